@@ -1,0 +1,86 @@
+namespace Edge.Llm.Kernels;
+
+/// <summary>Element types a KV cache may have.</summary>
+public enum KvType
+{
+    /// <summary>Half precision, rounded to nearest even and saturated at 65,504.</summary>
+    F16,
+
+    /// <summary>Single precision.</summary>
+    F32,
+
+    /// <summary>Blocks of 32 int8 with a half-precision scale (34 bytes).</summary>
+    Q8_0,
+}
+
+/// <summary>Attention of consecutive tokens of one sequence, for the query heads that share one KV head. Keys and values are read in
+/// place from the cache's blocks of 64 positions.</summary>
+/// <remarks>Canonical order: each block of 64 absolute positions gives a maximum m_b, a sum l_b of exp(s - m_b) and an unnormalised
+/// output o_b (positions ascending, one FMA each); blocks combine ascending. The result does not depend on how tokens or blocks are
+/// split over calls and threads.</remarks>
+internal unsafe struct AttentionArgs
+{
+    /// <summary>Positions in a cache block.</summary>
+    public const int BlockLength = 64;
+
+    /// <summary>Rotated queries: head h of token t at Q + t * QTokenStride + h * HeadDim floats.</summary>
+    public float* Q;
+
+    /// <summary>Floats from one token's queries to the next.</summary>
+    public nint QTokenStride;
+
+    /// <summary>Query heads that share the KV head.</summary>
+    public int Heads;
+
+    /// <summary>Values in a head of keys and queries; rows in the cache are padded with zeros to <see cref="PaddedHeadDim"/>.</summary>
+    public int KeyDim;
+
+    /// <summary>Values in a head of values.</summary>
+    public int ValueDim;
+
+    /// <summary>Tokens.</summary>
+    public int Tokens;
+
+    /// <summary>Absolute position of the first token; token t sees positions FirstVisible(t)..FirstPosition + t.</summary>
+    public int FirstPosition;
+
+    /// <summary>Positions a token looks back over, itself included; int.MaxValue without a sliding window.</summary>
+    public int Window;
+
+    /// <summary>Factor on the scores, before the maximum.</summary>
+    public float Scale;
+
+    /// <summary>First byte of each of the sequence's cache blocks, by position / 64.</summary>
+    public byte** Blocks;
+
+    /// <summary>Offset in a block of this layer's and KV head's keys: 64 rows of <see cref="RowBytes"/>.</summary>
+    public nint KeyOffset;
+
+    /// <summary>The same for the values.</summary>
+    public nint ValueOffset;
+
+    /// <summary>Output of head h of token t at Out + t * OutTokenStride + h * ValueDim floats.</summary>
+    public float* Out;
+
+    /// <summary>Floats from one token's outputs to the next.</summary>
+    public nint OutTokenStride;
+
+    /// <summary>Working memory of <see cref="ScratchBytes"/>, 64-byte aligned.</summary>
+    public byte* Scratch;
+
+    /// <summary>Row lengths in the cache: multiples of 32, so that 16 lanes and q8_0 blocks fit.</summary>
+    public static int PaddedHeadDim(int headDim) => (headDim + 31) & ~31;
+
+    /// <summary>Bytes of one cached row of a head.</summary>
+    public static int RowBytes(KvType type, int headDim) => type switch
+    {
+        KvType.F32 => 4 * PaddedHeadDim(headDim),
+        KvType.F16 => 2 * PaddedHeadDim(headDim),
+        _ => PaddedHeadDim(headDim) / 32 * 34,
+    };
+
+    /// <summary>Working memory for so many tokens and heads.</summary>
+    public static int ScratchBytes(int tokens, int heads, int keyDim, int valueDim) =>
+        256 + (sizeof(float) * tokens * heads * (PaddedHeadDim(keyDim) + PaddedHeadDim(valueDim) + BlockLength + 32)) +
+        (sizeof(float) * PaddedHeadDim(Math.Max(keyDim, valueDim)));
+}

@@ -1,0 +1,98 @@
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>One row of the kernel table: the matmuls of a weight format on an instruction set.</summary>
+internal sealed unsafe class KernelRow(
+    GgmlType type, ActivationFormat activation, Isa isa, delegate*<MatMulArgs*, void> gemv, delegate*<MatMulArgs*, void> gemm)
+{
+    /// <summary>Weight format.</summary>
+    public GgmlType Type => type;
+
+    /// <summary>What its activations are packed as.</summary>
+    public ActivationFormat Activation => activation;
+
+    /// <summary>Instruction set needed.</summary>
+    public Isa Isa => isa;
+
+    /// <summary>One token.</summary>
+    public delegate*<MatMulArgs*, void> Gemv { get; } = gemv;
+
+    /// <summary>Many tokens.</summary>
+    public delegate*<MatMulArgs*, void> Gemm { get; } = gemm;
+}
+
+/// <summary>A weight format's scalar side.</summary>
+internal sealed unsafe class FormatRow(
+    GgmlType type, ActivationFormat activation, delegate*<byte*, float*, void> dequantize, delegate*<byte*, int, byte*, nint, float> vecDot)
+{
+    /// <summary>Weight format.</summary>
+    public GgmlType Type => type;
+
+    /// <summary>What its activations are packed as.</summary>
+    public ActivationFormat Activation => activation;
+
+    /// <summary>One block to floats.</summary>
+    public delegate*<byte*, float*, void> Dequantize { get; } = dequantize;
+
+    /// <summary>The reference dot product.</summary>
+    public delegate*<byte*, int, byte*, nint, float> VecDot { get; } = vecDot;
+}
+
+/// <summary>Every kernel of this build that this machine can run. The only place that asks what the processor supports.</summary>
+internal static unsafe partial class KernelTable
+{
+    /// <summary>The weight formats.</summary>
+    public static readonly FormatRow[] Formats =
+    [
+        Format<Q8_0>(), Format<Q4_K>(),
+    ];
+
+    /// <summary>The kernels, in no particular order; <see cref="KernelSet"/> picks.</summary>
+    public static readonly KernelRow[] Rows = MakeRows();
+
+    /// <summary>Instruction sets that can be forced on this machine with this build, worst first.</summary>
+    public static Isa[] SupportedIsas()
+    {
+        var found = new List<Isa> { Isa.Scalar };
+        if (HasAvx2) found.Add(Isa.Avx2);
+        if (HasAvxVnni) found.Add(Isa.AvxVnni);
+        if (HasAvx512) found.Add(Isa.Avx512);
+        if (HasAdvSimd) found.Add(Isa.AdvSimd);
+        if (HasAdvSimdDp) found.Add(Isa.AdvSimdDp);
+        return [.. found];
+    }
+
+    internal static bool HasAvx2 => Avx2.IsSupported && Fma.IsSupported;
+
+    // .NET 9's code generator gives these VEX-only instructions registers 16-31 when AVX-512 is on, and drops the high bit.
+#if NET10_0_OR_GREATER
+    internal static bool HasAvxVnni => HasAvx2 && AvxVnni.IsSupported;
+#else
+    internal static bool HasAvxVnni => HasAvx2 && AvxVnni.IsSupported && !Avx512F.IsSupported;
+#endif
+
+    internal static bool HasAvx512 => HasAvx2 && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && Avx512BW.VL.IsSupported;
+
+    internal static bool HasAdvSimd => AdvSimd.Arm64.IsSupported;
+
+    internal static bool HasAdvSimdDp => HasAdvSimd && Dp.IsSupported;
+
+    private static KernelRow[] MakeRows()
+    {
+        var rows = new List<KernelRow>();
+        AddScalar<Q8_0>(rows);
+        AddScalar<Q4_K>(rows);
+        return [.. rows];
+    }
+
+    private static FormatRow Format<T>() where T : unmanaged, IBlockFormat => new(T.Type, T.Activation, &T.Dequantize, &T.VecDot);
+
+    private static void AddScalar<T>(List<KernelRow> rows) where T : unmanaged, IBlockFormat =>
+        Add<T>(rows, Isa.Scalar, &ScalarMatMul<T>.Gemv, &ScalarMatMul<T>.Gemm);
+
+    private static void Add<T>(List<KernelRow> rows, Isa isa, delegate*<MatMulArgs*, void> gemv, delegate*<MatMulArgs*, void> gemm)
+        where T : unmanaged, IBlockFormat => rows.Add(new KernelRow(T.Type, T.Activation, isa, gemv, gemm));
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>8.5 bits a weight: blocks of 32, w = D * q, q a signed byte (-128 included).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal unsafe struct Q8_0 : IBlockFormat
+{
+    /// <summary>Bytes of one block.</summary>
+    public const int Bytes = 34;
+
+    /// <summary>Scale, half precision.</summary>
+    public ushort D;
+
+    /// <summary>Values.</summary>
+    public fixed sbyte Qs[32];
+
+    static Q8_0() => Debug.Assert(sizeof(Q8_0) == Bytes);
+
+    /// <inheritdoc/>
+    public static GgmlType Type => GgmlType.Q8_0;
+
+    /// <inheritdoc/>
+    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+
+    /// <inheritdoc/>
+    public static void Dequantize(byte* block, float* y)
+    {
+        var b = (Q8_0*)block;
+        float d = HalfFloat.ToSingle(b->D);
+        for (int i = 0; i < 32; i++) y[i] = d * b->Qs[i];
+    }
+
+    /// <inheritdoc/>
+    public static float VecDot(byte* row, int k, byte* x, nint groupStride)
+    {
+        float acc = 0;
+        float* p = stackalloc float[8];
+        for (; k > 0; k -= 256, x += groupStride)
+        {
+            var a = (Q8_0x8*)x;
+            for (int b = 0; b < 8; b++)
+            {
+                p[b] = 0;
+                if (32 * b >= k) continue;
+                var w = (Q8_0*)row;
+                int isum = 0;
+                for (int i = 0; i < 32; i++) isum += w->Qs[i] * a->Qs[32 * b + i];
+                p[b] = Canonical.Block(isum, HalfFloat.ToSingle(w->D), a->D[b]);
+                row += Bytes;
+            }
+            acc = Canonical.Group(acc, p);
+        }
+        return acc;
+    }
+}

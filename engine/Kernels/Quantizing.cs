@@ -1,0 +1,30 @@
+namespace Edge.Llm.Kernels;
+
+/// <summary>How activations become int8, for every block length: amax is the largest absolute value, found as an integer maximum of the
+/// bit patterns without their signs (so its order is free, and NaN is larger than all); scale = amax / 127;
+/// q = x * (127 / amax) rounded half to even, clamped to +-127 before the conversion. A block whose amax is under 2^-100 is all zeros,
+/// scale +0, so that the reciprocal stays finite.</summary>
+internal static unsafe class Quantizing
+{
+    /// <summary>Bits of +infinity: at or above it, a value is not finite.</summary>
+    public const uint InfinityBits = 0x7f800000;
+
+    /// <summary>Bits of 2^-100.</summary>
+    public const uint SmallestBits = (127 - 100) << 23;
+
+    /// <summary>Quantizes one block and returns its scale; <paramref name="largest"/> gathers the maximum of the bit patterns.</summary>
+    public static float Block(float* x, sbyte* q, int length, ref uint largest)
+    {
+        uint amax = 0;
+        for (int i = 0; i < length; i++) amax = Math.Max(amax, BitConverter.SingleToUInt32Bits(x[i]) & 0x7fffffff);
+        largest = Math.Max(largest, amax);
+        if (amax is < SmallestBits or >= InfinityBits)
+        {
+            new Span<sbyte>(q, length).Clear();
+            return 0;
+        }
+        float max = BitConverter.UInt32BitsToSingle(amax), inverse = 127f / max;
+        for (int i = 0; i < length; i++) q[i] = (sbyte)Math.Clamp(MathF.Round(x[i] * inverse), -127f, 127f);
+        return max / 127f;
+    }
+}

@@ -1,0 +1,60 @@
+namespace Edge.Llm.Kernels;
+
+/// <summary>The scalar reference of attention.</summary>
+internal static unsafe class ScalarAttention
+{
+    /// <summary>Attends every token and head; see <see cref="AttentionArgs"/> for the canonical order.</summary>
+    public static void Run<TKey, TValue>(AttentionArgs* a) where TKey : struct, IKvFormat where TValue : struct, IKvFormat
+    {
+        for (int t = 0; t < a->Tokens; t++)
+            for (int h = 0; h < a->Heads; h++)
+                Head<TKey, TValue>(a, a->FirstPosition + t, a->Q + (t * a->QTokenStride) + (h * a->KeyDim),
+                    a->Out + (t * a->OutTokenStride) + (h * a->ValueDim));
+    }
+
+    private static void Head<TKey, TValue>(AttentionArgs* a, int position, float* q, float* output)
+        where TKey : struct, IKvFormat where TValue : struct, IKvFormat
+    {
+        int keyBytes = AttentionArgs.RowBytes(TKey.Type, a->KeyDim), valueBytes = AttentionArgs.RowBytes(TValue.Type, a->ValueDim);
+        float* s = stackalloc float[AttentionArgs.BlockLength];
+        float* lanes = stackalloc float[16];
+        float* blockOut = (float*)a->Scratch;
+        int first = (int)Math.Max(0, position + 1L - a->Window);
+        float max = float.NegativeInfinity, sum = 0;
+        new Span<float>(output, a->ValueDim).Clear();
+        for (int block = first / AttentionArgs.BlockLength; block <= position / AttentionArgs.BlockLength; block++)
+        {
+            int start = Math.Max(first - (block * AttentionArgs.BlockLength), 0);
+            int end = Math.Min(position + 1 - (block * AttentionArgs.BlockLength), AttentionArgs.BlockLength);
+            byte* keys = a->Blocks[block] + a->KeyOffset, values = a->Blocks[block] + a->ValueOffset;
+            float blockMax = float.NegativeInfinity;
+            for (int j = start; j < end; j++)
+            {
+                s[j] = Dot<TKey>(q, keys + (j * keyBytes), a->KeyDim) * a->Scale;
+                blockMax = Math.Max(blockMax, s[j]);
+            }
+            new Span<float>(blockOut, a->ValueDim).Clear();
+            new Span<float>(lanes, 16).Clear();
+            for (int j = start; j < end; j++)
+            {
+                float p = ScalarMath.Exp(s[j] - blockMax);
+                lanes[j % 16] += p;
+                for (int i = 0; i < a->ValueDim; i++)
+                    blockOut[i] = MathF.FusedMultiplyAdd(p, TValue.Load(values + (j * valueBytes), i), blockOut[i]);
+            }
+            float newMax = Math.Max(max, blockMax);
+            float keep = ScalarMath.Exp(max - newMax), take = ScalarMath.Exp(blockMax - newMax);
+            sum = MathF.FusedMultiplyAdd(sum, keep, Canonical.Tree16(lanes) * take);
+            for (int i = 0; i < a->ValueDim; i++) output[i] = MathF.FusedMultiplyAdd(output[i], keep, blockOut[i] * take);
+            max = newMax;
+        }
+        for (int i = 0; i < a->ValueDim; i++) output[i] /= sum;
+    }
+
+    private static float Dot<TKey>(float* q, byte* key, int n) where TKey : struct, IKvFormat
+    {
+        float* lanes = stackalloc float[16];
+        for (int i = 0; i < n; i++) lanes[i % 16] = MathF.FusedMultiplyAdd(q[i], TKey.Load(key, i), lanes[i % 16]);
+        return Canonical.Tree16(lanes);
+    }
+}

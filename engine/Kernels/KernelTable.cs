@@ -47,6 +47,7 @@ internal static unsafe partial class KernelTable
     /// <summary>The weight formats.</summary>
     public static readonly FormatRow[] Formats =
     [
+        Format<F32>(), Format<F16>(), Format<BF16>(),
         Format<Q8_0>(), Format<Q4_K>(),
     ];
 
@@ -83,6 +84,9 @@ internal static unsafe partial class KernelTable
     private static KernelRow[] MakeRows()
     {
         var rows = new List<KernelRow>();
+        AddScalar<F32>(rows);
+        AddScalar<F16>(rows);
+        AddScalar<BF16>(rows);
         AddScalar<Q8_0>(rows);
         AddScalar<Q4_K>(rows);
         return [.. rows];

@@ -89,6 +89,9 @@ internal static unsafe partial class KernelTable
         AddScalar<BF16>(rows);
         AddScalar<Q8_0>(rows);
         AddScalar<Q4_K>(rows);
+        if (HasAvx2) AddFloat<Lanes256>(rows, Isa.Avx2);
+        if (HasAvx512) AddFloat<Lanes512>(rows, Isa.Avx512);
+        if (HasAdvSimd) AddFloat<Lanes128>(rows, Isa.AdvSimd);
         return [.. rows];
     }
 
@@ -96,6 +99,13 @@ internal static unsafe partial class KernelTable
 
     private static void AddScalar<T>(List<KernelRow> rows) where T : unmanaged, IBlockFormat =>
         Add<T>(rows, Isa.Scalar, &ScalarMatMul<T>.Gemv, &ScalarMatMul<T>.Gemm);
+
+    private static void AddFloat<TLanes>(List<KernelRow> rows, Isa isa) where TLanes : struct, ILanes<TLanes>
+    {
+        Add<F32>(rows, isa, &FloatMatMul<TLanes, LoadF32>.Gemv, &FloatMatMul<TLanes, LoadF32>.Gemm);
+        Add<F16>(rows, isa, &FloatMatMul<TLanes, LoadF16>.Gemv, &FloatMatMul<TLanes, LoadF16>.Gemm);
+        Add<BF16>(rows, isa, &FloatMatMul<TLanes, LoadBF16>.Gemv, &FloatMatMul<TLanes, LoadBF16>.Gemm);
+    }
 
     private static void Add<T>(List<KernelRow> rows, Isa isa, delegate*<MatMulArgs*, void> gemv, delegate*<MatMulArgs*, void> gemm)
         where T : unmanaged, IBlockFormat => rows.Add(new KernelRow(T.Type, T.Activation, isa, gemv, gemm));

@@ -9,8 +9,10 @@ internal sealed unsafe class GgufPart
 {
     private const uint Magic = 0x46554747; // "GGUF"
     private const int MaxKeyBytes = 65535; // the specification's limit
-    private const int MaxTensorNameBytes = 255; // ggml stops at 63; later files may be more generous
     private const int MaxDimensions = 4;
+
+    /// <summary>Longest name of a tensor: more generous than ggml, which stops at 63.</summary>
+    public const int MaxTensorNameBytes = 255;
 
     private readonly MappedFile _file;
     private readonly Tensor[] _tensors;

@@ -90,6 +90,25 @@ public sealed class HostileGgufTests
         Assert.IsTrue(Survives(SampleGguf.RawFile(0, 1, ["a", array, array, 100_000ul, .. inner]), "inner arrays"));
     }
 
+    [TestMethod]
+    public void The_largest_directories_cost_what_is_allowed()
+    {
+        const uint u8 = 0, f32 = 0;
+        const int keys = 1 << 16, tensors = 1 << 16;
+        byte[] Keys(int count) => SampleGguf.RawFile(0, (ulong)count,
+            Enumerable.Range(0, count).SelectMany(i => new object[] { $"{i:x}", u8, new byte[1] }).ToArray());
+        byte[] Tensors(int count) =>
+        [
+            .. SampleGguf.RawFile((ulong)count, 0,
+                Enumerable.Range(0, count).SelectMany(i => new object[] { $"{i:x}", 0u, f32, 32ul * (ulong)i }).ToArray()),
+            .. new byte[32 * (count + 1)],
+        ];
+        Assert.IsTrue(Survives(Keys(keys), "keys"));
+        Assert.IsTrue(Survives(Tensors(tensors), "tensors"));
+        Assert.IsFalse(Survives(Keys(keys + 1), "too many keys"));
+        Assert.IsFalse(Survives(Tensors(tensors + 1), "too many tensors"));
+    }
+
     /// <summary>Opens the file, uses it if it opens, and fails on anything but an orderly refusal; true if it opened.</summary>
     private static bool Survives(byte[] bytes, string what)
     {

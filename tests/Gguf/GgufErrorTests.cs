@@ -29,13 +29,13 @@ public sealed class GgufErrorTests
         yield return ("key past end", RawFile(0, 1, 100ul, new byte[20]), invalid, ["offset 32", "key needs 100 bytes", "20"]);
         yield return ("key too long", RawFile(0, 1, new string('k', 65536), U8, new byte[1]), invalid, ["65536 bytes", "at most 65535"]);
         yield return ("key utf-8", RawFile(0, 1, 2ul, new byte[] { 0xc3, 0x28 }, U8, new byte[1]), invalid, ["key that is not valid UTF-8"]);
-        yield return ("key twice", RawFile(0, 2, "a.b", U8, new byte[1], "a.b", U8, new byte[1]), invalid, ["key a.b", "twice"]);
-        yield return ("value type", RawFile(0, 1, "a.b", 13u, new byte[8]), invalid, ["key a.b", "value type 13"]);
-        yield return ("value past end", RawFile(0, 1, "a.b", 12u, new byte[7]), invalid, ["key a.b", "offset 39", "8 bytes", "7"]);
-        yield return ("string 2^63", RawFile(0, 1, "a.b", Str, 1ul << 63), invalid, ["key a.b", "9223372036854775808"]);
-        yield return ("string past end", RawFile(0, 1, "a.b", Str, 9ul, new byte[8]), invalid, ["key a.b", "string needs 9 bytes"]);
-        yield return ("array type", RawFile(0, 1, "a.b", Arr, 99u, 0ul), invalid, ["key a.b", "value type 99"]);
-        yield return ("array 2^61 of 8", RawFile(0, 1, "a.b", Arr, 10u, 1ul << 61, new byte[8]), invalid, ["key a.b", "2305843009213693952 values", "room for 1"]);
+        yield return ("key twice", RawFile(0, 2, "a.b", U8, new byte[1], "a.b", U8, new byte[1]), invalid, ["a.b: ", "twice"]);
+        yield return ("value type", RawFile(0, 1, "a.b", 13u, new byte[8]), invalid, ["a.b: ", "value type 13"]);
+        yield return ("value past end", RawFile(0, 1, "a.b", 12u, new byte[7]), invalid, ["a.b: ", "offset 39", "8 bytes", "7"]);
+        yield return ("string 2^63", RawFile(0, 1, "a.b", Str, 1ul << 63), invalid, ["a.b: ", "9223372036854775808"]);
+        yield return ("string past end", RawFile(0, 1, "a.b", Str, 9ul, new byte[8]), invalid, ["a.b: ", "string needs 9 bytes"]);
+        yield return ("array type", RawFile(0, 1, "a.b", Arr, 99u, 0ul), invalid, ["a.b: ", "value type 99"]);
+        yield return ("array 2^61 of 8", RawFile(0, 1, "a.b", Arr, 10u, 1ul << 61, new byte[8]), invalid, ["a.b: ", "2305843009213693952 values", "room for 1"]);
         yield return ("array of strings", RawFile(0, 1, "a.b", Arr, Str, 3ul, new byte[16]), invalid, ["3 values", "room for 2"]);
         yield return ("string in array", RawFile(0, 1, "a.b", Arr, Str, 2ul, 0ul, 5ul), invalid, ["string needs 5 bytes"]);
         yield return ("nesting", RawFile(0, 1, ["a.b", Arr, .. Nested(9)]), invalid, ["nested deeper than 8"]);
@@ -45,24 +45,24 @@ public sealed class GgufErrorTests
         yield return ("alignment kind", RawFile(0, 1, "general.alignment", Str, "32"), invalid, ["general.alignment", "expected an integer", "found string"]);
 
         yield return ("name too long", OneTensor(name: new string('n', 256)), invalid, ["256 bytes", "at most 255"]);
-        yield return ("rank", OneTensor(rank: 5), invalid, ["tensor t", "5 dimensions"]);
-        yield return ("dimension 0", OneTensor(ne0: 0), invalid, ["tensor t", "dimension 0 is 0"]);
-        yield return ("dimension 2^63", OneTensor(ne1: 1ul << 63), invalid, ["tensor t", "dimension 1 is 9223372036854775808"]);
-        yield return ("values overflow", OneTensor(ne0: 1ul << 32, ne1: 1ul << 31), invalid, ["tensor t", "values overflows"]);
-        yield return ("bytes overflow", OneTensor(ne0: 1ul << 31, ne1: 1ul << 31), invalid, ["tensor t", "bytes overflows"]);
-        yield return ("type", OneTensor(type: 4), ErrorCode.Unsupported, ["tensor t", "unknown tensor type 4"]);
+        yield return ("rank", OneTensor(rank: 5), invalid, ["t: ", "5 dimensions"]);
+        yield return ("dimension 0", OneTensor(ne0: 0), invalid, ["t: ", "dimension 0 is 0"]);
+        yield return ("dimension 2^63", OneTensor(ne1: 1ul << 63), invalid, ["t: ", "dimension 1 is 9223372036854775808"]);
+        yield return ("values overflow", OneTensor(ne0: 1ul << 32, ne1: 1ul << 31), invalid, ["t: ", "values overflows"]);
+        yield return ("bytes overflow", OneTensor(ne0: 1ul << 31, ne1: 1ul << 31), invalid, ["t: ", "bytes overflows"]);
+        yield return ("type", OneTensor(type: 4), ErrorCode.Unsupported, ["t: ", "unknown tensor type 4"]);
         yield return ("type 2^32-1", OneTensor(type: uint.MaxValue), ErrorCode.Unsupported, ["tensor type 4294967295"]);
-        yield return ("block length", OneTensor(type: 2, ne0: 48), invalid, ["tensor t", "48 values", "multiple of 32", "Q4_0"]);
-        yield return ("offset unaligned", OneTensor(offset: 16), invalid, ["tensor t", "offset 16", "multiple of 32"]);
-        yield return ("offset past end", OneTensor(offset: 96), invalid, ["tensor t", "32 bytes at offset 96", "64 bytes"]);
-        yield return ("offset 2^64-32", OneTensor(offset: ulong.MaxValue - 31), invalid, ["tensor t", "18446744073709551584"]);
-        yield return ("data past end", OneTensor(ne1: 3), invalid, ["tensor t", "96 bytes at offset 0", "64 bytes", "complete"]);
-        yield return ("no data at all", OneTensor(data: 0), invalid, ["tensor t", "has 0 bytes"]);
+        yield return ("block length", OneTensor(type: 2, ne0: 48), invalid, ["t: ", "48 values", "multiple of 32", "Q4_0"]);
+        yield return ("offset unaligned", OneTensor(offset: 16), invalid, ["t: ", "offset 16", "multiple of 32"]);
+        yield return ("offset past end", OneTensor(offset: 96), invalid, ["t: ", "32 bytes at offset 96", "64 bytes"]);
+        yield return ("offset 2^64-32", OneTensor(offset: ulong.MaxValue - 31), invalid, ["t: ", "18446744073709551584"]);
+        yield return ("data past end", OneTensor(ne1: 3), invalid, ["t: ", "96 bytes at offset 0", "64 bytes", "complete"]);
+        yield return ("no data at all", OneTensor(data: 0), invalid, ["t: ", "has 0 bytes"]);
 
         object[] second = ["u", 1u, 8ul, 0u];
         byte[] Two(params object[] tail) => Padded(64, RawFile(2, 0, ["t", 1u, 16ul, 0u, 0ul, .. tail]));
-        yield return ("overlap", Two([.. second, 32ul]), invalid, ["tensor u", "offset 32", "overlap tensor t"]);
-        yield return ("tensor twice", Two("t", 1u, 8ul, 0u, 64ul), invalid, ["tensor t", "twice"]);
+        yield return ("overlap", Two([.. second, 32ul]), invalid, ["u: ", "offset 32", "overlap tensor t"]);
+        yield return ("tensor twice", Two("t", 1u, 8ul, 0u, 64ul), invalid, ["t: ", "twice"]);
     }
 
     [TestMethod]

@@ -47,7 +47,8 @@ internal static unsafe partial class KernelTable
     /// <summary>The weight formats.</summary>
     public static readonly FormatRow[] Formats =
     [
-        Format<Q8_0>(), Format<Q4_K>(),
+        Format<Q8_0>(),
+        Format<Q2_K>(), Format<Q3_K>(), Format<Q4_K>(), Format<Q5_K>(), Format<Q6_K>(),
     ];
 
     /// <summary>The kernels, in no particular order; <see cref="KernelSet"/> picks.</summary>
@@ -84,7 +85,11 @@ internal static unsafe partial class KernelTable
     {
         var rows = new List<KernelRow>();
         AddScalar<Q8_0>(rows);
+        AddScalar<Q2_K>(rows);
+        AddScalar<Q3_K>(rows);
         AddScalar<Q4_K>(rows);
+        AddScalar<Q5_K>(rows);
+        AddScalar<Q6_K>(rows);
         return [.. rows];
     }
 

@@ -30,7 +30,7 @@ public class VocabularyFileTests
     [DataRow("llama-spm", 1, true, "</s>")]
     [DataRow("phi-3", 1, true, "<|endoftext|>;</s>;<|end|>")]
     [DataRow("llama-bpe", 128000, true, "<|end_of_text|>;<|eot_id|>")]
-    [DataRow("qwen2", 151643, false, "<|endoftext|>;<|im_end|>")]
+    [DataRow("qwen2", 151643, false, "<|endoftext|>;<|im_end|>;</s>")]
     [DataRow("gpt-2", 50256, false, "<|endoftext|>")]
     [DataRow("deepseek-coder", 32013, true, "<｜end▁of▁sentence｜>")]
     [DataRow("falcon", 11, false, "<|endoftext|>")]

@@ -20,7 +20,7 @@ public class LlamaCppTests
         "<|reserved_special_token_0|>", "<fim_prefix>", ">>TITLE<<", "<｜begin▁of▁sentence｜>", "[PAD151646]", "<0x41>", "▁", "Ġ", "<|", "|>", "<",
     ];
 
-    public static IEnumerable<object[]> Vocabularies => SharedVocabularies.Names.Select(name => new object[] { name });
+    public static IEnumerable<object[]> Vocabularies => SharedVocabularies.Names.Append("stories260K").Select(name => new object[] { name });
 
     [TestMethod]
     [DynamicData(nameof(Vocabularies))]

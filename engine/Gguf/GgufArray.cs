@@ -46,11 +46,7 @@ public readonly struct GgufArray : IEnumerable<GgufValue>
         if (ElementType != GgufValueType.String) throw WrongType("strings");
         var starts = new long[Count + 1];
         var reader = new GgufReader(_file, _offset, _name);
-        for (int i = 0; i < Count; i++)
-        {
-            starts[i] = reader.Position;
-            reader.ReadString("string");
-        }
+        reader.SkipStrings(Count, starts);
         starts[Count] = reader.Position;
         return new Utf8Strings(_file, starts);
     }

@@ -16,17 +16,20 @@ public sealed record GgufOpenOptions
 public sealed class GgufFile : IDisposable
 {
     private readonly List<GgufPart> _parts;
-    private readonly Dictionary<string, Tensor> _byName = [];
-    private readonly List<Tensor> _tensors = [];
+    private readonly List<Tensor> _tensors;
+    private readonly Dictionary<string, int> _byName; // index in _tensors
 
     private GgufFile(List<GgufPart> parts)
     {
         _parts = parts;
+        int count = parts.Sum(part => part.Tensors.Count);
+        _tensors = new List<Tensor>(count);
+        _byName = new Dictionary<string, int>(count);
         foreach (GgufPart part in parts)
         {
             foreach (Tensor tensor in part.Tensors)
             {
-                if (!_byName.TryAdd(tensor.Name, tensor))
+                if (!_byName.TryAdd(tensor.Name, _tensors.Count))
                     throw new EdgeLlmException(ErrorCode.InvalidFile, $"{part.File.Path}: tensor {tensor.Name} appears in another part too");
                 _tensors.Add(tensor);
             }
@@ -74,7 +77,12 @@ public sealed class GgufFile : IDisposable
     }
 
     /// <summary>Looks a tensor up.</summary>
-    public bool TryGetTensor(string name, out Tensor tensor) => _byName.TryGetValue(name, out tensor);
+    public bool TryGetTensor(string name, out Tensor tensor)
+    {
+        bool found = _byName.TryGetValue(name, out int index);
+        tensor = found ? _tensors[index] : default;
+        return found;
+    }
 
     /// <summary>A tensor that must be there.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile.</exception>

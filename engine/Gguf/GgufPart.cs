@@ -11,6 +11,10 @@ internal sealed unsafe class GgufPart
     private const int MaxKeyBytes = 65535; // the specification's limit
     private const int MaxDimensions = 4;
 
+    // An entry costs ten times its bytes or so in memory; these stay far above any model and keep a hostile directory to some tens of MB.
+    private const int MaxKeys = 1 << 16;
+    private const int MaxTensors = 1 << 16;
+
     /// <summary>Longest name of a tensor: more generous than ggml, which stops at 63.</summary>
     public const int MaxTensorNameBytes = 255;
 
@@ -27,8 +31,8 @@ internal sealed unsafe class GgufPart
         for (int i = 0; i < keyCount; i++) ReadKey(ref reader);
         Alignment = ReadAlignment();
 
-        var entries = new List<Entry>();
-        var names = new HashSet<string>();
+        var entries = new List<Entry>(tensorCount);
+        var names = new HashSet<string>(tensorCount);
         for (int i = 0; i < tensorCount; i++) entries.Add(ReadEntry(ref reader, names));
         reader.Context = "";
         _tensors = Place(reader.Position, entries);
@@ -58,24 +62,25 @@ internal sealed unsafe class GgufPart
         ulong keys = reader.Read<ulong>("GGUF header");
 
         // The least an entry takes: a key's length, type and a byte; a name's length, dimension count, type and offset.
-        CheckCount(ref reader, "metadata entries", keys, 8 + 4 + 1);
-        CheckCount(ref reader, "tensors", tensors, 8 + 4 + 4 + 8);
+        CheckCount(ref reader, "metadata entries", keys, MaxKeys, 8 + 4 + 1);
+        CheckCount(ref reader, "tensors", tensors, MaxTensors, 8 + 4 + 4 + 8);
         return (version, (int)tensors, (int)keys);
     }
 
-    private static void CheckCount(ref GgufReader reader, string what, ulong count, int leastBytes)
+    private static void CheckCount(ref GgufReader reader, string what, ulong count, int limit, int leastBytes)
     {
-        ulong most = Math.Min((ulong)(reader.Remaining / leastBytes), int.MaxValue);
-        if (count > most) reader.Fail($"the header counts {count} {what}, and the file has room for {most}");
+        ulong room = (ulong)(reader.Remaining / leastBytes);
+        if (count > room) reader.Fail($"the header counts {count} {what}, and the file has room for {room}");
+        if (count > (ulong)limit) reader.Fail($"the header counts {count} {what}, expected at most {limit}");
     }
 
     private void ReadKey(ref GgufReader reader)
     {
         reader.Context = "";
         string key = ReadName(ref reader, "key", MaxKeyBytes);
-        reader.Context = "key " + key;
+        reader.Context = key;
         GgufValueType type = reader.ReadValueType();
-        var value = new GgufValue(_file, reader.Context, type, reader.Position);
+        var value = new GgufValue(_file, key, type, reader.Position);
         reader.Skip(type);
         if (!Metadata.TryAdd(key, value)) reader.Fail("the key appears twice");
     }
@@ -102,7 +107,7 @@ internal sealed unsafe class GgufPart
         reader.Context = "";
         long start = reader.Position;
         string name = ReadName(ref reader, "tensor name", MaxTensorNameBytes);
-        reader.Context = "tensor " + name;
+        reader.Context = name;
         if (!names.Add(name)) reader.Fail("the tensor appears twice");
         uint rank = reader.Read<uint>("dimension count");
         if (rank > MaxDimensions) reader.Fail($"{rank} dimensions, expected at most {MaxDimensions}");
@@ -161,5 +166,5 @@ internal sealed unsafe class GgufPart
     }
 
     private void Fail(Entry entry, string message) =>
-        new GgufReader(_file, entry.DirectoryOffset, "tensor " + entry.Tensor.Name).Fail(message);
+        new GgufReader(_file, entry.DirectoryOffset, entry.Tensor.Name).Fail(message);
 }

@@ -40,6 +40,29 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
         return new ReadOnlySpan<byte>(Take(length, what), (int)length);
     }
 
+    /// <summary>Steps over strings, noting where each begins if <paramref name="starts"/> has room: vocabularies have
+    /// hundreds of thousands, so this loop is kept tight and <see cref="ReadString"/> gives the reason when it stops.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void SkipStrings(int count, Span<long> starts)
+    {
+        byte* data = file.Data;
+        long end = file.Length;
+        long at = Position;
+        for (int i = 0; i < count; i++)
+        {
+            if ((uint)i < (uint)starts.Length) starts[i] = at;
+            ulong length = end - at >= sizeof(ulong) ? Unsafe.ReadUnaligned<ulong>(data + at) : ulong.MaxValue;
+            if (length > int.MaxValue || (long)length > end - at - sizeof(ulong))
+            {
+                Position = at;
+                ReadString("string");
+                Fail("the string changed while it was read");
+            }
+            at += sizeof(ulong) + (long)length;
+        }
+        Position = at;
+    }
+
     /// <summary>Takes a value type.</summary>
     public GgufValueType ReadValueType()
     {
@@ -72,6 +95,8 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
             (GgufValueType elementType, int count) = ReadArrayHead();
             if (elementType.IsFixedSize())
                 Take((ulong)elementType.MinBytes() * (ulong)count, "array");
+            else if (elementType == GgufValueType.String)
+                SkipStrings(count, []);
             else
                 for (int i = 0; i < count; i++) Skip(elementType, depth + 1);
         }

@@ -47,19 +47,22 @@ public static unsafe class GgufVerifier
     /// <exception cref="EdgeLlmException">InvalidFile: the file shrank.</exception>
     public static IEnumerable<TensorCheck> Check(GgufFile file)
     {
+        var hash = new XxHash3();
         foreach (Tensor tensor in file.Tensors)
         {
             file.CheckUnchanged();
-            yield return Check(tensor);
+            yield return Check(tensor, hash);
         }
     }
 
     /// <summary>Checks one tensor.</summary>
-    public static TensorCheck Check(Tensor tensor) => new(tensor, Hash(tensor), CountNonFinite(tensor));
+    public static TensorCheck Check(Tensor tensor) => Check(tensor, new XxHash3());
 
-    private static ulong Hash(Tensor tensor)
+    private static TensorCheck Check(Tensor tensor, XxHash3 hash) => new(tensor, Hash(tensor, hash), CountNonFinite(tensor));
+
+    private static ulong Hash(Tensor tensor, XxHash3 hash)
     {
-        var hash = new XxHash3();
+        hash.Reset();
         for (long done = 0; done < tensor.Bytes; done += HashChunk)
             hash.Append(new ReadOnlySpan<byte>(tensor.Pointer + done, (int)Math.Min(HashChunk, tensor.Bytes - done)));
         return hash.GetCurrentHashAsUInt64();

@@ -102,6 +102,13 @@ public sealed class GgufWriter
         _dataBytes = AlignUp(_dataBytes + tensor.Bytes);
     }
 
+    /// <summary>Names a tensor like one of another file, perhaps of another type; outer dimensions of 1 are left out.</summary>
+    public void AddTensor(Tensor like, GgmlType type)
+    {
+        ReadOnlySpan<long> ne = [like.Ne0, like.Ne1, like.Ne2, like.Ne3];
+        AddTensor(like.Name, type, ne[..(Math.Max(0, ne.LastIndexOfAnyExcept(1L)) + 1)]);
+    }
+
     /// <summary>Writes the file. <paramref name="writeData"/> is called for each tensor in order and must write exactly its bytes.</summary>
     public void WriteTo(Stream stream, Action<Tensor, Stream> writeData)
     {

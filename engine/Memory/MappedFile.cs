@@ -76,7 +76,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         SafeFileHandle? handle = null;
         try
         {
-            // ReadWrite | Delete takes no advisory lock: other programs may go on using the file.
+            // Whoever shares may read, replace or even write the file: its pages are not locked against anybody.
             handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
             long length = RandomAccess.GetLength(handle);
             MappedFile file;

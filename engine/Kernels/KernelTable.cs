@@ -51,7 +51,7 @@ internal static unsafe partial class KernelTable
     public static readonly FormatRow[] Formats =
     [
         Format<F32>(), Format<F16>(), Format<BF16>(),
-        Format<Q8_0>(),
+        Format<Q4_0>(), Format<Q4_1>(), Format<Q5_0>(), Format<Q5_1>(), Format<Q8_0>(),
         Format<Q2_K>(), Format<Q3_K>(), Format<Q4_K>(), Format<Q5_K>(), Format<Q6_K>(),
     ];
 

@@ -20,7 +20,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     private readonly Option<int> _repeatLastN = Opt.Integer("--repeat-last-n", [], "How far back penalties look; -1: all.", s_defaults.RepeatLastN, -1);
     private readonly Option<float> _presence = Opt.Number("--presence-penalty", [], "Penalty on tokens that occurred.", s_defaults.PresencePenalty);
     private readonly Option<float> _frequency = Opt.Number("--frequency-penalty", [], "Penalty for each time a token occurred.", s_defaults.FrequencyPenalty);
-    private readonly Option<ulong?> _seed = Opt.Seed("--seed", ["-s"], "The same seed gives the same text; -1: a new one each time.");
+    private readonly Option<Seed> _seed = Opt.Seed("--seed", ["-s"], "The same seed gives the same text; -1: a new one each time.");
     private readonly Option<bool> _ignoreEos = Opt.Flag("--ignore-eos", "Never end a text before its limit.");
 
     private readonly Option<string[]> _logitBias = new("--logit-bias", "-l")
@@ -51,7 +51,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
             Temperature = parsed.GetValue(_temperature), TopK = parsed.GetValue(_topK), TopP = parsed.GetValue(_topP), MinP = parsed.GetValue(_minP),
             RepeatPenalty = parsed.GetValue(_repeatPenalty), RepeatLastN = parsed.GetValue(_repeatLastN),
             PresencePenalty = parsed.GetValue(_presence), FrequencyPenalty = parsed.GetValue(_frequency),
-            Seed = parsed.GetValue(_seed), LogitBias = ParseBias(parsed.GetValue(_logitBias) ?? []),
+            Seed = parsed.GetValue(_seed).Value, LogitBias = ParseBias(parsed.GetValue(_logitBias) ?? []),
         },
     };
 

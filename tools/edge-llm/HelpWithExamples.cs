@@ -28,3 +28,15 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
         return status;
     }
 }
+
+/// <summary>The engine's version; the libraries report the same.</summary>
+internal sealed class ShowVersion : SynchronousCommandLineAction
+{
+    public override bool ClearsParseErrors => true;
+
+    public override int Invoke(ParseResult parseResult)
+    {
+        parseResult.InvocationConfiguration.Output.WriteLine($"edge-llm {EngineVersion.Text}");
+        return Failure.Ok;
+    }
+}

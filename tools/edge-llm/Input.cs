@@ -11,6 +11,18 @@ internal static class Input
         return File.ReadAllBytes(path);
     }
 
+    public static FileStream CreateFile(string path)
+    {
+        try
+        {
+            return File.Create(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"cannot write {path}: {(Directory.Exists(path) ? "it is a directory" : e.Message)}");
+        }
+    }
+
     public static byte[] ReadStandardInput()
     {
         using Stream input = Console.OpenStandardInput();

@@ -49,8 +49,6 @@ internal sealed class ModelOptionsBinding
     /// <summary>Opens the model, with a sign of life on the terminal when that takes long.</summary>
     public LanguageModel Open(ParseResult parsed)
     {
-        if (parsed.GetValue(_gpuLayers) != 0)
-            Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
         using var progress = new Progress("loading", reports: false);
         float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
         var model = LanguageModel.Open(Path(parsed.GetValue(_model)), new ModelOptions
@@ -58,6 +56,8 @@ internal sealed class ModelOptionsBinding
             UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock),
             RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
         });
+        progress.Dispose();
+        if (parsed.GetValue(_gpuLayers) != 0) Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
         if (model.File.LockWarning is { } warning) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(warning));
         return model;
     }

@@ -4,6 +4,9 @@ using System.Globalization;
 
 namespace Edge.Llm.Cli;
 
+/// <summary>A seed, or none: one is taken at random then. (The parser has no use for a null.)</summary>
+internal readonly record struct Seed(ulong? Value);
+
 /// <summary>Options that check their range and say plainly what was expected and what was found.</summary>
 internal static class Opt
 {
@@ -22,14 +25,14 @@ internal static class Opt
                 _ => string.Create(CultureInfo.InvariantCulture, $"a number from {min} to {max}"),
             });
 
-    public static Option<ulong?> Seed(string name, string[] aliases, string description) => new(name, aliases)
+    public static Option<Seed> Seed(string name, string[] aliases, string description) => new(name, aliases)
     {
         Description = description, HelpName = "N",
         CustomParser = result => result.Tokens[0].Value switch
         {
-            "-1" => null, // llama.cpp's spelling of "at random"
-            var text when ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) => value,
-            var text => Fail<ulong?>(result, name, "an integer of 0 or more, or -1", text),
+            "-1" => default, // llama.cpp's spelling of "at random"
+            var text when ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value) => new Seed(value),
+            var text => Fail<Seed>(result, name, "an integer of 0 or more, or -1", text),
         },
     };
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Edge.Llm.Cli.Commands;
 
@@ -35,28 +34,35 @@ internal static class Program
             InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
         };
         foreach (Option option in root.Options)
-            if (option is HelpOption { Action: HelpAction help } helpOption)
-                helpOption.Action = new HelpWithExamples(help);
+        {
+            if (option is HelpOption { Action: HelpAction help } helpOption) helpOption.Action = new HelpWithExamples(help);
+            if (option is VersionOption versionOption) versionOption.Action = new ShowVersion();
+        }
         return root;
     }
 
     /// <summary>What is wrong with the command line, or null.</summary>
     private static string? UsageError(ParseResult parsed)
     {
+        if (parsed.Action is HelpWithExamples or ShowVersion) return null;
         string see = $"(see edge-llm {Path(parsed)}--help)";
-        if (parsed.Action is ParseErrorAction)
-            return $"{(parsed.CommandResult.Command is RootCommand && parsed.Tokens.Count == 0 ? "no command given" : parsed.Errors[0].Message)} {see}";
-        // The parser takes an unknown flag for a value of a positional argument.
+        if (parsed.CommandResult.Command is RootCommand)
+            return parsed.UnmatchedTokens is [var name, ..] ? $"unknown command '{name}' {see}" : $"no command given {see}";
+        // An unknown flag would be taken for a value of a positional argument.
+        if (UnknownOption(parsed) is { } option) return $"unknown option '{option}' {see}; after -- such a text is an argument";
+        if (parsed.UnmatchedTokens is [var unexpected, ..]) return $"unexpected argument '{unexpected}' {see}";
+        return parsed.Errors is [var error, ..] ? $"{error.Message.TrimEnd('.')} {see}" : null;
+    }
+
+    private static string? UnknownOption(ParseResult parsed)
+    {
+        List<string> positional = [.. parsed.UnmatchedTokens];
         foreach (SymbolResult child in parsed.CommandResult.Children)
             if (child is ArgumentResult argument)
-                foreach (Token token in argument.Tokens)
-                    if (token.Value.Length > 1 && token.Value[0] == '-' && !AfterDoubleDash(parsed, token))
-                        return $"unknown option '{token.Value}' {see}; after -- such a text is an argument";
-        return null;
+                positional.AddRange(argument.Tokens.Select(token => token.Value));
+        IEnumerable<string> beforeDoubleDash = parsed.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash).Select(token => token.Value);
+        return positional.Intersect(beforeDoubleDash).FirstOrDefault(text => text.Length > 1 && text[0] == '-');
     }
 
     private static string Path(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-
-    private static bool AfterDoubleDash(ParseResult parsed, Token token) =>
-        parsed.Tokens.TakeWhile(other => !ReferenceEquals(other, token)).Any(other => other.Type == TokenType.DoubleDash);
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Runtime.CompilerServices;
+using System.Runtime;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 
@@ -64,7 +64,7 @@ internal static class KernelsCommand
     private static string Build(EngineInfo engine)
     {
         string framework = RuntimeInformation.FrameworkDescription;
-        if (RuntimeFeature.IsDynamicCodeSupported) return $"JIT, {framework}, {RuntimeInformation.RuntimeIdentifier}";
+        if (JitInfo.GetCompiledMethodCount() > 0) return $"JIT, {framework}, {RuntimeInformation.RuntimeIdentifier}";
         string level = RuntimeInformation.ProcessArchitecture != Architecture.X64 ? "baseline"
             : engine.InstructionSets.Contains("avx512") ? "v4" : engine.InstructionSets.Contains("avx2") ? "v3" : "baseline";
         return $"NativeAOT {level}, {framework}, {RuntimeInformation.RuntimeIdentifier}";

@@ -37,7 +37,7 @@ internal static class LogitsCommand
             else if (file == "-") Compute(context, tokens, parsed.GetValue(all), row => output.Write(Bytes(row)));
             else
             {
-                using FileStream stream = File.Create(file);
+                using FileStream stream = Input.CreateFile(file);
                 Compute(context, tokens, parsed.GetValue(all), row => stream.Write(Bytes(row)));
             }
             return Failure.Ok;

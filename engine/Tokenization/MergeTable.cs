@@ -26,7 +26,7 @@ internal sealed class MergeTable
     internal MergeTable(Vocabulary vocabulary, PackedStrings merges)
     {
         _vocabulary = vocabulary;
-        uint size = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, Math.Min(merges.Count, 1 << 27) * 2L));
+        uint size = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 3L / 2));
         _shift = 64 - BitOperations.Log2(size);
         _entries = new Entry[size];
         Array.Fill(_entries, new Entry { Pair = Free });

@@ -5,6 +5,9 @@ namespace Edge.Llm.Tokenization;
 /// <summary>Many short byte strings in one buffer: a vocabulary of 150,000 tokens is two arrays, not 150,000 objects.</summary>
 internal sealed class PackedStrings
 {
+    /// <summary>Far above any real vocabulary or list of merges; the tables over them stay below 2 GiB.</summary>
+    private const int MaxCount = 1 << 26;
+
     private readonly byte[] _bytes;
     private readonly int[] _starts;
 
@@ -18,9 +21,12 @@ internal sealed class PackedStrings
 
     internal ReadOnlySpan<byte> this[int index] => _bytes.AsSpan(_starts[index].._starts[index + 1]);
 
-    /// <summary>Copies the strings of a file, so that they outlive it.</summary>
-    internal static PackedStrings Copy(Utf8Strings source)
+    /// <summary>Copies an array of strings out of a file, so that it outlives the file.</summary>
+    internal static PackedStrings Read(GgufMetadata metadata, string key)
     {
+        GgufArray array = metadata.GetArray(key);
+        if (array.Count > MaxCount) throw TooMany(key, array.Count);
+        Utf8Strings source = array.GetUtf8Strings();
         var builder = new Builder(source.Count);
         for (int i = 0; i < source.Count; i++) builder.Add(source[i]);
         return builder.Build();
@@ -32,6 +38,9 @@ internal sealed class PackedStrings
         for (int i = 0; i < source.Count; i++) builder.Add(source[i]);
         return builder.Build();
     }
+
+    private static EdgeLlmException TooMany(string key, int count) =>
+        new(ErrorCode.Unsupported, $"{key}: expected at most {MaxCount} elements, found {count}.");
 
     /// <summary>Collects strings; a string may be written in pieces and is closed by <see cref="End"/>.</summary>
     internal sealed class Builder(int count)

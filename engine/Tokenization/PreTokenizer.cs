@@ -27,7 +27,11 @@ internal sealed class PreTokenizer(params SplitRule[] rules)
             or "mpt" or "olmo" or "jais" or "trillion" or "granite-docling" or "exaone4" => s_gpt2,
         "starcoder" or "refact" or "command-r" or "smollm" or "codeshell" or "exaone" or "minerva-7b" or "mellum2" => s_starcoder,
         "falcon" => s_falcon,
+        "tekken" => s_tekken,
+        "gpt-4o" or "llama4" or "kanana2" or "talkie" or "minimax-m2" => s_gpt4o,
         "deepseek-coder" => s_deepSeekCoder,
+        "deepseek-llm" => s_deepSeekLlm,
+        "deepseek-v3" or "hunyuan-dense" or "joyai-llm" => s_deepSeekV3,
         _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.pre: the pre-tokenizer \"{name}\" is not supported."),
     };
 
@@ -67,6 +71,10 @@ internal sealed class PreTokenizer(params SplitRule[] rules)
     private static readonly PreTokenizer s_qwen35 =
         new((text, from) => SplitRules.Llama3(text, from, maxDigits: 1, CharClass.Letter | CharClass.Mark));
 
+    private static readonly PreTokenizer s_tekken =
+        new((text, from) => CasedRules.Words(text, from, maxDigits: 1, contractions: false)) { IgnoreMerges = true, AddBos = true };
+    private static readonly PreTokenizer s_gpt4o = new((text, from) => CasedRules.Words(text, from, maxDigits: 3, contractions: true));
+
     private static readonly PreTokenizer s_gpt2 = new(SplitRules.Gpt2);
     private static readonly PreTokenizer s_starcoder = new(s_oneNumber, SplitRules.Gpt2);
     private static readonly PreTokenizer s_falcon = new(
@@ -76,6 +84,17 @@ internal sealed class PreTokenizer(params SplitRule[] rules)
         SplitRules.NewlineChar,
         (text, from) => SplitRules.SpaceAndRun(text, from, CharClass.Letter),
         (text, from) => SplitRules.SpaceAndRun(text, from, CharClass.Punctuation),
-        SplitRules.EastAsian,
+        DeepSeekRules.EastAsian,
         s_oneNumber);
+
+    private static readonly PreTokenizer s_deepSeekLlm = new(
+        SplitRules.NewlineChar,
+        DeepSeekRules.SpaceAndLetters,
+        DeepSeekRules.SpaceAndPunctuation,
+        DeepSeekRules.SpaceAtEnd,
+        DeepSeekRules.EastAsian,
+        (text, from) => SplitRules.Numbers(text, from, int.MaxValue));
+
+    private static readonly PreTokenizer s_deepSeekV3 = new(
+        (text, from) => SplitRules.Numbers(text, from, 3), DeepSeekRules.ChineseAndJapanese, DeepSeekRules.V3);
 }

@@ -10,7 +10,7 @@ internal delegate (int Start, int End) SplitRule(ReadOnlySpan<byte> text, int fr
 internal static class SplitRules
 {
     /// <summary><c>[^\s\p{L}\p{N}]</c></summary>
-    private const CharClass Rest = Punctuation | CharClass.Symbol | Mark | Other;
+    internal const CharClass Rest = Punctuation | CharClass.Symbol | Mark | Other;
 
     /// <summary><c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c></summary>
     internal static (int, int) Gpt2(ReadOnlySpan<byte> text, int from)
@@ -103,32 +103,17 @@ internal static class SplitRules
         return start < 0 ? NoMatch(text) : (start, at);
     }
 
-    /// <summary><c>[一-龥ࠀ-一가-퟿]+</c></summary>
-    internal static (int, int) EastAsian(ReadOnlySpan<byte> text, int from)
-    {
-        int start = -1, at = from;
-        while (at < text.Length)
-        {
-            int rune = RuneAt(text, at, out int length).Value;
-            bool matches = rune is (>= 0x800 and <= 0x9FA5) or (>= 0xAC00 and <= 0xD7FF) && (At(text, at) & Space) == 0;
-            if (!matches && start >= 0) return (start, at);
-            if (matches && start < 0) start = at;
-            at += length;
-        }
-        return start < 0 ? NoMatch(text) : (start, at);
-    }
-
-    private static (int, int) NoMatch(ReadOnlySpan<byte> text) => (text.Length, text.Length);
+    internal static (int, int) NoMatch(ReadOnlySpan<byte> text) => (text.Length, text.Length);
 
     /// <summary>The end of the characters of some classes, at most <paramref name="max"/> of them.</summary>
-    private static int Run(ReadOnlySpan<byte> text, int at, CharClass classes, int max = int.MaxValue)
+    internal static int Run(ReadOnlySpan<byte> text, int at, CharClass classes, int max = int.MaxValue)
     {
         for (; max > 0 && (At(text, at, out int length) & classes) != 0; max--) at += length;
         return at;
     }
 
     /// <summary><c>\s*[\r\n]+</c> (if asked), <c>\s+(?!\S)</c>, <c>\s+</c>: the end of white space.</summary>
-    private static int White(ReadOnlySpan<byte> text, int from, bool newlinesEnd)
+    internal static int White(ReadOnlySpan<byte> text, int from, bool newlinesEnd)
     {
         int at = from, last = from, afterNewline = -1;
         while (true)
@@ -144,7 +129,7 @@ internal static class SplitRules
     }
 
     /// <summary>Length of <c>'s|'t|'m|'d|'re|'ve|'ll</c> here, or 0.</summary>
-    private static int Contraction(ReadOnlySpan<byte> text, int at, bool ignoreCase)
+    internal static int Contraction(ReadOnlySpan<byte> text, int at, bool ignoreCase)
     {
         if (text[at] != '\'' || at + 1 >= text.Length) return 0;
         int lower = ignoreCase ? 0x20 : 0;

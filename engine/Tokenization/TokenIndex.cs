@@ -13,7 +13,7 @@ internal sealed class TokenIndex
     internal TokenIndex(PackedStrings strings)
     {
         _strings = strings;
-        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, Math.Min(strings.Count, 1 << 29) * 2L))];
+        _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, strings.Count * 2L))];
         _mask = _slots.Length - 1;
         for (int id = 0; id < strings.Count; id++) Add(id);
     }

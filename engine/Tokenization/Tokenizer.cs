@@ -28,8 +28,7 @@ public abstract class Tokenizer
         return model switch
         {
             "llama" => new SpmTokenizer(Vocabulary.FromGguf(metadata)),
-            "gpt2" => new BpeTokenizer(
-                Vocabulary.FromGguf(metadata), PackedStrings.Copy(metadata.GetArray("tokenizer.ggml.merges").GetUtf8Strings())),
+            "gpt2" => new BpeTokenizer(Vocabulary.FromGguf(metadata), PackedStrings.Read(metadata, "tokenizer.ggml.merges")),
             _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\"."),
         };
     }

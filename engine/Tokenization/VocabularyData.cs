@@ -31,7 +31,7 @@ internal sealed class VocabularyData
 
     internal static VocabularyData Read(GgufMetadata metadata)
     {
-        PackedStrings texts = PackedStrings.Copy(metadata.GetArray("tokenizer.ggml.tokens").GetUtf8Strings());
+        PackedStrings texts = PackedStrings.Read(metadata, "tokenizer.ggml.tokens");
         var ids = new Dictionary<string, int>();
         foreach (string key in s_idKeys)
         {

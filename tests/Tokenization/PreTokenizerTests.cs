@@ -9,7 +9,8 @@ namespace Edge.Llm.Tests.Tokenization;
 public class PreTokenizerTests
 {
     internal static readonly string[] Names =
-        ["default", "llama-bpe", "dbrx", "glm4", "qwen2", "qwen35", "gpt-2", "starcoder", "refact", "smollm", "codeshell", "falcon", "deepseek-coder"];
+        ["default", "llama-bpe", "dbrx", "glm4", "qwen2", "qwen35", "gpt-2", "starcoder", "refact", "smollm", "codeshell", "falcon", "deepseek-coder",
+            "deepseek-llm", "deepseek-v3", "tekken", "gpt-4o"];
 
     [TestMethod]
     [DataRow("gpt-2", "I'm  here,  2024!\n\n x ", "I|'m| | here|,| | 2024|!|\n\n| x| ")]
@@ -22,6 +23,10 @@ public class PreTokenizerTests
     [DataRow("starcoder", "a 12", "a| |1|2")]
     [DataRow("falcon", "x12345,,`y`", "x|123|45|,,`|y|`")]
     [DataRow("default", "x12345 `y`", "x|123|45| `|y|`")]
+    [DataRow("tekken", "HTTPServer CamelCase éA's 12/ /\n/", "HTTPServer| Camel|Case| é|A|'s| |1|2|/| /\n/")]
+    [DataRow("gpt-4o", "CamelCase's IT'S 1234", "Camel|Case's| IT'S| |123|4")]
+    [DataRow("deepseek-llm", "ab  cd!x 12中", "ab| | cd|!|x| |12|中")]
+    [DataRow("deepseek-v3", "ab.cd  !x\u30FC中1234\n", "ab|.cd| | !|x|ー中|123|4|\n")]
     [DataRow("deepseek-coder", "ab  cd, ,;\n12中文x", "ab| | cd|,| ,;|\n|1|2|中文|x")]
     public void WordsAreThoseOfTheRegularExpressions(string name, string text, string words)
     {

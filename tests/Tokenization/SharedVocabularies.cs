@@ -18,7 +18,9 @@ internal static class SharedVocabularies
         return shared;
     }
 
-    internal static string PathOf(string name) => Path.Combine(Shared(), "vocabs", $"ggml-vocab-{name}.gguf");
+    internal static string PathOf(string name) => name == "stories260K"
+        ? Path.Combine(Shared(), "models", "stories260K.gguf")
+        : Path.Combine(Shared(), "vocabs", $"ggml-vocab-{name}.gguf");
 
     internal static Tokenizer Load(string name)
     {

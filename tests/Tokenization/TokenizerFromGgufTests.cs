@@ -80,10 +80,37 @@ public class TokenizerFromGgufTests
         ["add_bos_token"] = true,
     };
 
-    private static Tokenizer Open(Func<Dictionary<string, object>> entries)
+    [TestMethod]
+    public void ADamagedFileGivesATokenizerOrATypedError()
+    {
+        var random = new Random(11);
+        byte[] good = Write(Bpe());
+        int opened = 0, refused = 0;
+        for (int i = 0; i < 1000; i++)
+        {
+            byte[] bytes = [.. good];
+            for (int flips = random.Next(1, 4); flips > 0; flips--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            try
+            {
+                Tokenizer tokenizer = Read(bytes);
+                tokenizer.Decode(tokenizer.Encode("abba <|im_end|>\u00e9"));
+                opened++;
+            }
+            catch (EdgeLlmException)
+            {
+                refused++;
+            }
+        }
+        Assert.IsGreaterThan(50, opened);
+        Assert.IsGreaterThan(50, refused);
+    }
+
+    private static Tokenizer Open(Func<Dictionary<string, object>> entries) => Read(Write(entries()));
+
+    private static byte[] Write(Dictionary<string, object> entries)
     {
         var writer = new GgufWriter();
-        foreach ((string name, object value) in entries())
+        foreach ((string name, object value) in entries)
         {
             string key = "tokenizer.ggml." + name;
             switch (value)
@@ -96,10 +123,17 @@ public class TokenizerFromGgufTests
                 case bool flag: writer.AddMetadata(key, flag); break;
             }
         }
+        var stream = new MemoryStream();
+        writer.WriteTo(stream, (_, _) => { });
+        return stream.ToArray();
+    }
+
+    private static Tokenizer Read(byte[] bytes)
+    {
         string path = Path.GetTempFileName();
         try
         {
-            using (FileStream stream = File.Create(path)) writer.WriteTo(stream, (_, _) => { });
+            File.WriteAllBytes(path, bytes);
             using GgufFile file = GgufFile.Open(path);
             return Tokenizer.FromGguf(file.Metadata);
         }

@@ -55,4 +55,17 @@ public class VocabularyFileTests
         Assert.AreEqual("a", tokenizer.Decode([128000, 128009, 64]));
         Assert.AreEqual("<|begin_of_text|><|eot_id|>a", tokenizer.Decode([128000, 128009, 64], special: true));
     }
+
+    /// <summary>As llama_detokenize does, which takes no space off behind a BOS.</summary>
+    [TestMethod]
+    [DataRow("llama-spm", new[] { 1, 15043, 29871 }, " Hello ", "<s> Hello ")]
+    [DataRow("llama-spm", new[] { 15043, 3186 }, "Hello world", "Hello world")]
+    [DataRow("phi-3", new[] { 32007, 15043, 2 }, " Hello", "<|end|> Hello</s>")]
+    [DataRow("llama-bpe", new[] { 128000, 9906, 128009, 1917 }, "Hello world", "<|begin_of_text|>Hello<|eot_id|> world")]
+    public void DecodedTextIsThatOfLlamaCpp(string name, int[] ids, string plain, string special)
+    {
+        Tokenizer tokenizer = SharedVocabularies.Load(name);
+        Assert.AreEqual(plain, tokenizer.Decode(ids));
+        Assert.AreEqual(special, tokenizer.Decode(ids, special: true));
+    }
 }

@@ -61,7 +61,7 @@ internal static class Peer
     {
         using JsonDocument json = JsonDocument.Parse(Run("peer.py", "generate", model, "--prompt", prompt, "-n", count.ToString(CultureInfo.InvariantCulture),
             "--ignore-eog", "--type-k", "f32", "--type-v", "f32"));
-        return (Ints(json.RootElement.GetProperty("prompt")), Ints(json.RootElement.GetProperty("tokens")));
+        return (Ints(json.RootElement.GetProperty("prompt_tokens")), Ints(json.RootElement.GetProperty("tokens")));
     }
 
     /// <summary>How far apart two vectors are: |found - expected| / |expected|, Euclidean.</summary>

@@ -89,6 +89,7 @@ internal static unsafe partial class KernelTable
         AddScalar<Q5_1>(rows);
         AddScalar<Q8_0>(rows);
         AddScalar<Q4_K>(rows);
+        AddX86Blocks(rows);
         return [.. rows];
     }
 

@@ -37,18 +37,21 @@ internal sealed unsafe class FloatKernels
     /// <summary>The kernels of an instruction set this machine has.</summary>
     public static FloatKernels For(Isa isa) => isa switch
     {
-        _ => Scalar(),
+        Isa.Avx2 or Isa.AvxVnni => Scalar(&QuantizeX86<Quantize256>.ToQ8_K, &QuantizeX86<Quantize256>.ToQ8_0x8),
+        Isa.Avx512 => Scalar(&QuantizeX86<Quantize512>.ToQ8_K, &QuantizeX86<Quantize512>.ToQ8_0x8),
+        _ => Scalar(&Q8_K.Quantize, &Q8_0x8.Quantize),
     };
 
-    private static FloatKernels Scalar() => new()
+    private static FloatKernels Scalar(
+        delegate*<float*, int, byte*, nint, bool> quantizeQ8_K, delegate*<float*, int, byte*, nint, bool> quantizeQ8_0x8) => new()
     {
         RmsNorm = &ScalarFloat.RmsNorm,
         Add = &ScalarFloat.Add,
         SiluMul = &ScalarFloat.SiluMul,
         RopeNorm = &ScalarFloat.RopeNorm,
         RopeNeox = &ScalarFloat.RopeNeox,
-        QuantizeQ8_K = &Q8_K.Quantize,
-        QuantizeQ8_0x8 = &Q8_0x8.Quantize,
+        QuantizeQ8_K = quantizeQ8_K,
+        QuantizeQ8_0x8 = quantizeQ8_0x8,
         Attention =
         [
             &ScalarAttention.Run<KvF16, KvF16>, &ScalarAttention.Run<KvF16, KvF32>, &ScalarAttention.Run<KvF16, KvQ8_0>,

@@ -8,7 +8,7 @@ namespace Edge.Llm.Kernels;
 /// 2 * 63 * 127 = 16002), then times the scales.</summary>
 internal static unsafe class Dot512
 {
-    /// <summary>Two blocks of 32 whose activations stand at x0 and x1.</summary>
+    /// <summary>Two runs of 32 values whose activations stand at x0 and x1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Blocks(Vector512<byte> q, byte* x0, byte* x1, Vector512<short> scales, Vector512<short> spread)
     {
@@ -21,13 +21,17 @@ internal static unsafe class Dot512
     public static Vector512<int> Quarter(Vector512<byte> q, byte* x, Vector512<short> scales, short first) =>
         Avx512BW.MultiplyAddAdjacent(
             Avx512BW.MultiplyAddAdjacent(q, Vector512.Load((sbyte*)x)),
-            Avx512BW.PermuteVar32x16(scales, Vector512.Create(
-                Vector256.Create(Vector128.Create(first), Vector128.Create((short)(first + 1))),
-                Vector256.Create(Vector128.Create((short)(first + 2)), Vector128.Create((short)(first + 3))))));
+            Avx512BW.PermuteVar32x16(scales, Fours(first, (short)(first + 2))));
 
     /// <summary>Indices that spread two scales over the products of 32 values each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<short> Pair(short first, short second) => Vector512.Create(Vector256.Create(first), Vector256.Create(second));
+
+    /// <summary>Indices that spread scales first, first + 1, second, second + 1 over the products of 16 values each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<short> Fours(short first, short second) => Vector512.Create(
+        Vector256.Create(Vector128.Create(first), Vector128.Create((short)(first + 1))),
+        Vector256.Create(Vector128.Create(second), Vector128.Create((short)(second + 1))));
 
     /// <summary>One count for the lower 32 bytes, one for the upper.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -7,7 +7,10 @@ internal static unsafe partial class KernelTable
     {
         if (HasAvx512)
         {
+            Add512<Q2_K, Q2_K_Vector512>(rows);
+            Add512<Q3_K, Q3_K_Vector512>(rows);
             Add512<Q4_K, Q4_K_Vector512>(rows);
+            Add512<Q5_K, Q5_K_Vector512>(rows);
             Add512<Q6_K, Q6_K_Vector512>(rows);
         }
     }

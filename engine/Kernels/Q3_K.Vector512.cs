@@ -51,7 +51,8 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
         // The last 16 bytes of the block: two of quants, 12 of scales, D.
-        Tile512.HeadsBehind2(w + 94, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2);
+        Tile512.Heads(w + 94, rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
+        Vector512<int> u0 = (v0 >>> 16) | (v1 << 16), u1 = (v1 >>> 16) | (v2 << 16), u2 = (v2 >>> 16) | (v3 << 16);
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), two = Vector512.Create(0x30303030);
         PutScales((u0 & nibble) | ((u2 << 4) & two), 0, tile);
         PutScales((u1 & nibble) | ((u2 << 2) & two), 4, tile);

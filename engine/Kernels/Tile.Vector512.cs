@@ -83,14 +83,6 @@ internal static unsafe class Tile512
         Four(EveryFourth(p, stride), EveryFourth(p + stride, stride), EveryFourth(p + 2 * stride, stride), EveryFourth(p + 3 * stride, stride),
             out v0, out v1, out v2, out v3);
 
-    /// <summary>Dwords 0..2 after the first two bytes of each row's 16.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void HeadsBehind2(byte* p, nint stride, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2) =>
-        Four(Avx512BW.ShiftRightLogical128BitLane(EveryFourth(p, stride).AsByte(), 2).AsInt32(),
-            Avx512BW.ShiftRightLogical128BitLane(EveryFourth(p + stride, stride).AsByte(), 2).AsInt32(),
-            Avx512BW.ShiftRightLogical128BitLane(EveryFourth(p + 2 * stride, stride).AsByte(), 2).AsInt32(),
-            Avx512BW.ShiftRightLogical128BitLane(EveryFourth(p + 3 * stride, stride).AsByte(), 2).AsInt32(), out v0, out v1, out v2, out _);
-
     /// <summary>Byte <paramref name="b"/> of every lane, zero-extended.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Byte(Vector512<int> v, int b) => (v >>> (8 * b)) & Vector512.Create(255);

@@ -47,7 +47,7 @@ internal static unsafe partial class KernelTable
     /// <summary>The weight formats.</summary>
     public static readonly FormatRow[] Formats =
     [
-        Format<Q8_0>(),
+        Format<Q4_0>(), Format<Q4_1>(), Format<Q5_0>(), Format<Q5_1>(), Format<Q8_0>(),
         Format<Q2_K>(), Format<Q3_K>(), Format<Q4_K>(), Format<Q5_K>(), Format<Q6_K>(),
     ];
 
@@ -84,6 +84,10 @@ internal static unsafe partial class KernelTable
     private static KernelRow[] MakeRows()
     {
         var rows = new List<KernelRow>();
+        AddScalar<Q4_0>(rows);
+        AddScalar<Q4_1>(rows);
+        AddScalar<Q5_0>(rows);
+        AddScalar<Q5_1>(rows);
         AddScalar<Q8_0>(rows);
         AddScalar<Q2_K>(rows);
         AddScalar<Q3_K>(rows);

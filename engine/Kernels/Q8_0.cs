@@ -6,7 +6,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>8.5 bits a weight: blocks of 32, w = D * q, q a signed byte (-128 included).</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q8_0 : IBlockFormat
+internal unsafe struct Q8_0 : IBlock32
 {
     /// <summary>Bytes of one block.</summary>
     public const int Bytes = 34;
@@ -26,6 +26,9 @@ internal unsafe struct Q8_0 : IBlockFormat
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
     /// <inheritdoc/>
+    public static int BlockBytes => Bytes;
+
+    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q8_0*)block;
@@ -34,25 +37,14 @@ internal unsafe struct Q8_0 : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static float VecDot(byte* row, int k, byte* x, nint groupStride)
+    public static float Dot(byte* block, sbyte* q, float dx, int sum)
     {
-        float acc = 0;
-        float* p = stackalloc float[8];
-        for (; k > 0; k -= 256, x += groupStride)
-        {
-            var a = (Q8_0x8*)x;
-            for (int b = 0; b < 8; b++)
-            {
-                p[b] = 0;
-                if (32 * b >= k) continue;
-                var w = (Q8_0*)row;
-                int isum = 0;
-                for (int i = 0; i < 32; i++) isum += w->Qs[i] * a->Qs[32 * b + i];
-                p[b] = Canonical.Block(isum, HalfFloat.ToSingle(w->D), a->D[b]);
-                row += Bytes;
-            }
-            acc = Canonical.Group(acc, p);
-        }
-        return acc;
+        var b = (Q8_0*)block;
+        int isum = 0;
+        for (int i = 0; i < 32; i++) isum += b->Qs[i] * q[i];
+        return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
     }
+
+    /// <inheritdoc/>
+    public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<Q8_0>(row, k, x, groupStride);
 }

@@ -94,6 +94,7 @@ internal static unsafe partial class KernelTable
         AddScalar<Q4_K>(rows);
         AddScalar<Q5_K>(rows);
         AddScalar<Q6_K>(rows);
+        AddArm(rows);
         return [.. rows];
     }
 

@@ -79,8 +79,11 @@ internal unsafe struct AttentionArgs
         _ => PaddedHeadDim(headDim) / 32 * 34,
     };
 
-    /// <summary>Working memory for so many tokens and heads.</summary>
-    public static int ScratchBytes(int tokens, int heads, int keyDim, int valueDim) =>
-        256 + (sizeof(float) * tokens * heads * (PaddedHeadDim(keyDim) + PaddedHeadDim(valueDim) + BlockLength + 32)) +
-        (sizeof(float) * PaddedHeadDim(Math.Max(keyDim, valueDim)));
+    /// <summary>Working memory for so many tokens and heads: queries, outputs, maximum and sum of each; the floats of one block of keys
+    /// and of values; one block's scores and output.</summary>
+    public static int ScratchBytes(int tokens, int heads, int keyDim, int valueDim)
+    {
+        int dims = PaddedHeadDim(keyDim) + PaddedHeadDim(valueDim);
+        return sizeof(float) * ((tokens * heads * (dims + 2)) + (BlockLength * dims) + PaddedHeadDim(valueDim) + BlockLength);
+    }
 }

@@ -37,7 +37,10 @@ internal sealed unsafe class FloatKernels
     /// <summary>The kernels of an instruction set this machine has.</summary>
     public static FloatKernels For(Isa isa) => isa switch
     {
-        _ => Scalar(),
+        Isa.Scalar => Scalar(),
+        Isa.Avx2 or Isa.AvxVnni => Lanes<Lanes256>(&Q8_K.Quantize, &Q8_0x8.Quantize),
+        Isa.Avx512 => Lanes<Lanes512>(&Q8_K.Quantize, &Q8_0x8.Quantize),
+        _ => Lanes<Lanes128>(&QuantizeAdvSimd.Q8K, &QuantizeAdvSimd.Q80x8),
     };
 
     private static FloatKernels Scalar() => new()
@@ -57,4 +60,23 @@ internal sealed unsafe class FloatKernels
         ],
         StoreKv = [&KvF16.Store, &KvF32.Store, &KvQ8_0.Store],
     };
+
+    private static FloatKernels Lanes<T>(delegate*<float*, int, byte*, nint, bool> quantizeQ8_K, delegate*<float*, int, byte*, nint, bool> quantizeQ8_0x8)
+        where T : struct, ILanes<T> => new()
+        {
+            RmsNorm = &LaneFloat<T>.RmsNorm,
+            Add = &LaneFloat<T>.Add,
+            SiluMul = &LaneFloat<T>.SiluMul,
+            RopeNorm = &LaneFloat<T>.RopeNorm,
+            RopeNeox = &LaneFloat<T>.RopeNeox,
+            QuantizeQ8_K = quantizeQ8_K,
+            QuantizeQ8_0x8 = quantizeQ8_0x8,
+            Attention =
+            [
+                &LaneAttention<T, KvF16, KvF16>.Run, &LaneAttention<T, KvF16, KvF32>.Run, &LaneAttention<T, KvF16, KvQ8_0>.Run,
+                &LaneAttention<T, KvF32, KvF16>.Run, &LaneAttention<T, KvF32, KvF32>.Run, &LaneAttention<T, KvF32, KvQ8_0>.Run,
+                &LaneAttention<T, KvQ8_0, KvF16>.Run, &LaneAttention<T, KvQ8_0, KvF32>.Run, &LaneAttention<T, KvQ8_0, KvQ8_0>.Run,
+            ],
+            StoreKv = [&KvF16.Store, &KvF32.Store, &KvQ8_0.Store],
+        };
 }

@@ -26,13 +26,16 @@ internal sealed unsafe class KernelRow(
 
 /// <summary>A weight format's scalar side.</summary>
 internal sealed unsafe class FormatRow(
-    GgmlType type, ActivationFormat activation, delegate*<byte*, float*, void> dequantize, delegate*<byte*, int, byte*, nint, float> vecDot)
+    delegate*<byte*, float*, void> dequantize, delegate*<byte*, int, byte*, nint, float> vecDot, KernelRow scalar)
 {
     /// <summary>Weight format.</summary>
-    public GgmlType Type => type;
+    public GgmlType Type => Scalar.Type;
 
     /// <summary>What its activations are packed as.</summary>
-    public ActivationFormat Activation => activation;
+    public ActivationFormat Activation => Scalar.Activation;
+
+    /// <summary>Its row in the kernel table that needs no instruction set.</summary>
+    public KernelRow Scalar { get; } = scalar;
 
     /// <summary>One block to floats.</summary>
     public delegate*<byte*, float*, void> Dequantize { get; } = dequantize;
@@ -47,6 +50,7 @@ internal static unsafe partial class KernelTable
     /// <summary>The weight formats.</summary>
     public static readonly FormatRow[] Formats =
     [
+        Format<F32>(), Format<F16>(), Format<BF16>(),
         Format<Q4_0>(), Format<Q4_1>(), Format<Q5_0>(), Format<Q5_1>(), Format<Q8_0>(),
         Format<Q2_K>(), Format<Q3_K>(), Format<Q4_K>(), Format<Q5_K>(), Format<Q6_K>(),
     ];
@@ -83,25 +87,23 @@ internal static unsafe partial class KernelTable
 
     private static KernelRow[] MakeRows()
     {
-        var rows = new List<KernelRow>();
-        AddScalar<Q4_0>(rows);
-        AddScalar<Q4_1>(rows);
-        AddScalar<Q5_0>(rows);
-        AddScalar<Q5_1>(rows);
-        AddScalar<Q8_0>(rows);
-        AddScalar<Q2_K>(rows);
-        AddScalar<Q3_K>(rows);
-        AddScalar<Q4_K>(rows);
-        AddScalar<Q5_K>(rows);
-        AddScalar<Q6_K>(rows);
+        var rows = new List<KernelRow>(Formats.Select(format => format.Scalar));
+        if (HasAvx2) AddFloat<Lanes256>(rows, Isa.Avx2);
+        if (HasAvx512) AddFloat<Lanes512>(rows, Isa.Avx512);
+        if (HasAdvSimd) AddFloat<Lanes128>(rows, Isa.AdvSimd);
         AddArm(rows);
         return [.. rows];
     }
 
-    private static FormatRow Format<T>() where T : unmanaged, IBlockFormat => new(T.Type, T.Activation, &T.Dequantize, &T.VecDot);
+    private static FormatRow Format<T>() where T : unmanaged, IBlockFormat =>
+        new(&T.Dequantize, &T.VecDot, new KernelRow(T.Type, T.Activation, Isa.Scalar, &ScalarMatMul<T>.Gemv, &ScalarMatMul<T>.Gemm));
 
-    private static void AddScalar<T>(List<KernelRow> rows) where T : unmanaged, IBlockFormat =>
-        Add<T>(rows, Isa.Scalar, &ScalarMatMul<T>.Gemv, &ScalarMatMul<T>.Gemm);
+    private static void AddFloat<TLanes>(List<KernelRow> rows, Isa isa) where TLanes : struct, ILanes<TLanes>
+    {
+        Add<F32>(rows, isa, &FloatMatMul<TLanes, LoadF32>.Gemv, &FloatMatMul<TLanes, LoadF32>.Gemm);
+        Add<F16>(rows, isa, &FloatMatMul<TLanes, LoadF16>.Gemv, &FloatMatMul<TLanes, LoadF16>.Gemm);
+        Add<BF16>(rows, isa, &FloatMatMul<TLanes, LoadBF16>.Gemv, &FloatMatMul<TLanes, LoadBF16>.Gemm);
+    }
 
     private static void Add<T>(List<KernelRow> rows, Isa isa, delegate*<MatMulArgs*, void> gemv, delegate*<MatMulArgs*, void> gemm)
         where T : unmanaged, IBlockFormat => rows.Add(new KernelRow(T.Type, T.Activation, isa, gemv, gemm));

@@ -21,29 +21,27 @@ internal static unsafe class ScalarFloat
     /// <inheritdoc cref="FloatKernels.SiluMul"/>
     public static void SiluMul(float* gate, float* up, int n)
     {
-        for (int i = 0; i < n; i++) gate[i] = gate[i] / (1f + ScalarMath.Exp(-gate[i])) * up[i];
+        for (int i = 0; i < n; i++) gate[i] = gate[i] / (1f + ScalarMath.Exp(gate[i] * -1f)) * up[i];
     }
 
     /// <inheritdoc cref="FloatKernels.RopeNorm"/>
     public static void RopeNorm(float* x, float* cos, float* sin, int n)
     {
-        for (int i = 0; i < n; i += 2)
-        {
-            float x0 = x[i], x1 = x[i + 1];
-            x[i] = MathF.FusedMultiplyAdd(x0, cos[i], x1 * sin[i]);
-            x[i + 1] = MathF.FusedMultiplyAdd(x1, cos[i + 1], x0 * sin[i + 1]);
-        }
+        for (int i = 0; i < n; i += 2) RotatePair(x + i, x + i + 1, cos[i], sin[i], cos[i + 1], sin[i + 1]);
     }
 
     /// <inheritdoc cref="FloatKernels.RopeNeox"/>
     public static void RopeNeox(float* x, float* cos, float* sin, int n)
     {
         int half = n / 2;
-        for (int i = 0; i < half; i++)
-        {
-            float x0 = x[i], x1 = x[i + half];
-            x[i] = MathF.FusedMultiplyAdd(x0, cos[i], x1 * sin[i]);
-            x[i + half] = MathF.FusedMultiplyAdd(x1, cos[i + half], x0 * sin[i + half]);
-        }
+        for (int i = 0; i < half; i++) RotatePair(x + i, x + half + i, cos[i], sin[i], cos[half + i], sin[half + i]);
+    }
+
+    /// <summary>(a, b) becomes (a cosA + b sinA, b cosB + a sinB), each with one FMA; sinA is the negated sine.</summary>
+    public static void RotatePair(float* a, float* b, float cosA, float sinA, float cosB, float sinB)
+    {
+        float x = *a, y = *b;
+        *a = MathF.FusedMultiplyAdd(x, cosA, y * sinA);
+        *b = MathF.FusedMultiplyAdd(y, cosB, x * sinB);
     }
 }

@@ -6,8 +6,9 @@ internal static class ScalarMath
     /// <summary>Below this exp is +0 here (the true value is under the smallest normal float).</summary>
     public const float ExpLowest = -87.33654f;
 
-    /// <summary>Above this the argument is clamped: exp(88.37626) is about 2.4e38.</summary>
-    public const float ExpHighest = 88.37626f;
+    /// <summary>The argument is clamped to this. There, and from 127.5 ln 2 = 88.376 up, n is 128, whose exponent bits are those of
+    /// infinity: the result is +infinity.</summary>
+    public const float ExpHighest = 89f;
 
     /// <summary>log2(e).</summary>
     public const float Log2E = 1.44269504f;

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>One row by one token, for <see cref="TileGemm{TTile}"/> without dot-product instructions: products of int8 have no form
+/// <summary>One row by one token, for <see cref="TileGemmAdvSimd{TTile}"/> without dot-product instructions: products of int8 have no form
 /// that multiplies by a selected lane, so lanes run along the row as in a Gemv.</summary>
 internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFormat : struct, ISuperBlockAdvSimd
 {

@@ -1,0 +1,14 @@
+namespace Edge.Llm;
+
+/// <summary>The engine's version.</summary>
+public static class EngineVersion
+{
+    /// <summary>As text: "major.minor.patch".</summary>
+    public const string Text = "0.1.0";
+
+    /// <summary>Version of the canonical arithmetic: results of equal versions are equal bit for bit.</summary>
+    public const int Arithmetic = 1;
+
+    /// <summary>As UTF-8, with a terminating zero behind it.</summary>
+    public static ReadOnlySpan<byte> Utf8 => "0.1.0"u8;
+}

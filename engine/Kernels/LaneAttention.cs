@@ -1,0 +1,168 @@
+using System.Runtime.CompilerServices;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>How lanes load a row of the KV cache.</summary>
+internal unsafe interface IKvLoad<TFormat> where TFormat : struct, IKvFormat
+{
+    /// <summary>Values i..i+15 of a row; i is a multiple of 16.</summary>
+    static abstract TLanes Load<TLanes>(byte* row, int i) where TLanes : struct, ILanes<TLanes>;
+}
+
+/// <summary>Attention over lanes; equals <see cref="ScalarAttention"/> bit for bit. Blocks of 64 positions go by on the outside: each is
+/// brought to floats once and used by all tokens and heads of the call.</summary>
+internal static unsafe class LaneAttention<TLanes, TKey, TValue>
+    where TLanes : struct, ILanes<TLanes> where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue>
+{
+    private const int BlockLength = AttentionArgs.BlockLength;
+
+    /// <summary>The call's working memory.</summary>
+    private ref struct Scratch
+    {
+        public float* Queries;  // [tokens * heads][keyDim], padded with zeros
+        public float* Outputs;  // [tokens * heads][valueDim], unnormalised
+        public float* MaxSum;   // [tokens * heads][2]
+        public float* Keys;     // [64][keyDim]
+        public float* Values;   // [64][valueDim]
+        public float* Scores;   // [64]
+        public float* BlockOut; // [valueDim]
+        public int KeyDim, ValueDim; // padded to multiples of 32
+    }
+
+    /// <summary>Attends every token and head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(AttentionArgs* a)
+    {
+        Scratch s = Lay(a);
+        int firstBlock = (int)Math.Max(0, a->FirstPosition + 1L - a->Window) / BlockLength;
+        int lastBlock = (a->FirstPosition + a->Tokens - 1) / BlockLength;
+        for (int block = firstBlock; block <= lastBlock; block++)
+        {
+            int base_ = block * BlockLength;
+            int filled = Math.Min(BlockLength, a->FirstPosition + a->Tokens - base_);
+            ToFloats<TKey>(a->Blocks[block] + a->KeyOffset, AttentionArgs.RowBytes(TKey.Type, a->KeyDim), filled, s.KeyDim, s.Keys);
+            ToFloats<TValue>(a->Blocks[block] + a->ValueOffset, AttentionArgs.RowBytes(TValue.Type, a->ValueDim), filled, s.ValueDim, s.Values);
+            for (int t = 0; t < a->Tokens; t++)
+            {
+                int position = a->FirstPosition + t;
+                int start = (int)Math.Max(0, Math.Max(0, position + 1L - a->Window) - base_), end = Math.Min(BlockLength, position + 1 - base_);
+                if (start >= end) continue;
+                for (int h = 0; h < a->Heads; h++)
+                {
+                    int row = (t * a->Heads) + h;
+                    Block(ref s, s.Queries + (row * s.KeyDim), s.Outputs + (row * s.ValueDim), s.MaxSum + (2 * row), a->Scale, start, end);
+                }
+            }
+        }
+        for (int t = 0; t < a->Tokens; t++)
+            for (int h = 0; h < a->Heads; h++)
+            {
+                int row = (t * a->Heads) + h;
+                float* from = s.Outputs + (row * s.ValueDim), to = a->Out + (t * a->OutTokenStride) + (h * a->ValueDim);
+                for (int i = 0; i < a->ValueDim; i++) to[i] = from[i] / s.MaxSum[(2 * row) + 1];
+            }
+    }
+
+    private static Scratch Lay(AttentionArgs* a)
+    {
+        int rows = a->Tokens * a->Heads;
+        Scratch s = default;
+        s.KeyDim = AttentionArgs.PaddedHeadDim(a->KeyDim);
+        s.ValueDim = AttentionArgs.PaddedHeadDim(a->ValueDim);
+        s.Queries = (float*)a->Scratch;
+        s.Keys = s.Queries + (rows * s.KeyDim);
+        s.Values = s.Keys + (BlockLength * s.KeyDim);
+        s.Outputs = s.Values + (BlockLength * s.ValueDim);
+        s.BlockOut = s.Outputs + (rows * s.ValueDim);
+        s.Scores = s.BlockOut + s.ValueDim;
+        s.MaxSum = s.Scores + BlockLength;
+        for (int row = 0; row < rows; row++)
+        {
+            float* q = a->Q + (row / a->Heads * a->QTokenStride) + (row % a->Heads * a->KeyDim);
+            new Span<float>(s.Queries + (row * s.KeyDim), s.KeyDim).Clear();
+            new ReadOnlySpan<float>(q, a->KeyDim).CopyTo(new Span<float>(s.Queries + (row * s.KeyDim), s.KeyDim));
+            s.MaxSum[2 * row] = float.NegativeInfinity;
+            s.MaxSum[(2 * row) + 1] = 0;
+        }
+        new Span<float>(s.Outputs, rows * s.ValueDim).Clear();
+        return s;
+    }
+
+    private static void ToFloats<TFormat>(byte* rows, int rowBytes, int count, int dim, float* dst) where TFormat : struct, IKvFormat, IKvLoad<TFormat>
+    {
+        for (int j = 0; j < count; j++)
+            for (int i = 0; i < dim; i += 16)
+                TLanes.Store(TFormat.Load<TLanes>(rows + (j * rowBytes), i), dst + (j * dim) + i);
+    }
+
+    /// <summary>One query against positions start..end-1 of the block, joined to its running output.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Block(ref Scratch s, float* q, float* output, float* maxSum, float scale, int start, int end)
+    {
+        float blockMax = Scores(ref s, q, scale, start, end);
+        TLanes maxes = TLanes.Broadcast(blockMax), sums = TLanes.Zero;
+        for (int j = 0; j < BlockLength; j += 16)
+        {
+            // Positions outside hold -infinity: they add +0.
+            TLanes p = LaneMath<TLanes>.Exp(TLanes.Subtract(TLanes.Load(s.Scores + j), maxes));
+            TLanes.Store(p, s.Scores + j);
+            sums = TLanes.Add(sums, p);
+        }
+        for (int i = 0; i < s.ValueDim; i += 32) WeighValues(s.Scores, s.Values + i, s.ValueDim, start, end, s.BlockOut + i);
+        float newMax = Math.Max(maxSum[0], blockMax);
+        float keep = ScalarMath.Exp(maxSum[0] - newMax), take = ScalarMath.Exp(blockMax - newMax);
+        maxSum[0] = newMax;
+        maxSum[1] = MathF.FusedMultiplyAdd(maxSum[1], keep, TLanes.Sum(sums) * take);
+        TLanes keeps = TLanes.Broadcast(keep), takes = TLanes.Broadcast(take);
+        for (int i = 0; i < s.ValueDim; i += 16)
+            TLanes.Store(TLanes.Fma(TLanes.Load(output + i), keeps, TLanes.Multiply(TLanes.Load(s.BlockOut + i), takes)), output + i);
+    }
+
+    /// <summary>Scores of positions start..end-1, -infinity for the others; returns the largest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Scores(ref Scratch s, float* q, float scale, int start, int end)
+    {
+        int dim = s.KeyDim;
+        TLanes scales = TLanes.Broadcast(scale), none = TLanes.Broadcast(float.NegativeInfinity);
+        for (int j = start & ~3; j < end; j += 4)
+        {
+            float* k = s.Keys + (j * dim);
+            TLanes s0 = TLanes.Zero, s1 = TLanes.Zero, s2 = TLanes.Zero, s3 = TLanes.Zero;
+            for (int i = 0; i < dim; i += 16)
+            {
+                TLanes v = TLanes.Load(q + i);
+                s0 = TLanes.Fma(v, TLanes.Load(k + i), s0);
+                s1 = TLanes.Fma(v, TLanes.Load(k + dim + i), s1);
+                s2 = TLanes.Fma(v, TLanes.Load(k + (2 * dim) + i), s2);
+                s3 = TLanes.Fma(v, TLanes.Load(k + (3 * dim) + i), s3);
+            }
+            TLanes.StoreSums(s0, s1, s2, s3, s.Scores + j);
+        }
+        for (int j = 0; j < start; j++) s.Scores[j] = float.NegativeInfinity;
+        for (int j = end; j < BlockLength; j++) s.Scores[j] = float.NegativeInfinity;
+        TLanes largest = none;
+        for (int j = 0; j < BlockLength; j += 16)
+        {
+            TLanes scaled = TLanes.Multiply(TLanes.Load(s.Scores + j), scales);
+            TLanes.Store(scaled, s.Scores + j);
+            largest = TLanes.Max(largest, scaled);
+        }
+        return TLanes.Largest(largest);
+    }
+
+    /// <summary>32 values of the block's output: each position's weight times its values, ascending.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WeighValues(float* weights, float* values, int dim, int start, int end, float* output)
+    {
+        TLanes o0 = TLanes.Zero, o1 = TLanes.Zero;
+        float* v = values + (start * dim);
+        for (int j = start; j < end; j++, v += dim)
+        {
+            TLanes p = TLanes.Broadcast(weights[j]);
+            o0 = TLanes.Fma(p, TLanes.Load(v), o0);
+            o1 = TLanes.Fma(p, TLanes.Load(v + 16), o1);
+        }
+        TLanes.Store(o0, output);
+        TLanes.Store(o1, output + 16);
+    }
+}

@@ -1,0 +1,84 @@
+using System.Runtime.CompilerServices;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>The float kernels over lanes; each equals its namesake in <see cref="ScalarFloat"/> bit for bit. What is left over at the
+/// end of a row goes through the scalar formula, element by element, or through a zero-padded buffer where lanes are summed.</summary>
+internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLanes>
+{
+    /// <inheritdoc cref="FloatKernels.RmsNorm"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RmsNorm(float* x, float* w, float* dst, int n, float eps)
+    {
+        int whole = n & ~15;
+        TLanes sum = TLanes.Zero;
+        for (int i = 0; i < whole; i += 16)
+        {
+            TLanes v = TLanes.Load(x + i);
+            sum = TLanes.Fma(v, v, sum);
+        }
+        if (whole < n)
+        {
+            float* tail = stackalloc float[16];
+            for (int i = whole; i < n; i++) tail[i - whole] = x[i];
+            TLanes v = TLanes.Load(tail);
+            sum = TLanes.Fma(v, v, sum);
+        }
+        float scale = 1f / MathF.Sqrt((TLanes.Sum(sum) / n) + eps);
+        TLanes scales = TLanes.Broadcast(scale);
+        for (int i = 0; i < whole; i += 16)
+            TLanes.Store(TLanes.Multiply(TLanes.Multiply(TLanes.Load(x + i), scales), TLanes.Load(w + i)), dst + i);
+        for (int i = whole; i < n; i++) dst[i] = x[i] * scale * w[i];
+    }
+
+    /// <inheritdoc cref="FloatKernels.Add"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Add(float* dst, float* x, int n)
+    {
+        int i = 0;
+        for (; i + 16 <= n; i += 16) TLanes.Store(TLanes.Add(TLanes.Load(dst + i), TLanes.Load(x + i)), dst + i);
+        ScalarFloat.Add(dst + i, x + i, n - i);
+    }
+
+    /// <inheritdoc cref="FloatKernels.SiluMul"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SiluMul(float* gate, float* up, int n)
+    {
+        int i = 0;
+        for (; i + 16 <= n; i += 16)
+        {
+            TLanes g = TLanes.Load(gate + i);
+            TLanes denominator = TLanes.Add(TLanes.Broadcast(1f), LaneMath<TLanes>.Exp(TLanes.Multiply(g, TLanes.Broadcast(-1f))));
+            TLanes.Store(TLanes.Multiply(TLanes.Divide(g, denominator), TLanes.Load(up + i)), gate + i);
+        }
+        ScalarFloat.SiluMul(gate + i, up + i, n - i);
+    }
+
+    /// <inheritdoc cref="FloatKernels.RopeNorm"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RopeNorm(float* x, float* cos, float* sin, int n)
+    {
+        int i = 0;
+        for (; i + 16 <= n; i += 16)
+        {
+            TLanes v = TLanes.Load(x + i);
+            TLanes crossed = TLanes.Multiply(TLanes.SwapPairs(v), TLanes.Load(sin + i));
+            TLanes.Store(TLanes.Fma(v, TLanes.Load(cos + i), crossed), x + i);
+        }
+        ScalarFloat.RopeNorm(x + i, cos + i, sin + i, n - i);
+    }
+
+    /// <inheritdoc cref="FloatKernels.RopeNeox"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RopeNeox(float* x, float* cos, float* sin, int n)
+    {
+        int half = n / 2, i = 0;
+        for (; i + 16 <= half; i += 16)
+        {
+            TLanes low = TLanes.Load(x + i), high = TLanes.Load(x + half + i);
+            TLanes.Store(TLanes.Fma(low, TLanes.Load(cos + i), TLanes.Multiply(high, TLanes.Load(sin + i))), x + i);
+            TLanes.Store(TLanes.Fma(high, TLanes.Load(cos + half + i), TLanes.Multiply(low, TLanes.Load(sin + half + i))), x + half + i);
+        }
+        for (; i < half; i++) ScalarFloat.RotatePair(x + i, x + half + i, cos[i], sin[i], cos[half + i], sin[half + i]);
+    }
+}

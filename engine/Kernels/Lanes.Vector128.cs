@@ -1,0 +1,126 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Sixteen lanes in four 128-bit registers (AdvSimd).</summary>
+internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B, Vector128<float> C, Vector128<float> D) : ILanes<Lanes128>
+{
+    private readonly Vector128<float> A = A;
+    private readonly Vector128<float> B = B;
+    private readonly Vector128<float> C = C;
+    private readonly Vector128<float> D = D;
+
+    /// <inheritdoc/>
+    public static Lanes128 Zero
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => default;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Broadcast(float value) => new(Vector128.Create(value), Vector128.Create(value), Vector128.Create(value), Vector128.Create(value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Load(float* p) => new(Vector128.Load(p), Vector128.Load(p + 4), Vector128.Load(p + 8), Vector128.Load(p + 12));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadHalf(ushort* p) => new(Half(p), Half(p + 4), Half(p + 8), Half(p + 12));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadBFloat16(ushort* p) => new(BFloat16(p), BFloat16(p + 4), BFloat16(p + 8), BFloat16(p + 12));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 LoadSByte(sbyte* p) => Widen(Vector128.Load(p));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Lanes128 value, float* p)
+    {
+        value.A.Store(p);
+        value.B.Store(p + 4);
+        value.C.Store(p + 8);
+        value.D.Store(p + 12);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Add(Lanes128 a, Lanes128 b) => new(a.A + b.A, a.B + b.B, a.C + b.C, a.D + b.D);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Subtract(Lanes128 a, Lanes128 b) => new(a.A - b.A, a.B - b.B, a.C - b.C, a.D - b.D);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Multiply(Lanes128 a, Lanes128 b) => new(a.A * b.A, a.B * b.B, a.C * b.C, a.D * b.D);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Divide(Lanes128 a, Lanes128 b) => new(a.A / b.A, a.B / b.B, a.C / b.C, a.D / b.D);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Fma(Lanes128 a, Lanes128 b, Lanes128 c) => new(Vector128.FusedMultiplyAdd(a.A, b.A, c.A), Vector128.FusedMultiplyAdd(a.B, b.B, c.B), Vector128.FusedMultiplyAdd(a.C, b.C, c.C), Vector128.FusedMultiplyAdd(a.D, b.D, c.D));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Max(Lanes128 a, Lanes128 b) => new(Vector128.MaxNative(a.A, b.A), Vector128.MaxNative(a.B, b.B), Vector128.MaxNative(a.C, b.C), Vector128.MaxNative(a.D, b.D));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Min(Lanes128 a, Lanes128 b) => new(Vector128.MinNative(a.A, b.A), Vector128.MinNative(a.B, b.B), Vector128.MinNative(a.C, b.C), Vector128.MinNative(a.D, b.D));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 Round(Lanes128 a) => new(Vector128.Round(a.A), Vector128.Round(a.B), Vector128.Round(a.C), Vector128.Round(a.D));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 ZeroWhereLess(Lanes128 a, Lanes128 limit, Lanes128 value) => new(Vector128.AndNot(value.A, Vector128.LessThan(a.A, limit.A)), Vector128.AndNot(value.B, Vector128.LessThan(a.B, limit.B)), Vector128.AndNot(value.C, Vector128.LessThan(a.C, limit.C)), Vector128.AndNot(value.D, Vector128.LessThan(a.D, limit.D)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 PowerOfTwo(Lanes128 n) => new(((Vector128.ConvertToInt32Native(n.A) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.B) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.C) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.D) + Vector128.Create(127)) << 23).AsSingle());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 SwapPairs(Lanes128 a) => new(Vector128.Shuffle(a.A, Vector128.Create(1, 0, 3, 2)), Vector128.Shuffle(a.B, Vector128.Create(1, 0, 3, 2)), Vector128.Shuffle(a.C, Vector128.Create(1, 0, 3, 2)), Vector128.Shuffle(a.D, Vector128.Create(1, 0, 3, 2)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Lanes128 a) => LaneSums.Sum(Fold(a));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Largest(Lanes128 a) => LaneSums.Largest(Vector128.MaxNative(Vector128.MaxNative(a.A, a.C), Vector128.MaxNative(a.B, a.D)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d, float* p) => LaneSums.Sums(Fold(a), Fold(b), Fold(c), Fold(d)).Store(p);
+
+    /// <summary>Lanes 8 apart, then 4 apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Fold(Lanes128 a) => (a.A + a.C) + (a.B + a.D);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Half(ushort* p) =>
+        (Vector128.WidenLower(Vector64.Load((short*)p).ToVector128Unsafe()) << 13 & Vector128.Create(HalfFloat.ShiftedMask)).AsSingle() *
+        Vector128.Create(HalfFloat.Rebias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> BFloat16(ushort* p) => (Vector128.WidenLower(Vector64.Load(p).ToVector128Unsafe()) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes128 Widen(Vector128<sbyte> q)
+    {
+        (Vector128<short> low, Vector128<short> high) = Vector128.Widen(q);
+        return new(Vector128.ConvertToSingle(Vector128.WidenLower(low)), Vector128.ConvertToSingle(Vector128.WidenUpper(low)),
+            Vector128.ConvertToSingle(Vector128.WidenLower(high)), Vector128.ConvertToSingle(Vector128.WidenUpper(high)));
+    }
+}

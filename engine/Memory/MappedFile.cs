@@ -1,0 +1,198 @@
+using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Edge.Llm.Memory;
+
+/// <summary>The bytes of a file: mapped read-only and shared (nothing is read until touched), or read into owned memory.</summary>
+internal sealed unsafe partial class MappedFile : IDisposable
+{
+    private const int ReadChunk = 64 << 20;
+    private const int MadviseWillNeed = 3;
+
+    private readonly SafeFileHandle? _handle;
+    private readonly MemoryMappedFile? _map;
+    private readonly MemoryMappedViewAccessor? _view;
+    private readonly AlignedBuffer? _buffer;
+    private readonly byte* _data;
+    private bool _locked;
+    private bool _disposed;
+
+    private MappedFile(string path, AlignedBuffer buffer)
+    {
+        Path = path;
+        Length = buffer.Bytes;
+        _buffer = buffer;
+        _data = buffer.Data;
+    }
+
+    private MappedFile(string path, SafeFileHandle handle, long length)
+    {
+        Path = path;
+        Length = length;
+        _handle = handle;
+        try
+        {
+            _map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _view = _map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+            byte* start = null;
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
+            _data = start + _view.PointerOffset;
+        }
+        catch
+        {
+            _view?.Dispose();
+            _map?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Path as given to <see cref="Open"/>.</summary>
+    public string Path { get; }
+
+    /// <summary>Size in bytes when it was opened.</summary>
+    public long Length { get; }
+
+    /// <summary>Whether the bytes are the file's own pages.</summary>
+    public bool IsMapped => _view is not null;
+
+    /// <summary>Why the bytes could not be locked in memory, if that was asked and failed.</summary>
+    public string? LockWarning { get; private set; }
+
+    /// <summary>First byte.</summary>
+    public byte* Data
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _data;
+        }
+    }
+
+    /// <summary>Opens a file.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be opened or read. OutOfMemory.</exception>
+    public static MappedFile Open(string path, bool map = true, bool lockPages = false)
+    {
+        SafeFileHandle? handle = null;
+        try
+        {
+            // Whoever shares may read, replace or even write the file: its pages are not locked against anybody.
+            handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
+            long length = RandomAccess.GetLength(handle);
+            MappedFile file;
+            if (map && length > 0)
+            {
+                file = new MappedFile(path, handle, length);
+                handle = null; // kept open: CheckUnchanged asks it for the size
+            }
+            else
+            {
+                file = new MappedFile(path, ReadAll(path, handle, length));
+            }
+            if (lockPages) file.Lock();
+            return file;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"cannot open {path}: {Reason(path, e)}");
+        }
+        finally
+        {
+            handle?.Dispose();
+        }
+    }
+
+    /// <summary>Copies bytes into owned memory.</summary>
+    public static MappedFile FromBytes(ReadOnlySpan<byte> bytes, string name)
+    {
+        var buffer = new AlignedBuffer(bytes.Length);
+        bytes.CopyTo(new Span<byte>(buffer.Data, bytes.Length));
+        return new MappedFile(name, buffer);
+    }
+
+    /// <summary>Throws when the file under a mapping has another size than when it was opened: reading past the end of
+    /// a mapped file that shrank kills the process.</summary>
+    public void CheckUnchanged()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_handle is null) return;
+        long now = RandomAccess.GetLength(_handle);
+        if (now != Length)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{Path}: the file changed while open: it had {Length} bytes and now has {now}");
+    }
+
+    /// <summary>Asks the system to start reading the whole mapping in the background.</summary>
+    public void Prefetch()
+    {
+        byte* data = Data;
+        if (IsMapped && (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS()))
+            _ = Madvise(data, (nuint)Length, MadviseWillNeed); // a hint: nothing to do when it is refused
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        if (_locked) _ = Munlock(_data, (nuint)Length);
+        if (_view is not null)
+        {
+            _view.SafeMemoryMappedViewHandle.ReleasePointer();
+            _view.Dispose();
+        }
+        _map?.Dispose();
+        _handle?.Dispose();
+        _buffer?.Dispose();
+    }
+
+    private static AlignedBuffer ReadAll(string path, SafeFileHandle handle, long length)
+    {
+        var buffer = new AlignedBuffer(length);
+        try
+        {
+            for (long done = 0; done < length;)
+            {
+                int chunk = (int)Math.Min(ReadChunk, length - done);
+                int read = RandomAccess.Read(handle, new Span<byte>(buffer.Data + done, chunk), done);
+                if (read == 0)
+                    throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: the file shrank while it was read: {length} bytes expected, {done} found");
+                done += read;
+            }
+        }
+        catch
+        {
+            buffer.Dispose();
+            throw;
+        }
+        return buffer;
+    }
+
+    private static string Reason(string path, Exception e) => e switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => "no such file",
+        _ when Directory.Exists(path) => "it is a directory",
+        UnauthorizedAccessException => "permission denied",
+        ArgumentException => "not a valid path",
+        _ => e.Message,
+    };
+
+    private void Lock()
+    {
+        if (Length == 0) return;
+        if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS())
+            LockWarning = "locking memory is supported on Linux and macOS only";
+        else if (Mlock(_data, (nuint)Length) != 0)
+            LockWarning = $"cannot lock {Length} bytes in memory: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())} (see ulimit -l)";
+        else
+            _locked = true;
+    }
+
+    [LibraryImport("libc", EntryPoint = "mlock", SetLastError = true)]
+    private static partial int Mlock(void* address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "munlock")]
+    private static partial int Munlock(void* address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Madvise(void* address, nuint length, int advice);
+}

@@ -1,0 +1,100 @@
+using Edge.Llm.Memory;
+
+namespace Edge.Llm.Tests.Memory;
+
+[TestClass]
+public sealed class MappedFileTests
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("edge-llm-mapped").FullName;
+
+    [TestCleanup]
+    public void Cleanup() => Directory.Delete(_folder, recursive: true);
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public unsafe void Bytes_are_the_files(bool map)
+    {
+        byte[] bytes = new byte[12345];
+        new Random(1).NextBytes(bytes);
+        using MappedFile file = MappedFile.Open(Write(bytes), map, lockPages: true);
+        Assert.AreEqual(map, file.IsMapped);
+        Assert.AreEqual(bytes.Length, file.Length);
+        Assert.IsTrue(new ReadOnlySpan<byte>(file.Data, bytes.Length).SequenceEqual(bytes));
+        file.Prefetch();
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void An_empty_file_opens(bool map)
+    {
+        using MappedFile file = MappedFile.Open(Write([]), map, lockPages: true);
+        Assert.AreEqual(0, file.Length);
+        file.Prefetch();
+        file.CheckUnchanged();
+    }
+
+    [TestMethod]
+    public void A_mapped_file_that_shrank_or_grew_is_noticed()
+    {
+        string path = Write(new byte[10000]);
+        using MappedFile file = MappedFile.Open(path);
+        file.CheckUnchanged();
+        Resize(path, 100);
+        EdgeLlmException e = Assert.ThrowsExactly<EdgeLlmException>(file.CheckUnchanged);
+        Assert.AreEqual(ErrorCode.InvalidFile, e.Code);
+        StringAssert.Contains(e.Message, "10000 bytes and now has 100");
+        Resize(path, 20000);
+        Assert.ThrowsExactly<EdgeLlmException>(file.CheckUnchanged);
+        Resize(path, 10000);
+        file.CheckUnchanged();
+    }
+
+    [TestMethod]
+    public void An_owned_copy_does_not_care_about_the_file()
+    {
+        string path = Write(new byte[10000]);
+        using MappedFile file = MappedFile.Open(path, map: false);
+        File.Delete(path);
+        file.CheckUnchanged();
+    }
+
+    [TestMethod]
+    public void A_file_that_cannot_be_opened_says_why()
+    {
+        Says(Path.Combine(_folder, "none.gguf"), "none.gguf: no such file");
+        Says(Path.Combine(_folder, "no", "folder.gguf"), "folder.gguf: no such file");
+        Says(_folder, "it is a directory");
+        Says("", "not a valid path");
+        Says("a\0b", "not a valid path");
+        if (OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess) return;
+        string path = Write([1]);
+        File.SetUnixFileMode(path, UnixFileMode.None);
+        Says(path, "permission denied");
+    }
+
+    private static void Says(string path, string text)
+    {
+        foreach (bool map in new[] { true, false })
+        {
+            EdgeLlmException e = Assert.ThrowsExactly<EdgeLlmException>(() => MappedFile.Open(path, map).Dispose());
+            Assert.AreEqual(ErrorCode.InvalidFile, e.Code);
+            StringAssert.Contains(e.Message, "cannot open ");
+            StringAssert.Contains(e.Message, text);
+        }
+    }
+
+    private static void Resize(string path, long length)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        stream.SetLength(length);
+    }
+
+    private string Write(byte[] bytes)
+    {
+        string path = Path.Combine(_folder, Path.GetRandomFileName());
+        File.WriteAllBytes(path, bytes);
+        return path;
+    }
+}

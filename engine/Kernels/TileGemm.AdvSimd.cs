@@ -61,12 +61,7 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
                 for (int r = 0; r < rows; r++)
                     a->Dst[(t * a->DstStride) + first + r] = sums[(t * MatMulArgs.TileRows) + r];
         }
-        if (tiled == a->Rows) return;
-        MatMulArgs rest = *a;
-        rest.W += tiled * a->RowBytes;
-        rest.Dst += tiled;
-        rest.Rows -= tiled;
-        for (int t = 0; t < a->Tokens; t++, rest.X += a->XTokenStride, rest.Dst += a->DstStride) TTile.Gemv(&rest);
+        BlockGemv.EachToken(a, tiled, &TTile.Gemv);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

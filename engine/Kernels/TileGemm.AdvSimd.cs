@@ -61,7 +61,7 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
                 for (int r = 0; r < rows; r++)
                     a->Dst[(t * a->DstStride) + first + r] = sums[(t * MatMulArgs.TileRows) + r];
         }
-        BlockGemv.EachToken(a, tiled, &TTile.Gemv);
+        if (tiled < a->Rows) BlockGemv.EachToken(a, tiled, &TTile.Gemv);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -21,7 +21,8 @@ internal unsafe interface IDotAdvSimd
     static abstract Vector128<int> Dot32(Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x);
 }
 
-/// <summary>Without dot-product instructions: products gather in int16 lanes, which the scale widens.</summary>
+/// <summary>Without dot-product instructions: products gather in int16 lanes, which the scale widens. Upper halves go first: what uses a
+/// register's lower half without being the last to use it makes the code generator copy it.</summary>
 internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
 {
     /// <inheritdoc/>
@@ -38,8 +39,8 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
         // Four products a lane: at most 4 * 32 * 127 = 16256.
         Vector128<sbyte> x1 = AdvSimd.LoadVector128(x + 16);
         Vector128<short> p = Products(w0, AdvSimd.LoadVector128(x));
-        p = AdvSimd.MultiplyWideningLowerAndAdd(p, w1.GetLower(), x1.GetLower());
         p = AdvSimd.MultiplyWideningUpperAndAdd(p, w1, x1);
+        p = AdvSimd.MultiplyWideningLowerAndAdd(p, w1.GetLower(), x1.GetLower());
         return Scaled(acc, p, scales, lane);
     }
 
@@ -52,13 +53,13 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
     // Two products a lane: at most 2 * 128 * 127 = 32512.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<short> Products(Vector128<sbyte> w, Vector128<sbyte> x) =>
-        AdvSimd.MultiplyWideningUpperAndAdd(AdvSimd.MultiplyWideningLower(w.GetLower(), x.GetLower()), w, x);
+        AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpper(w, x), w.GetLower(), x.GetLower());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Scaled(
         Vector128<int> acc, Vector128<short> p, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane) =>
-        AdvSimd.MultiplyBySelectedScalarWideningUpperAndAdd(
-            AdvSimd.MultiplyBySelectedScalarWideningLowerAndAdd(acc, p.GetLower(), scales, lane), p, scales, lane);
+        AdvSimd.MultiplyBySelectedScalarWideningLowerAndAdd(
+            AdvSimd.MultiplyBySelectedScalarWideningUpperAndAdd(acc, p, scales, lane), p.GetLower(), scales, lane);
 }
 
 /// <summary>With sdot: four products a lane, at once in int32.</summary>

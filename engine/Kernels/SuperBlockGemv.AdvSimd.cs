@@ -95,5 +95,5 @@ internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Products(Vector128<int> acc, Vector128<short> m, Vector128<short> sums) =>
-        AdvSimd.MultiplyWideningUpperAndAdd(AdvSimd.MultiplyWideningLowerAndAdd(acc, m.GetLower(), sums.GetLower()), m, sums);
+        AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpperAndAdd(acc, m, sums), m.GetLower(), sums.GetLower());
 }

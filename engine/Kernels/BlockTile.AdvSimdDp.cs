@@ -29,14 +29,9 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         UnpackedGroup* rows = stackalloc UnpackedGroup[4];
         for (int r = 0; r < 4; r++) UnpackedGroup.Unpack<TFormat>(w + (r * rowBytes), k, rows + r);
         UnpackedGroup* r0 = rows, r1 = rows + 1, r2 = rows + 2, r3 = rows + 3;
-        for (int i = 0; i < 16; i++)
-            DotAdvSimdDp.Interleave4(r0->Qs + (16 * i), r1->Qs + (16 * i), r2->Qs + (16 * i), r3->Qs + (16 * i), tile + (64 * i));
-        Vector128<float>* scales = (Vector128<float>*)(tile + ScalesOffset), mins = (Vector128<float>*)(tile + MinsOffset);
-        for (int b = 0; b < 8; b++)
-        {
-            scales[b] = Vector128.Create(r0->D[b], r1->D[b], r2->D[b], r3->D[b]);
-            if (TFormat.HasMin) mins[b] = Vector128.Create(r0->M[b], r1->M[b], r2->M[b], r3->M[b]);
-        }
+        DotAdvSimdDp.Interleave4(r0->Qs, r1->Qs, r2->Qs, r3->Qs, 256, tile);
+        DotAdvSimdDp.Interleave4(r0->D, r1->D, r2->D, r3->D, 32, tile + ScalesOffset);
+        if (TFormat.HasMin) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
     }
 
     /// <inheritdoc/>
@@ -53,7 +48,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
 
         // The sums of two blocks wait in memory for the tree's next level: [pair][token].
         Vector128<float>* pairs = stackalloc Vector128<float>[16];
-        for (int b = 0; b < 8; b += 2)
+        for (nint b = 0; b < 8; b += 2)
         {
             Block(tile, b, x0, x1, x2, x3, out Vector128<float> p0, out Vector128<float> p1, out Vector128<float> p2, out Vector128<float> p3);
             Block(tile, b + 1, x0, x1, x2, x3, out Vector128<float> q0, out Vector128<float> q1, out Vector128<float> q2, out Vector128<float> q3);
@@ -73,7 +68,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
 
     // Block b's term for each token, as Canonical.Block.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block(byte* tile, int b, byte* x0, byte* x1, byte* x2, byte* x3,
+    private static void Block(byte* tile, nint b, byte* x0, byte* x1, byte* x2, byte* x3,
         out Vector128<float> p0, out Vector128<float> p1, out Vector128<float> p2, out Vector128<float> p3)
     {
         Vector128<int> c0 = Vector128<int>.Zero, c1 = c0, c2 = c0, c3 = c0;
@@ -89,10 +84,11 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Term(Vector128<int> isum, Vector128<float> d, Vector128<float> m, byte* x, int b)
+    private static Vector128<float> Term(Vector128<int> isum, Vector128<float> d, Vector128<float> m, byte* x, nint b)
     {
         float dx = ((float*)(x + Q8_0x8.DOffset))[b];
-        Vector128<float> p = AdvSimd.ConvertToSingle(isum) * d * Vector128.Create(dx);
-        return TFormat.HasMin ? AdvSimd.FusedMultiplyAdd(p, m, Vector128.Create(dx * ((int*)(x + Q8_0x8.SumsOffset))[b])) : p;
+        Vector128<float> p = AdvSimd.MultiplyByScalar(AdvSimd.ConvertToSingle(isum) * d, Vector64.CreateScalarUnsafe(dx));
+        if (!TFormat.HasMin) return p;
+        return AdvSimd.Arm64.FusedMultiplyAddByScalar(p, m, Vector64.CreateScalarUnsafe(dx * ((int*)(x + Q8_0x8.SumsOffset))[b]));
     }
 }

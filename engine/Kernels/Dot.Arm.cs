@@ -120,8 +120,24 @@ internal readonly unsafe struct DotAdvSimdDp : IDotAdvSimd
         c3 = Dp.DotProductBySelectedQuadruplet(c3, v, a3, 3);
     }
 
-    /// <summary>Four values of each row in turn: 16 of each to 64 bytes.</summary>
+    /// <summary>Element 0 of each vector, then element 1...: four values of each row in turn, for <see cref="Add16x4x4"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Interleave4(sbyte* r0, sbyte* r1, sbyte* r2, sbyte* r3, byte* dst) => AdvSimd.Arm64.StoreVectorAndZip((int*)dst,
-        (AdvSimd.LoadVector128((int*)r0), AdvSimd.LoadVector128((int*)r1), AdvSimd.LoadVector128((int*)r2), AdvSimd.LoadVector128((int*)r3)));
+    public static void Interleave4(Vector128<int> r0, Vector128<int> r1, Vector128<int> r2, Vector128<int> r3, int* dst)
+    {
+        Vector128<int> low02 = AdvSimd.Arm64.ZipLow(r0, r2), low13 = AdvSimd.Arm64.ZipLow(r1, r3);
+        Vector128<int> high02 = AdvSimd.Arm64.ZipHigh(r0, r2), high13 = AdvSimd.Arm64.ZipHigh(r1, r3);
+        AdvSimd.Store(dst, AdvSimd.Arm64.ZipLow(low02, low13));
+        AdvSimd.Store(dst + 4, AdvSimd.Arm64.ZipHigh(low02, low13));
+        AdvSimd.Store(dst + 8, AdvSimd.Arm64.ZipLow(high02, high13));
+        AdvSimd.Store(dst + 12, AdvSimd.Arm64.ZipHigh(high02, high13));
+    }
+
+    /// <summary>The same of <paramref name="bytes"/> bytes of each row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Interleave4(void* r0, void* r1, void* r2, void* r3, int bytes, void* dst)
+    {
+        for (nint i = 0; i < bytes / 4; i += 4)
+            Interleave4(AdvSimd.LoadVector128((int*)r0 + i), AdvSimd.LoadVector128((int*)r1 + i), AdvSimd.LoadVector128((int*)r2 + i),
+                AdvSimd.LoadVector128((int*)r3 + i), (int*)dst + (4 * i));
+    }
 }

@@ -31,18 +31,31 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         UnpackedSuperBlock* rows = stackalloc UnpackedSuperBlock[4];
         for (int r = 0; r < 4; r++) UnpackedSuperBlock.Unpack<TFormat>(w + (r * rowBytes), rows + r);
         UnpackedSuperBlock* r0 = rows, r1 = rows + 1, r2 = rows + 2, r3 = rows + 3;
-        for (int i = 0; i < 16; i++)
-            DotAdvSimdDp.Interleave4(r0->Qs + (16 * i), r1->Qs + (16 * i), r2->Qs + (16 * i), r3->Qs + (16 * i), tile + (64 * i));
+        DotAdvSimdDp.Interleave4(r0->Qs, r1->Qs, r2->Qs, r3->Qs, 256, tile);
+        Block8(r0, r1, r2, r3, 0, tile);
+        if (TFormat.By16) Block8(r0, r1, r2, r3, 8, tile);
         var factors = (float*)(tile + FactorsOffset);
         for (int r = 0; r < 4; r++) (factors[r], factors[4 + r]) = (rows[r].D, rows[r].DMin);
-        var scales = (int*)(tile + ScalesOffset);
-        var mins = (short*)(tile + MinsOffset);
-        for (int j = 0; j < (TFormat.By16 ? 16 : 8); j++)
-            for (int r = 0; r < 4; r++)
-            {
-                scales[(4 * j) + r] = rows[r].Scales[j];
-                mins[(4 * j) + r] = rows[r].Mins[j];
-            }
+    }
+
+    // Scales, widened, and minimums of eight blocks.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block8(
+        UnpackedSuperBlock* r0, UnpackedSuperBlock* r1, UnpackedSuperBlock* r2, UnpackedSuperBlock* r3, int first, byte* tile)
+    {
+        Vector128<short> s0 = AdvSimd.LoadVector128(r0->Scales + first), s1 = AdvSimd.LoadVector128(r1->Scales + first);
+        Vector128<short> s2 = AdvSimd.LoadVector128(r2->Scales + first), s3 = AdvSimd.LoadVector128(r3->Scales + first);
+        int* scales = (int*)(tile + ScalesOffset) + (4 * first);
+        DotAdvSimdDp.Interleave4(
+            AdvSimd.SignExtendWideningLower(s0.GetLower()), AdvSimd.SignExtendWideningLower(s1.GetLower()),
+            AdvSimd.SignExtendWideningLower(s2.GetLower()), AdvSimd.SignExtendWideningLower(s3.GetLower()), scales);
+        DotAdvSimdDp.Interleave4(
+            AdvSimd.SignExtendWideningUpper(s0), AdvSimd.SignExtendWideningUpper(s1),
+            AdvSimd.SignExtendWideningUpper(s2), AdvSimd.SignExtendWideningUpper(s3), scales + 16);
+        if (TFormat.HasMin)
+            AdvSimd.Arm64.StoreVectorAndZip((short*)(tile + MinsOffset) + (4 * first),
+                (AdvSimd.LoadVector128(r0->Mins + first), AdvSimd.LoadVector128(r1->Mins + first),
+                    AdvSimd.LoadVector128(r2->Mins + first), AdvSimd.LoadVector128(r3->Mins + first)));
     }
 
     /// <inheritdoc/>
@@ -91,10 +104,10 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         }
         Vector128<float> a0 = AdvSimd.LoadVector128(y0), a1 = AdvSimd.LoadVector128(y1);
         Vector128<float> a2 = AdvSimd.LoadVector128(y2), a3 = AdvSimd.LoadVector128(y3);
-        AdvSimd.Store(y0, AdvSimd.FusedMultiplyAdd(a0, f0, Vector128.Create(*(float*)(x0 + Q8_K.DOffset))));
-        AdvSimd.Store(y1, AdvSimd.FusedMultiplyAdd(a1, f1, Vector128.Create(*(float*)(x1 + Q8_K.DOffset))));
-        AdvSimd.Store(y2, AdvSimd.FusedMultiplyAdd(a2, f2, Vector128.Create(*(float*)(x2 + Q8_K.DOffset))));
-        AdvSimd.Store(y3, AdvSimd.FusedMultiplyAdd(a3, f3, Vector128.Create(*(float*)(x3 + Q8_K.DOffset))));
+        AdvSimd.Store(y0, AdvSimd.Arm64.FusedMultiplyAddByScalar(a0, f0, Vector64.CreateScalarUnsafe(*(float*)(x0 + Q8_K.DOffset))));
+        AdvSimd.Store(y1, AdvSimd.Arm64.FusedMultiplyAddByScalar(a1, f1, Vector64.CreateScalarUnsafe(*(float*)(x1 + Q8_K.DOffset))));
+        AdvSimd.Store(y2, AdvSimd.Arm64.FusedMultiplyAddByScalar(a2, f2, Vector64.CreateScalarUnsafe(*(float*)(x2 + Q8_K.DOffset))));
+        AdvSimd.Store(y3, AdvSimd.Arm64.FusedMultiplyAddByScalar(a3, f3, Vector64.CreateScalarUnsafe(*(float*)(x3 + Q8_K.DOffset))));
     }
 
     /// <inheritdoc/>

@@ -22,7 +22,7 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile) => UnpackedSuperBlock.Unpack<TFormat>(w, (UnpackedSuperBlock*)tile);
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Multiply(byte* tile, byte* x, nint tokenStride, int tokens, float* sums) =>
         *sums = SuperBlockGemvAdvSimd<UnpackedSuperBlock<TFormat>, DotAdvSimd>.Add(*sums, tile, x);
 
@@ -49,7 +49,7 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile) => UnpackedGroup.Unpack<TFormat>(w, k, (UnpackedGroup*)tile);
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Multiply(byte* tile, byte* x, nint tokenStride, int tokens, float* sums) =>
         *sums = BlockGemvAdvSimd<UnpackedGroup<TFormat>, DotAdvSimd>.Add(*sums, tile, x);
 

@@ -9,7 +9,7 @@ internal static unsafe class QuantizeAdvSimd
 {
     /// <summary>As <see cref="Q8_K.Quantize"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool Q8K(float* x, int k, byte* dst, nint groupStride)
+    public static bool ToQ8_K(float* x, int k, byte* dst, nint groupStride)
     {
         uint largest = 0;
         for (; k > 0; k -= 256, x += 256, dst += groupStride)
@@ -34,7 +34,7 @@ internal static unsafe class QuantizeAdvSimd
 
     /// <summary>As <see cref="Q8_0x8.Quantize"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool Q80x8(float* x, int k, byte* dst, nint groupStride)
+    public static bool ToQ8_0x8(float* x, int k, byte* dst, nint groupStride)
     {
         uint largest = 0;
         for (; k > 0; k -= 256, x += 256, dst += groupStride)

@@ -93,6 +93,7 @@ internal static unsafe partial class KernelTable
         if (HasAdvSimd) AddFloat<Lanes128>(rows, Isa.AdvSimd);
         AddX86Blocks(rows);
         AddX86SuperBlocks(rows);
+        AddArm(rows);
         return [.. rows];
     }
 

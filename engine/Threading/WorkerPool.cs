@@ -79,6 +79,12 @@ internal sealed unsafe class WorkerPool : IDisposable
         if (_error is not null) ThrowFailed(_error);
     }
 
+    /// <summary>Runs all chunks on the calling thread, as worker 0: for work too small to share.</summary>
+    public static void RunHere<TBody>(int chunks, ref TBody body) where TBody : struct, IParallelBody
+    {
+        for (int chunk = 0; chunk < chunks; chunk++) body.Run(chunk, 0);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

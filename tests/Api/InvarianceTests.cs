@@ -29,7 +29,7 @@ public sealed class InvarianceTests
             using InferenceContext context = model.CreateContext(new ContextOptions { Threads = threads, LogitsRows = 512, TypeK = typeK, TypeV = typeV });
             foreach (int batch in new[] { 1, 7, 64, 512 })
             {
-                string hash = Hash(ForwardTests.All(context, tokens, batch));
+                string hash = Hash(context.AllLogits(tokens, batch));
                 expected ??= hash;
                 Assert.AreEqual(expected, hash, $"{threads} threads, batches of {batch}");
             }
@@ -45,7 +45,7 @@ public sealed class InvarianceTests
         foreach (Isa isa in KernelTable.SupportedIsas())
         {
             using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa });
-            string hash = Hash(ForwardTests.All(context, Tokens(1, Length), 64));
+            string hash = Hash(context.AllLogits(Tokens(1, Length), 64));
             expected ??= hash;
             Assert.AreEqual(expected, hash, $"{isa}");
         }
@@ -58,7 +58,7 @@ public sealed class InvarianceTests
         using LanguageModel model = LanguageModel.Open(file.File);
         using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3, LogitsRows = 512 });
         int[][] texts = [Tokens(1, 90), Tokens(2, 64), Tokens(3, 131)];
-        float[][] alone = [.. texts.Select(tokens => ForwardTests.All(context, tokens, 512))];
+        float[][] alone = [.. texts.Select(tokens => context.AllLogits(tokens, 512))];
 
         // Interleaved at random, some tokens at a time.
         var random = new Random(5);
@@ -107,7 +107,7 @@ public sealed class InvarianceTests
         using LanguageModel model = LanguageModel.Open(file.File);
         using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 100 });
         int[] tokens = Tokens(1, 100);
-        float[] all = ForwardTests.All(context, tokens, 100);
+        float[] all = context.AllLogits(tokens, 100);
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
         for (int i = 0; i < 100; i++) batch.Add(tokens[i], sequence, i is 3 or 50 or 51 or 98);

@@ -51,6 +51,19 @@ public sealed class InvarianceTests
         }
     }
 
+    /// <summary>The bits themselves: they change only with the arithmetic version, and are the same on every processor.</summary>
+    [TestMethod]
+    [TestCategory("Isa")]
+    [DataRow(GgmlType.F32, GgmlType.F16, KvType.F16, "55AAAAFCA3AF29C2C7D32714C286CCBBDAD16C100102513BFA17E180C31E247D")]
+    [DataRow(GgmlType.Q4_K, GgmlType.Q8_0, KvType.Q8_0, "B4C878FD14CD8F9EF1250F869FBF992B476CF2F604704C157862BF6BCFCF3A78")]
+    public void TheLogitsAreTheseBits(GgmlType type, GgmlType downType, KvType kvType, string expected)
+    {
+        using var file = new TinyModel(type, downType);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, TypeK = kvType, TypeV = kvType });
+        Assert.AreEqual(expected, Hash(context.AllLogits(Tokens(1, Length), 64)));
+    }
+
     [TestMethod]
     public void SequencesInOneBatchEqualEachAlone()
     {

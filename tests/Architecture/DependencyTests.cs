@@ -19,7 +19,7 @@ public sealed class DependencyTests
         ["Backends"] = ["Ops"],
         ["Cache"] = ["Ops"],
         ["Models"] = ["Cache", "Backends"],
-        ["Sampling"] = ["Tokenization"],
+        ["Sampling"] = ["Tokenization", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
         ["Api"] = ["Scheduling"],
     });

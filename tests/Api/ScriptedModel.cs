@@ -16,10 +16,12 @@ internal sealed class ScriptedModel : IDisposable
     /// <summary>Writes the file. Token <c>script[i]</c> is followed by <c>script[i + 1]</c>; where the script ends, EOS follows.</summary>
     public ScriptedModel(IReadOnlyList<string> words, params int[] script)
     {
-        string[] texts = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>"), .. words];
+        // SentencePiece builds a word letter by letter: its beginnings are tokens, too.
+        string[] beginnings = [.. words.SelectMany(word => Enumerable.Range(1, word.Length - 1).Select(length => word[..length])).Distinct()];
+        string[] texts = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>"), .. words, .. beginnings];
         TokenType[] types = [TokenType.Unknown, TokenType.Control, TokenType.Control, .. Enumerable.Repeat(TokenType.Byte, 256),
-            .. Enumerable.Repeat(TokenType.Normal, words.Count)];
-        int n = texts.Length;
+            .. Enumerable.Repeat(TokenType.Normal, words.Count + beginnings.Length)];
+        int n = VocabSize = texts.Length;
         int[] next = [.. Enumerable.Repeat(Eos, n)];
         for (int i = 0; i + 1 < script.Length; i++) next[script[i]] = script[i + 1];
 
@@ -68,6 +70,8 @@ internal sealed class ScriptedModel : IDisposable
     }
 
     public string File { get; }
+
+    public int VocabSize { get; }
 
     /// <summary>The byte tokens of a text.</summary>
     public static int[] Bytes(string text) => [.. Encoding.UTF8.GetBytes(text).Select(value => FirstByte + value)];

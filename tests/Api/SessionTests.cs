@@ -1,4 +1,5 @@
 using System.Text;
+using Edge.Llm.Gguf;
 using Edge.Llm.Sampling;
 using Edge.Llm.Tokenization;
 
@@ -157,6 +158,18 @@ public sealed class SessionTests
             [([], s_greedy), ([1], s_greedy with { MaxTokens = -2 }), ([1], s_greedy with { Stop = [""] }), ([-1], s_greedy), ([1000], s_greedy),
              ([1], s_greedy with { Sampling = new SamplingOptions { TopP = 2 } })])
             Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate(prompt, options)).Code);
+    }
+
+    [TestMethod]
+    public void ATokenizerOfAnotherModelIsAnError()
+    {
+        using var other = new TinyModel(GgmlType.F32, GgmlType.F32);
+        using var script = new ScriptedModel(s_words, s_story);
+        using var model = LanguageModel.Open(other.File);
+        using var tokens = GgufFile.Open(script.File);
+        using InferenceContext context = model.CreateContext();
+        Tokenizer tokenizer = Tokenizer.FromGguf(tokens.Metadata);
+        Assert.AreEqual(ErrorCode.InvalidFile, Assert.ThrowsExactly<EdgeLlmException>(() => new Session(context, tokenizer)).Code);
     }
 
     private static string Text(List<GeneratedToken> steps) => steps.Aggregate(new StringBuilder(), (text, step) => text.Append(step.Text)).ToString();

@@ -20,6 +20,13 @@ internal static class RepositoryFiles
         return Under(new DirectoryInfo(root)).Select(path => (Path.GetRelativePath(root, path).Replace('\\', '/'), File.ReadAllText(path)));
     }
 
+    /// <summary>Fails with what was found, a line each.</summary>
+    public static void AssertNone(IEnumerable<string> found)
+    {
+        string lines = string.Join('\n', found);
+        if (lines != "") Assert.Fail(lines);
+    }
+
     private static IEnumerable<string> Under(DirectoryInfo folder)
     {
         foreach (FileSystemInfo entry in folder.EnumerateFileSystemInfos())

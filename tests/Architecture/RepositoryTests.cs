@@ -10,14 +10,14 @@ public sealed partial class RepositoryTests
     private const int MostLines = 400;
 
     [TestMethod]
-    public void Markdown_links_point_to_something() => AssertNone(
+    public void Markdown_links_point_to_something() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where file.Path.EndsWith(".md", StringComparison.Ordinal)
         from target in MarkdownLinks.Broken(Path.Combine(RepositoryFiles.Root(), file.Path), file.Text)
         select $"{file.Path}: {target}");
 
     [TestMethod]
-    public void Source_files_answer_one_question() => AssertNone(
+    public void Source_files_answer_one_question() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where file.Path.EndsWith(".cs", StringComparison.Ordinal)
         let lines = file.Text.Count(c => c == '\n')
@@ -25,20 +25,20 @@ public sealed partial class RepositoryTests
         select $"{file.Path}: {lines} lines, expected at most {MostLines}");
 
     [TestMethod]
-    public void No_file_names_one_machines_paths_or_a_package_host() => AssertNone(
+    public void No_file_names_one_machines_paths_or_a_package_host() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         from line in LinesLike(MachineOrHost(), file.Text)
         select $"{file.Path}:{line}");
 
     [TestMethod]
-    public void No_source_is_unfinished() => AssertNone(
+    public void No_source_is_unfinished() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where Path.GetExtension(file.Path) is ".cs" or ".c" or ".cpp" or ".h" or ".py" or ".cu" or ".sh" or ""
         from line in LinesLike(Unfinished(), file.Text)
         select $"{file.Path}:{line}");
 
     [TestMethod]
-    public void Nuget_configuration_names_no_source() => AssertNone(
+    public void Nuget_configuration_names_no_source() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where Path.GetFileName(file.Path).Equals("nuget.config", StringComparison.OrdinalIgnoreCase)
         from sources in XDocument.Parse(file.Text).Descendants("packageSources")
@@ -70,8 +70,6 @@ public sealed partial class RepositoryTests
     [DataRow("obj/work/x and ../shared", false)]
     [DataRow("https://example.org/work/", false)]
     public void Machine_paths_and_package_hosts_are_found(string line, bool found) => Assert.AreEqual(found, MachineOrHost().IsMatch(line));
-
-    private static void AssertNone(IEnumerable<string> found) => Assert.AreEqual("", string.Join('\n', found));
 
     private static IEnumerable<string> LinesLike(Regex pattern, string text) =>
         text.Split('\n').Select((line, i) => (line, i)).Where(at => pattern.IsMatch(at.line)).Select(at => $"{at.i + 1}: {at.line.Trim()}");

@@ -1,0 +1,49 @@
+using Edge.Llm.Kernels;
+
+namespace Edge.Llm;
+
+/// <summary>What a context is made for: memory follows from it.</summary>
+public sealed record ContextOptions
+{
+    /// <summary>Tokens that a sequence may hold; 0 is the model's own context length.</summary>
+    public int ContextSize { get; init; }
+
+    /// <summary>Tokens that one forward pass may take.</summary>
+    public int BatchSize { get; init; } = 512;
+
+    /// <summary>Rows of logits that one forward pass may give; 0 is one a sequence (<see cref="MaxSequences"/>).</summary>
+    public int LogitsRows { get; init; }
+
+    /// <summary>Threads; 0 is one a physical core, within the affinity mask and the cgroup quota.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Type of the cached keys.</summary>
+    public KvType TypeK { get; init; } = KvType.F16;
+
+    /// <summary>Type of the cached values.</summary>
+    public KvType TypeV { get; init; } = KvType.F16;
+
+    /// <summary>Sequences of full length that the cache has room for. There may be more, shorter ones.</summary>
+    public int MaxSequences { get; init; } = 1;
+
+    /// <summary>Instruction set to use instead of the best.</summary>
+    internal Isa? Isa { get; init; }
+
+    /// <summary>Throws unless every value is in range.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
+    internal void Check()
+    {
+        Check(nameof(ContextSize), ContextSize, 0, 1 << 30);
+        Check(nameof(BatchSize), BatchSize, 1, 1 << 16);
+        Check(nameof(LogitsRows), LogitsRows, 0, 1 << 16);
+        Check(nameof(Threads), Threads, 0, 1 << 10);
+        Check(nameof(MaxSequences), MaxSequences, 1, 1 << 16);
+        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.Q8_0);
+        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.Q8_0);
+    }
+
+    private static void Check(string name, int value, int min, int max)
+    {
+        if (value < min || value > max) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{name}: expected {min} to {max}, found {value}");
+    }
+}

@@ -1,0 +1,110 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Gguf;
+using Edge.Llm.Models;
+using Edge.Llm.Models.Architectures;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm;
+
+/// <summary>A model file, opened and checked: hyper-parameters and weights in place. Contexts run it; any number may share it, on any
+/// threads. Dispose of the contexts first.</summary>
+public sealed class LanguageModel : IDisposable
+{
+    private LanguageModel(GgufFile file, ModelConfig config, Weights weights)
+    {
+        File = file;
+        Config = config;
+        Weights = weights;
+    }
+
+    /// <summary>The file: metadata and tensors.</summary>
+    public GgufFile File { get; }
+
+    /// <summary>Its architecture, as the file names it.</summary>
+    public string Architecture => Config.Architecture;
+
+    /// <summary>Tokens in its vocabulary.</summary>
+    public int VocabSize => Config.VocabSize;
+
+    /// <summary>Tokens of context that it was made for.</summary>
+    public int ContextLength => Config.ContextLength;
+
+    internal ModelConfig Config { get; }
+
+    internal Weights Weights { get; }
+
+    /// <summary>Opens a GGUF file; of a split model, any part opens all.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory, InvalidArgument.</exception>
+    public static LanguageModel Open(string path, ModelOptions? options = null)
+    {
+        options ??= new ModelOptions();
+        GgufFile file = GgufFile.Open(path, new GgufOpenOptions { UseMmap = options.UseMmap, Lock = options.Lock });
+        try
+        {
+            return Open(file, options);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The memory that a context of these options takes; allocates nothing.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
+    public MemoryPlan Plan(ContextOptions? options = null)
+    {
+        options = Complete(options);
+        return new MemoryPlan(File.FileBytes, KvCapacity(options) * KvShape(options).BlockBytes, Activations.Measure(ActivationShape(options)));
+    }
+
+    /// <summary>Makes a context: threads, cache and scratch to run the model with.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, OutOfMemory, Unsupported.</exception>
+    public InferenceContext CreateContext(ContextOptions? options = null) => new(this, Complete(options));
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => File.Dispose();
+
+    /// <summary>What the options say about the cache's blocks.</summary>
+    internal KvShape KvShape(ContextOptions options) =>
+        new(Config.BlockCount, Config.HeadCountKv, Config.KeyLength, Config.ValueLength, options.TypeK, options.TypeV);
+
+    /// <summary>Blocks that the cache may hold.</summary>
+    internal static long KvCapacity(ContextOptions options) => (long)Cache.KvShape.Blocks(options.ContextSize) * options.MaxSequences;
+
+    /// <summary>What the options say about scratch.</summary>
+    internal ActivationShape ActivationShape(ContextOptions options) => new(Config, Weights, options.BatchSize, options.LogitsRows, options.Threads);
+
+    private static LanguageModel Open(GgufFile file, ModelOptions options)
+    {
+        Architecture architecture = Models.Architectures.Architecture.Of(file);
+        ModelConfig config = architecture.ReadConfig(file);
+        RopeConfig rope = config.Rope with
+        {
+            FreqBase = Positive(nameof(options.RopeFreqBase), options.RopeFreqBase ?? config.Rope.FreqBase),
+            FreqScale = Positive(nameof(options.RopeFreqScale), options.RopeFreqScale ?? config.Rope.FreqScale),
+        };
+        config = config with { Rope = rope };
+        return new LanguageModel(file, config, architecture.BindWeights(file, config));
+    }
+
+    // Replaces every 0 that stands for a default.
+    private ContextOptions Complete(ContextOptions? options)
+    {
+        options ??= new ContextOptions();
+        options.Check();
+        options = options with
+        {
+            ContextSize = options.ContextSize == 0 ? Config.ContextLength : options.ContextSize,
+            LogitsRows = options.LogitsRows == 0 ? Math.Min(options.MaxSequences, options.BatchSize) : options.LogitsRows,
+            Threads = options.Threads == 0 ? CpuTopology.DefaultThreads() : options.Threads,
+        };
+        if (KvCapacity(options) > int.MaxValue)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");
+        return options;
+    }
+
+    private static float Positive(string name, float value) => float.IsFinite(value) && value > 0
+        ? value
+        : throw new EdgeLlmException(ErrorCode.InvalidArgument, FormattableString.Invariant($"{name}: expected a number above 0, found {value}"));
+}

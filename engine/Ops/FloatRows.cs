@@ -1,0 +1,30 @@
+namespace Edge.Llm.Ops;
+
+/// <summary>A view of activations: <paramref name="count"/> rows (tokens) of <paramref name="width"/> floats. Rows begin
+/// <see cref="Stride"/> floats apart; the padding between is always +0, so that a row can be multiplied in whole vectors.</summary>
+internal readonly unsafe struct FloatRows(float* data, int count, int width)
+{
+    /// <summary>First value of the first row.</summary>
+    public float* Data => data;
+
+    /// <summary>Rows.</summary>
+    public int Count => count;
+
+    /// <summary>Values a row.</summary>
+    public int Width => width;
+
+    /// <summary>Floats from one row to the next: the width in whole vectors of 16.</summary>
+    public nint Stride => PaddedWidth(width);
+
+    /// <summary>First value of a row.</summary>
+    public float* Row(int row) => data + (row * Stride);
+
+    /// <summary>The first rows.</summary>
+    public FloatRows Take(int rows) => new(data, rows, width);
+
+    /// <summary>A row, to read or copy.</summary>
+    public Span<float> this[int row] => new(Row(row), width);
+
+    /// <summary>Width in whole vectors of 16.</summary>
+    public static int PaddedWidth(int width) => (width + 15) & ~15;
+}

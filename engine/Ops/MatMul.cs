@@ -1,0 +1,94 @@
+using Edge.Llm.Gguf;
+using Edge.Llm.Kernels;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm.Ops;
+
+/// <summary>dst[tokens, m] = x[tokens, k] * w[m, k] for weights of any format.</summary>
+internal static unsafe class MatMul
+{
+    /// <summary>Most products that one run can compute.</summary>
+    public const int MaxProducts = 4;
+
+    private const int ChunksPerThread = 8;    // enough to even out threads that lose their core
+    private const long SmallestChunk = 1 << 15; // bytes of weights times tokens: below that a thread is not worth waking
+
+    /// <summary>Products of one input with several weights, as one run: their rows are split over the threads together.</summary>
+    /// <param name="pool">Threads.</param>
+    /// <param name="kernels">Kernels.</param>
+    /// <param name="scratch">Working memory of worker 0; each further one's lies scratchStride bytes on.</param>
+    /// <param name="scratchStride">Bytes of working memory a worker, at least <see cref="MatMulArgs.GemmScratchBytes"/>.</param>
+    /// <param name="x">The input.</param>
+    /// <param name="products">Weights and where their results go.</param>
+    public static void Run(WorkerPool pool, KernelSet kernels, byte* scratch, nint scratchStride, PackedActivations x,
+        params ReadOnlySpan<(Tensor Weight, FloatRows Dst)> products)
+    {
+        Product* list = stackalloc Product[MaxProducts];
+        int tokens = x.Rows.Count;
+        if (tokens == 0) return;
+        long work = 0;
+        foreach ((Tensor weight, FloatRows dst) in products)
+        {
+            if (weight.Ne0 != x.Rows.Width || weight.Ne1 != dst.Width || tokens != dst.Count) ThrowShape(weight, x.Rows, dst);
+            work += weight.Bytes * tokens;
+        }
+        long chunkWork = Math.Max(SmallestChunk, pool.Threads == 1 ? work : work / (pool.Threads * ChunksPerThread));
+        int chunks = 0;
+        for (int i = 0; i < products.Length; i++)
+        {
+            (Tensor weight, FloatRows dst) = products[i];
+            KernelRow kernel = kernels[weight.Type];
+            PackedView view = x.In(kernel.Activation, weight.Name);
+            int rows = (int)Math.Min(weight.Ne1, chunkWork / (weight.RowBytes * tokens));
+            rows = Math.Max(MatMulArgs.TileRows, (rows + MatMulArgs.TileRows - 1) / MatMulArgs.TileRows * MatMulArgs.TileRows);
+            list[i] = new Product
+            {
+                Kernel = tokens == 1 ? kernel.Gemv : kernel.Gemm,
+                RowsPerChunk = rows,
+                FirstChunk = chunks,
+                Args = new MatMulArgs
+                {
+                    W = weight.Pointer, RowBytes = (nint)weight.RowBytes, Rows = (int)weight.Ne1, K = (int)weight.Ne0,
+                    X = view.X, XTokenStride = view.TokenStride, XGroupStride = view.GroupStride, Tokens = tokens,
+                    Dst = dst.Data, DstStride = dst.Stride,
+                },
+            };
+            chunks += ((int)weight.Ne1 + rows - 1) / rows;
+        }
+        var body = new Body { Products = list, Count = products.Length, Scratch = scratch, ScratchStride = scratchStride };
+        pool.Run(chunks, ref body);
+    }
+
+    private static void ThrowShape(Tensor weight, FloatRows x, FloatRows dst) =>
+        throw new EdgeLlmException(ErrorCode.Internal,
+            $"matmul with {weight.Name} [{weight.Ne0}, {weight.Ne1}]: input [{x.Count}, {x.Width}], output [{dst.Count}, {dst.Width}]");
+
+    private struct Product
+    {
+        public delegate*<MatMulArgs*, void> Kernel;
+        public MatMulArgs Args;
+        public int RowsPerChunk;
+        public int FirstChunk;
+    }
+
+    private struct Body : IParallelBody
+    {
+        public Product* Products;
+        public int Count;
+        public byte* Scratch;
+        public nint ScratchStride;
+
+        public void Run(int chunk, int worker)
+        {
+            int i = Count - 1;
+            while (Products[i].FirstChunk > chunk) i--;
+            MatMulArgs args = Products[i].Args;
+            int row = (chunk - Products[i].FirstChunk) * Products[i].RowsPerChunk;
+            args.W += row * args.RowBytes;
+            args.Dst += row;
+            args.Rows = Math.Min(args.Rows - row, Products[i].RowsPerChunk);
+            args.Scratch = Scratch + (worker * ScratchStride);
+            Products[i].Kernel(&args);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using Edge.Llm.Kernels;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm.Ops;
+
+/// <summary>The input of matmuls: float rows, packed on demand in each activation format that a weight asks for, once each however
+/// many weights share the input. Layout: group g of 256 values of token t at X + g * GroupStride + t * TokenStride; the tokens of a
+/// group lie side by side, which is the order in which a Gemm reads them. Floats are used where they are.</summary>
+internal sealed unsafe class PackedActivations
+{
+    private readonly WorkerPool _pool;
+    private readonly FloatKernels _kernels;
+    private readonly byte*[] _buffers;
+    private readonly bool[] _packed;
+    private FloatRows _rows;
+
+    /// <summary>Packs into <paramref name="q8K"/> and <paramref name="q8_0x8"/>, each <see cref="BufferBytes"/> of the largest input,
+    /// or null if no weight has such a format.</summary>
+    public PackedActivations(WorkerPool pool, FloatKernels kernels, byte* q8K, byte* q8_0x8)
+    {
+        _pool = pool;
+        _kernels = kernels;
+        _buffers = new byte*[3];
+        _packed = new bool[3];
+        _buffers[(int)ActivationFormat.Q8_K] = q8K;
+        _buffers[(int)ActivationFormat.Q8_0x8] = q8_0x8;
+    }
+
+    /// <summary>Bytes of a buffer for so many tokens of so many values, in either quantized format.</summary>
+    public static long BufferBytes(int tokens, int width) => (long)tokens * Groups(width) * Q8_K.Bytes;
+
+    /// <summary>The rows to multiply.</summary>
+    public FloatRows Rows
+    {
+        get => _rows;
+        set
+        {
+            _rows = value;
+            Array.Clear(_packed);
+        }
+    }
+
+    /// <summary>The rows in a format. <paramref name="consumer"/> is the tensor to blame an error on.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite.</exception>
+    public PackedView In(ActivationFormat format, string consumer)
+    {
+        if (format == ActivationFormat.F32)
+            return new PackedView((byte*)_rows.Data, _rows.Stride * sizeof(float), 256 * sizeof(float));
+        byte* buffer = _buffers[(int)format];
+        nint groupStride = (nint)_rows.Count * Q8_K.Bytes;
+        if (!_packed[(int)format])
+        {
+            var body = new QuantizeBody
+            {
+                Kernel = format == ActivationFormat.Q8_K ? _kernels.QuantizeQ8_K : _kernels.QuantizeQ8_0x8,
+                Rows = _rows, Dst = buffer, GroupStride = groupStride,
+            };
+            RowLoop<QuantizeBody>.Run(_pool, _rows.Count, ref body);
+            if (body.NonFinite) ThrowNonFinite(consumer);
+            _packed[(int)format] = true;
+        }
+        return new PackedView(buffer, Q8_K.Bytes, groupStride);
+    }
+
+    private static int Groups(int width) => (width + 255) / 256;
+
+    private static void ThrowNonFinite(string consumer) =>
+        throw new EdgeLlmException(ErrorCode.NonFinite, $"the input of {consumer} holds a NaN or an infinity");
+
+    private struct QuantizeBody : IRowBody
+    {
+        public delegate*<float*, int, byte*, nint, bool> Kernel;
+        public FloatRows Rows;
+        public byte* Dst;
+        public nint GroupStride;
+        public bool NonFinite; // only ever set to true: a race is harmless
+
+        public void Run(int row)
+        {
+            if (!Kernel(Rows.Row(row), Rows.Width, Dst + ((nint)row * Q8_K.Bytes), GroupStride)) NonFinite = true;
+        }
+    }
+}
+
+/// <summary>Where packed activations lie.</summary>
+internal readonly unsafe struct PackedView(byte* x, nint tokenStride, nint groupStride)
+{
+    /// <summary>First byte.</summary>
+    public byte* X => x;
+
+    /// <summary>Bytes from one token to the next.</summary>
+    public nint TokenStride => tokenStride;
+
+    /// <summary>Bytes from one group of 256 values to the next.</summary>
+    public nint GroupStride => groupStride;
+}

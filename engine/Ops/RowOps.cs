@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using Edge.Llm.Gguf;
+using Edge.Llm.Kernels;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm.Ops;
+
+/// <summary>Operations that treat each token's row alone.</summary>
+internal static unsafe class RowOps
+{
+    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight.</summary>
+    public static void RmsNorm(WorkerPool pool, FloatKernels kernels, FloatRows x, Tensor weight, float eps, FloatRows y)
+    {
+        Debug.Assert(x.Width == y.Width && x.Count == y.Count && weight.Ne0 == x.Width && weight.Type == GgmlType.F32);
+        var body = new RmsNormBody { Kernel = kernels.RmsNorm, X = x, Weight = (float*)weight.Pointer, Eps = eps, Y = y };
+        RowLoop<RmsNormBody>.Run(pool, x.Count, ref body);
+    }
+
+    /// <summary>y += x.</summary>
+    public static void Add(WorkerPool pool, FloatKernels kernels, FloatRows y, FloatRows x)
+    {
+        Debug.Assert(x.Width == y.Width && x.Count == y.Count);
+        var body = new AddBody { Kernel = kernels.Add, Y = y, X = x };
+        RowLoop<AddBody>.Run(pool, x.Count, ref body);
+    }
+
+    /// <summary>gate = silu(gate) * up.</summary>
+    public static void SiluMul(WorkerPool pool, FloatKernels kernels, FloatRows gate, FloatRows up)
+    {
+        Debug.Assert(gate.Width == up.Width && gate.Count == up.Count);
+        var body = new SiluMulBody { Kernel = kernels.SiluMul, Gate = gate, Up = up };
+        RowLoop<SiluMulBody>.Run(pool, gate.Count, ref body);
+    }
+
+    /// <summary>Rotates the first cos.Width values of every head of every row; each row has its own cos and sin.</summary>
+    public static void Rope(WorkerPool pool, FloatKernels kernels, bool neox, FloatRows x, int headDim, FloatRows cos, FloatRows sin)
+    {
+        Debug.Assert(x.Width % headDim == 0 && cos.Width <= headDim && cos.Width == sin.Width && cos.Count >= x.Count);
+        var body = new RopeBody { Kernel = neox ? kernels.RopeNeox : kernels.RopeNorm, X = x, HeadDim = headDim, Cos = cos, Sin = sin };
+        RowLoop<RopeBody>.Run(pool, x.Count, ref body);
+    }
+
+    /// <summary>Row t of y = row tokens[t] of the embedding matrix, to floats.</summary>
+    public static void Embed(WorkerPool pool, Tensor embedding, int* tokens, FloatRows y)
+    {
+        Debug.Assert(embedding.Ne0 == y.Width);
+        FormatRow format = Array.Find(KernelTable.Formats, row => row.Type == embedding.Type)!;
+        var body = new EmbedBody
+        {
+            Dequantize = format.Dequantize, Info = GgmlTypes.Get(embedding.Type), Embedding = embedding.Pointer, RowBytes = embedding.RowBytes, Tokens = tokens, Y = y,
+        };
+        RowLoop<EmbedBody>.Run(pool, y.Count, ref body);
+    }
+
+    /// <summary>Moves rows of x to its front: row i becomes row rows[i]; rows ascend.</summary>
+    public static FloatRows KeepRows(FloatRows x, ReadOnlySpan<int> rows)
+    {
+        for (int i = 0; i < rows.Length; i++)
+            if (rows[i] != i)
+                x[rows[i]].CopyTo(x[i]);
+        return x.Take(rows.Length);
+    }
+
+    private struct RmsNormBody : IRowBody
+    {
+        public delegate*<float*, float*, float*, int, float, void> Kernel;
+        public FloatRows X, Y;
+        public float* Weight;
+        public float Eps;
+
+        public void Run(int row) => Kernel(X.Row(row), Weight, Y.Row(row), X.Width, Eps);
+    }
+
+    private struct AddBody : IRowBody
+    {
+        public delegate*<float*, float*, int, void> Kernel;
+        public FloatRows Y, X;
+
+        public void Run(int row) => Kernel(Y.Row(row), X.Row(row), X.Width);
+    }
+
+    private struct SiluMulBody : IRowBody
+    {
+        public delegate*<float*, float*, int, void> Kernel;
+        public FloatRows Gate, Up;
+
+        public void Run(int row) => Kernel(Gate.Row(row), Up.Row(row), Gate.Width);
+    }
+
+    private struct RopeBody : IRowBody
+    {
+        public delegate*<float*, float*, float*, int, void> Kernel;
+        public FloatRows X, Cos, Sin;
+        public int HeadDim;
+
+        public void Run(int row)
+        {
+            for (int i = 0; i < X.Width; i += HeadDim) Kernel(X.Row(row) + i, Cos.Row(row), Sin.Row(row), Cos.Width);
+        }
+    }
+
+    private struct EmbedBody : IRowBody
+    {
+        public delegate*<byte*, float*, void> Dequantize;
+        public GgmlTypeInfo Info;
+        public byte* Embedding;
+        public long RowBytes;
+        public int* Tokens;
+        public FloatRows Y;
+
+        public void Run(int row)
+        {
+            byte* block = Embedding + (Tokens[row] * RowBytes);
+            float* y = Y.Row(row);
+            for (int i = 0; i < Y.Width; i += Info.BlockLength, block += Info.BlockBytes) Dequantize(block, y + i);
+        }
+    }
+}

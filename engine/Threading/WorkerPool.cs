@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace Edge.Llm.Threading;
+
+/// <summary>Work that splits into independent chunks: a struct, so that a run allocates nothing.</summary>
+internal interface IParallelBody
+{
+    /// <summary>Does one chunk. <paramref name="worker"/> (0 is the caller of Run) tells whose working memory to use.</summary>
+    void Run(int chunk, int worker);
+}
+
+/// <summary>Persistent threads that share the chunks of one run at a time. Chunks are claimed one by one from an atomic counter, so a
+/// thread that the system takes off its core delays only the chunk it holds. Idle threads spin briefly, then sleep.</summary>
+internal sealed unsafe class WorkerPool : IDisposable
+{
+    /// <summary>How long a thread looks for work before it sleeps: longer than the glue between two matmuls, far shorter than a
+    /// time slice of a busy neighbour.</summary>
+    private static readonly long s_spinTicks = Stopwatch.Frequency / 20_000; // 50 microseconds
+
+    private readonly Thread[] _threads;
+    private readonly long _spinTicks;
+    private readonly object _gate = new();
+    private readonly object _finished = new();
+
+    // The run in progress. The high half of _state counts runs, the low half is the number of unclaimed chunks: one compare-and-swap
+    // claims a chunk of the run it was read from and of no other. The other fields are written before _state and stay as they are
+    // until the last claimed chunk is done, so whoever holds a chunk reads its own run's.
+    private long _state;
+    private int _chunks;
+    private int _pending;
+    private void* _body;
+    private delegate*<void*, int, int, void> _invoke;
+    private Exception? _error;
+
+    private int _sleepers;
+    private int _callerSleeps;
+    private bool _stopping;
+
+    /// <summary>Starts the threads: the caller of Run is one of them.</summary>
+    public WorkerPool(int threads)
+    {
+        if (threads < 1) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"threads: expected at least 1, found {threads}");
+        Threads = threads;
+        // With more threads than processors a spinning thread takes the core from one that has work.
+        _spinTicks = threads <= Environment.ProcessorCount ? s_spinTicks : 0;
+        _threads = new Thread[threads - 1];
+        for (int i = 0; i < _threads.Length; i++)
+        {
+            int worker = i + 1;
+            _threads[i] = new Thread(() => WorkerLoop(worker)) { IsBackground = true, Name = $"edge-llm {worker}" };
+            _threads[i].Start();
+        }
+    }
+
+    /// <summary>Threads that take part in a run, the caller included; workers are numbered 0..Threads-1.</summary>
+    public int Threads { get; }
+
+    /// <summary>Runs all chunks and returns when they are done. One run at a time; not from inside a body.</summary>
+    /// <exception cref="EdgeLlmException">Internal: a body threw; the first exception is inside.</exception>
+    public void Run<TBody>(int chunks, ref TBody body) where TBody : struct, IParallelBody
+    {
+        Debug.Assert(_pending == 0, "a run is in progress");
+        if (chunks <= 0) return;
+        TBody local = body; // on this stack, where the garbage collector does not move it
+        _error = null;
+        _body = Unsafe.AsPointer(ref local);
+        _invoke = &Invoke<TBody>;
+        _chunks = chunks;
+        _pending = chunks;
+        long run = (_state >> 32) + 1;
+        Interlocked.Exchange(ref _state, (run << 32) | (uint)chunks); // a full fence: a thread that goes to sleep now sees the work
+        if (chunks > 1 && Volatile.Read(ref _sleepers) > 0) Wake(chunks - 1);
+
+        Work(0);
+        if (Volatile.Read(ref _pending) != 0) AwaitOthers();
+        body = local;
+        _body = null;
+        if (_error is not null) ThrowFailed(_error);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
+        foreach (Thread thread in _threads) thread.Join();
+    }
+
+    private static void Invoke<TBody>(void* body, int chunk, int worker) where TBody : struct, IParallelBody =>
+        Unsafe.AsRef<TBody>(body).Run(chunk, worker);
+
+    private void Work(int worker)
+    {
+        for (long state = Volatile.Read(ref _state); (uint)state != 0;)
+        {
+            long found = Interlocked.CompareExchange(ref _state, state - 1, state);
+            if (found != state)
+            {
+                state = found;
+                continue;
+            }
+            try
+            {
+                _invoke(_body, _chunks - (int)(uint)state, worker);
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _error, e, null);
+            }
+            if (Interlocked.Decrement(ref _pending) == 0 && Volatile.Read(ref _callerSleeps) != 0)
+                lock (_finished) Monitor.Pulse(_finished);
+            state = Volatile.Read(ref _state);
+        }
+    }
+
+    private void WorkerLoop(int worker)
+    {
+        while (!Volatile.Read(ref _stopping))
+        {
+            if (SpinUntilWork()) Work(worker);
+            else Sleep();
+        }
+    }
+
+    private bool SpinUntilWork()
+    {
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            if ((uint)Volatile.Read(ref _state) != 0) return true;
+            Thread.SpinWait(8);
+        }
+        while (Stopwatch.GetTimestamp() - start < _spinTicks);
+        return false;
+    }
+
+    private void Sleep()
+    {
+        lock (_gate)
+        {
+            Interlocked.Increment(ref _sleepers); // a full fence before the state is read: see Run
+            while ((uint)Volatile.Read(ref _state) == 0 && !_stopping) Monitor.Wait(_gate);
+            Interlocked.Decrement(ref _sleepers);
+        }
+    }
+
+    private void Wake(int threads)
+    {
+        lock (_gate)
+            for (int i = Math.Min(threads, _sleepers); i > 0; i--)
+                Monitor.Pulse(_gate);
+    }
+
+    private void AwaitOthers()
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetTimestamp() - start < _spinTicks)
+        {
+            if (Volatile.Read(ref _pending) == 0) return;
+            Thread.SpinWait(8);
+        }
+        lock (_finished)
+        {
+            Interlocked.Exchange(ref _callerSleeps, 1); // a full fence before the count is read: see Work
+            while (Volatile.Read(ref _pending) != 0) Monitor.Wait(_finished);
+            _callerSleeps = 0;
+        }
+    }
+
+    private static void ThrowFailed(Exception error) =>
+        throw new EdgeLlmException(ErrorCode.Internal, $"a worker failed: {error.Message}", error);
+}

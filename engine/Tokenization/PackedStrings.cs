@@ -1,0 +1,78 @@
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Tokenization;
+
+/// <summary>Many short byte strings in one buffer: a vocabulary of 150,000 tokens is two arrays, not 150,000 objects.</summary>
+internal sealed class PackedStrings
+{
+    /// <summary>Far above any real vocabulary or list of merges; the tables over them stay below 2 GiB.</summary>
+    private const int MaxCount = 1 << 26;
+
+    private readonly byte[] _bytes;
+    private readonly int[] _starts;
+
+    private PackedStrings(byte[] bytes, int[] starts)
+    {
+        _bytes = bytes;
+        _starts = starts;
+    }
+
+    internal int Count => _starts.Length - 1;
+
+    internal ReadOnlySpan<byte> this[int index] => _bytes.AsSpan(_starts[index].._starts[index + 1]);
+
+    /// <summary>Copies an array of strings out of a file, so that it outlives the file.</summary>
+    internal static PackedStrings Read(GgufMetadata metadata, string key)
+    {
+        GgufArray array = metadata.GetArray(key);
+        if (array.Count > MaxCount) throw TooMany(key, array.Count);
+        Utf8Strings source = array.GetUtf8Strings();
+        var builder = new Builder(source.Count);
+        for (int i = 0; i < source.Count; i++) builder.Add(source[i]);
+        return builder.Build();
+    }
+
+    internal static PackedStrings Copy(IReadOnlyList<byte[]> source)
+    {
+        var builder = new Builder(source.Count);
+        for (int i = 0; i < source.Count; i++) builder.Add(source[i]);
+        return builder.Build();
+    }
+
+    private static EdgeLlmException TooMany(string key, int count) =>
+        new(ErrorCode.Unsupported, $"{key}: expected at most {MaxCount} elements, found {count}.");
+
+    /// <summary>Collects strings; a string may be written in pieces and is closed by <see cref="End"/>.</summary>
+    internal sealed class Builder(int count)
+    {
+        private readonly int[] _starts = new int[count + 1];
+        private byte[] _bytes = new byte[Math.Max(16, (int)Math.Min(count * 8L, 1 << 24))];
+        private int _length;
+        private int _count;
+
+        internal void Append(ReadOnlySpan<byte> bytes)
+        {
+            if (bytes.Length > _bytes.Length - _length)
+            {
+                long wanted = Math.Max((long)_length + bytes.Length, Math.Min(_bytes.Length * 2L, Array.MaxLength));
+                if (wanted > Array.MaxLength) throw TooLarge();
+                Array.Resize(ref _bytes, (int)wanted);
+            }
+            bytes.CopyTo(_bytes.AsSpan(_length));
+            _length += bytes.Length;
+        }
+
+        internal void End() => _starts[++_count] = _length;
+
+        internal void Add(ReadOnlySpan<byte> bytes)
+        {
+            Append(bytes);
+            End();
+        }
+
+        internal PackedStrings Build() => new(_bytes, _starts);
+
+        private static EdgeLlmException TooLarge() =>
+            new(ErrorCode.Unsupported, $"A vocabulary's text must be at most {Array.MaxLength} bytes together; this one is longer.");
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.Text;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Tokenization;
+
+/// <summary>Turns text into token ids and back, id for id as llama.cpp does. Immutable; any number of threads may use one.</summary>
+public abstract class Tokenizer
+{
+    /// <summary>Buffers hold at most three bytes for one of text, and arrays less than 2 GiB.</summary>
+    private const int MaxTextBytes = 256 << 20;
+
+    private readonly PackedStrings _pieces;
+    private readonly SpecialTokenMatcher _special;
+
+    private protected Tokenizer(Vocabulary vocabulary, PackedStrings pieces)
+    {
+        Vocabulary = vocabulary;
+        _pieces = pieces;
+        _special = new SpecialTokenMatcher(vocabulary);
+    }
+
+    /// <summary>The tokenizer that a file describes. It does not need the file afterwards.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile; Unsupported: another kind of tokenizer or pre-tokenizer.</exception>
+    public static Tokenizer FromGguf(GgufMetadata metadata)
+    {
+        string model = metadata.GetString("tokenizer.ggml.model");
+        return model switch
+        {
+            "llama" => new SpmTokenizer(Vocabulary.FromGguf(metadata)),
+            "gpt2" => new BpeTokenizer(Vocabulary.FromGguf(metadata), PackedStrings.Read(metadata, "tokenizer.ggml.merges")),
+            _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\"."),
+        };
+    }
+
+    /// <summary>The tokens.</summary>
+    public Vocabulary Vocabulary { get; }
+
+    /// <summary>The ids of a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="addSpecial">Add BOS and EOS where the model asks for them; BOS is added even if the text begins with it.</param>
+    /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
+    public int[] Encode(string text, bool addSpecial = true, bool parseSpecial = true)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (text.Length > MaxTextBytes) throw TooLong(text.Length);
+        byte[] utf8 = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetByteCount(text));
+        try
+        {
+            return Encode(utf8.AsSpan(0, Encoding.UTF8.GetBytes(text, utf8)), addSpecial, parseSpecial);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(utf8);
+        }
+    }
+
+    /// <inheritdoc cref="Encode(string, bool, bool)"/>
+    /// <param name="utf8">The text in UTF-8; other bytes are kept as byte tokens or become U+FFFD, as the model's kind of tokenizer does.</param>
+    /// <param name="addSpecial">Add BOS and EOS where the model asks for them; BOS is added even if the text begins with it.</param>
+    /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
+    public int[] Encode(ReadOnlySpan<byte> utf8, bool addSpecial = true, bool parseSpecial = true)
+    {
+        var ids = new List<int>(utf8.Length / 3 + 2);
+        Encode(utf8, ids, addSpecial, parseSpecial);
+        return [.. ids];
+    }
+
+    /// <summary>Appends the ids of a text to a list.</summary>
+    /// <inheritdoc cref="Encode(ReadOnlySpan{byte}, bool, bool)"/>
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial = true, bool parseSpecial = true)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        Encode(utf8, ids, addSpecial, parseSpecial, new SymbolMerger());
+    }
+
+    internal void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial, bool parseSpecial, SymbolMerger merger)
+    {
+        if (utf8.Length > MaxTextBytes) throw TooLong(utf8.Length);
+        if (addSpecial && Vocabulary.AddBos) ids.Add(Vocabulary.BosId);
+        bool afterSpecial = true;
+        foreach (Fragment fragment in _special.Partition(utf8, parseSpecial))
+        {
+            if (fragment.Token >= 0) ids.Add(fragment.Token);
+            else EncodeText(utf8.Slice(fragment.Start, fragment.Length), afterSpecial, ids, merger);
+            afterSpecial = fragment.Token >= 0;
+        }
+        if (addSpecial && Vocabulary.AddEos) ids.Add(Vocabulary.EosId);
+    }
+
+    /// <summary>The bytes that a token stands for: often not whole characters. Control and unknown tokens have none unless asked for.</summary>
+    public ReadOnlySpan<byte> DecodeToken(int id, bool special = false) =>
+        Vocabulary.GetType(id) is TokenType.Control or TokenType.Unknown && !special ? default : _pieces[id];
+
+    /// <summary>
+    /// The text of a whole sequence. As in llama.cpp, the space that a model puts before a text's first word is taken off if that word is the
+    /// first token. Bytes that are not UTF-8 become U+FFFD.
+    /// </summary>
+    public string Decode(ReadOnlySpan<int> ids, bool special = false)
+    {
+        var bytes = new ArrayBufferWriter<byte>(ids.Length * 4 + 16);
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ReadOnlySpan<byte> piece = DecodeToken(ids[i], special);
+            bytes.Write(i == 0 ? TrimLeadingSpace(piece) : piece);
+        }
+        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+    }
+
+    internal ReadOnlySpan<byte> TrimLeadingSpace(ReadOnlySpan<byte> piece) =>
+        Vocabulary.AddSpacePrefix && piece.StartsWith(" "u8) ? piece[1..] : piece;
+
+    /// <summary>Appends the ids of text without special tokens.</summary>
+    private protected abstract void EncodeText(ReadOnlySpan<byte> utf8, bool afterSpecial, List<int> ids, SymbolMerger merger);
+
+    private static EdgeLlmException TooLong(int length) =>
+        new(ErrorCode.InvalidArgument, $"A text to encode: expected at most {MaxTextBytes} bytes, found {length}.");
+}

@@ -1,0 +1,121 @@
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Tokenization;
+
+/// <summary>The tokens of a model: their texts as the file spells them, scores, types and special ids. Immutable.</summary>
+public sealed class Vocabulary
+{
+    private readonly PackedStrings _texts;
+    private readonly TokenIndex _index;
+    private readonly float[]? _scores;
+    private readonly TokenType[] _types;
+    private readonly Dictionary<string, int> _ids;
+    private readonly HashSet<int> _endOfGeneration;
+
+    internal Vocabulary(VocabularyData data)
+    {
+        Model = data.Model;
+        Pre = data.Pre;
+        ModelName = data.ModelName;
+        _texts = data.Texts;
+        _index = new TokenIndex(data.Texts);
+        _scores = data.Scores;
+        _types = new TokenType[Count];
+        if (data.Types is null) Array.Fill(_types, TokenType.Normal);
+        else Array.Copy(data.Types, _types, Count);
+
+        _ids = new Dictionary<string, int>(data.Ids);
+        bool spm = Model == "llama";
+        SetDefault("bos_token_id", spm ? 1 : Model == "gpt2" && !PreTokenizer.Get(Pre).NoDefaultBos ? 11 : -1);
+        SetDefault("eos_token_id", spm ? 2 : Model == "gpt2" ? 11 : -1);
+        SetDefault("unknown_token_id", spm ? 0 : -1);
+
+        AddBos = data.AddBos ?? (spm || (Model == "gpt2" && PreTokenizer.Get(Pre).AddBos));
+        AddEos = data.AddEos ?? false;
+        AddSpacePrefix = data.AddSpacePrefix ?? spm;
+        if (AddBos && BosId < 0) throw MissingId("add_bos_token", "bos_token_id");
+        if (AddEos && EosId < 0) throw MissingId("add_eos_token", "eos_token_id");
+        _endOfGeneration = SpecialTokens.Resolve(this, _ids, _types);
+        for (int id = 0; id < Count; id++) LongestText = Math.Max(LongestText, _texts[id].Length);
+    }
+
+    /// <summary>Reads the <c>tokenizer.ggml.*</c> keys of a file. The vocabulary does not need the file afterwards.</summary>
+    public static Vocabulary FromGguf(GgufMetadata metadata) => new(VocabularyData.Read(metadata));
+
+    /// <summary>Kind of tokenizer: <c>tokenizer.ggml.model</c>.</summary>
+    public string Model { get; }
+
+    /// <summary>How text is cut into words before merging: <c>tokenizer.ggml.pre</c>.</summary>
+    public string Pre { get; }
+
+    /// <summary>Number of tokens.</summary>
+    public int Count => _texts.Count;
+
+    /// <summary>Begin of text, or -1.</summary>
+    public int BosId => Id("bos_token_id");
+
+    /// <summary>End of text, or -1.</summary>
+    public int EosId => Id("eos_token_id");
+
+    /// <summary>End of turn, or -1.</summary>
+    public int EotId => Id("eot_token_id");
+
+    /// <summary>End of message, or -1.</summary>
+    public int EomId => Id("eom_token_id");
+
+    /// <summary>Unknown text, or -1.</summary>
+    public int UnkId => Id("unknown_token_id");
+
+    /// <summary>Separator, or -1.</summary>
+    public int SepId => Id("seperator_token_id");
+
+    /// <summary>Padding, or -1.</summary>
+    public int PadId => Id("padding_token_id");
+
+    /// <summary>Whether a prompt begins with <see cref="BosId"/>.</summary>
+    public bool AddBos { get; }
+
+    /// <summary>Whether a text ends with <see cref="EosId"/>.</summary>
+    public bool AddEos { get; }
+
+    /// <summary>Whether a space is put before text at the beginning and after special tokens.</summary>
+    public bool AddSpacePrefix { get; }
+
+    /// <summary>Whether generation stops after this token.</summary>
+    public bool IsEndOfGeneration(int id) => _endOfGeneration.Contains(id);
+
+    /// <summary>The tokens that stop generation.</summary>
+    public IReadOnlyCollection<int> EndOfGenerationIds => _endOfGeneration;
+
+    /// <summary>A token's text as the file spells it, in UTF-8: <c>▁the</c>, <c>Ġthe</c>, <c>&lt;0x0A&gt;</c>.</summary>
+    public ReadOnlySpan<byte> GetText(int id) => _texts[Check(id)];
+
+    /// <summary>A token's type.</summary>
+    public TokenType GetType(int id) => _types[Check(id)];
+
+    /// <summary>A token's score: higher merges first.</summary>
+    public float GetScore(int id) => _scores is null ? 0 : _scores[Check(id)];
+
+    /// <summary>The id of the token that the file spells like this, or -1.</summary>
+    public int Find(ReadOnlySpan<byte> text) => _index.Find(text);
+
+    internal string ModelName { get; }
+
+    /// <summary>Bytes of the longest text.</summary>
+    internal int LongestText { get; }
+
+    internal int Check(int id) => (uint)id < (uint)Count ? id : throw OutOfRange(id);
+
+    private int Id(string key) => _ids.GetValueOrDefault(key, -1);
+
+    private void SetDefault(string key, int id)
+    {
+        if ((uint)id < (uint)Count) _ids.TryAdd(key, id);
+    }
+
+    private EdgeLlmException OutOfRange(int id) =>
+        new(ErrorCode.InvalidArgument, $"Token id {id}: expected 0 to {Count - 1}.");
+
+    private static EdgeLlmException MissingId(string flag, string id) =>
+        new(ErrorCode.InvalidFile, $"tokenizer.ggml.{flag} is true, but tokenizer.ggml.{id} names no token.");
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Edge.Llm.Tests.Api;
+
+/// <summary>The reference tools: made models, and llama.cpp's answers for them.</summary>
+internal static class Peer
+{
+    private static readonly string s_folder = Path.Combine(Path.GetTempPath(), $"edge-llm-tests-{Environment.ProcessId}");
+
+    private static string Shared => Environment.GetEnvironmentVariable("EDGE_LLM_SHARED") ?? Missing();
+
+    /// <summary>The trained model.</summary>
+    public static string Stories() => Path.Combine(Shared, "models", "stories260K.gguf");
+
+    /// <summary>A small model with random weights, made once a test run.</summary>
+    public static string MakeModel(string architecture, string type)
+    {
+        string path = Path.Combine(s_folder, $"{architecture}-{type}.gguf");
+        lock (s_folder)
+        {
+            if (!Directory.Exists(s_folder))
+            {
+                Directory.CreateDirectory(s_folder);
+                AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(s_folder, recursive: true);
+            }
+            if (!File.Exists(path)) Run("make_gguf.py", architecture, path, "--dtype", type);
+        }
+        return path;
+    }
+
+    /// <summary>llama.cpp's logits at every position, with an f32 cache.</summary>
+    public static float[] Logits(string model, IEnumerable<int> tokens)
+    {
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            Run("peer.py", "logits", model, "--tokens", Join(tokens), "--type-k", "f32", "--type-v", "f32", "--all", "--out", file);
+            return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    /// <summary>llama.cpp's greedy continuation: the prompt's tokens and the generated ones.</summary>
+    public static (int[] Prompt, int[] Generated) Generate(string model, string prompt, int count)
+    {
+        using JsonDocument json = JsonDocument.Parse(Run("peer.py", "generate", model, "--prompt", prompt, "-n", count.ToString(CultureInfo.InvariantCulture),
+            "--ignore-eog", "--type-k", "f32", "--type-v", "f32"));
+        return (Ints(json.RootElement.GetProperty("prompt")), Ints(json.RootElement.GetProperty("tokens")));
+    }
+
+    /// <summary>The largest difference over the largest value.</summary>
+    public static double RelativeDifference(ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
+    {
+        double difference = 0, largest = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            difference = Math.Max(difference, Math.Abs((double)found[i] - expected[i]));
+            largest = Math.Max(largest, Math.Abs(expected[i]));
+        }
+        return difference / largest;
+    }
+
+    private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
+
+    private static string Join(IEnumerable<int> tokens) => string.Join(',', tokens.Select(token => token.ToString(CultureInfo.InvariantCulture)));
+
+    private static string Run(string tool, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("python3") { RedirectStandardOutput = true };
+        start.ArgumentList.Add(Path.Combine(Shared, "tools", "peer", tool));
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        using Process process = Process.Start(start)!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.AreEqual(0, process.ExitCode, $"{tool} {string.Join(' ', arguments)}");
+        return output;
+    }
+
+    private static string Missing()
+    {
+        Assert.Inconclusive("EDGE_LLM_SHARED is not set");
+        return "";
+    }
+}

@@ -1,0 +1,34 @@
+using System.Collections.Concurrent;
+using Edge.Llm.Gguf;
+using Edge.Llm.Tokenization;
+
+namespace Edge.Llm.Tests.Tokenization;
+
+/// <summary>The real vocabularies of the shared folder, each loaded once.</summary>
+internal static class SharedVocabularies
+{
+    internal static readonly string[] Names = ["llama-spm", "phi-3", "llama-bpe", "qwen2", "gpt-2", "deepseek-coder", "starcoder", "falcon"];
+
+    private static readonly ConcurrentDictionary<string, Tokenizer> s_loaded = new();
+
+    internal static string Shared()
+    {
+        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
+        if (shared is null) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
+        return shared;
+    }
+
+    internal static string PathOf(string name) => name == "stories260K"
+        ? Path.Combine(Shared(), "models", "stories260K.gguf")
+        : Path.Combine(Shared(), "vocabs", $"ggml-vocab-{name}.gguf");
+
+    internal static Tokenizer Load(string name)
+    {
+        string path = PathOf(name);
+        return s_loaded.GetOrAdd(name, _ =>
+        {
+            using GgufFile file = GgufFile.Open(path);
+            return Tokenizer.FromGguf(file.Metadata);
+        });
+    }
+}

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Edge.Llm.Tests.Architecture;
+namespace Edge.Llm.Tests.SourceTree;
 
 /// <summary>Dependencies between the engine's folders point one way: a file uses lower layers only.</summary>
 [TestClass]

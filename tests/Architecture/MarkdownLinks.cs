@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Edge.Llm.Tests.Architecture;
+namespace Edge.Llm.Tests.SourceTree;
 
 /// <summary>Links of a Markdown page that point to nothing.</summary>
 internal static partial class MarkdownLinks

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 
-namespace Edge.Llm.Tests.Architecture;
+// Not Edge.Llm.Tests.Architecture: that name would hide the enum of processor architectures in every test.
+namespace Edge.Llm.Tests.SourceTree;
 
 /// <summary>The text files of the source tree, as a fresh clone has them.</summary>
 internal static class RepositoryFiles

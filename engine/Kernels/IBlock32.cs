@@ -34,3 +34,14 @@ internal static unsafe class Block32
         return acc;
     }
 }
+
+/// <summary>The four formats whose block is a head, perhaps 32 fifth bits, and 16 bytes of nibbles (values 0..15 low, 16..31 high):
+/// what SIMD kernels must know to unpack any of them.</summary>
+internal interface INibbles : IBlock32
+{
+    /// <summary>A minimum stands after the scale.</summary>
+    static abstract bool HasMin { get; }
+
+    /// <summary>Fifth bits stand before the nibbles.</summary>
+    static abstract bool HasHigh { get; }
+}

@@ -91,6 +91,7 @@ internal static unsafe partial class KernelTable
         if (HasAvx2) AddFloat<Lanes256>(rows, Isa.Avx2);
         if (HasAvx512) AddFloat<Lanes512>(rows, Isa.Avx512);
         if (HasAdvSimd) AddFloat<Lanes128>(rows, Isa.AdvSimd);
+        AddX86Blocks(rows);
         return [.. rows];
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -6,7 +5,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>5 bits a weight: blocks of 32, w = D * q + M, q in 0..15.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q4_1 : IBlock32
+internal unsafe struct Q4_1 : INibbles
 {
     /// <summary>Bytes of one block.</summary>
     public const int Bytes = 20;
@@ -20,8 +19,6 @@ internal unsafe struct Q4_1 : IBlock32
     /// <summary>Low four bits: values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
     public fixed byte Qs[16];
 
-    static Q4_1() => Debug.Assert(sizeof(Q4_1) == Bytes);
-
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_1;
 
@@ -30,6 +27,12 @@ internal unsafe struct Q4_1 : IBlock32
 
     /// <inheritdoc/>
     public static int BlockBytes => Bytes;
+
+    /// <inheritdoc/>
+    public static bool HasMin => true;
+
+    /// <inheritdoc/>
+    public static bool HasHigh => false;
 
     /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -6,7 +5,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>5.5 bits a weight: blocks of 32, w = D * (q - 16), q in 0..31.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q5_0 : IBlock32
+internal unsafe struct Q5_0 : INibbles
 {
     /// <summary>Bytes of one block.</summary>
     public const int Bytes = 22;
@@ -20,8 +19,6 @@ internal unsafe struct Q5_0 : IBlock32
     /// <summary>Low four bits: values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
     public fixed byte Qs[16];
 
-    static Q5_0() => Debug.Assert(sizeof(Q5_0) == Bytes);
-
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_0;
 
@@ -30,6 +27,12 @@ internal unsafe struct Q5_0 : IBlock32
 
     /// <inheritdoc/>
     public static int BlockBytes => Bytes;
+
+    /// <inheritdoc/>
+    public static bool HasMin => false;
+
+    /// <inheritdoc/>
+    public static bool HasHigh => true;
 
     /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -6,7 +5,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>6 bits a weight: blocks of 32, w = D * q + M, q in 0..31.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q5_1 : IBlock32
+internal unsafe struct Q5_1 : INibbles
 {
     /// <summary>Bytes of one block.</summary>
     public const int Bytes = 24;
@@ -23,8 +22,6 @@ internal unsafe struct Q5_1 : IBlock32
     /// <summary>Low four bits: values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
     public fixed byte Qs[16];
 
-    static Q5_1() => Debug.Assert(sizeof(Q5_1) == Bytes);
-
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_1;
 
@@ -33,6 +30,12 @@ internal unsafe struct Q5_1 : IBlock32
 
     /// <inheritdoc/>
     public static int BlockBytes => Bytes;
+
+    /// <inheritdoc/>
+    public static bool HasMin => true;
+
+    /// <inheritdoc/>
+    public static bool HasHigh => true;
 
     /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -16,8 +15,6 @@ internal unsafe struct Q8_0 : IBlock32
 
     /// <summary>Values.</summary>
     public fixed sbyte Qs[32];
-
-    static Q8_0() => Debug.Assert(sizeof(Q8_0) == Bytes);
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q8_0;

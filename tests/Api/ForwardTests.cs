@@ -43,6 +43,34 @@ public sealed class ForwardTests
         Assert.IsLessThan(1e-3, difference);
     }
 
+    [TestMethod]
+    [DataRow("Once upon a time")]
+    [DataRow("Lily and Tom")]
+    [DataRow("The dog")]
+    [DataRow("One day, a little girl named Anna")]
+    [DataRow("")]
+    public void GreedyTextEqualsLlamaCpp(string prompt)
+    {
+        (int[] promptTokens, int[] expected) = Peer.Generate(Peer.Stories(), prompt, 200);
+        using LanguageModel model = LanguageModel.Open(Peer.Stories());
+        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32 });
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        batch.Add(promptTokens, sequence);
+        var found = new List<int>();
+        while (found.Count < 200)
+        {
+            ReadOnlySpan<float> logits = context.Forward(batch)[0];
+            int best = 0;
+            for (int i = 1; i < logits.Length; i++)
+                if (logits[i] > logits[best]) best = i;
+            found.Add(best);
+            batch.Clear();
+            batch.Add(best, sequence, true);
+        }
+        CollectionAssert.AreEqual(expected, found);
+    }
+
     internal static float[] All(InferenceContext context, ReadOnlySpan<int> tokens, int batchSize)
     {
         using Sequence sequence = context.NewSequence();

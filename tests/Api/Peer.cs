@@ -31,6 +31,16 @@ internal static class Peer
         return path;
     }
 
+    /// <summary>A model quantized by llama.cpp: all matrices of one type, or for names such as Q4_K_M its usual mix.</summary>
+    public static string Quantize(string model, string type)
+    {
+        string path = Path.ChangeExtension(model, $"{type}.gguf");
+        string[] pure = type.EndsWith("_M", StringComparison.Ordinal) || type.EndsWith("_S", StringComparison.Ordinal) ? [] : ["--pure"];
+        lock (s_folder)
+            if (!File.Exists(path)) Run("peer.py", ["quantize", model, path, type, .. pure]);
+        return path;
+    }
+
     /// <summary>llama.cpp's logits at every position, with an f32 cache.</summary>
     public static float[] Logits(string model, IEnumerable<int> tokens)
     {
@@ -51,19 +61,19 @@ internal static class Peer
     {
         using JsonDocument json = JsonDocument.Parse(Run("peer.py", "generate", model, "--prompt", prompt, "-n", count.ToString(CultureInfo.InvariantCulture),
             "--ignore-eog", "--type-k", "f32", "--type-v", "f32"));
-        return (Ints(json.RootElement.GetProperty("prompt")), Ints(json.RootElement.GetProperty("tokens")));
+        return (Ints(json.RootElement.GetProperty("prompt_tokens")), Ints(json.RootElement.GetProperty("tokens")));
     }
 
-    /// <summary>The largest difference over the largest value.</summary>
+    /// <summary>How far apart two vectors are: |found - expected| / |expected|, Euclidean.</summary>
     public static double RelativeDifference(ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
     {
-        double difference = 0, largest = 0;
+        double difference = 0, size = 0;
         for (int i = 0; i < expected.Length; i++)
         {
-            difference = Math.Max(difference, Math.Abs((double)found[i] - expected[i]));
-            largest = Math.Max(largest, Math.Abs(expected[i]));
+            difference += Math.Pow((double)found[i] - expected[i], 2);
+            size += Math.Pow(expected[i], 2);
         }
-        return difference / largest;
+        return Math.Sqrt(difference / size);
     }
 
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];

@@ -1,0 +1,80 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>One token times rows of blocks of 32, at 256 bits: the eight blocks of a group land in the eight lanes of a vector.</summary>
+internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack256 where TDot : IDot256
+{
+    // A row passes in spans of 32 groups, whose partial results stay on the stack until they are added up four groups at a time.
+    private const int Span = 32;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
+    public static void Run(MatMulArgs* args)
+    {
+        float* p = stackalloc float[8 * Span];
+        byte* padded = stackalloc byte[8 * 34];
+        int blocks = args->K / 32, whole = blocks / 8, groups = (blocks + 7) / 8;
+        for (int r = 0; r < args->Rows; r++)
+        {
+            byte* w = args->W + (r * args->RowBytes);
+            byte* x = args->X;
+            if (groups > whole)
+            {
+                int bytes = blocks % 8 * TUnpack.Bytes;
+                Unsafe.InitBlockUnaligned(padded, 0, (uint)(8 * TUnpack.Bytes));
+                Unsafe.CopyBlockUnaligned(padded, w + (whole * 8 * TUnpack.Bytes), (uint)bytes);
+            }
+            float acc = 0;
+            for (int first = 0; first < groups; first += Span)
+            {
+                int n = Math.Min(Span, groups - first);
+                for (int g = 0; g < n; g++, w += 8 * TUnpack.Bytes, x += args->XGroupStride)
+                    Group(first + g < whole ? w : padded, w, x).Store(p + 8 * g);
+                for (int g = n; g % 4 != 0; g++) Vector256<float>.Zero.Store(p + 8 * g);
+                for (int g = 0; g < n; g += 4) acc = AddFour(acc, p + 8 * g);
+            }
+            args->Dst[r] = acc;
+        }
+    }
+
+    /// <summary>The eight p of a group. Prefetches 12 KB after <paramref name="ahead"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Group(byte* w, byte* ahead, byte* x)
+    {
+        Sse.Prefetch0(ahead + 12288);
+        Sse.Prefetch0(ahead + 12288 + 64);
+        Sse.Prefetch0(ahead + 12288 + 128);
+        if (8 * TUnpack.Bytes > 192)
+        {
+            Sse.Prefetch0(ahead + 12288 + 192);
+            Sse.Prefetch0(ahead + 12288 + 256);
+        }
+        Vector256<int> a = Avx2.HorizontalAdd(
+            Avx2.HorizontalAdd(Block(w, x, 0), Block(w, x, 1)), Avx2.HorizontalAdd(Block(w, x, 2), Block(w, x, 3)));
+        Vector256<int> b = Avx2.HorizontalAdd(
+            Avx2.HorizontalAdd(Block(w, x, 4), Block(w, x, 5)), Avx2.HorizontalAdd(Block(w, x, 6), Block(w, x, 7)));
+        Vector256<int> isum = Avx2.Permute2x128(a, b, 0x20) + Avx2.Permute2x128(a, b, 0x31);
+        Vector256<int> sums = Vector256.Load((int*)(x + Q8_0x8.SumsOffset));
+        if (TUnpack.OffsetBits != 0) isum -= sums << TUnpack.OffsetBits;
+        Vector256<int> heads = Transpose256.Heads(w, TUnpack.Bytes);
+        Vector256<float> dx = Vector256.Load((float*)(x + Q8_0x8.DOffset));
+        Vector256<float> p = Avx.ConvertToVector256Single(isum) * Transpose256.LowHalf(heads) * dx;
+        return TUnpack.HasMin ? Fma.MultiplyAdd(Transpose256.HighHalf(heads), dx * Avx.ConvertToVector256Single(sums), p) : p;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Block(byte* w, byte* x, int b) =>
+        TDot.Finish(TDot.First(TUnpack.Quants(w + b * TUnpack.Bytes), Vector256.Load((sbyte*)(x + 32 * b))));
+
+    /// <summary><see cref="Canonical.Group"/> of four groups, one after the other. Horizontal adds are the tree's adjacent pairs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float AddFour(float acc, float* p)
+    {
+        Vector256<float> half = Avx.HorizontalAdd(
+            Avx.HorizontalAdd(Vector256.Load(p), Vector256.Load(p + 8)), Avx.HorizontalAdd(Vector256.Load(p + 16), Vector256.Load(p + 24)));
+        Vector128<float> group = half.GetLower() + half.GetUpper();
+        return acc + group.GetElement(0) + group.GetElement(1) + group.GetElement(2) + group.GetElement(3);
+    }
+}

@@ -1,0 +1,49 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Eight places in memory, a stride apart, to lanes.</summary>
+internal static unsafe class Transpose256
+{
+    /// <summary>The first dword of each, in order. Reads 16 bytes of each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Heads(byte* p, nint stride)
+    {
+        Vector128<long> a = Sse2.UnpackLow(Vector128.Load((int*)p), Vector128.Load((int*)(p + stride))).AsInt64();
+        Vector128<long> b = Sse2.UnpackLow(Vector128.Load((int*)(p + 2 * stride)), Vector128.Load((int*)(p + 3 * stride))).AsInt64();
+        p += 4 * stride;
+        Vector128<long> c = Sse2.UnpackLow(Vector128.Load((int*)p), Vector128.Load((int*)(p + stride))).AsInt64();
+        Vector128<long> d = Sse2.UnpackLow(Vector128.Load((int*)(p + 2 * stride)), Vector128.Load((int*)(p + 3 * stride))).AsInt64();
+        return Avx2.InsertVector128(Sse2.UnpackLow(a, b).ToVector256Unsafe(), Sse2.UnpackLow(c, d), 1).AsInt32();
+    }
+
+    /// <summary>The four dwords of each: v0 holds the first of all eight, in order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EightRows(byte* p, nint stride, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3)
+    {
+        Vector256<int> a = Two(p, stride), b = Two(p + stride, stride), c = Two(p + 2 * stride, stride), d = Two(p + 3 * stride, stride);
+        Vector256<long> ab = Avx2.UnpackLow(a, b).AsInt64(), cd = Avx2.UnpackLow(c, d).AsInt64();
+        v0 = Avx2.UnpackLow(ab, cd).AsInt32();
+        v1 = Avx2.UnpackHigh(ab, cd).AsInt32();
+        ab = Avx2.UnpackHigh(a, b).AsInt64();
+        cd = Avx2.UnpackHigh(c, d).AsInt64();
+        v2 = Avx2.UnpackLow(ab, cd).AsInt32();
+        v3 = Avx2.UnpackHigh(ab, cd).AsInt32();
+    }
+
+    /// <summary>Scales from heads: the low halves, as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LowHalf(Vector256<int> heads) => HighHalf(heads << 16);
+
+    /// <summary>Minimums from heads: the high halves, as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> HighHalf(Vector256<int> heads) =>
+        ((heads >> 3) & Vector256.Create(HalfFloat.ShiftedMask)).AsSingle() * Vector256.Create(HalfFloat.Rebias);
+
+    // Rows r and r + 4.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Two(byte* p, nint stride) =>
+        Avx2.InsertVector128(Vector128.Load((int*)p).ToVector256Unsafe(), Vector128.Load((int*)(p + 4 * stride)), 1);
+}

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+
+namespace Edge.Llm.Sampling;
+
+/// <summary>The tokens of a vocabulary from the likeliest down, equal logits by ascending id, sorted only as far as someone looks.
+/// The order is total, so how it is found does not show in the result.</summary>
+internal sealed class Ranking(int vocabularySize)
+{
+    // Enough that most draws need one pass over the vocabulary.
+    private const int FirstSorted = 256;
+
+    private readonly float[] _logits = new float[vocabularySize];
+    private ulong[] _keys = new ulong[Math.Min(vocabularySize, 2 * FirstSorted)];
+    private int _sorted;
+
+    /// <summary>The logits to be ranked, by id. <see cref="Reset"/> after writing them.</summary>
+    public float[] Logits => _logits;
+
+    /// <summary>Number of tokens.</summary>
+    public int Count => _logits.Length;
+
+    /// <summary>Forgets the order found so far.</summary>
+    public void Reset() => _sorted = 0;
+
+    /// <summary>The token of a rank; 0 is the likeliest.</summary>
+    public int TokenAt(int rank)
+    {
+        if (rank >= _sorted) Sort(rank + 1);
+        return (int)~(uint)_keys[rank];
+    }
+
+    /// <summary>Sorts at least the <paramref name="count"/> likeliest.</summary>
+    public void Sort(int count)
+    {
+        Debug.Assert(count <= Count);
+        if (count <= _sorted) return;
+        // Ever further steps: looking at every rank one by one costs no more than a few sorts of everything.
+        int wanted = (int)Math.Min(Count, Math.Max(Math.Max(count, FirstSorted), 8L * _sorted));
+        if (wanted > Count / 2) wanted = Count;
+        if (_keys.Length < Math.Min(Count, 2L * wanted)) _keys = new ulong[Math.Min(Count, 2 * wanted)];
+
+        // The buffer holds the best so far; when it is full, the best `wanted` stay and their last one is the bar to pass.
+        int held = 0;
+        ulong bar = 0;
+        for (int id = 0; id < _logits.Length; id++)
+        {
+            ulong key = Key(_logits[id], id);
+            if (key < bar) continue;
+            if (held == _keys.Length)
+            {
+                SortDescending(held);
+                held = wanted;
+                bar = _keys[wanted - 1];
+                if (key < bar) continue;
+            }
+            _keys[held++] = key;
+        }
+        SortDescending(held);
+        _sorted = wanted;
+    }
+
+    private void SortDescending(int count)
+    {
+        Span<ulong> keys = _keys.AsSpan(0, count);
+        keys.Sort();
+        keys.Reverse();
+    }
+
+    // Orders as the logit does, then as the id does in reverse. -0 counts as +0.
+    private static ulong Key(float logit, int id)
+    {
+        int bits = BitConverter.SingleToInt32Bits(logit + 0f);
+        uint ordered = bits < 0 ? ~(uint)bits : (uint)bits | 0x8000_0000;
+        return ((ulong)ordered << 32) | ~(uint)id;
+    }
+}

@@ -1,0 +1,181 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Security.Cryptography;
+using Edge.Llm.Kernels;
+
+namespace Edge.Llm.Sampling;
+
+/// <summary>Chooses a token: logit bias, penalties, top-k, top-p, min-p, temperature, draw, in llama.cpp's order. A choice is a pure
+/// function of the logits, the history, the seed, the choice number and the position. Not thread-safe: one a sequence.</summary>
+internal sealed class SamplerChain
+{
+    private readonly SamplingOptions _options;
+    private readonly KeyValuePair<int, float>[] _bias;
+    private readonly Ranking _ranking;
+    private readonly int[] _occurrences;
+    private readonly uint _choice;
+
+    /// <summary>Makes a sampler for a vocabulary; <paramref name="choice"/> numbers the answers to one prompt.</summary>
+    public SamplerChain(SamplingOptions options, int vocabularySize, uint choice = 0)
+    {
+        options.Validate();
+        _options = options;
+        _bias = options.LogitBias?.ToArray() ?? [];
+        foreach ((int token, _) in _bias)
+            if ((uint)token >= (uint)vocabularySize)
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"logit bias for token {token}: the vocabulary has ids 0 to {vocabularySize - 1}");
+        _ranking = new Ranking(vocabularySize);
+        _occurrences = options.HasPenalties ? new int[vocabularySize] : [];
+        _choice = choice;
+        Seed = options.Seed ?? MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+    }
+
+    /// <summary>The seed in use: the options' own, or the one taken at random.</summary>
+    public ulong Seed { get; }
+
+    /// <summary>How many tokens were left to draw from the last time.</summary>
+    public int CandidateCount { get; private set; }
+
+    /// <summary>The candidate of a rank the last time; 0 was the likeliest.</summary>
+    public int Candidate(int rank) => _ranking.TokenAt(rank);
+
+    /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number.</exception>
+    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position)
+    {
+        RequireFinite(logits);
+        float[] adjusted = _ranking.Logits;
+        logits.CopyTo(adjusted);
+        _ranking.Reset();
+
+        foreach ((int token, float bias) in _bias) adjusted[token] = Math.Min(adjusted[token] + bias, float.MaxValue);
+        if (_options.HasPenalties) Penalize(adjusted, history);
+
+        int likeliest = ArgMax(adjusted);
+        float max = adjusted[likeliest];
+        if (max == float.NegativeInfinity)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary");
+        if (_options.Temperature <= 0)
+        {
+            CandidateCount = 1;
+            return likeliest;
+        }
+
+        int count = TopK();
+        count = TopP(count, max);
+        count = MinP(count, max);
+        CandidateCount = count;
+        return Draw(count, max, Philox.Uniform(Seed, _choice, (ulong)position));
+    }
+
+    /// <summary>The likeliest token, the lowest id among equals.</summary>
+    public static int ArgMax(ReadOnlySpan<float> logits)
+    {
+        int best = 0;
+        float max = logits[0];
+        for (int id = 1; id < logits.Length; id++)
+            if (logits[id] > max)
+            {
+                max = logits[id];
+                best = id;
+            }
+        return best;
+    }
+
+    // Each token among the last n: its count f and the formula
+    // logit = (logit > 0 ? logit / repeat : logit * repeat) - f * frequency - presence.
+    private void Penalize(float[] logits, ReadOnlySpan<int> history)
+    {
+        ReadOnlySpan<int> last = _options.RepeatLastN < 0 || history.Length <= _options.RepeatLastN ? history : history[^_options.RepeatLastN..];
+        foreach (int token in last) _occurrences[token]++;
+        foreach (int token in last)
+        {
+            int count = _occurrences[token];
+            if (count == 0) continue;
+            _occurrences[token] = 0;
+            float logit = logits[token];
+            if (logit == float.NegativeInfinity) continue; // banned stays banned
+            logit = logit > 0 ? logit / _options.RepeatPenalty : logit * _options.RepeatPenalty;
+            logit -= count * _options.FrequencyPenalty + _options.PresencePenalty;
+            logits[token] = Math.Min(logit, float.MaxValue);
+        }
+    }
+
+    private int TopK()
+    {
+        int k = _options.TopK;
+        if (k <= 0 || k >= _ranking.Count) return _ranking.Count;
+        _ranking.Sort(k);
+        return k;
+    }
+
+    private int TopP(int count, float max)
+    {
+        if (_options.TopP >= 1) return count;
+        double target = _options.TopP * Total(count, max, 1), sum = 0;
+        for (int rank = 0; rank < count; rank++)
+        {
+            sum += Weight(rank, max, 1);
+            if (sum >= target) return rank + 1;
+        }
+        return count;
+    }
+
+    private int MinP(int count, float max)
+    {
+        if (_options.MinP <= 0) return count;
+        int kept = 1;
+        while (kept < count && Weight(kept, max, 1) >= _options.MinP) kept++;
+        return kept;
+    }
+
+    private int Draw(int count, float max, double uniform)
+    {
+        double target = uniform * Total(count, max, _options.Temperature), sum = 0;
+        int last = 0;
+        for (int rank = 0; rank < count; rank++)
+        {
+            float weight = Weight(rank, max, _options.Temperature);
+            if (weight == 0) break;
+            sum += weight;
+            last = rank;
+            if (sum > target) break;
+        }
+        return _ranking.TokenAt(last);
+    }
+
+    // Ascending ranks; of the whole vocabulary, ascending ids, which needs no sorting.
+    private double Total(int count, float max, float temperature)
+    {
+        double sum = 0;
+        if (count < _ranking.Count)
+            for (int rank = 0; rank < count; rank++) sum += Weight(rank, max, temperature);
+        else
+            foreach (float logit in _ranking.Logits) sum += ScalarMath.Exp((logit - max) / temperature);
+        return sum;
+    }
+
+    private float Weight(int rank, float max, float temperature) =>
+        ScalarMath.Exp((_ranking.Logits[_ranking.TokenAt(rank)] - max) / temperature);
+
+    private static void RequireFinite(ReadOnlySpan<float> logits)
+    {
+        // The integer maximum of absolute bit patterns: infinities and NaNs stand above every finite number.
+        const int AbsoluteMask = int.MaxValue, Infinity = 0x7F80_0000;
+        ReadOnlySpan<int> bits = MemoryMarshal.Cast<float, int>(logits);
+        Vector128<int> mask = Vector128.Create(AbsoluteMask), maxima = Vector128<int>.Zero;
+        int i = 0;
+        for (; i <= bits.Length - Vector128<int>.Count; i += Vector128<int>.Count)
+            maxima = Vector128.Max(maxima, Vector128.Create(bits.Slice(i, Vector128<int>.Count)) & mask);
+        int max = Math.Max(Math.Max(maxima[0], maxima[1]), Math.Max(maxima[2], maxima[3]));
+        for (; i < bits.Length; i++) max = Math.Max(max, bits[i] & AbsoluteMask);
+        if (max >= Infinity) ThrowNonFinite(logits);
+    }
+
+    private static void ThrowNonFinite(ReadOnlySpan<float> logits)
+    {
+        int id = 0;
+        while (float.IsFinite(logits[id])) id++;
+        throw new EdgeLlmException(ErrorCode.NonFinite, FormattableString.Invariant($"the logit of token {id} is {logits[id]}, not a finite number"));
+    }
+}

@@ -1,0 +1,140 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Edge.Llm.Cache;
+using Edge.Llm.Gguf;
+using Edge.Llm.Kernels;
+using Edge.Llm.Models;
+
+namespace Edge.Llm.Tests.Api;
+
+/// <summary>The same logits, to the bit, for any number of threads, any batch size and any company in the batch.</summary>
+[TestClass]
+public sealed class InvarianceTests
+{
+    private const int Length = 200;
+
+    [TestMethod]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.F32, KvType.F32)]
+    [DataRow(GgmlType.F16, GgmlType.BF16, KvType.F16, KvType.F16)]
+    [DataRow(GgmlType.Q8_0, GgmlType.Q8_0, KvType.Q8_0, KvType.F16)]
+    [DataRow(GgmlType.Q4_K, GgmlType.Q8_0, KvType.F16, KvType.Q8_0)]
+    public void ThreadsAndBatchSizeChangeNoBit(GgmlType type, GgmlType downType, KvType typeK, KvType typeV)
+    {
+        using var file = new TinyModel(type, downType);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        int[] tokens = Tokens(1, Length);
+        string? expected = null;
+        foreach (int threads in new[] { 1, 2, 3, 5 })
+        {
+            using InferenceContext context = model.CreateContext(new ContextOptions { Threads = threads, LogitsRows = 512, TypeK = typeK, TypeV = typeV });
+            foreach (int batch in new[] { 1, 7, 64, 512 })
+            {
+                string hash = Hash(ForwardTests.All(context, tokens, batch));
+                expected ??= hash;
+                Assert.AreEqual(expected, hash, $"{threads} threads, batches of {batch}");
+            }
+        }
+    }
+
+    [TestMethod]
+    public void EveryInstructionSetGivesTheSameBits()
+    {
+        using var file = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        string? expected = null;
+        foreach (Isa isa in KernelTable.SupportedIsas())
+        {
+            using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa });
+            string hash = Hash(ForwardTests.All(context, Tokens(1, Length), 64));
+            expected ??= hash;
+            Assert.AreEqual(expected, hash, $"{isa}");
+        }
+    }
+
+    [TestMethod]
+    public void SequencesInOneBatchEqualEachAlone()
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3, LogitsRows = 512 });
+        int[][] texts = [Tokens(1, 90), Tokens(2, 64), Tokens(3, 131)];
+        float[][] alone = [.. texts.Select(tokens => ForwardTests.All(context, tokens, 512))];
+
+        // Interleaved at random, some tokens at a time.
+        var random = new Random(5);
+        var found = texts.Select(_ => new List<float>()).ToArray();
+        Sequence[] sequences = [.. texts.Select(_ => context.NewSequence())];
+        var next = new int[3];
+        var batch = new Batch();
+        while (next.Zip(texts).Any(pair => pair.First < pair.Second.Length))
+        {
+            batch.Clear();
+            var rows = new List<int>();
+            for (int piece = 0; piece < 6; piece++)
+            {
+                int s = random.Next(3);
+                for (int i = random.Next(1, 40); i > 0 && next[s] < texts[s].Length; i--, rows.Add(s)) batch.Add(texts[s][next[s]++], sequences[s], true);
+            }
+            if (batch.Count == 0) continue;
+            Logits logits = context.Forward(batch);
+            for (int row = 0; row < logits.Count; row++) found[rows[row]].AddRange(logits[row]);
+        }
+        for (int s = 0; s < 3; s++) Assert.AreEqual(Hash(alone[s]), Hash([.. found[s]]), $"sequence {s}");
+    }
+
+    [TestMethod]
+    public void AForkAndATrimmedSequenceEqualAFreshOne()
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3 });
+        int[] prefix = Tokens(1, 100), a = Tokens(2, 50), b = Tokens(3, 50);
+        string freshA = Last(context, context.NewSequence(), [.. prefix, .. a]), freshB = Last(context, context.NewSequence(), [.. prefix, .. b]);
+
+        using Sequence first = context.NewSequence();
+        Last(context, first, prefix);
+        using Sequence fork = first.Fork();
+        Assert.AreEqual(freshA, Last(context, first, a));
+        Assert.AreEqual(freshB, Last(context, fork, b), "the fork does not see what the original wrote");
+        first.Trim(100);
+        Assert.AreEqual(freshB, Last(context, first, b), "nothing is left of what was trimmed");
+    }
+
+    [TestMethod]
+    public void OnlyTheRowsAskedForComeBack()
+    {
+        using var file = new TinyModel(GgmlType.F16, GgmlType.F16);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 100 });
+        int[] tokens = Tokens(1, 100);
+        float[] all = ForwardTests.All(context, tokens, 100);
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        for (int i = 0; i < 100; i++) batch.Add(tokens[i], sequence, i is 3 or 50 or 51 or 98);
+        Logits logits = context.Forward(batch);
+        Assert.AreEqual(4, logits.Count);
+        int[] rows = [3, 50, 51, 98];
+        for (int i = 0; i < 4; i++)
+            Assert.IsTrue(logits[i].SequenceEqual(all.AsSpan(rows[i] * TinyModel.Vocab, TinyModel.Vocab)), $"row {rows[i]}");
+
+        batch.Clear();
+        batch.Add(5, sequence, wantLogits: false);
+        Assert.AreEqual(0, context.Forward(batch).Count);
+        Assert.AreEqual(101, sequence.Length);
+    }
+
+    internal static int[] Tokens(int seed, int count)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(TinyModel.Vocab))];
+    }
+
+    private static string Last(InferenceContext context, Sequence sequence, ReadOnlySpan<int> tokens)
+    {
+        var batch = new Batch();
+        batch.Add(tokens, sequence);
+        return Hash(context.Forward(batch)[0].ToArray());
+    }
+
+    private static string Hash(float[] values) => Convert.ToHexString(SHA256.HashData(MemoryMarshal.AsBytes(values.AsSpan())));
+}

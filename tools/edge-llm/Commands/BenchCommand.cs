@@ -1,0 +1,125 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Edge.Llm.Cache;
+using Edge.Llm.Models;
+
+namespace Edge.Llm.Cli.Commands;
+
+/// <summary>Speed, measured as llama-bench does: the prompt test prefills P tokens, the generation test decodes N tokens one by one from an
+/// empty context; each once to warm up and then R times.</summary>
+internal static class BenchCommand
+{
+    public static Command Make()
+    {
+        Option<int> prompt = Opt.Integer("--n-prompt", ["-p"], "Tokens of the prompt test; 0: leave it out.", 512, 0, 1 << 20);
+        Option<int> generate = Opt.Integer("--n-gen", ["-n"], "Tokens of the generation test; 0: leave it out.", 128, 0, 1 << 20);
+        Option<int> repetitions = Opt.Integer("--repetitions", ["-r"], "Samples of each test; their median counts.", 5, 1, 1000);
+        Option<bool> json = Opt.Flag("--json", "Print JSON.");
+        var command = new CommandWithExamples("bench", "Measures prompt and generation speed and the resident memory.",
+            "-m model.gguf", "-m model.gguf -p 512 -n 128 -t 1 -r 5 --json") { prompt, generate, repetitions, json };
+        ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command, withContextSize: false);
+        command.SetAction(parsed =>
+        {
+            int promptTokens = parsed.GetValue(prompt), generated = parsed.GetValue(generate), samples = parsed.GetValue(repetitions);
+            using LanguageModel model = modelOptions.Open(parsed);
+            using InferenceContext context = model.CreateContext(
+                modelOptions.Context(parsed, model) with { ContextSize = Math.Max(1, Math.Max(promptTokens, generated)) });
+            using var interrupts = new Interrupts();
+            using var progress = new Progress("measuring", reports: true);
+            var bench = new Bench(context, model.VocabSize, progress, 2 * (samples + 1), interrupts.Token);
+            double[] promptSpeeds = bench.Measure(promptTokens, context.Options.BatchSize, samples);
+            double[] generationSpeeds = bench.Measure(generated, 1, samples);
+            progress.Dispose();
+            using var output = new Output();
+            if (parsed.GetValue(json)) WriteJson(output, context, (promptTokens, promptSpeeds), (generated, generationSpeeds));
+            else
+            {
+                output.WriteLine(Row("prompt", promptTokens, promptSpeeds));
+                output.WriteLine(Row("generation", generated, generationSpeeds));
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"resident     {ResidentBytes() / 1048576.0,10:F1} MiB"));
+            }
+            return Failure.Ok;
+        });
+        return command;
+    }
+
+    private sealed class Bench(InferenceContext context, int vocabSize, Progress progress, int runs, CancellationToken cancellation)
+    {
+        private readonly Batch _batch = new();
+        private int _runs;
+
+        /// <summary>Tokens a second of each sample: <paramref name="tokens"/> tokens in batches from an empty context.</summary>
+        public double[] Measure(int tokens, int batchSize, int samples)
+        {
+            if (tokens == 0) return [];
+            Run(tokens, batchSize); // warm-up
+            double[] speeds = new double[samples];
+            for (int i = 0; i < samples; i++)
+            {
+                long start = Stopwatch.GetTimestamp();
+                Run(tokens, batchSize);
+                speeds[i] = tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
+            }
+            return speeds;
+        }
+
+        private void Run(int tokens, int batchSize)
+        {
+            using Sequence sequence = context.NewSequence();
+            while (sequence.Length < tokens)
+            {
+                int start = sequence.Length, count = Math.Min(batchSize, tokens - start);
+                _batch.Clear();
+                // Any tokens will do, but different ones: equal ones would keep the embedding's row in the cache.
+                for (int i = start; i < start + count; i++) _batch.Add((int)(i * 7919L % vocabSize), sequence, i == start + count - 1);
+                context.Forward(_batch, cancellation);
+            }
+            progress.Report(++_runs, runs);
+        }
+    }
+
+    private static string Row(string test, int tokens, double[] speeds) => speeds.Length == 0 ? $"{test}: not measured"
+        : string.Create(CultureInfo.InvariantCulture,
+            $"{test,-12} {Median(speeds),10:F2} tokens/s  median of {speeds.Length}, {speeds.Min():F2} to {speeds.Max():F2}, {tokens} tokens");
+
+    private static void WriteJson(Output output, InferenceContext context, (int Tokens, double[] Speeds) prompt, (int Tokens, double[] Speeds) generation)
+    {
+        using var json = new Utf8JsonWriter(output, Json.Indented);
+        json.WriteStartObject();
+        json.WriteNumber("threads", context.Options.Threads);
+        json.WriteNumber("batch_size", context.Options.BatchSize);
+        json.WriteString("isa", EngineInfo.Current().InstructionSet);
+        Write(json, "prompt_tokens_per_second", prompt.Tokens, prompt.Speeds);
+        Write(json, "generation_tokens_per_second", generation.Tokens, generation.Speeds);
+        json.WriteNumber("resident_bytes", ResidentBytes());
+        json.WriteEndObject();
+        json.Flush();
+        output.WriteLine();
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, int tokens, double[] speeds)
+    {
+        json.WriteStartObject(name);
+        json.WriteNumber("tokens", tokens);
+        if (speeds.Length == 0) json.WriteNull("median");
+        else json.WriteNumber("median", Math.Round(Median(speeds), 4));
+        json.WriteStartArray("samples");
+        foreach (double speed in speeds) json.WriteNumberValue(Math.Round(speed, 4));
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static double Median(double[] values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    private static long ResidentBytes()
+    {
+        using Process process = Process.GetCurrentProcess();
+        return process.WorkingSet64; // on Linux VmRSS
+    }
+}

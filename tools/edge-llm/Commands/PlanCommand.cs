@@ -1,0 +1,53 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+
+namespace Edge.Llm.Cli.Commands;
+
+/// <summary>What a run would take, before it takes it.</summary>
+internal static class PlanCommand
+{
+    public static Command Make()
+    {
+        Option<bool> json = Opt.Flag("--json", "Print JSON.");
+        var command = new CommandWithExamples("plan", "Prints the memory that a run with these options takes, in bytes; allocates none of it.",
+            "-m model.gguf -c 8192", "-m model.gguf -c 0 --type-k q8_0 --type-v q8_0 --json") { json };
+        ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
+        command.SetAction(parsed =>
+        {
+            using LanguageModel model = modelOptions.Open(parsed);
+            ContextOptions options = modelOptions.Context(parsed, model);
+            int contextSize = options.ContextSize == 0 ? model.ContextLength : options.ContextSize;
+            MemoryPlan plan = model.Plan(options);
+            using var output = new Output();
+            if (parsed.GetValue(json)) WriteJson(plan, contextSize, options.BatchSize, output);
+            else
+            {
+                output.WriteLine(Row("weights", plan.Weights, "the file"));
+                output.WriteLine(Row("kv cache", plan.KvCache, $"{contextSize} tokens, {options.TypeK} keys, {options.TypeV} values, when full"));
+                output.WriteLine(Row("activations", plan.Activations, $"batches of {options.BatchSize} tokens"));
+                output.WriteLine(Row("total", plan.Total, ""));
+            }
+            return Failure.Ok;
+        });
+        return command;
+    }
+
+    private static string Row(string what, long bytes, string note) => string.Create(CultureInfo.InvariantCulture,
+        $"{what,-12} {bytes,16} bytes {bytes / 1048576.0,12:F1} MiB  {note}").TrimEnd();
+
+    private static void WriteJson(MemoryPlan plan, int contextSize, int batchSize, Output output)
+    {
+        using var json = new Utf8JsonWriter(output, Json.Indented);
+        json.WriteStartObject();
+        json.WriteNumber("context_size", contextSize);
+        json.WriteNumber("batch_size", batchSize);
+        json.WriteNumber("weights_bytes", plan.Weights);
+        json.WriteNumber("kv_cache_bytes", plan.KvCache);
+        json.WriteNumber("activations_bytes", plan.Activations);
+        json.WriteNumber("total_bytes", plan.Total);
+        json.WriteEndObject();
+        json.Flush();
+        output.WriteLine();
+    }
+}

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json;
+using Edge.Llm.Tokenization;
+
+namespace Edge.Llm.Cli.Commands;
+
+/// <summary>Continues a prompt.</summary>
+internal static class RunCommand
+{
+    public static Command Make()
+    {
+        Option<string?> promptOption = Opt.Text("--prompt", ["-p"], "The prompt.");
+        Option<string?> file = Opt.Text("--file", ["-f"], "A file with the prompt; - reads standard input.", "FILE");
+        var promptArgument = new Argument<string?>("PROMPT") { Description = "The prompt.", Arity = ArgumentArity.ZeroOrOne };
+        Option<bool> noBos = Opt.Flag("--no-bos", "Put no BOS token before the prompt.");
+        Option<bool> special = Opt.Flag("--special", "Print control tokens too.");
+        Option<bool> json = Opt.Flag("--json", "Print one JSON object in the end instead of text as it comes.");
+        var command = new CommandWithExamples("run", "Continues a prompt: the text goes to standard output, statistics to standard error.",
+            "-m model.gguf -p \"Once upon a time\"", "-m model.gguf --temp 0 -n 200 \"Once upon a time\"", "-m model.gguf -n 64 < prompt.txt",
+            "-m model.gguf -p \"List three birds:\" --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
+        ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
+        GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
+        command.SetAction(parsed =>
+        {
+            GenerateOptions generate = generateOptions.Get(parsed) with { RenderSpecial = parsed.GetValue(special) };
+            byte[] prompt = Prompt(parsed.GetValue(promptOption), parsed.GetValue(promptArgument), parsed.GetValue(file));
+            using LanguageModel model = modelOptions.Open(parsed);
+            Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
+            int[] tokens = tokenizer.Encode(prompt, addSpecial: !parsed.GetValue(noBos));
+            using InferenceContext context = model.CreateContext(modelOptions.Context(parsed, model));
+            using var session = new Session(context, tokenizer);
+            return parsed.GetValue(json) ? WriteJson(session, tokens, generate) : WriteText(session, tokens, generate);
+        });
+        return command;
+    }
+
+    private static byte[] Prompt(string? option, string? argument, string? file) => (option, argument, file) switch
+    {
+        ({ } text, null, null) => Encoding.UTF8.GetBytes(text),
+        (null, not null and not "-", null) => Encoding.UTF8.GetBytes(argument),
+        (null, null, { } path) => Input.TrimLastNewline(Input.ReadFile(path)),
+        (null, "-", null) => Input.TrimLastNewline(Input.ReadStandardInput()),
+        (null, null, null) when Console.IsInputRedirected => Input.TrimLastNewline(Input.ReadStandardInput()),
+        (null, null, null) => throw new UsageException("no prompt: give -p TEXT, or pipe it in"),
+        _ => throw new UsageException("more than one prompt given"),
+    };
+
+    private static int WriteText(Session session, int[] prompt, GenerateOptions options)
+    {
+        using var output = new Output();
+        FinishReason finish = Generation.Stream(session, prompt, options, output);
+        output.WriteLine();
+        output.Flush();
+        Generation.WriteStatistics(session.Statistics, finish);
+        return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
+    }
+
+    private static int WriteJson(Session session, int[] prompt, GenerateOptions options)
+    {
+        using var output = new Output();
+        var text = new StringBuilder();
+        var tokens = new List<int>();
+        FinishReason finish = FinishReason.Length;
+        foreach (GeneratedToken step in Generation.Run(session, prompt, options))
+        {
+            text.Append(step.Text);
+            if (step.Finish is { } reason) finish = reason;
+            else tokens.Add(step.Token);
+        }
+
+        using var json = new Utf8JsonWriter(output, Json.Indented);
+        GenerationStatistics statistics = session.Statistics;
+        json.WriteStartObject();
+        json.WriteString("text", text.ToString());
+        json.WriteStartArray("tokens");
+        foreach (int token in tokens) json.WriteNumberValue(token);
+        json.WriteEndArray();
+        json.WriteString("finish_reason", Generation.Name(finish));
+        json.WriteNumber("seed", statistics.Seed);
+        json.WriteNumber("prompt_tokens", statistics.PromptTokens);
+        json.WriteNumber("generated_tokens", statistics.GeneratedTokens);
+        json.WriteNumber("prompt_tokens_per_second", Math.Round(statistics.PromptTokensPerSecond, 2));
+        json.WriteNumber("generation_tokens_per_second", Math.Round(statistics.GenerationTokensPerSecond, 2));
+        json.WriteEndObject();
+        json.Flush();
+        output.WriteLine();
+        return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
+    }
+}

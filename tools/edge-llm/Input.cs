@@ -1,0 +1,51 @@
+namespace Edge.Llm.Cli;
+
+/// <summary>Bytes from a file or, for the name "-", from standard input.</summary>
+internal static class Input
+{
+    public static byte[] ReadFile(string path)
+    {
+        if (path == "-") return ReadStandardInput();
+        if (Directory.Exists(path)) throw new UsageException($"cannot read {path}: it is a directory");
+        if (!File.Exists(path)) throw new UsageException($"cannot read {path}: no such file");
+        return File.ReadAllBytes(path);
+    }
+
+    public static FileStream CreateFile(string path)
+    {
+        try
+        {
+            return File.Create(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"cannot write {path}: {(Directory.Exists(path) ? "it is a directory" : e.Message)}");
+        }
+    }
+
+    public static byte[] ReadStandardInput()
+    {
+        using Stream input = Console.OpenStandardInput();
+        using var bytes = new MemoryStream();
+        input.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+
+    /// <summary>Without the newline that ends a text file's last line, as llama.cpp reads a prompt.</summary>
+    public static byte[] TrimLastNewline(byte[] text) =>
+        text is [.., (byte)'\r', (byte)'\n'] ? text[..^2] : text is [.., (byte)'\n'] ? text[..^1] : text;
+
+    /// <summary>Token ids separated by commas or white space, in brackets or not.</summary>
+    public static int[] ParseTokens(IEnumerable<string> texts)
+    {
+        var tokens = new List<int>();
+        foreach (string text in texts)
+            foreach (string item in text.Split([',', ' ', '\t', '\r', '\n', '[', ']'], StringSplitOptions.RemoveEmptyEntries))
+            {
+                if (!int.TryParse(item, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int token))
+                    throw new UsageException($"token ids: expected non-negative integers, found '{item}'");
+                tokens.Add(token);
+            }
+        return [.. tokens];
+    }
+}

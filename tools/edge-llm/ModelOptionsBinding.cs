@@ -1,0 +1,81 @@
+using System.CommandLine;
+using Edge.Llm.Gguf;
+using Edge.Llm.Kernels;
+using Edge.Llm.Tokenization;
+
+namespace Edge.Llm.Cli;
+
+/// <summary>The options of every command that runs a model: which file, how it is opened, what its context is made for.</summary>
+internal sealed class ModelOptionsBinding
+{
+    private const int DefaultContextSize = 4096;
+
+    private static readonly (string, KvType)[] s_kvTypes = [("f16", KvType.F16), ("f32", KvType.F32), ("q8_0", KvType.Q8_0)];
+
+    private readonly Option<string?> _model = ModelFile();
+    private readonly Option<bool> _noMmap = Opt.Flag("--no-mmap", "Read the file into memory instead of mapping it.");
+    private readonly Option<bool> _mlock = Opt.Flag("--mlock", "Lock the file's bytes in physical memory.");
+    private readonly Option<float> _ropeFreqBase = Opt.Number("--rope-freq-base", [], "Base of the rotary frequencies; 0: the file's.", 0, 0);
+    private readonly Option<float> _ropeFreqScale = Opt.Number("--rope-freq-scale", [], "Factor on positions; 0: the file's.", 0, 0);
+    private readonly Option<int> _gpuLayers = Opt.Integer("--n-gpu-layers", ["-ngl", "--gpu-layers"], "Layers for an offload plug-in.", 0, -1);
+    private readonly Option<int> _threads = Opt.Integer("--threads", ["-t"], "Threads; 0: one a physical core.", 0, -1, 1024);
+    private readonly Option<int> _batch = Opt.Integer("--batch-size", ["-b"], "Tokens in one forward pass.", 512, 1, 65536);
+    private readonly Option<KvType> _typeK = Opt.Choice("--type-k", ["-ctk", "--cache-type-k"], "Type of the cached keys.", KvType.F16, s_kvTypes);
+    private readonly Option<KvType> _typeV = Opt.Choice("--type-v", ["-ctv", "--cache-type-v"], "Type of the cached values.", KvType.F16, s_kvTypes);
+
+    private readonly Option<int> _context = Opt.Integer("--ctx-size", ["-c"],
+        $"Tokens of context; 0: the model's own. By default that, but {DefaultContextSize} at most.", -1, 0, 1 << 30);
+
+    /// <summary>The option for the model file, for commands that need nothing else of a model.</summary>
+    public static Option<string?> ModelFile() =>
+        Opt.Text("--model", ["-m"], "The GGUF file; of a split model any part. Without it the environment variable EDGE_LLM_MODEL names it.", "FILE");
+
+    /// <summary>The tokenizer of a file, which is closed again.</summary>
+    public static Tokenizer OpenTokenizer(string? model)
+    {
+        using GgufFile file = GgufFile.Open(Path(model));
+        return Tokenizer.FromGguf(file.Metadata);
+    }
+
+    public ModelOptionsBinding AddTo(Command command, bool withContextSize = true)
+    {
+        command.Add(_model);
+        command.Add(_threads);
+        if (withContextSize) command.Add(_context);
+        foreach (Option option in (Option[])[_batch, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _gpuLayers]) command.Add(option);
+        return this;
+    }
+
+    /// <summary>Opens the model, with a sign of life on the terminal when that takes long.</summary>
+    public LanguageModel Open(ParseResult parsed)
+    {
+        using var progress = new Progress("loading", reports: false);
+        float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
+        var model = LanguageModel.Open(Path(parsed.GetValue(_model)), new ModelOptions
+        {
+            UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock),
+            RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
+        });
+        progress.Dispose();
+        if (parsed.GetValue(_gpuLayers) != 0) Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
+        if (model.File.LockWarning is { } warning) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(warning));
+        return model;
+    }
+
+    public ContextOptions Context(ParseResult parsed, LanguageModel model)
+    {
+        int size = parsed.GetValue(_context);
+        return new ContextOptions
+        {
+            ContextSize = size < 0 ? Math.Min(model.ContextLength, DefaultContextSize) : size,
+            Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0
+            BatchSize = parsed.GetValue(_batch), TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
+        };
+    }
+
+    private static string Path(string? option) => option ?? Environment.GetEnvironmentVariable("EDGE_LLM_MODEL") switch
+    {
+        null or "" => throw new UsageException("no model: give -m FILE, or set EDGE_LLM_MODEL"),
+        var path => path,
+    };
+}

@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Edge.Llm.Cli;
+
+/// <summary>Nobody reads standard output any more.</summary>
+internal sealed class ClosedPipeException() : IOException("standard output is closed");
+
+/// <summary>Standard output in UTF-8, buffered. Unlike the console's own stream it tells when the reader has gone.</summary>
+internal sealed partial class Output : Stream
+{
+    private const int EINTR = 4, EPIPE = 32;
+    private readonly byte[] _buffer = new byte[1 << 16];
+    private readonly Stream? _console = OperatingSystem.IsWindows() ? Console.OpenStandardOutput() : null;
+    private int _used;
+
+    public override bool CanRead => false;
+    public override bool CanSeek => false;
+    public override bool CanWrite => true;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public void Write(string text)
+    {
+        if (text.Length > 0) Write(Encoding.UTF8.GetBytes(text));
+    }
+
+    public void WriteLine(string text = "") => Write(text + "\n");
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Write(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > _buffer.Length - _used) Flush();
+        if (bytes.Length > _buffer.Length)
+        {
+            WriteThrough(bytes);
+            return;
+        }
+        bytes.CopyTo(_buffer.AsSpan(_used));
+        _used += bytes.Length;
+    }
+
+    public override void Flush()
+    {
+        int used = _used;
+        _used = 0; // what cannot be written is not tried again
+        WriteThrough(_buffer.AsSpan(0, used));
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) Flush();
+        base.Dispose(disposing);
+    }
+
+    private unsafe void WriteThrough(ReadOnlySpan<byte> bytes)
+    {
+        if (_console is not null)
+        {
+            _console.Write(bytes);
+            return;
+        }
+        while (!bytes.IsEmpty)
+        {
+            nint written;
+            fixed (byte* data = bytes) written = SystemWrite(1, data, (nuint)bytes.Length);
+            if (written >= 0)
+            {
+                bytes = bytes[(int)written..];
+                continue;
+            }
+            switch (Marshal.GetLastPInvokeError())
+            {
+                case EINTR: break;
+                case EPIPE: throw new ClosedPipeException();
+                default: throw new IOException($"cannot write to standard output: {Marshal.GetLastPInvokeErrorMessage()}");
+            }
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static unsafe partial nint SystemWrite(int file, byte* data, nuint count);
+}

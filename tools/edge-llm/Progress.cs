@@ -1,0 +1,51 @@
+using System.Diagnostics;
+
+namespace Edge.Llm.Cli;
+
+/// <summary>A line on a terminal's standard error for whatever takes longer than a second; erased in the end.</summary>
+internal sealed class Progress : IDisposable
+{
+    private const int Width = 30;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1), s_interval = TimeSpan.FromMilliseconds(100);
+
+    private readonly string _what;
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly bool _visible = !Console.IsErrorRedirected;
+    private readonly Timer? _timer;
+    private TimeSpan _shown;
+    private bool _drawn;
+
+    /// <summary>Starts; without reports it shows the seconds gone by.</summary>
+    public Progress(string what, bool reports)
+    {
+        _what = what;
+        if (_visible && !reports) _timer = new Timer(_ => Draw($"{Stopwatch.GetElapsedTime(_start).TotalSeconds:F0} s"), null, s_patience, s_patience);
+    }
+
+    /// <summary>So much of the whole is done.</summary>
+    public void Report(long done, long total)
+    {
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(_start);
+        if (!_visible || elapsed < s_patience || elapsed - _shown < s_interval) return;
+        _shown = elapsed;
+        int filled = (int)(Width * done / Math.Max(total, 1));
+        Draw($"[{new string('#', filled)}{new string('.', Width - filled)}] {done}/{total}");
+    }
+
+    public void Dispose()
+    {
+        _timer?.Dispose();
+        lock (_what)
+            if (_drawn) Console.Error.Write("\r\x1b[K");
+        _drawn = false;
+    }
+
+    private void Draw(string state)
+    {
+        lock (_what)
+        {
+            _drawn = true;
+            Console.Error.Write($"\r{_what} {state}\x1b[K");
+        }
+    }
+}

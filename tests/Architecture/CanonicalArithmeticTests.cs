@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Edge.Llm.Tests.SourceTree;
+namespace Edge.Llm.Tests.Architecture;
 
 /// <summary>What the engine's sources must not call, because the answer depends on the platform or the instruction set.</summary>
 [TestClass]

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Edge.Llm.Tests.SourceTree;
+namespace Edge.Llm.Tests.Architecture;
 
 /// <summary>Links of a Markdown page that point to nothing.</summary>
 internal static partial class MarkdownLinks

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 
-// Not Edge.Llm.Tests.Architecture: that name would hide the enum of processor architectures in every test.
-namespace Edge.Llm.Tests.SourceTree;
+namespace Edge.Llm.Tests.Architecture;
 
 /// <summary>The text files of the source tree, as a fresh clone has them.</summary>
 internal static class RepositoryFiles

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
-namespace Edge.Llm.Tests.SourceTree;
+namespace Edge.Llm.Tests.Architecture;
 
 /// <summary>What holds for every file of the repository.</summary>
 [TestClass]

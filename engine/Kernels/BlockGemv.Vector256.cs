@@ -51,10 +51,11 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
             Sse.Prefetch0(ahead + 12288 + 192);
             Sse.Prefetch0(ahead + 12288 + 256);
         }
-        Vector256<int> a = Avx2.HorizontalAdd(
-            Avx2.HorizontalAdd(Block(w, x, 0), Block(w, x, 1)), Avx2.HorizontalAdd(Block(w, x, 2), Block(w, x, 3)));
-        Vector256<int> b = Avx2.HorizontalAdd(
-            Avx2.HorizontalAdd(Block(w, x, 4), Block(w, x, 5)), Avx2.HorizontalAdd(Block(w, x, 6), Block(w, x, 7)));
+        Vector256<long> even = Pairs(Block(w, x, 0), Block(w, x, 1)), odd = Pairs(Block(w, x, 2), Block(w, x, 3));
+        Vector256<int> a = Avx2.UnpackLow(even, odd).AsInt32() + Avx2.UnpackHigh(even, odd).AsInt32();
+        even = Pairs(Block(w, x, 4), Block(w, x, 5));
+        odd = Pairs(Block(w, x, 6), Block(w, x, 7));
+        Vector256<int> b = Avx2.UnpackLow(even, odd).AsInt32() + Avx2.UnpackHigh(even, odd).AsInt32();
         Vector256<int> isum = Avx2.Permute2x128(a, b, 0x20) + Avx2.Permute2x128(a, b, 0x31);
         Vector256<int> sums = Vector256.Load((int*)(x + Q8_0x8.SumsOffset));
         if (TUnpack.OffsetBits != 0) isum -= sums << TUnpack.OffsetBits;
@@ -67,6 +68,10 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Block(byte* w, byte* x, int b) =>
         TDot.Finish(TDot.First(TUnpack.Quants(w + b * TUnpack.Bytes), Vector256.Load((sbyte*)(x + 32 * b))));
+
+    // In each half: two partial sums of a, b, a, b. Integer adds: the order is free, and unpacking is cheaper than horizontal adds.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<long> Pairs(Vector256<int> a, Vector256<int> b) => (Avx2.UnpackLow(a, b) + Avx2.UnpackHigh(a, b)).AsInt64();
 
     /// <summary><see cref="Canonical.Group"/> of four groups, one after the other. Horizontal adds are the tree's adjacent pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -28,7 +28,11 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
 {
     public static int Bytes => T.BlockBytes;
 
-    public static int OffsetBits => T.HasMin ? 0 : T.HasHigh ? 4 : 3;
+    public static int OffsetBits
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => T.HasMin ? 0 : T.HasHigh ? 4 : 3;
+    }
 
     public static bool HasMin => T.HasMin;
 

@@ -1,0 +1,128 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>A format with blocks of 32 as the 512-bit Gemm sees it. A step multiplies four values of each row; int16 lanes can join only so
+/// many steps (up to 15: 8 * 2 * 15 * 127 = 30,480; up to 31: 4 * 2 * 31 * 127 = 31,496), so a block is done in parts.</summary>
+internal unsafe interface IUnpack512
+{
+    /// <summary>Bytes of one block.</summary>
+    static abstract int Bytes { get; }
+
+    /// <summary>The values of the tile are 2^OffsetBits too large; 0: they are right.</summary>
+    static abstract int OffsetBits { get; }
+
+    /// <summary>A minimum stands after the scale.</summary>
+    static abstract bool HasMin { get; }
+
+    /// <summary>Steps of a part: 4 or 8.</summary>
+    static abstract int Steps { get; }
+
+    /// <summary>What the second part's sums count for; 0: there is none.</summary>
+    static abstract short SecondPart { get; }
+
+    /// <summary>Which activation of the block the second part begins with.</summary>
+    static abstract int SecondStart { get; }
+
+    /// <summary>One block of sixteen rows: step j of row r to tile[128 * j + 4 * r].</summary>
+    static abstract void SixteenRows(byte* block, nint rowBytes, byte* tile);
+}
+
+/// <summary>Q4_0, Q4_1, Q5_0 and Q5_1.</summary>
+internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
+{
+    public static int Bytes => T.BlockBytes;
+
+    public static int OffsetBits
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => T.HasMin ? 0 : T.HasHigh ? 4 : 3;
+    }
+
+    public static bool HasMin => T.HasMin;
+
+    public static int Steps
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => T.HasHigh ? 4 : 8;
+    }
+
+    public static short SecondPart
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => T.HasHigh ? (short)1 : (short)0;
+    }
+
+    public static int SecondStart => 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixteenRows(byte* block, nint rowBytes, byte* tile)
+    {
+        Transpose512.SixteenRows(block + T.BlockBytes - 16, rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
+        Vector512<int> high = default;
+        if (T.HasHigh) high = Transpose512.Heads(block + T.BlockBytes - 20, rowBytes);
+        Put(v0, high, tile);
+        Put(v1, high >>> 4, tile + 128);
+        Put(v2, high >>> 8, tile + 256);
+        Put(v3, high >>> 12, tile + 384);
+    }
+
+    // Low nibbles are values 4j.., high nibbles values 16 + 4j..; so the fifth bits are bits 0..3 and 16..19 of high.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector512<int> q, Vector512<int> high, byte* tile)
+    {
+        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), low = q & nibble, up = (q >>> 4) & nibble;
+        if (T.HasHigh)
+        {
+            low |= Spread(high);
+            up |= Spread(high >>> 16);
+        }
+        low.Store((int*)tile);
+        up.Store((int*)(tile + 512));
+    }
+
+    // Bit i of the low four to bit 4 of byte i: the product moves it there by 4 + 7i, and no two of its terms meet.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Spread(Vector512<int> bits) =>
+        Avx512F.MultiplyLow(bits & Vector512.Create(15), Vector512.Create(0x02040810)) & Vector512.Create(0x10101010);
+}
+
+/// <summary>Q8_0 plus 128 as two parts, low nibbles and high nibbles: q + 128 = low + 16 * high.</summary>
+internal readonly unsafe struct SplitQ8_0 : IUnpack512
+{
+    public static int Bytes => Q8_0.Bytes;
+
+    public static int OffsetBits => 7;
+
+    public static bool HasMin => false;
+
+    public static int Steps => 8;
+
+    public static short SecondPart => 16;
+
+    public static int SecondStart => 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixteenRows(byte* block, nint rowBytes, byte* tile)
+    {
+        for (int half = 0; half < 2; half++, tile += 512)
+        {
+            Transpose512.SixteenRows(block + 2 + 16 * half, rowBytes,
+                out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
+            Put(v0, tile);
+            Put(v1, tile + 128);
+            Put(v2, tile + 256);
+            Put(v3, tile + 384);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector512<int> q, byte* tile)
+    {
+        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f);
+        (q & nibble).Store((int*)tile);
+        (((q >>> 4) & nibble) ^ Vector512.Create(0x08080808)).Store((int*)(tile + 1024));
+    }
+}

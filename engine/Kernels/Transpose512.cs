@@ -1,0 +1,47 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Sixteen places in memory, a stride apart, to lanes.</summary>
+internal static unsafe class Transpose512
+{
+    /// <summary>The four dwords of each: v0 holds the first of all sixteen, in order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixteenRows(byte* p, nint stride, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
+    {
+        Vector512<int> a = Four(p, stride), b = Four(p + stride, stride), c = Four(p + 2 * stride, stride), d = Four(p + 3 * stride, stride);
+        Vector512<long> ab = Avx512F.UnpackLow(a, b).AsInt64(), cd = Avx512F.UnpackLow(c, d).AsInt64();
+        v0 = Avx512F.UnpackLow(ab, cd).AsInt32();
+        v1 = Avx512F.UnpackHigh(ab, cd).AsInt32();
+        ab = Avx512F.UnpackHigh(a, b).AsInt64();
+        cd = Avx512F.UnpackHigh(c, d).AsInt64();
+        v2 = Avx512F.UnpackLow(ab, cd).AsInt32();
+        v3 = Avx512F.UnpackHigh(ab, cd).AsInt32();
+    }
+
+    /// <summary>Scales from heads: the low halves, as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LowHalf(Vector512<int> heads) => HighHalf(heads << 16);
+
+    /// <summary>Minimums from heads: the high halves, as floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> HighHalf(Vector512<int> heads) =>
+        ((heads >> 3) & Vector512.Create(HalfFloat.ShiftedMask)).AsSingle() * Vector512.Create(HalfFloat.Rebias);
+
+    /// <summary>The first dword of each, in order. Reads 16 bytes of each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Heads(byte* p, nint stride) =>
+        Avx512F.InsertVector256(Transpose256.Heads(p, stride).ToVector512Unsafe(), Transpose256.Heads(p + 8 * stride, stride), 1);
+
+    // Rows r, r + 4, r + 8 and r + 12.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Four(byte* p, nint stride)
+    {
+        Vector512<int> v = Vector128.Load((int*)p).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 4 * stride)), 1);
+        v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 8 * stride)), 2);
+        return Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 12 * stride)), 3);
+    }
+}

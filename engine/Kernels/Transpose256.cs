@@ -21,7 +21,8 @@ internal static unsafe class Transpose256
 
     /// <summary>The four dwords of each: v0 holds the first of all eight, in order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EightRows(byte* p, nint stride, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3)
+    public static void EightRows(byte* p, nint stride,
+        out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3)
     {
         Vector256<int> a = Two(p, stride), b = Two(p + stride, stride), c = Two(p + 2 * stride, stride), d = Two(p + 3 * stride, stride);
         Vector256<long> ab = Avx2.UnpackLow(a, b).AsInt64(), cd = Avx2.UnpackLow(c, d).AsInt64();

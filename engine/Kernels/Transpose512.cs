@@ -9,9 +9,11 @@ internal static unsafe class Transpose512
 {
     /// <summary>The four dwords of each: v0 holds the first of all sixteen, in order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SixteenRows(byte* p, nint stride, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
+    public static void SixteenRows(byte* p, nint stride,
+        out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
     {
-        Vector512<int> a = Four(p, stride), b = Four(p + stride, stride), c = Four(p + 2 * stride, stride), d = Four(p + 3 * stride, stride);
+        Vector512<int> a = Four(p, stride), b = Four(p + stride, stride);
+        Vector512<int> c = Four(p + 2 * stride, stride), d = Four(p + 3 * stride, stride);
         Vector512<long> ab = Avx512F.UnpackLow(a, b).AsInt64(), cd = Avx512F.UnpackLow(c, d).AsInt64();
         v0 = Avx512F.UnpackLow(ab, cd).AsInt32();
         v1 = Avx512F.UnpackHigh(ab, cd).AsInt32();

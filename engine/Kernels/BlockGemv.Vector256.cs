@@ -33,7 +33,7 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
                 for (int g = 0; g < n; g++, w += 8 * TUnpack.Bytes, x += args->XGroupStride)
                     Group(first + g < whole ? w : padded, w, x).Store(p + 8 * g);
                 for (int g = n; g % 4 != 0; g++) Vector256<float>.Zero.Store(p + 8 * g);
-                for (int g = 0; g < n; g += 4) acc = AddFour(acc, p + 8 * g);
+                for (int g = 0; g < n; g += 4) acc = BlockGemv.AddFour(acc, p + 8 * g);
             }
             args->Dst[r] = acc;
         }
@@ -72,14 +72,4 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
     // In each half: two partial sums of a, b, a, b. Integer adds: the order is free, and unpacking is cheaper than horizontal adds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<long> Pairs(Vector256<int> a, Vector256<int> b) => (Avx2.UnpackLow(a, b) + Avx2.UnpackHigh(a, b)).AsInt64();
-
-    /// <summary><see cref="Canonical.Group"/> of four groups, one after the other. Horizontal adds are the tree's adjacent pairs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float AddFour(float acc, float* p)
-    {
-        Vector256<float> half = Avx.HorizontalAdd(
-            Avx.HorizontalAdd(Vector256.Load(p), Vector256.Load(p + 8)), Avx.HorizontalAdd(Vector256.Load(p + 16), Vector256.Load(p + 24)));
-        Vector128<float> group = half.GetLower() + half.GetUpper();
-        return acc + group.GetElement(0) + group.GetElement(1) + group.GetElement(2) + group.GetElement(3);
-    }
 }

@@ -38,9 +38,9 @@ internal sealed unsafe class FloatKernels
     public static FloatKernels For(Isa isa) => isa switch
     {
         Isa.Scalar => Scalar(),
-        Isa.Avx2 or Isa.AvxVnni => Lanes<Lanes256>(&Q8_K.Quantize, &Q8_0x8.Quantize),
-        Isa.Avx512 => Lanes<Lanes512>(&Q8_K.Quantize, &Q8_0x8.Quantize),
-        _ => Lanes<Lanes128>(&Q8_K.Quantize, &Q8_0x8.Quantize),
+        Isa.Avx2 or Isa.AvxVnni => Lanes<Lanes256>(&QuantizeX86<Quantize256>.ToQ8_K, &QuantizeX86<Quantize256>.ToQ8_0x8),
+        Isa.Avx512 => Lanes<Lanes512>(&QuantizeX86<Quantize512>.ToQ8_K, &QuantizeX86<Quantize512>.ToQ8_0x8),
+        _ => Lanes<Lanes128>(&QuantizeAdvSimd.ToQ8_K, &QuantizeAdvSimd.ToQ8_0x8),
     };
 
     private static FloatKernels Scalar() => new()

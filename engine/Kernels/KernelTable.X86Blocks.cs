@@ -23,17 +23,17 @@ internal static unsafe partial class KernelTable
         }
         if (HasAvx512)
         {
-            Add<Q4_0>(rows, Isa.Avx512, &BlockGemv256<Nibbles256<Q4_0>, NibbleDot256>.Run, &Gemm512<Q4_0>);
-            Add<Q4_1>(rows, Isa.Avx512, &BlockGemv256<Nibbles256<Q4_1>, NibbleDot256>.Run, &Gemm512<Q4_1>);
-            Add<Q5_0>(rows, Isa.Avx512, &BlockGemv256<Nibbles256<Q5_0>, FiveBitDot256>.Run, &Gemm512<Q5_0>);
-            Add<Q5_1>(rows, Isa.Avx512, &BlockGemv256<Nibbles256<Q5_1>, FiveBitDot256>.Run, &Gemm512<Q5_1>);
+            Add<Q4_0>(rows, Isa.Avx512, &NibbleGemv512<Q4_0>.Run, &Gemm512<Q4_0>);
+            Add<Q4_1>(rows, Isa.Avx512, &NibbleGemv512<Q4_1>.Run, &Gemm512<Q4_1>);
+            Add<Q5_0>(rows, Isa.Avx512, &NibbleGemv512<Q5_0>.Run, &Gemm512<Q5_0>);
+            Add<Q5_1>(rows, Isa.Avx512, &NibbleGemv512<Q5_1>.Run, &Gemm512<Q5_1>);
             if (HasAvxVnni) Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Gemm512Q8_0);
             else Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<SignedQ8_0, SignedDot256>.Run, &Gemm512Q8_0);
         }
     }
 
     private static void Gemm512<T>(MatMulArgs* args) where T : INibbles =>
-        BlockGemm512<Nibbles512<T>>.Run(args, &BlockGemv256<Nibbles256<T>, FiveBitDot256>.Run);
+        BlockGemm512<Nibbles512<T>>.Run(args, &NibbleGemv512<T>.Run);
 
     private static void Gemm512Q8_0(MatMulArgs* args) => BlockGemm512<SplitQ8_0>.Run(args, &BlockGemv256<SignedQ8_0, SignedDot256>.Run);
 

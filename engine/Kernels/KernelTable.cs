@@ -92,6 +92,8 @@ internal static unsafe partial class KernelTable
         if (HasAvx512) AddFloat<Lanes512>(rows, Isa.Avx512);
         if (HasAdvSimd) AddFloat<Lanes128>(rows, Isa.AdvSimd);
         AddX86Blocks(rows);
+        AddX86SuperBlocks(rows);
+        AddArm(rows);
         return [.. rows];
     }
 

@@ -1,0 +1,94 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Groups of eight blocks of 32, four rows by four tokens, laid out as in <see cref="SuperBlockTileDp{TFormat}"/>.</summary>
+internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TFormat : struct, IBlockGroupAdvSimd
+{
+    private const int ScalesOffset = 1024, MinsOffset = ScalesOffset + (8 * 16);
+
+    /// <inheritdoc/>
+    public static int Rows => 4;
+
+    /// <inheritdoc/>
+    public static int Tokens => 4;
+
+    /// <summary>Values [64][4 rows][4] | float scales [8][4 rows] | float minimums [8][4 rows].</summary>
+    public static int Bytes => MinsOffset + (8 * 16);
+
+    /// <inheritdoc/>
+    public static int GroupBytes => TFormat.Bytes;
+
+    /// <inheritdoc/>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
+    {
+        UnpackedGroup* rows = stackalloc UnpackedGroup[4];
+        for (int r = 0; r < 4; r++) UnpackedGroup.Unpack<TFormat>(w + (r * rowBytes), k, rows + r);
+        UnpackedGroup* r0 = rows, r1 = rows + 1, r2 = rows + 2, r3 = rows + 3;
+        DotAdvSimdDp.Interleave4(r0->Qs, r1->Qs, r2->Qs, r3->Qs, 256, tile);
+        DotAdvSimdDp.Interleave4(r0->D, r1->D, r2->D, r3->D, 32, tile + ScalesOffset);
+        if (TFormat.HasMin) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
+    }
+
+    /// <inheritdoc/>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Multiply(byte* tile, byte* x, nint tokenStride, int tokens, float* sums)
+    {
+        // Tokens that are missing repeat the last one: its result is read before any is written, so it is only written again.
+        nint t1 = Math.Min(1, tokens - 1), t2 = Math.Min(2, tokens - 1), t3 = Math.Min(3, tokens - 1);
+        byte* x0 = x, x1 = x + (t1 * tokenStride), x2 = x + (t2 * tokenStride), x3 = x + (t3 * tokenStride);
+        float* y0 = sums, y1 = sums + (t1 * MatMulArgs.TileRows), y2 = sums + (t2 * MatMulArgs.TileRows), y3 = sums + (t3 * MatMulArgs.TileRows);
+        Vector128<float> a0 = AdvSimd.LoadVector128(y0), a1 = AdvSimd.LoadVector128(y1);
+        Vector128<float> a2 = AdvSimd.LoadVector128(y2), a3 = AdvSimd.LoadVector128(y3);
+
+        // The sums of two blocks wait in memory for the tree's next level: [pair][token].
+        Vector128<float>* pairs = stackalloc Vector128<float>[16];
+        for (nint b = 0; b < 8; b += 2)
+        {
+            Block(tile, b, x0, x1, x2, x3, out Vector128<float> p0, out Vector128<float> p1, out Vector128<float> p2, out Vector128<float> p3);
+            Block(tile, b + 1, x0, x1, x2, x3, out Vector128<float> q0, out Vector128<float> q1, out Vector128<float> q2, out Vector128<float> q3);
+            pairs[2 * b] = p0 + q0;
+            pairs[(2 * b) + 1] = p1 + q1;
+            pairs[(2 * b) + 2] = p2 + q2;
+            pairs[(2 * b) + 3] = p3 + q3;
+        }
+        AdvSimd.Store(y0, a0 + ((pairs[0] + pairs[4]) + (pairs[8] + pairs[12])));
+        AdvSimd.Store(y1, a1 + ((pairs[1] + pairs[5]) + (pairs[9] + pairs[13])));
+        AdvSimd.Store(y2, a2 + ((pairs[2] + pairs[6]) + (pairs[10] + pairs[14])));
+        AdvSimd.Store(y3, a3 + ((pairs[3] + pairs[7]) + (pairs[11] + pairs[15])));
+    }
+
+    /// <inheritdoc/>
+    public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
+
+    // Block b's term for each token, as Canonical.Block.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block(byte* tile, nint b, byte* x0, byte* x1, byte* x2, byte* x3,
+        out Vector128<float> p0, out Vector128<float> p1, out Vector128<float> p2, out Vector128<float> p3)
+    {
+        Vector128<int> c0 = Vector128<int>.Zero, c1 = c0, c2 = c0, c3 = c0;
+        sbyte* w = (sbyte*)tile + (128 * b), q0 = (sbyte*)x0 + (32 * b), q1 = (sbyte*)x1 + (32 * b), q2 = (sbyte*)x2 + (32 * b), q3 = (sbyte*)x3 + (32 * b);
+        DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w, q0, q1, q2, q3);
+        DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w + 64, q0 + 16, q1 + 16, q2 + 16, q3 + 16);
+        Vector128<float> d = AdvSimd.LoadVector128((float*)(tile + ScalesOffset) + (4 * b));
+        Vector128<float> m = TFormat.HasMin ? AdvSimd.LoadVector128((float*)(tile + MinsOffset) + (4 * b)) : default;
+        p0 = Term(c0, d, m, x0, b);
+        p1 = Term(c1, d, m, x1, b);
+        p2 = Term(c2, d, m, x2, b);
+        p3 = Term(c3, d, m, x3, b);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Term(Vector128<int> isum, Vector128<float> d, Vector128<float> m, byte* x, nint b)
+    {
+        float dx = ((float*)(x + Q8_0x8.DOffset))[b];
+        Vector128<float> p = AdvSimd.MultiplyByScalar(AdvSimd.ConvertToSingle(isum) * d, Vector64.CreateScalarUnsafe(dx));
+        if (!TFormat.HasMin) return p;
+        return AdvSimd.Arm64.FusedMultiplyAddByScalar(p, m, Vector64.CreateScalarUnsafe(dx * ((int*)(x + Q8_0x8.SumsOffset))[b]));
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="Q2_K"/> at 512 bits. Values are at most 3: 4 * 2 * 3 * 127 = 3048, all of a block of 16, fits int16.</summary>
+internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
+{
+    /// <inheritdoc/>
+    public static int Bytes => Q2_K.Bytes;
+
+    /// <inheritdoc/>
+    public static int HalvesOffset => 80;
+
+    /// <inheritdoc/>
+    public static bool HasMins => true;
+
+    /// <inheritdoc/>
+    public static bool By16 => true;
+
+    /// <inheritdoc/>
+    public static int Joins => 4;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Products(byte* w, byte* x)
+    {
+        Vector512<short> scales = Avx2.ConvertToVector256Int16(Vector128.Load(w) & Vector128.Create((byte)15)).ToVector512Unsafe();
+        // Bits 2j and 2j+1 of the 64 bytes are values 32j..32j+31 and, in the upper half, 128+32j..128+32j+31.
+        Vector512<ushort> q = Vector512.Load((ushort*)(w + 16));
+        Vector512<byte> three = Vector512.Create((byte)3);
+        Vector512<int> v0 = Dot512.Blocks(q.AsByte() & three, x, x + 128, scales, Dot512.Fours(0, 8));
+        Vector512<int> v1 = Dot512.Blocks((q >>> 2).AsByte() & three, x + 32, x + 160, scales, Dot512.Fours(2, 10));
+        v0 += Dot512.Blocks((q >>> 4).AsByte() & three, x + 64, x + 192, scales, Dot512.Fours(4, 12));
+        v1 += Dot512.Blocks((q >>> 6).AsByte() & three, x + 96, x + 224, scales, Dot512.Fours(6, 14));
+        return v0 + v1;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MinProducts(byte* w, byte* x)
+    {
+        Vector256<short> mins = Avx2.ConvertToVector256Int16((Vector128.Load((ushort*)w) >>> 4).AsByte() & Vector128.Create((byte)15));
+        Vector256<int> v = Avx2.MultiplyAddAdjacent(mins, Vector256.Load((short*)(x + Q8_K.Sums16Offset)));
+        return v.GetLower() + v.GetUpper();
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
+    {
+        Tile512.Heads(w, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
+        PutScaleMins(u0, 0, tile);
+        PutScaleMins(u1, 4, tile);
+        PutScaleMins(u2, 8, tile);
+        PutScaleMins(u3, 12, tile);
+        byte* work = tile + Tile512.Work;
+        Tile512.Transpose(w + 16, rowBytes, work);
+        for (int i = 0; i < 16; i++)
+        {
+            Vector512<ushort> q = Vector512.Load((ushort*)(work + (64 * i)));
+            Vector512<byte> three = Vector512.Create((byte)3);
+            byte* to = tile + (128 * (i + (i / 8 * 24)));
+            (q.AsByte() & three).Store(to);
+            ((q >>> 2).AsByte() & three).Store(to + 1024);
+            ((q >>> 4).AsByte() & three).Store(to + 2048);
+            ((q >>> 6).AsByte() & three).Store(to + 3072);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutScaleMins(Vector512<int> u, int j, byte* tile)
+    {
+        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), scales = u & nibble, mins = (u >>> 4) & nibble;
+        for (int b = 0; b < 4; b++) Tile512.PutScale(tile, j + b, Tile512.Byte(scales, b));
+        Tile512.PutPair(tile, j / 2, Tile512.Byte(mins, 0), Tile512.Byte(mins, 1));
+        Tile512.PutPair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
+    }
+}

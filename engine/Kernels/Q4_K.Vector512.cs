@@ -1,0 +1,66 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="Q4_K"/> at 512 bits. Values are at most 15: 8 * 2 * 15 * 127 = 30480 fits int16.</summary>
+internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
+{
+    /// <inheritdoc/>
+    public static int Bytes => Q4_K.Bytes;
+
+    /// <inheritdoc/>
+    public static int HalvesOffset => 0;
+
+    /// <inheritdoc/>
+    public static bool HasMins => true;
+
+    /// <inheritdoc/>
+    public static bool By16 => false;
+
+    /// <inheritdoc/>
+    public static int Joins => 8;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Products(byte* w, byte* x)
+    {
+        SuperBlockGemv.ScaleMins(w + 4, out Vector128<short> scales8, out _);
+        Vector512<short> scales = scales8.ToVector256Unsafe().ToVector512Unsafe();
+        // 64 bytes hold blocks 0 and 2 in their low nibbles, 1 and 3 in the high ones.
+        Vector512<byte> nibble = Vector512.Create((byte)15), q0 = Vector512.Load(w + 16), q1 = Vector512.Load(w + 80);
+        Vector512<int> v0 = Dot512.Blocks(q0 & nibble, x, x + 64, scales, Dot512.Pair(0, 2));
+        Vector512<int> v1 = Dot512.Blocks((q0.AsUInt16() >>> 4).AsByte() & nibble, x + 32, x + 96, scales, Dot512.Pair(1, 3));
+        v0 += Dot512.Blocks(q1 & nibble, x + 128, x + 192, scales, Dot512.Pair(4, 6));
+        v1 += Dot512.Blocks((q1.AsUInt16() >>> 4).AsByte() & nibble, x + 160, x + 224, scales, Dot512.Pair(5, 7));
+        return v0 + v1;
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MinProducts(byte* w, byte* x)
+    {
+        SuperBlockGemv.ScaleMins(w + 4, out _, out Vector128<short> mins);
+        return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
+    {
+        Tile512.PutScaleMins(w, rowBytes, tile, 1);
+        byte* work = tile + Tile512.Work;
+        for (int half = 0; half < 2; half++)
+        {
+            Tile512.Transpose(w + 16 + (64 * half), rowBytes, work);
+            for (int i = 0; i < 16; i++)
+            {
+                Vector512<byte> q = Vector512.Load(work + (64 * i)), nibble = Vector512.Create((byte)15);
+                byte* to = tile + (128 * ((32 * half) + i + (i & 8)));
+                (q & nibble).Store(to);
+                ((q.AsUInt16() >>> 4).AsByte() & nibble).Store(to + 1024);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="Q6_K"/> at 512 bits. Values are at most 63: 2 * 2 * 63 * 127 = 32004 fits int16.</summary>
+internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
+{
+    /// <inheritdoc/>
+    public static int Bytes => Q6_K.Bytes;
+
+    /// <inheritdoc/>
+    public static int HalvesOffset => 206;
+
+    /// <inheritdoc/>
+    public static bool HasMins => false;
+
+    /// <inheritdoc/>
+    public static bool By16 => true;
+
+    /// <inheritdoc/>
+    public static int Joins => 2;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Products(byte* w, byte* x)
+    {
+        Vector256<short> scales16 = Avx2.ConvertToVector256Int16(Vector128.Load((sbyte*)(w + 192)));
+        Vector512<short> scales = scales16.ToVector512Unsafe();
+        // 32 bytes of high bits serve 128 values: bits 2j and 2j+1 are to become bits 4 and 5 of 32 values each.
+        Vector512<byte> nibble = Vector512.Create((byte)15), two = Vector512.Create((byte)0x30);
+        Vector512<ushort> left = Dot512.Halves(4, 2), right = Dot512.Halves(0, 2);
+        Vector512<long> high = Vector512.Load((long*)(w + 128));
+        Vector512<byte> q = Vector512.Load(w);
+        Vector512<ushort> h = Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16();
+        Vector512<int> v0 = Dot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x, scales, 0);
+        Vector512<int> v1 = Dot512.Quarter(
+            ((q.AsUInt16() >>> 4).AsByte() & nibble) | (Avx512BW.ShiftRightLogicalVariable(h, right).AsByte() & two), x + 64, scales, 4);
+        q = Vector512.Load(w + 64);
+        h = Avx512F.Shuffle4x128(high, high, 0xee).AsUInt16();
+        v0 += Dot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x + 128, scales, 8);
+        v1 += Dot512.Quarter(
+            ((q.AsUInt16() >>> 4).AsByte() & nibble) | (Avx512BW.ShiftRightLogicalVariable(h, right).AsByte() & two), x + 192, scales, 12);
+        Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 5;
+        return v0 + v1 - offset.ToVector512();
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
+    {
+        Tile512.Heads(w + 192, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
+        PutScales(u0, 0, tile);
+        PutScales(u1, 4, tile);
+        PutScales(u2, 8, tile);
+        PutScales(u3, 12, tile);
+        byte* work = tile + Tile512.Work, high = work + 1024;
+        Tile512.Transpose(w + 128, rowBytes, high);
+        for (int half = 0; half < 2; half++, high += 512)
+        {
+            Tile512.Transpose(w + (64 * half), rowBytes, work);
+            for (int i = 0; i < 8; i++)
+            {
+                Vector512<byte> q0 = Vector512.Load(work + (64 * i)), q1 = Vector512.Load(work + 512 + (64 * i));
+                Vector512<byte> nibble = Vector512.Create((byte)15), two = Vector512.Create((byte)0x30);
+                Vector512<ushort> h = Vector512.Load((ushort*)(high + (64 * i)));
+                byte* to = tile + (128 * ((32 * half) + i));
+                ((q0 & nibble) | ((h << 4).AsByte() & two)).Store(to);
+                ((q1 & nibble) | ((h << 2).AsByte() & two)).Store(to + 1024);
+                (((q0.AsUInt16() >>> 4).AsByte() & nibble) | (h.AsByte() & two)).Store(to + 2048);
+                (((q1.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two)).Store(to + 3072);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutScales(Vector512<int> u, int j, byte* tile)
+    {
+        Vector512<int> s0 = (u << 24) >> 24, s1 = (u << 16) >> 24, s2 = (u << 8) >> 24, s3 = u >> 24;
+        Tile512.PutScale(tile, j, s0);
+        Tile512.PutScale(tile, j + 1, s1);
+        Tile512.PutScale(tile, j + 2, s2);
+        Tile512.PutScale(tile, j + 3, s3);
+        Tile512.PutPair(tile, j / 2, s0 * -32, s1 * -32);
+        Tile512.PutPair(tile, j / 2 + 1, s2 * -32, s3 * -32);
+    }
+}

@@ -1,0 +1,182 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>32 rows of one super-block, unpacked: a row a 32-bit lane, two vectors of 16 rows side by side. Values 4j..4j+3 of every row
+/// as bytes at 128j; then the scales, int16, each twice; then minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
+internal static unsafe class Tile512
+{
+    /// <summary>Offset of the scales: 8 of 32 values, or 16 of 16.</summary>
+    public const int Scales = 8192;
+
+    /// <summary>Offset of what multiplies the activations' sums: 4 or 8 pairs.</summary>
+    public const int Pairs = Scales + 2048;
+
+    /// <summary>Offset of D.</summary>
+    public const int D = Pairs + 1024;
+
+    /// <summary>Offset of DMin.</summary>
+    public const int DMin = D + 128;
+
+    /// <summary>Offset of the memory that unpacking works in, from the first vector: up to 40 transposed dwords of 16 rows.</summary>
+    public const int Work = DMin + 128;
+
+    /// <summary>Size of all.</summary>
+    public const int Bytes = Work + (41 * 64);
+
+    /// <summary>Unpacks 32 rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unpack<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
+    {
+        Sixteen<T>(w, rowBytes, tile);
+        Sixteen<T>(w + (16 * rowBytes), rowBytes, tile + 64);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Sixteen<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
+    {
+        byte* next = w + T.Bytes;
+        for (int r = 0; r < 16; r++, next += rowBytes)
+        {
+            Sse.Prefetch0(next);
+            Sse.Prefetch0(next + 64);
+            if (T.Bytes > 128) Sse.Prefetch0(next + 128);
+            if (T.Bytes > 192) Sse.Prefetch0(next + 192);
+        }
+        T.SixteenRows(w, rowBytes, tile);
+        Vector512<int> halves = Dwords(w + T.HalvesOffset, rowBytes);
+        UpperHalf(T.HasMins ? halves << 16 : halves).Store((float*)(tile + D));
+        if (T.HasMins) UpperHalf(halves).Store((float*)(tile + DMin));
+    }
+
+    /// <summary>64 bytes of 16 rows to 16 vectors at dst, 64 bytes apart: dword i of every row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(byte* p, nint stride, byte* dst)
+    {
+        // Rows 4g..4g+3 of a dword fill a 128-bit lane; the second pass gathers the lanes of the four g.
+        for (int g = 0; g < 4; g++, p += 4 * stride)
+        {
+            Vector512<int> v0 = Vector512.Load((int*)p), v1 = Vector512.Load((int*)(p + stride));
+            Vector512<int> v2 = Vector512.Load((int*)(p + 2 * stride)), v3 = Vector512.Load((int*)(p + 3 * stride));
+            Four(v0, v1, v2, v3, out v0, out v1, out v2, out v3);
+            v0.Store((int*)(dst + 64 * g));
+            v1.Store((int*)(dst + 64 * g + 256));
+            v2.Store((int*)(dst + 64 * g + 512));
+            v3.Store((int*)(dst + 64 * g + 768));
+        }
+        // In place, so that all 16 are read before any is written: dwords j, j + 4, j + 8, j + 12 come from the four vectors at 256j.
+        Lanes(dst, out Vector512<int> a0, out Vector512<int> a4, out Vector512<int> a8, out Vector512<int> a12);
+        Lanes(dst + 256, out Vector512<int> a1, out Vector512<int> a5, out Vector512<int> a9, out Vector512<int> a13);
+        Lanes(dst + 512, out Vector512<int> a2, out Vector512<int> a6, out Vector512<int> a10, out Vector512<int> a14);
+        Lanes(dst + 768, out Vector512<int> a3, out Vector512<int> a7, out Vector512<int> a11, out Vector512<int> a15);
+        Store(dst, a0, a1, a2, a3);
+        Store(dst + 256, a4, a5, a6, a7);
+        Store(dst + 512, a8, a9, a10, a11);
+        Store(dst + 768, a12, a13, a14, a15);
+    }
+
+    /// <summary>16 bytes of 16 rows: v0 holds the first dword of each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Heads(byte* p, nint stride, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3) =>
+        Four(EveryFourth(p, stride), EveryFourth(p + stride, stride), EveryFourth(p + 2 * stride, stride), EveryFourth(p + 3 * stride, stride),
+            out v0, out v1, out v2, out v3);
+
+    /// <summary>Byte <paramref name="b"/> of every lane, zero-extended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Byte(Vector512<int> v, int b) => (v >>> (8 * b)) & Vector512.Create(255);
+
+    /// <summary>Stores scale j.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PutScale(byte* tile, int j, Vector512<int> scale) => PutPair(tile + Scales - Pairs, j, scale, scale);
+
+    /// <summary>Stores minimums or offsets 2j and 2j + 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PutPair(byte* tile, int j, Vector512<int> even, Vector512<int> odd) =>
+        ((even & Vector512.Create(0xffff)) | (odd << 16)).Store((int*)(tile + Pairs + 128 * j));
+
+    /// <summary>Stores the scales and minimums of Q4_K and Q5_K; each scale so many times over.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PutScaleMins(byte* w, nint rowBytes, byte* tile, int times)
+    {
+        Heads(w, rowBytes, out _, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2);
+        Vector512<int> six = Vector512.Create(0x3f3f3f3f), four = Vector512.Create(0x0f0f0f0f), two = Vector512.Create(0x30303030);
+        Vector512<int> s0 = u0 & six, s1 = (u2 & four) | ((u0 >>> 2) & two), m0 = u1 & six, m1 = ((u2 >>> 4) & four) | ((u1 >>> 2) & two);
+        for (int b = 0; b < 4; b++)
+            for (int i = 0; i < times; i++)
+            {
+                PutScale(tile, times * b + i, Byte(s0, b));
+                PutScale(tile, times * (b + 4) + i, Byte(s1, b));
+            }
+        for (int j = 0; j < 2; j++)
+        {
+            PutPair(tile, j, Byte(m0, 2 * j), Byte(m0, 2 * j + 1));
+            PutPair(tile, j + 2, Byte(m1, 2 * j), Byte(m1, 2 * j + 1));
+        }
+    }
+
+    // Rows 0, 4, 8, 12.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> EveryFourth(byte* p, nint stride)
+    {
+        Vector512<int> v = Vector128.Load((int*)p).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 4 * stride)), 1);
+        v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 8 * stride)), 2);
+        return Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 12 * stride)), 3);
+    }
+
+    // One dword of 16 rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Dwords(byte* p, nint stride)
+    {
+        Vector512<int> v = Four(p, stride).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, Four(p + 4 * stride, stride), 1);
+        v = Avx512F.InsertVector128(v, Four(p + 8 * stride, stride), 2);
+        return Avx512F.InsertVector128(v, Four(p + 12 * stride, stride), 3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Four(byte* p, nint stride) =>
+        Vector128.Create(*(int*)p, *(int*)(p + stride), *(int*)(p + 2 * stride), *(int*)(p + 3 * stride));
+
+    // Transposes 4 x 4 dwords in each 128-bit lane.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Four(Vector512<int> a, Vector512<int> b, Vector512<int> c, Vector512<int> d,
+        out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
+    {
+        Vector512<long> ab = Avx512F.UnpackLow(a, b).AsInt64(), cd = Avx512F.UnpackLow(c, d).AsInt64();
+        Vector512<long> abHigh = Avx512F.UnpackHigh(a, b).AsInt64(), cdHigh = Avx512F.UnpackHigh(c, d).AsInt64();
+        v0 = Avx512F.UnpackLow(ab, cd).AsInt32();
+        v1 = Avx512F.UnpackHigh(ab, cd).AsInt32();
+        v2 = Avx512F.UnpackLow(abHigh, cdHigh).AsInt32();
+        v3 = Avx512F.UnpackHigh(abHigh, cdHigh).AsInt32();
+    }
+
+    // Transposes 4 x 4 lanes of 128 bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Lanes(byte* p, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
+    {
+        Vector512<int> a = Vector512.Load((int*)p), b = Vector512.Load((int*)(p + 64)), c = Vector512.Load((int*)(p + 128)), d = Vector512.Load((int*)(p + 192));
+        Vector512<int> ab = Avx512F.Shuffle4x128(a, b, 0x44), cd = Avx512F.Shuffle4x128(c, d, 0x44);
+        Vector512<int> abHigh = Avx512F.Shuffle4x128(a, b, 0xee), cdHigh = Avx512F.Shuffle4x128(c, d, 0xee);
+        v0 = Avx512F.Shuffle4x128(ab, cd, 0x88);
+        v1 = Avx512F.Shuffle4x128(ab, cd, 0xdd);
+        v2 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0x88);
+        v3 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xdd);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(byte* p, Vector512<int> v0, Vector512<int> v1, Vector512<int> v2, Vector512<int> v3)
+    {
+        v0.Store((int*)p);
+        v1.Store((int*)(p + 64));
+        v2.Store((int*)(p + 128));
+        v3.Store((int*)(p + 192));
+    }
+
+    // Half to single as in HalfFloat.ToSingle.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> UpperHalf(Vector512<int> halves) =>
+        ((halves >> 3) & Vector512.Create(HalfFloat.ShiftedMask)).AsSingle() * Vector512.Create(HalfFloat.Rebias);
+}

@@ -1,0 +1,97 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>A row's super-block, unpacked: what a Gemm without dot-product instructions reads again for every token.
+/// (The size keeps every block's vectors aligned.)</summary>
+[StructLayout(LayoutKind.Sequential, Size = 336)]
+internal unsafe struct UnpackedSuperBlock
+{
+    /// <summary>Values.</summary>
+    public fixed sbyte Qs[256];
+
+    /// <summary>Block scales: 16, or 8 and zeros.</summary>
+    public fixed short Scales[16];
+
+    /// <summary>Block minimums, if the format has them.</summary>
+    public fixed short Mins[16];
+
+    /// <summary>Scale of the scales.</summary>
+    public float D;
+
+    /// <summary>Scale of the minimums.</summary>
+    public float DMin;
+
+    /// <summary>Unpacks the super-block at <paramref name="w"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Unpack<TFormat>(byte* w, UnpackedSuperBlock* block) where TFormat : struct, ISuperBlockAdvSimd
+    {
+        TFormat.Scales(w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1);
+        AdvSimd.Store(block->Scales, s0);
+        AdvSimd.Store(block->Scales + 8, s1);
+        AdvSimd.Store(block->Mins, m0);
+        AdvSimd.Store(block->Mins + 8, m1);
+        (block->D, block->DMin) = TFormat.Factors(w);
+        TFormat.Quarter(w, 0, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
+        Store(block->Qs, v0, v1, v2, v3);
+        TFormat.Quarter(w, 1, out v0, out v1, out v2, out v3);
+        Store(block->Qs + 64, v0, v1, v2, v3);
+        TFormat.Quarter(w, 2, out v0, out v1, out v2, out v3);
+        Store(block->Qs + 128, v0, v1, v2, v3);
+        TFormat.Quarter(w, 3, out v0, out v1, out v2, out v3);
+        Store(block->Qs + 192, v0, v1, v2, v3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(sbyte* q, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2, Vector128<sbyte> v3)
+    {
+        AdvSimd.Store(q, v0);
+        AdvSimd.Store(q + 16, v1);
+        AdvSimd.Store(q + 32, v2);
+        AdvSimd.Store(q + 48, v3);
+    }
+}
+
+/// <summary>Reads an <see cref="UnpackedSuperBlock"/> of a format.</summary>
+internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd where TFormat : struct, ISuperBlockAdvSimd
+{
+    /// <inheritdoc/>
+    public static int Bytes => sizeof(UnpackedSuperBlock);
+
+    /// <inheritdoc/>
+    public static bool By16 => TFormat.By16;
+
+    /// <inheritdoc/>
+    public static bool HasMin => TFormat.HasMin;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
+    {
+        var block = (UnpackedSuperBlock*)w;
+        s0 = AdvSimd.LoadVector128(block->Scales);
+        s1 = AdvSimd.LoadVector128(block->Scales + 8);
+        m0 = AdvSimd.LoadVector128(block->Mins);
+        m1 = AdvSimd.LoadVector128(block->Mins + 8);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (float D, float DMin) Factors(byte* w) => (((UnpackedSuperBlock*)w)->D, ((UnpackedSuperBlock*)w)->DMin);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Quarter(
+        byte* w, [ConstantExpected(Max = 3)] int i, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
+    {
+        sbyte* q = ((UnpackedSuperBlock*)w)->Qs + (64 * i);
+        v0 = AdvSimd.LoadVector128(q);
+        v1 = AdvSimd.LoadVector128(q + 16);
+        v2 = AdvSimd.LoadVector128(q + 32);
+        v3 = AdvSimd.LoadVector128(q + 48);
+    }
+}

@@ -30,10 +30,10 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         // Bits 2j and 2j+1 of the 64 bytes are values 32j..32j+31 and, in the upper half, 128+32j..128+32j+31.
         Vector512<ushort> q = Vector512.Load((ushort*)(w + 16));
         Vector512<byte> three = Vector512.Create((byte)3);
-        Vector512<int> v0 = Dot512.Blocks(q.AsByte() & three, x, x + 128, scales, Dot512.Fours(0, 8));
-        Vector512<int> v1 = Dot512.Blocks((q >>> 2).AsByte() & three, x + 32, x + 160, scales, Dot512.Fours(2, 10));
-        v0 += Dot512.Blocks((q >>> 4).AsByte() & three, x + 64, x + 192, scales, Dot512.Fours(4, 12));
-        v1 += Dot512.Blocks((q >>> 6).AsByte() & three, x + 96, x + 224, scales, Dot512.Fours(6, 14));
+        Vector512<int> v0 = SuperBlockDot512.Blocks(q.AsByte() & three, x, x + 128, scales, SuperBlockDot512.Fours(0, 8));
+        Vector512<int> v1 = SuperBlockDot512.Blocks((q >>> 2).AsByte() & three, x + 32, x + 160, scales, SuperBlockDot512.Fours(2, 10));
+        v0 += SuperBlockDot512.Blocks((q >>> 4).AsByte() & three, x + 64, x + 192, scales, SuperBlockDot512.Fours(4, 12));
+        v1 += SuperBlockDot512.Blocks((q >>> 6).AsByte() & three, x + 96, x + 224, scales, SuperBlockDot512.Fours(6, 14));
         return v0 + v1;
     }
 

@@ -33,11 +33,11 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         Vector512<ushort> q = Vector512.Load((ushort*)(w + 32));
         Vector512<byte> three = Vector512.Create((byte)3), third = Vector512.Create((byte)4);
         Vector512<long> high = Vector256.Load((long*)w).ToVector512Unsafe();
-        Vector512<ushort> h = Avx512BW.ShiftRightLogicalVariable(Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16(), Dot512.Halves(0, 4));
-        Vector512<int> v0 = Dot512.Blocks((q.AsByte() & three) | ((h << 2).AsByte() & third), x, x + 128, scales, Dot512.Fours(0, 8));
-        Vector512<int> v1 = Dot512.Blocks(((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, x + 160, scales, Dot512.Fours(2, 10));
-        v0 += Dot512.Blocks(((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, x + 192, scales, Dot512.Fours(4, 12));
-        v1 += Dot512.Blocks(((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third), x + 96, x + 224, scales, Dot512.Fours(6, 14));
+        Vector512<ushort> h = Avx512BW.ShiftRightLogicalVariable(Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16(), SuperBlockDot512.Halves(0, 4));
+        Vector512<int> v0 = SuperBlockDot512.Blocks((q.AsByte() & three) | ((h << 2).AsByte() & third), x, x + 128, scales, SuperBlockDot512.Fours(0, 8));
+        Vector512<int> v1 = SuperBlockDot512.Blocks(((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, x + 160, scales, SuperBlockDot512.Fours(2, 10));
+        v0 += SuperBlockDot512.Blocks(((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, x + 192, scales, SuperBlockDot512.Fours(4, 12));
+        v1 += SuperBlockDot512.Blocks(((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third), x + 96, x + 224, scales, SuperBlockDot512.Fours(6, 14));
         Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 2;
         return v0 + v1 - offset.ToVector512();
     }

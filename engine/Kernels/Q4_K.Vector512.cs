@@ -30,10 +30,10 @@ internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
         Vector512<short> scales = scales8.ToVector256Unsafe().ToVector512Unsafe();
         // 64 bytes hold blocks 0 and 2 in their low nibbles, 1 and 3 in the high ones.
         Vector512<byte> nibble = Vector512.Create((byte)15), q0 = Vector512.Load(w + 16), q1 = Vector512.Load(w + 80);
-        Vector512<int> v0 = Dot512.Blocks(q0 & nibble, x, x + 64, scales, Dot512.Pair(0, 2));
-        Vector512<int> v1 = Dot512.Blocks((q0.AsUInt16() >>> 4).AsByte() & nibble, x + 32, x + 96, scales, Dot512.Pair(1, 3));
-        v0 += Dot512.Blocks(q1 & nibble, x + 128, x + 192, scales, Dot512.Pair(4, 6));
-        v1 += Dot512.Blocks((q1.AsUInt16() >>> 4).AsByte() & nibble, x + 160, x + 224, scales, Dot512.Pair(5, 7));
+        Vector512<int> v0 = SuperBlockDot512.Blocks(q0 & nibble, x, x + 64, scales, SuperBlockDot512.Pair(0, 2));
+        Vector512<int> v1 = SuperBlockDot512.Blocks((q0.AsUInt16() >>> 4).AsByte() & nibble, x + 32, x + 96, scales, SuperBlockDot512.Pair(1, 3));
+        v0 += SuperBlockDot512.Blocks(q1 & nibble, x + 128, x + 192, scales, SuperBlockDot512.Pair(4, 6));
+        v1 += SuperBlockDot512.Blocks((q1.AsUInt16() >>> 4).AsByte() & nibble, x + 160, x + 224, scales, SuperBlockDot512.Pair(5, 7));
         return v0 + v1;
     }
 

@@ -34,14 +34,14 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
         Vector512<byte> q0 = Vector512.Load(w + 48), q1 = Vector512.Load(w + 112);
         Vector512<long> high = Vector256.Load((long*)(w + 16)).ToVector512Unsafe();
         Vector512<ushort> h = Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16();
-        Vector512<byte> h02 = Avx512BW.ShiftLeftLogicalVariable(h, Dot512.Halves(4, 2)).AsByte() & fifth;
-        Vector512<byte> h13 = Avx512BW.ShiftLeftLogicalVariable(h, Dot512.Halves(3, 1)).AsByte() & fifth;
-        Vector512<byte> h46 = Avx512BW.ShiftRightLogicalVariable(h, Dot512.Halves(0, 2)).AsByte() & fifth;
-        Vector512<byte> h57 = Avx512BW.ShiftRightLogicalVariable(h, Dot512.Halves(1, 3)).AsByte() & fifth;
-        Vector512<int> v0 = Dot512.Blocks((q0 & nibble) | h02, x, x + 64, scales, Dot512.Pair(0, 2));
-        Vector512<int> v1 = Dot512.Blocks(((q0.AsUInt16() >>> 4).AsByte() & nibble) | h13, x + 32, x + 96, scales, Dot512.Pair(1, 3));
-        v0 += Dot512.Blocks((q1 & nibble) | h46, x + 128, x + 192, scales, Dot512.Pair(4, 6));
-        v1 += Dot512.Blocks(((q1.AsUInt16() >>> 4).AsByte() & nibble) | h57, x + 160, x + 224, scales, Dot512.Pair(5, 7));
+        Vector512<byte> h02 = Avx512BW.ShiftLeftLogicalVariable(h, SuperBlockDot512.Halves(4, 2)).AsByte() & fifth;
+        Vector512<byte> h13 = Avx512BW.ShiftLeftLogicalVariable(h, SuperBlockDot512.Halves(3, 1)).AsByte() & fifth;
+        Vector512<byte> h46 = Avx512BW.ShiftRightLogicalVariable(h, SuperBlockDot512.Halves(0, 2)).AsByte() & fifth;
+        Vector512<byte> h57 = Avx512BW.ShiftRightLogicalVariable(h, SuperBlockDot512.Halves(1, 3)).AsByte() & fifth;
+        Vector512<int> v0 = SuperBlockDot512.Blocks((q0 & nibble) | h02, x, x + 64, scales, SuperBlockDot512.Pair(0, 2));
+        Vector512<int> v1 = SuperBlockDot512.Blocks(((q0.AsUInt16() >>> 4).AsByte() & nibble) | h13, x + 32, x + 96, scales, SuperBlockDot512.Pair(1, 3));
+        v0 += SuperBlockDot512.Blocks((q1 & nibble) | h46, x + 128, x + 192, scales, SuperBlockDot512.Pair(4, 6));
+        v1 += SuperBlockDot512.Blocks(((q1.AsUInt16() >>> 4).AsByte() & nibble) | h57, x + 160, x + 224, scales, SuperBlockDot512.Pair(5, 7));
         return v0 + v1;
     }
 

@@ -30,17 +30,17 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         Vector512<short> scales = scales16.ToVector512Unsafe();
         // 32 bytes of high bits serve 128 values: bits 2j and 2j+1 are to become bits 4 and 5 of 32 values each.
         Vector512<byte> nibble = Vector512.Create((byte)15), two = Vector512.Create((byte)0x30);
-        Vector512<ushort> left = Dot512.Halves(4, 2), right = Dot512.Halves(0, 2);
+        Vector512<ushort> left = SuperBlockDot512.Halves(4, 2), right = SuperBlockDot512.Halves(0, 2);
         Vector512<long> high = Vector512.Load((long*)(w + 128));
         Vector512<byte> q = Vector512.Load(w);
         Vector512<ushort> h = Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16();
-        Vector512<int> v0 = Dot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x, scales, 0);
-        Vector512<int> v1 = Dot512.Quarter(
+        Vector512<int> v0 = SuperBlockDot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x, scales, 0);
+        Vector512<int> v1 = SuperBlockDot512.Quarter(
             ((q.AsUInt16() >>> 4).AsByte() & nibble) | (Avx512BW.ShiftRightLogicalVariable(h, right).AsByte() & two), x + 64, scales, 4);
         q = Vector512.Load(w + 64);
         h = Avx512F.Shuffle4x128(high, high, 0xee).AsUInt16();
-        v0 += Dot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x + 128, scales, 8);
-        v1 += Dot512.Quarter(
+        v0 += SuperBlockDot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x + 128, scales, 8);
+        v1 += SuperBlockDot512.Quarter(
             ((q.AsUInt16() >>> 4).AsByte() & nibble) | (Avx512BW.ShiftRightLogicalVariable(h, right).AsByte() & two), x + 192, scales, 12);
         Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 5;
         return v0 + v1 - offset.ToVector512();

@@ -36,10 +36,10 @@ internal static class KernelTimes
         KernelWork[] cached = [.. rows.Select(row => new KernelWork(row, 1 << 19))];
         var best = new (double Gemv, double Cached, double Gemm)[rows.Length];
         Array.Fill(best, (double.MaxValue, double.MaxValue, double.MaxValue));
-        for (int round = 0; round < 30; round++)
+        for (int round = 0; round < 40; round++)
             for (int i = 0; i < rows.Length; i++)
             {
-                if (rows[i].Isa == Isa.Scalar && round is not (0 or 15)) continue;
+                if (rows[i].Isa == Isa.Scalar && round is not (0 or 20)) continue;
                 double large = Seconds(work[i].Gemv) / work[i].GemvGigabytes, small = double.MaxValue;
                 for (int repeat = 0; repeat < (rows[i].Isa == Isa.Scalar ? 2 : 16); repeat++)
                     small = Math.Min(small, Seconds(cached[i].Gemv) / cached[i].GemvGigabytes);

@@ -6,7 +6,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>A quarter of a super-block's products at 512 bits: u8 weights times s8 activations, two of them an int16 (at most
 /// 2 * 63 * 127 = 16002), then times the scales.</summary>
-internal static unsafe class Dot512
+internal static unsafe class SuperBlockDot512
 {
     /// <summary>Two runs of 32 values whose activations stand at x0 and x1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

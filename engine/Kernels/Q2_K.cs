@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -23,8 +22,6 @@ internal unsafe struct Q2_K : IBlockFormat
 
     /// <summary>Scale of the minimums, half precision.</summary>
     public ushort DMin;
-
-    static Q2_K() => Debug.Assert(sizeof(Q2_K) == Bytes);
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q2_K;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -23,8 +22,6 @@ internal unsafe struct Q3_K : IBlockFormat
 
     /// <summary>Scale of the block scales, half precision.</summary>
     public ushort D;
-
-    static Q3_K() => Debug.Assert(sizeof(Q3_K) == Bytes);
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q3_K;

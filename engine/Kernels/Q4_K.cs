@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -23,8 +22,6 @@ internal unsafe struct Q4_K : IBlockFormat
 
     /// <summary>Nibbles.</summary>
     public fixed byte Qs[128];
-
-    static Q4_K() => Debug.Assert(sizeof(Q4_K) == Bytes);
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_K;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -26,8 +25,6 @@ internal unsafe struct Q5_K : IBlockFormat
 
     /// <summary>Nibbles.</summary>
     public fixed byte Qs[128];
-
-    static Q5_K() => Debug.Assert(sizeof(Q5_K) == Bytes);
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_K;

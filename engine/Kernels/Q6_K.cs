@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 
@@ -24,8 +23,6 @@ internal unsafe struct Q6_K : IBlockFormat
 
     /// <summary>Scale of the block scales, half precision.</summary>
     public ushort D;
-
-    static Q6_K() => Debug.Assert(sizeof(Q6_K) == Bytes);
 
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q6_K;

@@ -1,3 +1,4 @@
+using Edge.Llm.Kernels;
 using Edge.Llm.Ops;
 using Edge.Llm.Threading;
 

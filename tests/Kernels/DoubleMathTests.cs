@@ -1,6 +1,6 @@
-using Edge.Llm.Models;
+using Edge.Llm.Kernels;
 
-namespace Edge.Llm.Tests.Models;
+namespace Edge.Llm.Tests.Kernels;
 
 [TestClass]
 public sealed class DoubleMathTests

@@ -1,4 +1,4 @@
-namespace Edge.Llm.Models;
+namespace Edge.Llm.Kernels;
 
 /// <summary>Elementary functions in double precision from multiplications, additions and FMAs only, never the platform's libm:
 /// the same bits on every machine, correct to about 1e-15.</summary>

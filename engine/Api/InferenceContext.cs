@@ -32,6 +32,9 @@ public sealed unsafe class InferenceContext : IDisposable
         _transformer = new Transformer(model.Config, model.Weights, cpu, _activations, _cache);
     }
 
+    /// <summary>The model it runs.</summary>
+    public LanguageModel Model => _model;
+
     /// <summary>The options in force, defaults filled in.</summary>
     public ContextOptions Options { get; }
 

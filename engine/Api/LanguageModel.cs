@@ -75,7 +75,8 @@ public sealed class LanguageModel : IDisposable
     /// <summary>What the options say about scratch.</summary>
     internal ActivationShape ActivationShape(ContextOptions options) => new(Config, Weights, options.BatchSize, options.LogitsRows, options.Threads);
 
-    private static LanguageModel Open(GgufFile file, ModelOptions options)
+    /// <summary>A model over an open file, which it owns from now on.</summary>
+    internal static LanguageModel Open(GgufFile file, ModelOptions options)
     {
         Architecture architecture = Models.Architectures.Architecture.Of(file);
         ModelConfig config = architecture.ReadConfig(file);

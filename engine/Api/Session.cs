@@ -18,10 +18,14 @@ public sealed class Session : IDisposable
     private readonly Batch _batch = new();
 
     /// <summary>Starts an empty conversation in a context, which stays the caller's.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: model and tokenizer have different numbers of tokens.</exception>
     public Session(InferenceContext context, Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(tokenizer);
+        if (tokenizer.Vocabulary.Count != context.Model.VocabSize)
+            throw new EdgeLlmException(ErrorCode.InvalidFile,
+                $"the tokenizer has {tokenizer.Vocabulary.Count} tokens; token_embd.weight has {context.Model.VocabSize} rows");
         _context = context;
         _tokenizer = tokenizer;
         _sequence = context.NewSequence();

@@ -22,4 +22,8 @@ public readonly unsafe record struct Tensor(string Name, GgmlType Type, nint Dat
 
     /// <summary>Size in bytes.</summary>
     public long Bytes => RowBytes * Ne1 * Ne2 * Ne3;
+
+    /// <summary>Name, type and dimensions. (The ToString that the compiler makes for a record cannot print a pointer: NativeAOT's compiler
+    /// fails on it.)</summary>
+    public override string ToString() => FormattableString.Invariant($"{Name} {Type} [{Ne0}, {Ne1}, {Ne2}, {Ne3}]");
 }

@@ -74,10 +74,12 @@ internal readonly struct VnniDot256 : IDot256
     public static int Joins => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x) => AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, w, x);
+    public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x) =>
+        AvxVnni.MultiplyWideningAndAdd(Vector256<int>.Zero, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Next(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x) => AvxVnni.MultiplyWideningAndAdd(sum, w, x);
+    public static Vector256<int> Next(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x) =>
+        AvxVnni.MultiplyWideningAndAdd(sum, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Finish(Vector256<int> sum) => sum;

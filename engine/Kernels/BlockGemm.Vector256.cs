@@ -166,7 +166,8 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
     {
         int* sum = (int*)(x + Q8_0x8.SumsOffset) + b;
         float dx = ((float*)(x + Q8_0x8.DOffset))[b];
-        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows), p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
+        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
+        float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
         if (TUnpack.OffsetBits != 0)
         {
             Vector256<int> offset = Vector256.Create(*sum) << TUnpack.OffsetBits;
@@ -190,12 +191,14 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddGroup(float* p, float* strip)
     {
+        for (int i = 0; i < Rows; i += 8)
+            (Vector256.Load(strip + i) + (FourBlocks(p + i) + FourBlocks(p + i + 4 * 3 * Rows))).Store(strip + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> FourBlocks(float* p)
+    {
         const int Next = 3 * Rows;
-        for (int i = 0; i < Rows; i += 8, p += 8, strip += 8)
-        {
-            Vector256<float> low = Vector256.Load(p) + Vector256.Load(p + Next) + (Vector256.Load(p + 2 * Next) + Vector256.Load(p + 3 * Next));
-            Vector256<float> high = Vector256.Load(p + 4 * Next) + Vector256.Load(p + 5 * Next) + (Vector256.Load(p + 6 * Next) + Vector256.Load(p + 7 * Next));
-            (Vector256.Load(strip) + (low + high)).Store(strip);
-        }
+        return (Vector256.Load(p) + Vector256.Load(p + Next)) + (Vector256.Load(p + 2 * Next) + Vector256.Load(p + 3 * Next));
     }
 }

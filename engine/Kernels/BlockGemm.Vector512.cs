@@ -81,8 +81,9 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
             for (int b = 0; b < 8; b++, w += BlockBytes)
             {
                 nint at = 32 * b;
-                Part(w, x + at, x1 + at, x2 + at, x3 + at, out Vector512<short> s00, out Vector512<short> s01, out Vector512<short> s10,
-                    out Vector512<short> s11, out Vector512<short> s20, out Vector512<short> s21, out Vector512<short> s30, out Vector512<short> s31);
+                Part(w, x + at, x1 + at, x2 + at, x3 + at, out Vector512<short> s00, out Vector512<short> s01,
+                    out Vector512<short> s10, out Vector512<short> s11, out Vector512<short> s20, out Vector512<short> s21,
+                    out Vector512<short> s30, out Vector512<short> s31);
                 Vector512<short> one = Vector512.Create((short)1);
                 Vector512<int> t00 = Avx512BW.MultiplyAddAdjacent(s00, one), t01 = Avx512BW.MultiplyAddAdjacent(s01, one);
                 Vector512<int> t10 = Avx512BW.MultiplyAddAdjacent(s10, one), t11 = Avx512BW.MultiplyAddAdjacent(s11, one);
@@ -92,7 +93,8 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
                 {
                     Vector512<short> c = Vector512.Create(T.SecondPart);
                     at += T.SecondStart;
-                    Part(w + 128 * T.Steps, x + at, x1 + at, x2 + at, x3 + at, out s00, out s01, out s10, out s11, out s20, out s21, out s30, out s31);
+                    Part(w + 128 * T.Steps, x + at, x1 + at, x2 + at, x3 + at,
+                        out s00, out s01, out s10, out s11, out s20, out s21, out s30, out s31);
                     t00 += Avx512BW.MultiplyAddAdjacent(s00, c);
                     t01 += Avx512BW.MultiplyAddAdjacent(s01, c);
                     t10 += Avx512BW.MultiplyAddAdjacent(s10, c);
@@ -139,7 +141,8 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
     /// <summary>The sums of one part of a block: rows 0..15 and 16..31 for each of four tokens.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Part(byte* w, byte* x0, byte* x1, byte* x2, byte* x3, out Vector512<short> s00, out Vector512<short> s01,
-        out Vector512<short> s10, out Vector512<short> s11, out Vector512<short> s20, out Vector512<short> s21, out Vector512<short> s30, out Vector512<short> s31)
+        out Vector512<short> s10, out Vector512<short> s11, out Vector512<short> s20, out Vector512<short> s21,
+        out Vector512<short> s30, out Vector512<short> s31)
     {
         Vector512<byte> w0 = Vector512.Load(w), w1 = Vector512.Load(w + 64);
         Vector512<sbyte> v = Vector512.Create(*(int*)x0).AsSByte();
@@ -166,7 +169,8 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step(byte* w, byte* x0, byte* x1, byte* x2, byte* x3, int j, ref Vector512<short> s00, ref Vector512<short> s01,
-        ref Vector512<short> s10, ref Vector512<short> s11, ref Vector512<short> s20, ref Vector512<short> s21, ref Vector512<short> s30, ref Vector512<short> s31)
+        ref Vector512<short> s10, ref Vector512<short> s11, ref Vector512<short> s20, ref Vector512<short> s21,
+        ref Vector512<short> s30, ref Vector512<short> s31)
     {
         Vector512<byte> w0 = Vector512.Load(w + 128 * j), w1 = Vector512.Load(w + 128 * j + 64);
         Vector512<sbyte> v = Vector512.Create(*(int*)(x0 + 4 * j)).AsSByte();
@@ -189,7 +193,8 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
     {
         int* sum = (int*)(x + Q8_0x8.SumsOffset) + b;
         float dx = ((float*)(x + Q8_0x8.DOffset))[b];
-        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows), p = (float*)(tile + P) + (b * 4 * Rows) + (token * Rows);
+        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
+        float* p = (float*)(tile + P) + (b * 4 * Rows) + (token * Rows);
         if (T.OffsetBits != 0)
         {
             Vector512<int> offset = Vector512.Create(*sum) << T.OffsetBits;
@@ -213,12 +218,14 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddGroup(float* p, float* strip)
     {
+        for (int i = 0; i < Rows; i += 16)
+            (Vector512.Load(strip + i) + (FourBlocks(p + i) + FourBlocks(p + i + 4 * 4 * Rows))).Store(strip + i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> FourBlocks(float* p)
+    {
         const int Next = 4 * Rows;
-        for (int i = 0; i < Rows; i += 16, p += 16, strip += 16)
-        {
-            Vector512<float> low = Vector512.Load(p) + Vector512.Load(p + Next) + (Vector512.Load(p + 2 * Next) + Vector512.Load(p + 3 * Next));
-            Vector512<float> high = Vector512.Load(p + 4 * Next) + Vector512.Load(p + 5 * Next) + (Vector512.Load(p + 6 * Next) + Vector512.Load(p + 7 * Next));
-            (Vector512.Load(strip) + (low + high)).Store(strip);
-        }
+        return (Vector512.Load(p) + Vector512.Load(p + Next)) + (Vector512.Load(p + 2 * Next) + Vector512.Load(p + 3 * Next));
     }
 }

@@ -7,7 +7,8 @@ namespace Edge.Llm.Kernels;
 /// <summary>What the x64 kernels of the formats with blocks of 32 share.</summary>
 internal static unsafe class BlockGemv
 {
-    /// <summary>What is left of a Gemm when no whole tile of rows remains: rows from <paramref name="row"/> on, a token at a time.</summary>
+    /// <summary>What is left of a Gemm when no whole tile of rows remains:
+    /// rows from <paramref name="row"/> on, a token at a time.</summary>
     public static void EachToken(MatMulArgs* args, int row, delegate*<MatMulArgs*, void> gemv)
     {
         MatMulArgs one = *args;

@@ -40,7 +40,8 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
     public static Vector256<byte> Quants(byte* block)
     {
         Vector256<uint> qs = Avx2.BroadcastVector128ToVector256(block + T.BlockBytes - 16).AsUInt32();
-        Vector256<byte> q = Avx2.ShiftRightLogicalVariable(qs, Vector256.Create(0u, 0, 0, 0, 4, 4, 4, 4)).AsByte() & Vector256.Create((byte)15);
+        Vector256<byte> q = Avx2.ShiftRightLogicalVariable(qs, Vector256.Create(0u, 0, 0, 0, 4, 4, 4, 4)).AsByte()
+            & Vector256.Create((byte)15);
         if (!T.HasHigh) return q;
         // Byte i of the result looks at byte i / 8 of the fifth bits, there at bit i % 8.
         Vector256<byte> bit = Vector256.Create(0x8040201008040201).AsByte();
@@ -52,7 +53,8 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EightRows(byte* block, nint rowBytes, byte* tile)
     {
-        Transpose256.EightRows(block + T.BlockBytes - 16, rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
+        Transpose256.EightRows(block + T.BlockBytes - 16, rowBytes,
+            out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
         Vector256<int> high = default;
         if (T.HasHigh) high = Transpose256.Heads(block + T.BlockBytes - 20, rowBytes);
         Put(v0, high, tile);
@@ -102,7 +104,8 @@ internal readonly unsafe struct SignedQ8_0 : IUnpack256
     {
         for (int half = 0; half < 2; half++)
         {
-            Transpose256.EightRows(block + 2 + 16 * half, rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
+            Transpose256.EightRows(block + 2 + 16 * half, rowBytes,
+                out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
             (v0 ^ flip).Store((int*)(tile + 256 * half));
             (v1 ^ flip).Store((int*)(tile + 256 * half + 64));
             (v2 ^ flip).Store((int*)(tile + 256 * half + 128));

@@ -60,7 +60,8 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SixteenRows(byte* block, nint rowBytes, byte* tile)
     {
-        Transpose512.SixteenRows(block + T.BlockBytes - 16, rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
+        Transpose512.SixteenRows(block + T.BlockBytes - 16, rowBytes,
+            out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
         Vector512<int> high = default;
         if (T.HasHigh) high = Transpose512.Heads(block + T.BlockBytes - 20, rowBytes);
         Put(v0, high, tile);

@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>One token times rows of Q4_0, Q4_1, Q5_0 or Q5_1, at 512 bits: the sixteen blocks of two groups land in the sixteen lanes.
-/// Two blocks at a time are taken from one 64-byte load, which reaches up to 28 bytes beyond them: into the next row, but for the last.</summary>
+/// <summary>One token times rows of Q4_0, Q4_1, Q5_0 or Q5_1, at 512 bits: the sixteen blocks of two groups land in the
+/// sixteen lanes. Two blocks at a time are taken from one 64-byte load, which reaches up to 28 bytes beyond
+/// them: into the next row, but for the last.</summary>
 internal static unsafe class NibbleGemv512<T> where T : INibbles
 {
     // A row passes in spans of 32 groups, whose partial results stay on the stack until they are added up four groups at a time.
@@ -19,7 +20,8 @@ internal static unsafe class NibbleGemv512<T> where T : INibbles
         // blocks, more than a load reaches, follow the blocks that are read in place.
         byte* padded = stackalloc byte[32 * 24 + 64];
         Unsafe.InitBlockUnaligned(padded, 0, 32 * 24 + 64);
-        int blocks = args->K / 32, groups = (blocks + 7) / 8, twos = Math.Max(blocks - 2, 0) / 16 * 2, rest = (blocks - (8 * twos)) * T.BlockBytes;
+        int blocks = args->K / 32, groups = (blocks + 7) / 8, twos = Math.Max(blocks - 2, 0) / 16 * 2;
+        int rest = (blocks - (8 * twos)) * T.BlockBytes;
         for (int r = 0; r < args->Rows; r++)
         {
             byte* w = args->W + (r * args->RowBytes), x = args->X, last = w + (twos * 8 * T.BlockBytes);
@@ -75,7 +77,8 @@ internal static unsafe class NibbleGemv512<T> where T : INibbles
     {
         Vector512<long> a = Add(Pair(w, x), Pair(w + 2 * T.BlockBytes, x + 64));
         Vector512<long> b = Add(Pair(w + 4 * T.BlockBytes, x + 128), Pair(w + 6 * T.BlockBytes, x + 192));
-        return Avx512BW.MultiplyAddAdjacent(Avx512F.UnpackLow(a, b).AsInt16() + Avx512F.UnpackHigh(a, b).AsInt16(), Vector512.Create((short)1));
+        return Avx512BW.MultiplyAddAdjacent(Avx512F.UnpackLow(a, b).AsInt16() + Avx512F.UnpackHigh(a, b).AsInt16(),
+            Vector512.Create((short)1));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -30,10 +30,10 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         // Bits 2j and 2j+1 of the 64 bytes are values 32j..32j+31 and, in the upper half, 128+32j..128+32j+31.
         Vector512<ushort> q = Vector512.Load((ushort*)(w + 16));
         Vector512<byte> three = Vector512.Create((byte)3);
-        Vector512<int> v0 = Dot512.Blocks(q.AsByte() & three, x, x + 128, scales, Dot512.Fours(0, 8));
-        Vector512<int> v1 = Dot512.Blocks((q >>> 2).AsByte() & three, x + 32, x + 160, scales, Dot512.Fours(2, 10));
-        v0 += Dot512.Blocks((q >>> 4).AsByte() & three, x + 64, x + 192, scales, Dot512.Fours(4, 12));
-        v1 += Dot512.Blocks((q >>> 6).AsByte() & three, x + 96, x + 224, scales, Dot512.Fours(6, 14));
+        Vector512<int> v0 = SuperBlockDot512.Blocks(q.AsByte() & three, x, x + 128, scales, SuperBlockDot512.Fours(0, 8));
+        Vector512<int> v1 = SuperBlockDot512.Blocks((q >>> 2).AsByte() & three, x + 32, x + 160, scales, SuperBlockDot512.Fours(2, 10));
+        v0 += SuperBlockDot512.Blocks((q >>> 4).AsByte() & three, x + 64, x + 192, scales, SuperBlockDot512.Fours(4, 12));
+        v1 += SuperBlockDot512.Blocks((q >>> 6).AsByte() & three, x + 96, x + 224, scales, SuperBlockDot512.Fours(6, 14));
         return v0 + v1;
     }
 
@@ -56,16 +56,15 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         PutScaleMins(u2, 8, tile);
         PutScaleMins(u3, 12, tile);
         byte* work = tile + Tile512.Work;
-        Tile512.Transpose(w + 16, rowBytes, work);
-        for (int i = 0; i < 16; i++)
+        Tile512.Gather(w + 16, rowBytes, work);
+        for (int j = 0; j < 4; j++)
         {
-            Vector512<ushort> q = Vector512.Load((ushort*)(work + (64 * i)));
-            Vector512<byte> three = Vector512.Create((byte)3);
-            byte* to = tile + (128 * (i + (i / 8 * 24)));
-            (q.AsByte() & three).Store(to);
-            ((q >>> 2).AsByte() & three).Store(to + 1024);
-            ((q >>> 4).AsByte() & three).Store(to + 2048);
-            ((q >>> 6).AsByte() & three).Store(to + 3072);
+            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
+            byte* to = tile + (128 * j);
+            Put(v0, to);
+            Put(v4, to + 512);
+            Put(v8, to + 4096);
+            Put(v12, to + 4608);
         }
     }
 
@@ -76,5 +75,15 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         for (int b = 0; b < 4; b++) Tile512.PutScale(tile, j + b, Tile512.Byte(scales, b));
         Tile512.PutPair(tile, j / 2, Tile512.Byte(mins, 0), Tile512.Byte(mins, 1));
         Tile512.PutPair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector512<int> q, byte* to)
+    {
+        Vector512<int> three = Vector512.Create(0x03030303);
+        (q & three).Store((int*)to);
+        ((q >>> 2) & three).Store((int*)(to + 1024));
+        ((q >>> 4) & three).Store((int*)(to + 2048));
+        ((q >>> 6) & three).Store((int*)(to + 3072));
     }
 }

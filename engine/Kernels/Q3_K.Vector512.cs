@@ -33,11 +33,11 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         Vector512<ushort> q = Vector512.Load((ushort*)(w + 32));
         Vector512<byte> three = Vector512.Create((byte)3), third = Vector512.Create((byte)4);
         Vector512<long> high = Vector256.Load((long*)w).ToVector512Unsafe();
-        Vector512<ushort> h = Avx512BW.ShiftRightLogicalVariable(Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16(), Dot512.Halves(0, 4));
-        Vector512<int> v0 = Dot512.Blocks((q.AsByte() & three) | ((h << 2).AsByte() & third), x, x + 128, scales, Dot512.Fours(0, 8));
-        Vector512<int> v1 = Dot512.Blocks(((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, x + 160, scales, Dot512.Fours(2, 10));
-        v0 += Dot512.Blocks(((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, x + 192, scales, Dot512.Fours(4, 12));
-        v1 += Dot512.Blocks(((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third), x + 96, x + 224, scales, Dot512.Fours(6, 14));
+        Vector512<ushort> h = Avx512BW.ShiftRightLogicalVariable(Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16(), SuperBlockDot512.Halves(0, 4));
+        Vector512<int> v0 = SuperBlockDot512.Blocks((q.AsByte() & three) | ((h << 2).AsByte() & third), x, x + 128, scales, SuperBlockDot512.Fours(0, 8));
+        Vector512<int> v1 = SuperBlockDot512.Blocks(((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, x + 160, scales, SuperBlockDot512.Fours(2, 10));
+        v0 += SuperBlockDot512.Blocks(((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, x + 192, scales, SuperBlockDot512.Fours(4, 12));
+        v1 += SuperBlockDot512.Blocks(((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third), x + 96, x + 224, scales, SuperBlockDot512.Fours(6, 14));
         Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 2;
         return v0 + v1 - offset.ToVector512();
     }
@@ -60,17 +60,17 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         PutScales(((u1 >>> 4) & nibble) | ((u2 >>> 2) & two), 12, tile);
         // 8 dwords of third bits, 16 of quants.
         byte* work = tile + Tile512.Work;
-        Tile512.Transpose(w, rowBytes, work);
-        Tile512.Transpose(w + 32, rowBytes, work + 512);
-        for (int i = 0; i < 16; i++)
+        Tile512.Gather(w, rowBytes, work);
+        Tile512.Gather(w + 32, rowBytes, work + 1024);
+        for (int j = 0; j < 4; j++)
         {
-            Vector512<ushort> q = Vector512.Load((ushort*)(work + 512 + (64 * i))), h = Vector512.Load((ushort*)(work + (64 * (i % 8)))) >>> (i / 8 * 4);
-            Vector512<byte> three = Vector512.Create((byte)3), third = Vector512.Create((byte)4);
-            byte* to = tile + (128 * (i + (i / 8 * 24)));
-            ((q.AsByte() & three) | ((h << 2).AsByte() & third)).Store(to);
-            (((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third)).Store(to + 1024);
-            (((q >>> 4).AsByte() & three) | (h.AsByte() & third)).Store(to + 2048);
-            (((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third)).Store(to + 3072);
+            Tile512.Lanes(work, j, out Vector512<int> h0, out Vector512<int> h4, out _, out _);
+            Tile512.Lanes(work + 1024, j, out v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
+            byte* to = tile + (128 * j);
+            Put(v0, h0, to);
+            Put(v4, h4, to + 512);
+            Put(v8, h0 >>> 4, to + 4096);
+            Put(v12, h4 >>> 4, to + 4608);
         }
     }
 
@@ -81,5 +81,15 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         for (int b = 0; b < 4; b++) Tile512.PutScale(tile, j + b, Tile512.Byte(u, b) - bias);
         Tile512.PutPair(tile, j / 2, (bias - Tile512.Byte(u, 0)) << 2, (bias - Tile512.Byte(u, 1)) << 2);
         Tile512.PutPair(tile, j / 2 + 1, (bias - Tile512.Byte(u, 2)) << 2, (bias - Tile512.Byte(u, 3)) << 2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector512<int> q, Vector512<int> h, byte* to)
+    {
+        Vector512<int> three = Vector512.Create(0x03030303), third = Vector512.Create(0x04040404);
+        ((q & three) | ((h << 2) & third)).Store((int*)to);
+        (((q >>> 2) & three) | ((h << 1) & third)).Store((int*)(to + 1024));
+        (((q >>> 4) & three) | (h & third)).Store((int*)(to + 2048));
+        (((q >>> 6) & three) | ((h >>> 1) & third)).Store((int*)(to + 3072));
     }
 }

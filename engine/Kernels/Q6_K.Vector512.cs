@@ -30,17 +30,17 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         Vector512<short> scales = scales16.ToVector512Unsafe();
         // 32 bytes of high bits serve 128 values: bits 2j and 2j+1 are to become bits 4 and 5 of 32 values each.
         Vector512<byte> nibble = Vector512.Create((byte)15), two = Vector512.Create((byte)0x30);
-        Vector512<ushort> left = Dot512.Halves(4, 2), right = Dot512.Halves(0, 2);
+        Vector512<ushort> left = SuperBlockDot512.Halves(4, 2), right = SuperBlockDot512.Halves(0, 2);
         Vector512<long> high = Vector512.Load((long*)(w + 128));
         Vector512<byte> q = Vector512.Load(w);
         Vector512<ushort> h = Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16();
-        Vector512<int> v0 = Dot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x, scales, 0);
-        Vector512<int> v1 = Dot512.Quarter(
+        Vector512<int> v0 = SuperBlockDot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x, scales, 0);
+        Vector512<int> v1 = SuperBlockDot512.Quarter(
             ((q.AsUInt16() >>> 4).AsByte() & nibble) | (Avx512BW.ShiftRightLogicalVariable(h, right).AsByte() & two), x + 64, scales, 4);
         q = Vector512.Load(w + 64);
         h = Avx512F.Shuffle4x128(high, high, 0xee).AsUInt16();
-        v0 += Dot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x + 128, scales, 8);
-        v1 += Dot512.Quarter(
+        v0 += SuperBlockDot512.Quarter((q & nibble) | (Avx512BW.ShiftLeftLogicalVariable(h, left).AsByte() & two), x + 128, scales, 8);
+        v1 += SuperBlockDot512.Quarter(
             ((q.AsUInt16() >>> 4).AsByte() & nibble) | (Avx512BW.ShiftRightLogicalVariable(h, right).AsByte() & two), x + 192, scales, 12);
         Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 5;
         return v0 + v1 - offset.ToVector512();
@@ -59,22 +59,24 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         PutScales(u1, 4, tile);
         PutScales(u2, 8, tile);
         PutScales(u3, 12, tile);
-        byte* work = tile + Tile512.Work, high = work + 1024;
-        Tile512.Transpose(w + 128, rowBytes, high);
-        for (int half = 0; half < 2; half++, high += 512)
+        byte* work = tile + Tile512.Work;
+        Tile512.Gather(w, rowBytes, work);
+        Tile512.Gather(w + 64, rowBytes, work + 1024);
+        Tile512.Gather(w + 128, rowBytes, work + 2048);
+        for (int j = 0; j < 4; j++)
         {
-            Tile512.Transpose(w + (64 * half), rowBytes, work);
-            for (int i = 0; i < 8; i++)
-            {
-                Vector512<byte> q0 = Vector512.Load(work + (64 * i)), q1 = Vector512.Load(work + 512 + (64 * i));
-                Vector512<byte> nibble = Vector512.Create((byte)15), two = Vector512.Create((byte)0x30);
-                Vector512<ushort> h = Vector512.Load((ushort*)(high + (64 * i)));
-                byte* to = tile + (128 * ((32 * half) + i));
-                ((q0 & nibble) | ((h << 4).AsByte() & two)).Store(to);
-                ((q1 & nibble) | ((h << 2).AsByte() & two)).Store(to + 1024);
-                (((q0.AsUInt16() >>> 4).AsByte() & nibble) | (h.AsByte() & two)).Store(to + 2048);
-                (((q1.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two)).Store(to + 3072);
-            }
+            Tile512.Lanes(work + 2048, j, out Vector512<int> h0, out Vector512<int> h4, out Vector512<int> h8, out Vector512<int> h12);
+            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
+            byte* to = tile + (128 * j);
+            Put(v0, h0, to);
+            Put(v4, h4, to + 512);
+            Put(v8, h0 >>> 2, to + 1024);
+            Put(v12, h4 >>> 2, to + 1536);
+            Tile512.Lanes(work + 1024, j, out v0, out v4, out v8, out v12);
+            Put(v0, h8, to + 4096);
+            Put(v4, h12, to + 4608);
+            Put(v8, h8 >>> 2, to + 5120);
+            Put(v12, h12 >>> 2, to + 5632);
         }
     }
 
@@ -88,5 +90,14 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         Tile512.PutScale(tile, j + 3, s3);
         Tile512.PutPair(tile, j / 2, s0 * -32, s1 * -32);
         Tile512.PutPair(tile, j / 2 + 1, s2 * -32, s3 * -32);
+    }
+
+    // Blocks of 32 values j and j + 2 of a half.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector512<int> q, Vector512<int> h, byte* to)
+    {
+        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), two = Vector512.Create(0x30303030);
+        ((q & nibble) | ((h << 4) & two)).Store((int*)to);
+        (((q >>> 4) & nibble) | (h & two)).Store((int*)(to + 2048));
     }
 }

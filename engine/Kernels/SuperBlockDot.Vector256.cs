@@ -34,14 +34,14 @@ internal static unsafe class SuperBlockDot256
 {
     /// <summary>A block of 32 whose scale is word <paramref name="j"/> of both halves of scales.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Block<TScale>(Vector256<int> acc, Vector256<byte> q, byte* x, Vector256<short> scales, int j) where TScale : IScale256 =>
+    public static Vector256<int> Block<TScale>(Vector256<int> acc, Vector256<byte> q, byte* x, Vector256<short> scales, uint j) where TScale : IScale256 =>
         TScale.Add(acc, Avx2.MultiplyAddAdjacent(q, Vector256.Load((sbyte*)x)), Avx2.Shuffle(scales.AsByte(), Vector256.Create(Word(j)).AsByte()).AsInt16());
 
     /// <summary>Two blocks of 16 whose scales are words <paramref name="j"/> and j + 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Blocks<TScale>(Vector256<int> acc, Vector256<byte> q, byte* x, Vector256<short> scales, int j) where TScale : IScale256 =>
+    public static Vector256<int> Blocks<TScale>(Vector256<int> acc, Vector256<byte> q, byte* x, Vector256<short> scales, uint j) where TScale : IScale256 =>
         TScale.Add(acc, Avx2.MultiplyAddAdjacent(q, Vector256.Load((sbyte*)x)),
-            Avx2.Shuffle(scales.AsByte(), Vector256.Create(Vector128.Create(Word(j)), Vector128.Create(Word(j + 1))).AsByte()).AsInt16());
+            Avx2.Shuffle(scales.AsByte(), Vector256.Create(Word(j), Word(j), Word(j + 1), Word(j + 1)).AsByte()).AsInt16());
 
     /// <summary>The lower eight words in both halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,5 +51,7 @@ internal static unsafe class SuperBlockDot256
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Upper(Vector256<short> v) => Avx2.Permute4x64(v.AsInt64(), 0xee).AsInt16();
 
-    private static ushort Word(int j) => (ushort)((2 * j) | ((2 * j + 1) << 8));
+    // Byte indices of word j, four times.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Word(uint j) => ((2 * j) | ((2 * j + 1) << 8)) * 0x0001000100010001ul;
 }

@@ -25,7 +25,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
             for (int k = args->K; k > 0; k -= 256, w += T.Bytes, x += args->XGroupStride)
             {
-                Tile512.Unpack<T>(w, args->RowBytes, tile);
+                Tile512.Unpack<T>(w, k > 256 ? w + T.Bytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, tile);
                 FourTokens(tile, x, args->XTokenStride, strip, fours);
                 OneToken(tile, x + (4 * fours * args->XTokenStride), args->XTokenStride, strip + (4 * fours * Rows), args->Tokens - (4 * fours));
             }

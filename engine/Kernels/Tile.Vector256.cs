@@ -23,18 +23,17 @@ internal static unsafe class Tile256
     /// <summary>Size of all.</summary>
     public const int Bytes = DMin + 64;
 
-    /// <summary>Unpacks 16 rows.</summary>
+    /// <summary>Unpacks 16 rows; <paramref name="next"/> are those to be unpacked after them (it may lie past the matrix).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock256
+    public static void Unpack<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock256
     {
-        Eight<T>(w, rowBytes, tile);
-        Eight<T>(w + (8 * rowBytes), rowBytes, tile + 32);
+        Eight<T>(w, next, rowBytes, tile);
+        Eight<T>(w + (8 * rowBytes), next + (8 * rowBytes), rowBytes, tile + 32);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Eight<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock256
+    private static void Eight<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock256
     {
-        byte* next = w + T.Bytes;
         for (int r = 0; r < 8; r++, next += rowBytes)
         {
             Sse.Prefetch0(next);

@@ -20,24 +20,23 @@ internal static unsafe class Tile512
     /// <summary>Offset of DMin.</summary>
     public const int DMin = D + 128;
 
-    /// <summary>Offset of the memory that unpacking works in, from the first vector: up to 40 transposed dwords of 16 rows.</summary>
+    /// <summary>Offset of the memory that unpacking works in, from the first vector: three times 64 bytes of 16 rows.</summary>
     public const int Work = DMin + 128;
 
     /// <summary>Size of all.</summary>
-    public const int Bytes = Work + (41 * 64);
+    public const int Bytes = Work + 64 + (3 * 1024);
 
-    /// <summary>Unpacks 32 rows.</summary>
+    /// <summary>Unpacks 32 rows; <paramref name="next"/> are those to be unpacked after them (it may lie past the matrix).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
+    public static void Unpack<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock512
     {
-        Sixteen<T>(w, rowBytes, tile);
-        Sixteen<T>(w + (16 * rowBytes), rowBytes, tile + 64);
+        Sixteen<T>(w, next, rowBytes, tile);
+        Sixteen<T>(w + (16 * rowBytes), next + (16 * rowBytes), rowBytes, tile + 64);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sixteen<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
+    private static void Sixteen<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock512
     {
-        byte* next = w + T.Bytes;
         for (int r = 0; r < 16; r++, next += rowBytes)
         {
             Sse.Prefetch0(next);
@@ -51,30 +50,36 @@ internal static unsafe class Tile512
         if (T.HasMins) UpperHalf(halves).Store((float*)(tile + DMin));
     }
 
-    /// <summary>64 bytes of 16 rows to 16 vectors at dst, 64 bytes apart: dword i of every row.</summary>
+    /// <summary>First pass over 64 bytes of 16 rows, to 1024 bytes at work: rows 4g..4g+3 of a dword fill a 128-bit lane.
+    /// <see cref="Lanes"/> is the second.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(byte* p, nint stride, byte* dst)
+    public static void Gather(byte* p, nint stride, byte* work)
     {
-        // Rows 4g..4g+3 of a dword fill a 128-bit lane; the second pass gathers the lanes of the four g.
-        for (int g = 0; g < 4; g++, p += 4 * stride)
+        for (int g = 0; g < 4; g++, p += 4 * stride, work += 64)
         {
             Vector512<int> v0 = Vector512.Load((int*)p), v1 = Vector512.Load((int*)(p + stride));
             Vector512<int> v2 = Vector512.Load((int*)(p + 2 * stride)), v3 = Vector512.Load((int*)(p + 3 * stride));
             Four(v0, v1, v2, v3, out v0, out v1, out v2, out v3);
-            v0.Store((int*)(dst + 64 * g));
-            v1.Store((int*)(dst + 64 * g + 256));
-            v2.Store((int*)(dst + 64 * g + 512));
-            v3.Store((int*)(dst + 64 * g + 768));
+            v0.Store((int*)work);
+            v1.Store((int*)(work + 256));
+            v2.Store((int*)(work + 512));
+            v3.Store((int*)(work + 768));
         }
-        // In place, so that all 16 are read before any is written: dwords j, j + 4, j + 8, j + 12 come from the four vectors at 256j.
-        Lanes(dst, out Vector512<int> a0, out Vector512<int> a4, out Vector512<int> a8, out Vector512<int> a12);
-        Lanes(dst + 256, out Vector512<int> a1, out Vector512<int> a5, out Vector512<int> a9, out Vector512<int> a13);
-        Lanes(dst + 512, out Vector512<int> a2, out Vector512<int> a6, out Vector512<int> a10, out Vector512<int> a14);
-        Lanes(dst + 768, out Vector512<int> a3, out Vector512<int> a7, out Vector512<int> a11, out Vector512<int> a15);
-        Store(dst, a0, a1, a2, a3);
-        Store(dst + 256, a4, a5, a6, a7);
-        Store(dst + 512, a8, a9, a10, a11);
-        Store(dst + 768, a12, a13, a14, a15);
+    }
+
+    /// <summary>Second pass: dwords j, j + 4, j + 8 and j + 12 of the 64 bytes, each of all 16 rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Lanes(byte* work, int j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12)
+    {
+        work += 256 * j;
+        Vector512<int> a = Vector512.Load((int*)work), b = Vector512.Load((int*)(work + 64));
+        Vector512<int> c = Vector512.Load((int*)(work + 128)), d = Vector512.Load((int*)(work + 192));
+        Vector512<int> ab = Avx512F.Shuffle4x128(a, b, 0x44), cd = Avx512F.Shuffle4x128(c, d, 0x44);
+        Vector512<int> abHigh = Avx512F.Shuffle4x128(a, b, 0xee), cdHigh = Avx512F.Shuffle4x128(c, d, 0xee);
+        v0 = Avx512F.Shuffle4x128(ab, cd, 0x88);
+        v4 = Avx512F.Shuffle4x128(ab, cd, 0xdd);
+        v8 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0x88);
+        v12 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xdd);
     }
 
     /// <summary>16 bytes of 16 rows: v0 holds the first dword of each.</summary>
@@ -151,28 +156,6 @@ internal static unsafe class Tile512
         v1 = Avx512F.UnpackHigh(ab, cd).AsInt32();
         v2 = Avx512F.UnpackLow(abHigh, cdHigh).AsInt32();
         v3 = Avx512F.UnpackHigh(abHigh, cdHigh).AsInt32();
-    }
-
-    // Transposes 4 x 4 lanes of 128 bits.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Lanes(byte* p, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
-    {
-        Vector512<int> a = Vector512.Load((int*)p), b = Vector512.Load((int*)(p + 64)), c = Vector512.Load((int*)(p + 128)), d = Vector512.Load((int*)(p + 192));
-        Vector512<int> ab = Avx512F.Shuffle4x128(a, b, 0x44), cd = Avx512F.Shuffle4x128(c, d, 0x44);
-        Vector512<int> abHigh = Avx512F.Shuffle4x128(a, b, 0xee), cdHigh = Avx512F.Shuffle4x128(c, d, 0xee);
-        v0 = Avx512F.Shuffle4x128(ab, cd, 0x88);
-        v1 = Avx512F.Shuffle4x128(ab, cd, 0xdd);
-        v2 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0x88);
-        v3 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xdd);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(byte* p, Vector512<int> v0, Vector512<int> v1, Vector512<int> v2, Vector512<int> v3)
-    {
-        v0.Store((int*)p);
-        v1.Store((int*)(p + 64));
-        v2.Store((int*)(p + 128));
-        v3.Store((int*)(p + 192));
     }
 
     // Half to single as in HalfFloat.ToSingle.

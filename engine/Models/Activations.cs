@@ -112,7 +112,7 @@ internal sealed unsafe class Activations : IDisposable
     {
         long widest = 0;
         foreach (Tensor tensor in shape.Weights.Matrices())
-            if (Array.Find(KernelTable.Formats, row => row.Type == tensor.Type)!.Activation == format)
+            if (KernelTable.FindFormat(tensor.Type)!.Activation == format)
                 widest = Math.Max(widest, tensor.Ne0);
         return PackedActivations.BufferBytes(shape.BatchSize, (int)widest);
     }

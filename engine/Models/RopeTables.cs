@@ -7,6 +7,8 @@ namespace Edge.Llm.Models;
 /// for all layers and heads. All in double precision, rounded at the end.</summary>
 internal sealed class RopeTables
 {
+    private const long SinCosCost = 512; // one takes as long as to go through so many bytes
+
     private readonly RopeConfig _config;
     private readonly double[] _frequencies;
     private readonly double _magnitude;
@@ -37,7 +39,7 @@ internal sealed class RopeTables
     public unsafe void Fill(WorkerPool pool, int* positions, FloatRows cos, FloatRows sin)
     {
         var body = new FillBody { Tables = this, Positions = positions, Cos = cos, Sin = sin };
-        RowLoop<FillBody>.Run(pool, cos.Count, ref body);
+        RowLoop<FillBody>.Run(pool, cos.Count, SinCosCost * _frequencies.Length, ref body);
     }
 
     // The pairs between which YaRN goes over from unscaled to scaled angles: those that turn BetaFast and BetaSlow times

@@ -17,7 +17,7 @@ internal sealed class TensorBinder(GgufFile file)
     public Tensor Matrix(string name, long k, long rows)
     {
         Tensor tensor = Bind(name, k, rows);
-        if (!Array.Exists(KernelTable.Formats, format => format.Type == tensor.Type))
+        if (KernelTable.FindFormat(tensor.Type) is null)
             throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: tensor {name} is of type {tensor.Type}, which has no kernels");
         return tensor;
     }

@@ -64,8 +64,17 @@ internal static unsafe class CacheOps
                     Window = window, Scale = scale, Out = y.Data, OutTokenStride = y.Stride,
                 },
             };
-            pool.Run(runs.Length * layer.Heads, ref body);
+            if (AttendedBytes(runs, layer) * heads <= ChunkSize.Smallest) WorkerPool.RunHere(runs.Length * layer.Heads, ref body);
+            else pool.Run(runs.Length * layer.Heads, ref body);
         }
+    }
+
+    // What all tokens and KV heads go through in the cache (without a window: it matters for little work only).
+    private static long AttendedBytes(ReadOnlySpan<TokenRun> runs, KvLayer layer)
+    {
+        long rows = 0;
+        foreach (TokenRun run in runs) rows += (long)run.Tokens * (run.Position + run.Tokens);
+        return rows * layer.Heads * (AttentionArgs.RowBytes(layer.KeyType, layer.KeyDim) + AttentionArgs.RowBytes(layer.ValueType, layer.ValueDim));
     }
 
     private struct StoreBody : IParallelBody

@@ -10,9 +10,6 @@ internal static unsafe class MatMul
     /// <summary>Most products that one run can compute.</summary>
     public const int MaxProducts = 4;
 
-    private const int ChunksPerThread = 8;    // enough to even out threads that lose their core
-    private const long SmallestChunk = 1 << 15; // bytes of weights times tokens: below that a thread is not worth waking
-
     /// <summary>Products of one input with several weights, as one run: their rows are split over the threads together.</summary>
     /// <param name="pool">Threads.</param>
     /// <param name="kernels">Kernels.</param>
@@ -32,7 +29,7 @@ internal static unsafe class MatMul
             if (weight.Ne0 != x.Rows.Width || weight.Ne1 != dst.Width || tokens != dst.Count) ThrowShape(weight, x.Rows, dst);
             work += weight.Bytes * tokens;
         }
-        long chunkWork = Math.Max(SmallestChunk, pool.Threads == 1 ? work : work / (pool.Threads * ChunksPerThread));
+        long chunkWork = Math.Max(ChunkSize.Smallest, pool.Threads == 1 ? work : work / (pool.Threads * ChunkSize.PerThread));
         int chunks = 0;
         for (int i = 0; i < products.Length; i++)
         {
@@ -56,7 +53,8 @@ internal static unsafe class MatMul
             chunks += ((int)weight.Ne1 + rows - 1) / rows;
         }
         var body = new Body { Products = list, Count = products.Length, Scratch = scratch, ScratchStride = scratchStride };
-        pool.Run(chunks, ref body);
+        if (work <= chunkWork) WorkerPool.RunHere(chunks, ref body);
+        else pool.Run(chunks, ref body);
     }
 
     private static void ThrowShape(Tensor weight, FloatRows x, FloatRows dst) =>

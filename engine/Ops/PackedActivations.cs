@@ -55,7 +55,7 @@ internal sealed unsafe class PackedActivations
                 Kernel = format == ActivationFormat.Q8_K ? _kernels.QuantizeQ8_K : _kernels.QuantizeQ8_0x8,
                 Rows = _rows, Dst = buffer, GroupStride = groupStride,
             };
-            RowLoop<QuantizeBody>.Run(_pool, _rows.Count, ref body);
+            RowLoop<QuantizeBody>.Run(_pool, _rows.Count, (long)_rows.Stride * sizeof(float), ref body);
             if (body.NonFinite) ThrowNonFinite(consumer);
             _packed[(int)format] = true;
         }

@@ -9,26 +9,36 @@ internal interface IRowBody
     void Run(int row);
 }
 
-/// <summary>Splits rows over the pool, a few at a time.</summary>
+/// <summary>Splits rows over the pool in chunks that are worth a thread's while.</summary>
 internal struct RowLoop<TBody> : IParallelBody where TBody : struct, IRowBody
 {
-    private const int RowsPerChunk = 4;
-
     private TBody _body;
     private int _count;
+    private int _rowsPerChunk;
 
-    /// <summary>Does all rows.</summary>
-    public static void Run(WorkerPool pool, int count, ref TBody body)
+    /// <summary>Does all rows; each touches about <paramref name="rowBytes"/> of memory.</summary>
+    public static void Run(WorkerPool pool, int count, long rowBytes, ref TBody body)
     {
-        var loop = new RowLoop<TBody> { _body = body, _count = count };
-        pool.Run((count + RowsPerChunk - 1) / RowsPerChunk, ref loop);
+        int rowsPerChunk = (int)Math.Clamp(ChunkSize.Smallest / rowBytes, 1, Math.Max(1, count));
+        var loop = new RowLoop<TBody> { _body = body, _count = count, _rowsPerChunk = rowsPerChunk };
+        pool.Run((count + rowsPerChunk - 1) / rowsPerChunk, ref loop);
         body = loop._body;
     }
 
     /// <inheritdoc/>
     public void Run(int chunk, int worker)
     {
-        int end = Math.Min(_count, (chunk + 1) * RowsPerChunk);
-        for (int row = chunk * RowsPerChunk; row < end; row++) _body.Run(row);
+        int end = Math.Min(_count, (chunk + 1) * _rowsPerChunk);
+        for (int row = chunk * _rowsPerChunk; row < end; row++) _body.Run(row);
     }
+}
+
+/// <summary>How finely work is split.</summary>
+internal static class ChunkSize
+{
+    /// <summary>Bytes that a chunk goes through at least: a microsecond or two, about what it costs to hand it to another thread.</summary>
+    public const long Smallest = 32 << 10;
+
+    /// <summary>Chunks that large work is split into, a thread: enough to even out threads that lose their core.</summary>
+    public const int PerThread = 8;
 }

@@ -13,7 +13,7 @@ internal static unsafe class RowOps
     {
         Debug.Assert(x.Width == y.Width && x.Count == y.Count && weight.Ne0 == x.Width && weight.Type == GgmlType.F32);
         var body = new RmsNormBody { Kernel = kernels.RmsNorm, X = x, Weight = (float*)weight.Pointer, Eps = eps, Y = y };
-        RowLoop<RmsNormBody>.Run(pool, x.Count, ref body);
+        RowLoop<RmsNormBody>.Run(pool, x.Count, Bytes(x), ref body);
     }
 
     /// <summary>y += x.</summary>
@@ -21,7 +21,7 @@ internal static unsafe class RowOps
     {
         Debug.Assert(x.Width == y.Width && x.Count == y.Count);
         var body = new AddBody { Kernel = kernels.Add, Y = y, X = x };
-        RowLoop<AddBody>.Run(pool, x.Count, ref body);
+        RowLoop<AddBody>.Run(pool, x.Count, Bytes(x), ref body);
     }
 
     /// <summary>gate = silu(gate) * up.</summary>
@@ -29,7 +29,7 @@ internal static unsafe class RowOps
     {
         Debug.Assert(gate.Width == up.Width && gate.Count == up.Count);
         var body = new SiluMulBody { Kernel = kernels.SiluMul, Gate = gate, Up = up };
-        RowLoop<SiluMulBody>.Run(pool, gate.Count, ref body);
+        RowLoop<SiluMulBody>.Run(pool, gate.Count, 2 * Bytes(gate), ref body);
     }
 
     /// <summary>Rotates the first cos.Width values of every head of every row; each row has its own cos and sin.</summary>
@@ -37,19 +37,19 @@ internal static unsafe class RowOps
     {
         Debug.Assert(x.Width % headDim == 0 && cos.Width <= headDim && cos.Width == sin.Width && cos.Count >= x.Count);
         var body = new RopeBody { Kernel = neox ? kernels.RopeNeox : kernels.RopeNorm, X = x, HeadDim = headDim, Cos = cos, Sin = sin };
-        RowLoop<RopeBody>.Run(pool, x.Count, ref body);
+        RowLoop<RopeBody>.Run(pool, x.Count, Bytes(x), ref body);
     }
 
     /// <summary>Row t of y = row tokens[t] of the embedding matrix, to floats.</summary>
     public static void Embed(WorkerPool pool, Tensor embedding, int* tokens, FloatRows y)
     {
         Debug.Assert(embedding.Ne0 == y.Width);
-        FormatRow format = Array.Find(KernelTable.Formats, row => row.Type == embedding.Type)!;
+        FormatRow format = KernelTable.FindFormat(embedding.Type)!;
         var body = new EmbedBody
         {
             Dequantize = format.Dequantize, Info = GgmlTypes.Get(embedding.Type), Embedding = embedding.Pointer, RowBytes = embedding.RowBytes, Tokens = tokens, Y = y,
         };
-        RowLoop<EmbedBody>.Run(pool, y.Count, ref body);
+        RowLoop<EmbedBody>.Run(pool, y.Count, Bytes(y), ref body);
     }
 
     /// <summary>Moves rows of x to its front: row i becomes row rows[i]; rows ascend.</summary>
@@ -60,6 +60,8 @@ internal static unsafe class RowOps
                 x[rows[i]].CopyTo(x[i]);
         return x.Take(rows.Length);
     }
+
+    private static long Bytes(FloatRows x) => (long)x.Stride * sizeof(float);
 
     private struct RmsNormBody : IRowBody
     {

@@ -26,7 +26,7 @@ internal sealed class Ranking(int vocabularySize)
     public int TokenAt(int rank)
     {
         if (rank >= _sorted) Sort(rank + 1);
-        return (int)~(uint)_keys[rank];
+        return TokenOf(_keys[rank]);
     }
 
     /// <summary>Sorts at least the <paramref name="count"/> likeliest.</summary>
@@ -40,20 +40,22 @@ internal sealed class Ranking(int vocabularySize)
         if (_keys.Length < Math.Min(Count, 2L * wanted)) _keys = new ulong[Math.Min(Count, 2 * wanted)];
 
         // The buffer holds the best so far; when it is full, the best `wanted` stay and their last one is the bar to pass.
+        // A later id with the same logit does not pass it.
         int held = 0;
-        ulong bar = 0;
+        float bar = float.NegativeInfinity;
+        bool full = false;
         for (int id = 0; id < _logits.Length; id++)
         {
-            ulong key = Key(_logits[id], id);
-            if (key < bar) continue;
+            if (_logits[id] <= bar && full) continue;
             if (held == _keys.Length)
             {
                 SortDescending(held);
                 held = wanted;
-                bar = _keys[wanted - 1];
-                if (key < bar) continue;
+                full = true;
+                bar = _logits[TokenOf(_keys[wanted - 1])];
+                if (_logits[id] <= bar) continue;
             }
-            _keys[held++] = key;
+            _keys[held++] = Key(_logits[id], id);
         }
         SortDescending(held);
         _sorted = wanted;
@@ -73,4 +75,6 @@ internal sealed class Ranking(int vocabularySize)
         uint ordered = bits < 0 ? ~(uint)bits : (uint)bits | 0x8000_0000;
         return ((ulong)ordered << 32) | ~(uint)id;
     }
+
+    private static int TokenOf(ulong key) => (int)~(uint)key;
 }

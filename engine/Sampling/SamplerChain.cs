@@ -115,7 +115,7 @@ internal sealed class SamplerChain
         double target = _options.TopP * Total(count, max, 1), sum = 0;
         for (int rank = 0; rank < count; rank++)
         {
-            sum += Weight(rank, max, 1);
+            sum += RankWeight(rank, max, 1);
             if (sum >= target) return rank + 1;
         }
         return count;
@@ -125,38 +125,43 @@ internal sealed class SamplerChain
     {
         if (_options.MinP <= 0) return count;
         int kept = 1;
-        while (kept < count && Weight(kept, max, 1) >= _options.MinP) kept++;
+        while (kept < count && RankWeight(kept, max, 1) >= _options.MinP) kept++;
         return kept;
     }
 
+    // The candidate at which the running sum of weights passes a random part of their total; the last one that has a weight, if rounding
+    // keeps the sum below it.
     private int Draw(int count, float max, double uniform)
     {
+        bool whole = count == _ranking.Count;
         double target = uniform * Total(count, max, _options.Temperature), sum = 0;
-        int last = 0;
-        for (int rank = 0; rank < count; rank++)
+        int drawn = 0;
+        for (int i = 0; i < count; i++)
         {
-            float weight = Weight(rank, max, _options.Temperature);
-            if (weight == 0) break;
+            int token = whole ? i : _ranking.TokenAt(i);
+            float weight = Weight(_ranking.Logits[token], max, _options.Temperature);
+            if (weight == 0) continue;
             sum += weight;
-            last = rank;
+            drawn = token;
             if (sum > target) break;
         }
-        return _ranking.TokenAt(last);
+        return drawn;
     }
 
-    // Ascending ranks; of the whole vocabulary, ascending ids, which needs no sorting.
+    // Candidates count in the order of their ranks; the whole vocabulary in that of its ids, which needs no sorting.
     private double Total(int count, float max, float temperature)
     {
         double sum = 0;
         if (count < _ranking.Count)
-            for (int rank = 0; rank < count; rank++) sum += Weight(rank, max, temperature);
+            for (int rank = 0; rank < count; rank++) sum += RankWeight(rank, max, temperature);
         else
-            foreach (float logit in _ranking.Logits) sum += ScalarMath.Exp((logit - max) / temperature);
+            foreach (float logit in _ranking.Logits) sum += Weight(logit, max, temperature);
         return sum;
     }
 
-    private float Weight(int rank, float max, float temperature) =>
-        ScalarMath.Exp((_ranking.Logits[_ranking.TokenAt(rank)] - max) / temperature);
+    private float RankWeight(int rank, float max, float temperature) => Weight(_ranking.Logits[_ranking.TokenAt(rank)], max, temperature);
+
+    private static float Weight(float logit, float max, float temperature) => ScalarMath.Exp((logit - max) / temperature);
 
     private static void RequireFinite(ReadOnlySpan<float> logits)
     {

@@ -18,7 +18,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     /// time slice of a busy neighbour.</summary>
     private static readonly long s_spinTicks = Stopwatch.Frequency / 20_000; // 50 microseconds
 
-    private readonly Thread[] _threads;
+    private readonly Thread[] _threads; // all but the caller's
     private readonly long _spinTicks;
     private readonly object _gate = new();
     private readonly object _finished = new();
@@ -38,6 +38,7 @@ internal sealed unsafe class WorkerPool : IDisposable
     private bool _stopping;
 
     /// <summary>Starts the threads: the caller of Run is one of them.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument; OutOfMemory: the system starts no more threads.</exception>
     public WorkerPool(int threads)
     {
         if (threads < 1) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"threads: expected at least 1, found {threads}");
@@ -49,7 +50,16 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             int worker = i + 1;
             _threads[i] = new Thread(() => WorkerLoop(worker)) { IsBackground = true, Name = $"edge-llm {worker}" };
-            _threads[i].Start();
+            try
+            {
+                _threads[i].Start();
+            }
+            catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+            {
+                Array.Resize(ref _threads, i);
+                Dispose();
+                throw new EdgeLlmException(ErrorCode.OutOfMemory, $"cannot start thread {i + 2} of {threads}", e);
+            }
         }
     }
 
@@ -77,6 +87,12 @@ internal sealed unsafe class WorkerPool : IDisposable
         body = local;
         _body = null;
         if (_error is not null) ThrowFailed(_error);
+    }
+
+    /// <summary>Runs all chunks on the calling thread, as worker 0: for work too small to share.</summary>
+    public static void RunHere<TBody>(int chunks, ref TBody body) where TBody : struct, IParallelBody
+    {
+        for (int chunk = 0; chunk < chunks; chunk++) body.Run(chunk, 0);
     }
 
     /// <inheritdoc/>

@@ -131,6 +131,21 @@ public sealed class InferenceContextTests
     }
 
     [TestMethod]
+    public void DecodingAllocatesNoManagedMemory()
+    {
+        using var file = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2 });
+        using Sequence sequence = context.NewSequence();
+        context.Forward(Batch(sequence, 80));
+        Batch next = Batch(sequence, 1);
+        for (int i = 0; i < 10; i++) context.Forward(next);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 30; i++) context.Forward(next);
+        Assert.AreEqual(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [TestMethod]
     public void TracesCarryTheNamesOfLlamaCpp()
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);

@@ -29,7 +29,7 @@ public sealed class InvarianceTests
             using InferenceContext context = model.CreateContext(new ContextOptions { Threads = threads, LogitsRows = 512, TypeK = typeK, TypeV = typeV });
             foreach (int batch in new[] { 1, 7, 64, 512 })
             {
-                string hash = Hash(ForwardTests.All(context, tokens, batch));
+                string hash = Hash(context.AllLogits(tokens, batch));
                 expected ??= hash;
                 Assert.AreEqual(expected, hash, $"{threads} threads, batches of {batch}");
             }
@@ -45,10 +45,23 @@ public sealed class InvarianceTests
         foreach (Isa isa in KernelTable.SupportedIsas())
         {
             using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa });
-            string hash = Hash(ForwardTests.All(context, Tokens(1, Length), 64));
+            string hash = Hash(context.AllLogits(Tokens(1, Length), 64));
             expected ??= hash;
             Assert.AreEqual(expected, hash, $"{isa}");
         }
+    }
+
+    /// <summary>The bits themselves: they change only with the arithmetic version, and are the same on every processor.</summary>
+    [TestMethod]
+    [TestCategory("Isa")]
+    [DataRow(GgmlType.F32, GgmlType.F16, KvType.F16, "55AAAAFCA3AF29C2C7D32714C286CCBBDAD16C100102513BFA17E180C31E247D")]
+    [DataRow(GgmlType.Q4_K, GgmlType.Q8_0, KvType.Q8_0, "B4C878FD14CD8F9EF1250F869FBF992B476CF2F604704C157862BF6BCFCF3A78")]
+    public void TheLogitsAreTheseBits(GgmlType type, GgmlType downType, KvType kvType, string expected)
+    {
+        using var file = new TinyModel(type, downType);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, TypeK = kvType, TypeV = kvType });
+        Assert.AreEqual(expected, Hash(context.AllLogits(Tokens(1, Length), 64)));
     }
 
     [TestMethod]
@@ -58,7 +71,7 @@ public sealed class InvarianceTests
         using LanguageModel model = LanguageModel.Open(file.File);
         using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3, LogitsRows = 512 });
         int[][] texts = [Tokens(1, 90), Tokens(2, 64), Tokens(3, 131)];
-        float[][] alone = [.. texts.Select(tokens => ForwardTests.All(context, tokens, 512))];
+        float[][] alone = [.. texts.Select(tokens => context.AllLogits(tokens, 512))];
 
         // Interleaved at random, some tokens at a time.
         var random = new Random(5);
@@ -107,7 +120,7 @@ public sealed class InvarianceTests
         using LanguageModel model = LanguageModel.Open(file.File);
         using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 100 });
         int[] tokens = Tokens(1, 100);
-        float[] all = ForwardTests.All(context, tokens, 100);
+        float[] all = context.AllLogits(tokens, 100);
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
         for (int i = 0; i < 100; i++) batch.Add(tokens[i], sequence, i is 3 or 50 or 51 or 98);

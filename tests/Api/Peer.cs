@@ -41,13 +41,14 @@ internal static class Peer
         return path;
     }
 
-    /// <summary>llama.cpp's logits at every position, with an f32 cache.</summary>
-    public static float[] Logits(string model, IEnumerable<int> tokens)
+    /// <summary>llama.cpp's logits at every position, with a cache of this type.</summary>
+    public static float[] Logits(string model, IEnumerable<int> tokens, string cacheType = "f32")
     {
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
         {
-            Run("peer.py", "logits", model, "--tokens", Join(tokens), "--type-k", "f32", "--type-v", "f32", "--all", "--out", file);
+            Run("peer.py", "logits", model, "--tokens", Join(tokens), "--type-k", cacheType, "--type-v", cacheType,
+                "--fa", cacheType == "q8_0" ? "on" : "off", "--all", "--out", file);
             return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
         }
         finally

@@ -10,8 +10,9 @@ internal sealed class TinyModel : IDisposable
 
     private readonly int _embd, _ff;
 
-    /// <summary>Writes the file. <paramref name="change"/> may alter a tensor's name (null leaves it out) and dimensions.</summary>
-    public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, float scale = 1)
+    /// <summary>Writes the file. <paramref name="change"/> may alter a tensor's name (null leaves it out) and
+    /// dimensions; <paramref name="extra"/> is one more.</summary>
+    public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null)
     {
         bool blocks = type is not (GgmlType.F32 or GgmlType.F16 or GgmlType.BF16);
         _embd = blocks ? 256 : 72;
@@ -41,12 +42,13 @@ internal sealed class TinyModel : IDisposable
             tensors.Add(Of($"blk.{i}.ffn_up.weight", type, _embd, _ff));
             tensors.Add(Of($"blk.{i}.ffn_down.weight", downType, _ff, _embd));
         }
+        if (extra is { } more) tensors.Add(more);
         foreach (Tensor tensor in tensors)
             if ((change is null ? tensor : change(tensor)) is { } changed)
                 writer.AddTensor(changed.Name, changed.Type, changed.Ne0, changed.Ne1);
         File = Path.GetTempFileName();
         using FileStream stream = System.IO.File.Create(File);
-        writer.WriteTo(stream, (tensor, output) => output.Write(Data(tensor, scale)));
+        writer.WriteTo(stream, (tensor, output) => output.Write(Data(tensor)));
     }
 
     public string File { get; }
@@ -55,12 +57,12 @@ internal sealed class TinyModel : IDisposable
 
     private static Tensor Of(string name, GgmlType type, long ne0, long ne1 = 1) => new(name, type, 0, ne0, ne1);
 
-    private static byte[] Data(Tensor tensor, float scale)
+    private static byte[] Data(Tensor tensor)
     {
         var random = new Random(tensor.Name.Sum(c => c));
         var data = new byte[tensor.Bytes];
         int block = GgmlTypes.Get(tensor.Type).BlockBytes;
-        float size = scale / MathF.Sqrt(tensor.Ne0);
+        float size = 1 / MathF.Sqrt(tensor.Ne0);
         if (tensor.Type is not (GgmlType.F32 or GgmlType.F16 or GgmlType.BF16)) random.NextBytes(data);
         for (int i = 0; i < data.Length; i += block)
         {

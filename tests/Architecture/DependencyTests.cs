@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Edge.Llm.Tests.Architecture;
+namespace Edge.Llm.Tests.Dependencies;
 
 /// <summary>Dependencies between the engine's folders point one way only.</summary>
 [TestClass]
@@ -19,7 +19,7 @@ public sealed class DependencyTests
         ["Backends"] = ["Ops"],
         ["Cache"] = ["Ops"],
         ["Models"] = ["Cache", "Backends"],
-        ["Sampling"] = ["Tokenization"],
+        ["Sampling"] = ["Tokenization", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
         ["Api"] = ["Scheduling"],
     });

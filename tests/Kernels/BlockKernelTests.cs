@@ -75,7 +75,8 @@ public unsafe class BlockKernelTests
     [TestMethod]
     public void BlockStructsHaveTheirFileSizes()
     {
-        int[] sizes = [sizeof(Q4_0), sizeof(Q4_1), sizeof(Q5_0), sizeof(Q5_1), sizeof(Q8_0), Q4_0.Bytes, Q4_1.Bytes, Q5_0.Bytes, Q5_1.Bytes, Q8_0.Bytes];
+        int[] sizes = [sizeof(Q4_0), sizeof(Q4_1), sizeof(Q5_0), sizeof(Q5_1), sizeof(Q8_0),
+            Q4_0.Bytes, Q4_1.Bytes, Q5_0.Bytes, Q5_1.Bytes, Q8_0.Bytes];
         for (int i = 0; i < sizes.Length; i++) Assert.AreEqual(GgmlTypes.Get(s_types[i % 5]).BlockBytes, sizes[i], s_types[i % 5].ToString());
     }
 
@@ -108,8 +109,8 @@ public unsafe class BlockKernelTests
         actual.Span.Fill(0x5a);
         var args = new MatMulArgs
         {
-            W = w.Data, RowBytes = rowBytes, Rows = rows, K = k, X = x.Data, XTokenStride = Q8_0x8.Bytes, XGroupStride = Q8_0x8.Bytes * tokens,
-            Tokens = tokens, Dst = (float*)expected.Data, DstStride = stride,
+            W = w.Data, RowBytes = rowBytes, Rows = rows, K = k, X = x.Data, XTokenStride = Q8_0x8.Bytes,
+            XGroupStride = Q8_0x8.Bytes * tokens, Tokens = tokens, Dst = (float*)expected.Data, DstStride = stride,
         };
         scalar.Gemm(&args);
         args.Dst = (float*)actual.Data;

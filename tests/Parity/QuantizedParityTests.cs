@@ -37,7 +37,7 @@ public sealed class QuantizedParityTests
         float[] expected = Peer.Logits(path, tokens);
         using LanguageModel model = LanguageModel.Open(path);
         using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = Positions });
-        float[] found = ForwardTests.All(context, tokens, Positions);
+        float[] found = context.AllLogits(tokens, Positions);
 
         double difference = Peer.RelativeDifference(found, expected);
         int agreeing = Enumerable.Range(0, Positions).Count(row => ArgMax(found, row, model.VocabSize) == ArgMax(expected, row, model.VocabSize));

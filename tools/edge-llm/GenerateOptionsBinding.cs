@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Edge.Llm.Sampling;
 
 namespace Edge.Llm.Cli;
@@ -33,10 +35,12 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         Description = "End before this text; may be repeated.", HelpName = "TEXT",
     };
 
+    private readonly Option<bool> _escape = Opt.Flag("--escape", "Read \\n, \\r, \\t, \\\\, \\' and \\\" in texts of the command line as escapes.", "-e");
+
     public GenerateOptionsBinding AddTo(Command command)
     {
         foreach (Option option in (Option[])
-            [_tokens, _temperature, _topK, _topP, _minP, _repeatPenalty, _repeatLastN, _presence, _frequency, _seed, _stop, _ignoreEos, _logitBias])
+            [_tokens, _temperature, _topK, _topP, _minP, _repeatPenalty, _repeatLastN, _presence, _frequency, _seed, _stop, _escape, _ignoreEos, _logitBias])
             command.Add(option);
         return this;
     }
@@ -44,7 +48,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     public GenerateOptions Get(ParseResult parsed) => new()
     {
         MaxTokens = parsed.GetValue(_tokens),
-        Stop = parsed.GetValue(_stop) ?? [],
+        Stop = [.. (parsed.GetValue(_stop) ?? []).Select(stop => Text(parsed, stop))],
         IgnoreEos = parsed.GetValue(_ignoreEos),
         Sampling = new SamplingOptions
         {
@@ -55,6 +59,10 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         },
     };
 
+    /// <summary>A text of the command line, escapes replaced if asked for.</summary>
+    [return: NotNullIfNotNull(nameof(text))]
+    public string? Text(ParseResult parsed, string? text) => text is not null && parsed.GetValue(_escape) ? Input.Unescape(text) : text;
+
     private static Dictionary<int, float>? ParseBias(string[] texts)
     {
         if (texts.Length == 0) return null;
@@ -62,7 +70,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         foreach (string text in texts)
         {
             int sign = text.AsSpan().IndexOfAny('+', '-');
-            if (sign <= 0 || !int.TryParse(text.AsSpan(0, sign), System.Globalization.NumberStyles.None, null, out int token) || !TryBias(text[sign..], out float value))
+            if (sign <= 0 || !int.TryParse(text.AsSpan(0, sign), NumberStyles.None, null, out int token) || !TryBias(text[sign..], out float value))
                 throw new UsageException($"--logit-bias: expected ID+BIAS or ID-BIAS, found '{text}'");
             bias[token] = value;
         }
@@ -73,6 +81,6 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     {
         value = float.NegativeInfinity;
         return text.Equals("-inf", StringComparison.OrdinalIgnoreCase)
-            || (float.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out value) && float.IsFinite(value));
+            || (float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && float.IsFinite(value));
     }
 }

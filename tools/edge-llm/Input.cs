@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Edge.Llm.Cli;
 
 /// <summary>Bytes from a file or, for the name "-", from standard input.</summary>
@@ -34,6 +36,20 @@ internal static class Input
     /// <summary>Without the newline that ends a text file's last line, as llama.cpp reads a prompt.</summary>
     public static byte[] TrimLastNewline(byte[] text) =>
         text is [.., (byte)'\r', (byte)'\n'] ? text[..^2] : text is [.., (byte)'\n'] ? text[..^1] : text;
+
+    /// <summary>Replaces \n, \r, \t, \\, \' and \" by what they stand for; any other backslash stays.</summary>
+    public static string Unescape(string text)
+    {
+        var result = new StringBuilder(text.Length);
+        for (int i = 0; i < text.Length; i++)
+        {
+            char next = text[i] == '\\' && i + 1 < text.Length ? text[i + 1] : '\0';
+            char escaped = next switch { 'n' => '\n', 'r' => '\r', 't' => '\t', '\\' or '\'' or '"' => next, _ => '\0' };
+            result.Append(escaped == '\0' ? text[i] : escaped);
+            if (escaped != '\0') i++;
+        }
+        return result.ToString();
+    }
 
     /// <summary>Token ids separated by commas or white space, in brackets or not.</summary>
     public static int[] ParseTokens(IEnumerable<string> texts)

@@ -24,7 +24,7 @@ internal sealed class ModelOptionsBinding
     private readonly Option<KvType> _typeV = Opt.Choice("--type-v", ["-ctv", "--cache-type-v"], "Type of the cached values.", KvType.F16, s_kvTypes);
 
     private readonly Option<int> _context = Opt.Integer("--ctx-size", ["-c"],
-        $"Tokens of context; 0: the model's own. By default that, but {DefaultContextSize} at most.", -1, 0, 1 << 30);
+        $"Tokens of context; 0: the model's own. By default that, but {DefaultContextSize} at most.", null, 0, 1 << 30);
 
     /// <summary>The option for the model file, for commands that need nothing else of a model.</summary>
     public static Option<string?> ModelFile() =>
@@ -64,10 +64,9 @@ internal sealed class ModelOptionsBinding
 
     public ContextOptions Context(ParseResult parsed, LanguageModel model)
     {
-        int size = parsed.GetValue(_context);
         return new ContextOptions
         {
-            ContextSize = size < 0 ? Math.Min(model.ContextLength, DefaultContextSize) : size,
+            ContextSize = parsed.GetResult(_context) is null ? Math.Min(model.ContextLength, DefaultContextSize) : parsed.GetValue(_context),
             Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0
             BatchSize = parsed.GetValue(_batch), TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
         };

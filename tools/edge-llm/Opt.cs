@@ -10,13 +10,14 @@ internal readonly record struct Seed(ulong? Value);
 /// <summary>Options that check their range and say plainly what was expected and what was found.</summary>
 internal static class Opt
 {
-    public static Option<int> Integer(string name, string[] aliases, string description, int fallback, int min, int max = int.MaxValue) =>
-        Make(name, aliases, description, fallback, "N", text =>
+    /// <summary>An integer; without a fallback the help shows none and the value is 0.</summary>
+    public static Option<int> Integer(string name, string[] aliases, string description, int? fallback, int min, int max = int.MaxValue) =>
+        Make<int>(name, aliases, description, fallback, "N", text =>
             int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max ? value : null,
             max == int.MaxValue ? $"an integer of {min} or more" : $"an integer from {min} to {max}");
 
     public static Option<float> Number(string name, string[] aliases, string description, float fallback, float min = float.MinValue, float max = float.MaxValue) =>
-        Make(name, aliases, description, fallback, "X", text =>
+        Make<float>(name, aliases, description, fallback, "X", text =>
             float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && value >= min && value <= max ? value : null,
             (min, max) switch
             {
@@ -57,10 +58,10 @@ internal static class Opt
 
     public static Option<bool> Flag(string name, string description, params string[] aliases) => new(name, aliases) { Description = description };
 
-    private static Option<T> Make<T>(string name, string[] aliases, string description, T fallback, string helpName, Func<string, T?> parse, string expected)
+    private static Option<T> Make<T>(string name, string[] aliases, string description, T? fallback, string helpName, Func<string, T?> parse, string expected)
         where T : struct => new(name, aliases)
         {
-            Description = description, HelpName = helpName, DefaultValueFactory = _ => fallback,
+            Description = description, HelpName = helpName, DefaultValueFactory = fallback is { } value ? _ => value : null,
             CustomParser = result => parse(result.Tokens[0].Value) ?? Fail<T>(result, name, expected, result.Tokens[0].Value),
         };
 

@@ -10,6 +10,7 @@ internal sealed class ClosedPipeException() : IOException("standard output is cl
 internal sealed partial class Output : Stream
 {
     private const int EINTR = 4, EPIPE = 32;
+    private static readonly int s_again = OperatingSystem.IsLinux() ? 11 : 35; // EAGAIN
     private readonly byte[] _buffer = new byte[1 << 16];
     private readonly Stream? _console = OperatingSystem.IsWindows() ? Console.OpenStandardOutput() : null;
     private int _used;
@@ -74,12 +75,10 @@ internal sealed partial class Output : Stream
                 bytes = bytes[(int)written..];
                 continue;
             }
-            switch (Marshal.GetLastPInvokeError())
-            {
-                case EINTR: break;
-                case EPIPE: throw new ClosedPipeException();
-                default: throw new IOException($"cannot write to standard output: {Marshal.GetLastPInvokeErrorMessage()}");
-            }
+            int error = Marshal.GetLastPInvokeError();
+            if (error == EPIPE) throw new ClosedPipeException();
+            if (error == s_again) Thread.Sleep(1); // somebody else made the pipe non-blocking, and it is full
+            else if (error != EINTR) throw new IOException($"cannot write to standard output: {Marshal.GetPInvokeErrorMessage(error)}");
         }
     }
 

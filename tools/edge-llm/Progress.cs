@@ -8,6 +8,7 @@ internal sealed class Progress : IDisposable
     private const int Width = 30;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1), s_interval = TimeSpan.FromMilliseconds(100);
 
+    private readonly Lock _gate = new();
     private readonly string _what;
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly bool _visible = !Console.IsErrorRedirected;
@@ -35,14 +36,14 @@ internal sealed class Progress : IDisposable
     public void Dispose()
     {
         _timer?.Dispose();
-        lock (_what)
+        lock (_gate)
             if (_drawn) Console.Error.Write("\r\x1b[K");
         _drawn = false;
     }
 
     private void Draw(string state)
     {
-        lock (_what)
+        lock (_gate)
         {
             _drawn = true;
             Console.Error.Write($"\r{_what} {state}\x1b[K");

@@ -24,7 +24,8 @@ internal static class ChatCommand
             Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
             using InferenceContext context = model.CreateContext(modelOptions.Context(parsed, model));
             using var session = new Session(context, tokenizer);
-            Loop(session, tokenizer, generate, parsed.GetValue(system), parsed.GetValue(prefix), parsed.GetValue(suffix));
+            Loop(session, tokenizer, generate, generateOptions.Text(parsed, parsed.GetValue(system)),
+                generateOptions.Text(parsed, parsed.GetValue(prefix)), generateOptions.Text(parsed, parsed.GetValue(suffix)));
             return Failure.Ok;
         });
         return command;

@@ -18,13 +18,14 @@ internal static class RunCommand
         Option<bool> json = Opt.Flag("--json", "Print one JSON object in the end instead of text as it comes.");
         var command = new CommandWithExamples("run", "Continues a prompt: the text goes to standard output, statistics to standard error.",
             "-m model.gguf -p \"Once upon a time\"", "-m model.gguf --temp 0 -n 200 \"Once upon a time\"", "-m model.gguf -n 64 < prompt.txt",
-            "-m model.gguf -p \"List three birds:\" --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
+            "-m model.gguf -p \"List three birds:\" -e --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
         command.SetAction(parsed =>
         {
             GenerateOptions generate = generateOptions.Get(parsed) with { RenderSpecial = parsed.GetValue(special) };
-            byte[] prompt = Prompt(parsed.GetValue(promptOption), parsed.GetValue(promptArgument), parsed.GetValue(file));
+            byte[] prompt = Prompt(generateOptions.Text(parsed, parsed.GetValue(promptOption)),
+                generateOptions.Text(parsed, parsed.GetValue(promptArgument)), parsed.GetValue(file));
             using LanguageModel model = modelOptions.Open(parsed);
             Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
             int[] tokens = tokenizer.Encode(prompt, addSpecial: !parsed.GetValue(noBos));

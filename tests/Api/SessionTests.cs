@@ -1,0 +1,205 @@
+using System.Text;
+using Edge.Llm.Gguf;
+using Edge.Llm.Sampling;
+using Edge.Llm.Tokenization;
+
+namespace Edge.Llm.Tests.Api;
+
+[TestClass]
+public sealed class SessionTests
+{
+    private static readonly GenerateOptions s_greedy = new() { Sampling = SamplingOptions.Greedy };
+    private static readonly string[] s_words = [" one", " two", " three", " four"];
+    private static readonly int[] s_story = [ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1, ScriptedModel.FirstWord + 2, ScriptedModel.FirstWord + 3];
+
+    [TestMethod]
+    public void TheScriptIsToldUntilItsEnd()
+    {
+        using var run = new Run(s_words, s_story);
+        List<GeneratedToken> steps = run.Generate([ScriptedModel.Bos, s_story[0]], s_greedy);
+        Assert.AreEqual(" two three four", Text(steps));
+        CollectionAssert.AreEqual(s_story[1..], steps.SkipLast(1).Select(step => step.Token).ToArray());
+        Assert.AreEqual(FinishReason.Eos, steps[^1].Finish);
+        Assert.IsTrue(steps.SkipLast(1).All(step => step.Finish is null));
+        Assert.AreEqual((2, 3), (run.Session.Statistics.PromptTokens, run.Session.Statistics.GeneratedTokens));
+    }
+
+    [TestMethod]
+    public void TheDefaultSamplingTellsItToo()
+    {
+        using var run = new Run(s_words, s_story);
+        Assert.AreEqual(" two three four", Text(run.Generate([s_story[0]], new GenerateOptions())));
+    }
+
+    [TestMethod]
+    [DataRow(0, "")]
+    [DataRow(1, " two")]
+    [DataRow(2, " two three")]
+    public void ALimitEndsIt(int tokens, string expected)
+    {
+        using var run = new Run(s_words, s_story);
+        List<GeneratedToken> steps = run.Generate([s_story[0]], s_greedy with { MaxTokens = tokens });
+        Assert.AreEqual(expected, Text(steps));
+        Assert.AreEqual(FinishReason.Length, steps[^1].Finish);
+        Assert.AreEqual(tokens, run.Session.Statistics.GeneratedTokens);
+    }
+
+    [TestMethod]
+    public void AFullContextEndsItAndOnlyAPromptThatDoesNotFitIsAnError()
+    {
+        int[] circle = [ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1, ScriptedModel.FirstWord];
+        using var run = new Run(s_words, circle, contextSize: 10);
+        int[] prompt = [.. Enumerable.Repeat(circle[0], 10)];
+        // Eight tokens fill the cache from two; the token after the last position is known too.
+        Assert.AreEqual((9, FinishReason.Length), Count(run.Generate(prompt[..2], s_greedy)));
+        Assert.AreEqual((1, FinishReason.Length), Count(run.Generate(prompt, s_greedy)));
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate([.. prompt, 5], s_greedy));
+        Assert.AreEqual(ErrorCode.ContextFull, error.Code);
+        StringAssert.Contains(error.Message, "11");
+        StringAssert.Contains(error.Message, "10");
+    }
+
+    [TestMethod]
+    public void AStopStringAcrossTokensNeverLeaks()
+    {
+        using var run = new Run(s_words, s_story);
+        List<GeneratedToken> steps = run.Generate([s_story[0]], s_greedy with { Stop = ["o thr"] });
+        Assert.AreEqual(" tw", Text(steps));
+        Assert.AreEqual(FinishReason.Stop, steps[^1].Finish);
+    }
+
+    [TestMethod]
+    public void TextHeldBackForAStopStringComesWithTheEnd()
+    {
+        using var run = new Run(s_words, s_story);
+        List<GeneratedToken> steps = run.Generate([s_story[0]], s_greedy with { Stop = ["four score"] });
+        Assert.AreEqual(" two three four", Text(steps));
+        Assert.AreEqual("four", steps[^1].Text);
+        Assert.AreEqual(FinishReason.Eos, steps[^1].Finish);
+    }
+
+    [TestMethod]
+    public void PiecesAreWholeCharacters()
+    {
+        int[] script = [ScriptedModel.FirstWord, .. ScriptedModel.Bytes("é€😀")];
+        using var run = new Run(s_words, script);
+        List<GeneratedToken> steps = run.Generate([script[0]], s_greedy);
+        CollectionAssert.AreEqual((string[])["é", "€", "😀"], steps.Select(step => step.Text).Where(text => text.Length > 0).ToArray());
+    }
+
+    [TestMethod]
+    public void AnUnfinishedCharacterAtTheEndIsReplaced()
+    {
+        int[] script = [ScriptedModel.FirstWord, .. ScriptedModel.Bytes("€")[..2]];
+        using var run = new Run(s_words, script);
+        Assert.AreEqual("\uFFFD", Text(run.Generate([script[0]], s_greedy)));
+    }
+
+    [TestMethod]
+    public void IgnoringTheEndGoesOnToTheLimit()
+    {
+        using var run = new Run(s_words, s_story);
+        List<GeneratedToken> steps = run.Generate([s_story[0]], s_greedy with { MaxTokens = 20, IgnoreEos = true });
+        Assert.AreEqual((20, FinishReason.Length), Count(steps));
+        Assert.IsFalse(steps.Any(step => step.Token == ScriptedModel.Eos));
+    }
+
+    [TestMethod]
+    public void CancellingEndsIt()
+    {
+        int[] circle = [ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1, ScriptedModel.FirstWord];
+        using var run = new Run(s_words, circle);
+        using var cancellation = new CancellationTokenSource();
+        var steps = new List<GeneratedToken>();
+        foreach (GeneratedToken step in run.Session.Generate([circle[0]], s_greedy, cancellation.Token))
+        {
+            steps.Add(step);
+            if (steps.Count == 3) cancellation.Cancel();
+        }
+        Assert.AreEqual((3, FinishReason.Cancelled), Count(steps));
+
+        // Before the first token, too; and the session stays usable.
+        Assert.AreEqual((0, FinishReason.Cancelled), Count([.. run.Session.Generate([circle[0], circle[1]], s_greedy, cancellation.Token)]));
+        Assert.AreEqual((2, FinishReason.Length), Count(run.Generate([circle[0]], s_greedy with { MaxTokens = 2 })));
+    }
+
+    [TestMethod]
+    public void TheNextTurnReusesTheCommonPrefix()
+    {
+        using var run = new Run(s_words, s_story);
+        List<GeneratedToken> steps = run.Generate([ScriptedModel.Bos, s_story[0]], s_greedy with { MaxTokens = 2 });
+        Assert.AreEqual(" two three", Text(steps));
+        CollectionAssert.AreEqual((int[])[ScriptedModel.Bos, s_story[0], s_story[1]], run.Session.Tokens.ToArray());
+
+        Assert.AreEqual(" two three", Text(run.Generate([ScriptedModel.Bos, s_story[0], s_story[1], s_story[2], s_story[0]], s_greedy with { MaxTokens = 2 })));
+        Assert.AreEqual(3, run.Session.Statistics.ReusedTokens);
+        // The same prompt again: its last token is evaluated again, for the logits.
+        run.Generate([ScriptedModel.Bos, s_story[0]], s_greedy with { MaxTokens = 1 });
+        Assert.AreEqual(1, run.Session.Statistics.ReusedTokens);
+        run.Generate([s_story[3]], s_greedy with { MaxTokens = 1 });
+        Assert.AreEqual(0, run.Session.Statistics.ReusedTokens);
+    }
+
+    [TestMethod]
+    public void ThePromptIsReadInBatchesAndReported()
+    {
+        using var run = new Run(s_words, s_story, batchSize: 4);
+        var reports = new List<(int, int)>();
+        int[] prompt = [.. Enumerable.Repeat(5, 9), s_story[0]];
+        Assert.AreEqual(" two three four", Text(run.Generate(prompt, s_greedy with { OnPrefill = (done, total) => reports.Add((done, total)) })));
+        CollectionAssert.AreEqual((List<(int, int)>)[(4, 10), (8, 10), (10, 10)], reports);
+    }
+
+    [TestMethod]
+    public void BadRequestsAreErrors()
+    {
+        using var run = new Run(s_words, s_story);
+        foreach ((int[] prompt, GenerateOptions options) in ((int[], GenerateOptions)[])
+            [([], s_greedy), ([1], s_greedy with { MaxTokens = -2 }), ([1], s_greedy with { Stop = [""] }), ([-1], s_greedy), ([1000], s_greedy),
+             ([1], s_greedy with { Sampling = new SamplingOptions { TopP = 2 } })])
+            Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate(prompt, options)).Code);
+    }
+
+    [TestMethod]
+    public void ATokenizerOfAnotherModelIsAnError()
+    {
+        using var other = new TinyModel(GgmlType.F32, GgmlType.F32);
+        using var script = new ScriptedModel(s_words, s_story);
+        using var model = LanguageModel.Open(other.File);
+        using var tokens = GgufFile.Open(script.File);
+        using InferenceContext context = model.CreateContext();
+        Tokenizer tokenizer = Tokenizer.FromGguf(tokens.Metadata);
+        Assert.AreEqual(ErrorCode.InvalidFile, Assert.ThrowsExactly<EdgeLlmException>(() => new Session(context, tokenizer)).Code);
+    }
+
+    private static string Text(List<GeneratedToken> steps) => steps.Aggregate(new StringBuilder(), (text, step) => text.Append(step.Text)).ToString();
+
+    private static (int, FinishReason?) Count(List<GeneratedToken> steps) => (steps.Count - 1, steps[^1].Finish);
+
+    private sealed class Run : IDisposable
+    {
+        private readonly ScriptedModel _file;
+        private readonly LanguageModel _model;
+        private readonly InferenceContext _context;
+
+        public Run(string[] words, int[] script, int contextSize = 0, int batchSize = 512)
+        {
+            _file = new ScriptedModel(words, script);
+            _model = LanguageModel.Open(_file.File);
+            _context = _model.CreateContext(new ContextOptions { ContextSize = contextSize, BatchSize = batchSize, Threads = 1 });
+            Session = new Session(_context, Tokenizer.FromGguf(_model.File.Metadata));
+        }
+
+        public Session Session { get; }
+
+        public List<GeneratedToken> Generate(int[] prompt, GenerateOptions options) => [.. Session.Generate(prompt, options)];
+
+        public void Dispose()
+        {
+            Session.Dispose();
+            _context.Dispose();
+            _model.Dispose();
+            _file.Dispose();
+        }
+    }
+}

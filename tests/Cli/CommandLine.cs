@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Text;
+
+namespace Edge.Llm.Tests.Cli;
+
+/// <summary>Runs the command line as users do: as a process. EDGE_LLM_CLI names another executable than the one built with the tests
+/// (the NativeAOT one, say).</summary>
+internal static class CommandLine
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>What a run left behind.</summary>
+    public sealed record Result(int ExitCode, byte[] OutputBytes, string Error)
+    {
+        public string Output => Encoding.UTF8.GetString(OutputBytes);
+    }
+
+    public static Result Run(params string[] arguments) => Run(arguments, input: null);
+
+    /// <summary>Runs to the end; without input the standard input is at its end.</summary>
+    public static Result Run(string[] arguments, byte[]? input, params (string Name, string Value)[] environment)
+    {
+        using Process process = Start(arguments, environment);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        using var output = new MemoryStream();
+        Task reading = process.StandardOutput.BaseStream.CopyToAsync(output);
+        if (input is not null) process.StandardInput.BaseStream.Write(input);
+        process.StandardInput.Close();
+        return Finish(process, error, () =>
+        {
+            reading.Wait(s_patience);
+            return output.ToArray();
+        });
+    }
+
+    /// <summary>Starts it; all three streams are pipes.</summary>
+    public static Process Start(string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8,
+        };
+        if (Environment.GetEnvironmentVariable("EDGE_LLM_CLI") is { Length: > 0 } executable) start.FileName = executable;
+        else
+        {
+            start.FileName = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+            start.ArgumentList.Add(BuiltAssembly());
+        }
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        start.Environment.Remove("EDGE_LLM_MODEL");
+        start.Environment.Remove("EDGE_LLM_DEBUG");
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    public static Result Finish(Process process, Task<string> error, Func<byte[]> output)
+    {
+        if (!process.WaitForExit(s_patience))
+        {
+            process.Kill();
+            Assert.Fail($"still running after {s_patience}");
+        }
+        byte[] bytes = output();
+        return new Result(process.ExitCode, bytes, error.Result);
+    }
+
+    /// <summary>Exit code 2 and one line on standard error, which holds the texts; nothing on standard output.</summary>
+    public static void AssertUsageError(Result result, params string[] texts)
+    {
+        Assert.AreEqual(2, result.ExitCode, result.Error);
+        AssertOneLine(result.Error);
+        foreach (string text in texts) StringAssert.Contains(result.Error, text);
+        Assert.AreEqual("", result.Output);
+    }
+
+    public static void AssertOneLine(string error)
+    {
+        StringAssert.StartsWith(error, "edge-llm: ");
+        Assert.AreEqual(1, error.TrimEnd('\n', '\r').Split('\n').Length, error);
+        Assert.DoesNotContain("   at ", error);
+    }
+
+    // .../tests/bin/Release/net10.0 -> .../tools/edge-llm/bin/Release/net10.0
+    private static string BuiltAssembly()
+    {
+        string framework = AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar);
+        string configuration = Path.GetDirectoryName(framework)!;
+        string root = Path.GetFullPath(Path.Combine(configuration, "..", "..", ".."));
+        string path = Path.Combine(root, "tools", "edge-llm", "bin", Path.GetFileName(configuration), Path.GetFileName(framework), "edge-llm.dll");
+        Assert.IsTrue(File.Exists(path), $"{path} is not built");
+        return path;
+    }
+}

@@ -1,0 +1,118 @@
+using Edge.Llm.Gguf;
+using Edge.Llm.Kernels;
+using Edge.Llm.Memory;
+using Edge.Llm.Ops;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm.Tests.Ops;
+
+[TestClass]
+public sealed unsafe class MatMulTests
+{
+    private const int K = 512, Most = 70;
+
+    /// <summary>Three weights of two activation formats and odd numbers of rows, as one run: each result is the format's own dot product.</summary>
+    [TestMethod]
+    [DataRow(1, 1)]
+    [DataRow(1, 3)]
+    [DataRow(2, 2)]
+    [DataRow(37, 1)]
+    [DataRow(70, 4)]
+    public void EveryResultIsTheReferenceDotProduct(int tokens, int threads)
+    {
+        using var pool = new WorkerPool(threads);
+        KernelSet kernels = KernelSet.For(Isa.Scalar);
+        var random = new Random(tokens);
+        using var input = new AlignedBuffer(Most * K * sizeof(float));
+        using var q8K = new AlignedBuffer(PackedActivations.BufferBytes(Most, K));
+        using var q8_0x8 = new AlignedBuffer(PackedActivations.BufferBytes(Most, K));
+        int scratchStride = MatMulArgs.GemmScratchBytes(Most);
+        using var scratch = new AlignedBuffer((long)threads * scratchStride);
+        var x = new FloatRows((float*)input.Data, tokens, K);
+        for (int t = 0; t < tokens; t++)
+            for (int i = 0; i < K; i++)
+                x[t][i] = random.NextSingle() - 0.5f;
+
+        using var data = new AlignedBuffer(1 << 20);
+        Tensor a = Weight("a", GgmlType.Q4_K, 131, data.Data, random);
+        Tensor b = Weight("b", GgmlType.Q8_0, 33, data.Data + a.Bytes, random);
+        Tensor c = Weight("c", GgmlType.F32, 96, data.Data + a.Bytes + b.Bytes + 6, random);
+        using var output = new AlignedBuffer(Most * 3 * 144 * sizeof(float));
+        var ya = new FloatRows((float*)output.Data, tokens, 131);
+        var yb = new FloatRows((float*)output.Data + (Most * 144), tokens, 33);
+        var yc = new FloatRows((float*)output.Data + (2 * Most * 144), tokens, 96);
+
+        var packed = new PackedActivations(pool, kernels.Float, q8K.Data, q8_0x8.Data) { Rows = x };
+        MatMul.Run(pool, kernels, scratch.Data, scratchStride, packed, (a, ya), (b, yb), (c, yc));
+        Check(a, ya, packed);
+        Check(b, yb, packed);
+        Check(c, yc, packed);
+    }
+
+    [TestMethod]
+    public void AWrongShapeIsAnErrorNotACrash()
+    {
+        using var pool = new WorkerPool(1);
+        KernelSet kernels = KernelSet.For(Isa.Scalar);
+        using var memory = new AlignedBuffer(4096);
+        var packed = new PackedActivations(pool, kernels.Float, null, null) { Rows = new FloatRows((float*)memory.Data, 1, 16) };
+        var weight = new Tensor("w", GgmlType.F32, (nint)memory.Data, 16, 8);
+        Assert.AreEqual(ErrorCode.Internal, Assert.ThrowsExactly<EdgeLlmException>(() =>
+            MatMul.Run(pool, kernels, null, 0, packed, (weight, new FloatRows((float*)memory.Data, 1, 9)))).Code);
+    }
+
+    [TestMethod]
+    public void KeptRowsMoveToTheFront()
+    {
+        using var memory = new AlignedBuffer(10 * 16 * sizeof(float));
+        var x = new FloatRows((float*)memory.Data, 10, 3);
+        for (int row = 0; row < 10; row++) x[row].Fill(row);
+        FloatRows kept = RowOps.KeepRows(x, [0, 4, 5, 9]);
+        Assert.AreEqual(4, kept.Count);
+        Assert.AreEqual("0 4 5 9", string.Join(' ', Enumerable.Range(0, 4).Select(row => kept[row][2])));
+    }
+
+    [TestMethod]
+    [DataRow(float.NaN)]
+    [DataRow(float.PositiveInfinity)]
+    [DataRow(float.NegativeInfinity)]
+    public void TheFirstNonFiniteRowIsFound(float bad)
+    {
+        const int Width = 40003;
+        using var pool = new WorkerPool(3);
+        using var memory = new AlignedBuffer(4 * FloatRows.PaddedWidth(Width) * sizeof(float));
+        var x = new FloatRows((float*)memory.Data, 4, Width);
+        for (int row = 0; row < 4; row++) x[row].Fill(float.MaxValue);
+        Assert.AreEqual(-1, Finite.FindRow(pool, x));
+        x[3][0] = bad;
+        Assert.AreEqual(3, Finite.FindRow(pool, x));
+        x[2][Width - 1] = bad;
+        Assert.AreEqual(2, Finite.FindRow(pool, x));
+        x[1][20000] = bad;
+        Assert.AreEqual(1, Finite.FindRow(pool, x));
+    }
+
+    private static Tensor Weight(string name, GgmlType type, int rows, byte* data, Random random)
+    {
+        var weight = new Tensor(name, type, (nint)data, K, rows);
+        GgmlTypeInfo info = GgmlTypes.Get(type);
+        random.NextBytes(new Span<byte>(data, (int)weight.Bytes));
+        for (long i = 0; i < weight.Bytes; i += info.BlockBytes)
+        {
+            if (type == GgmlType.F32) *(float*)(data + i) = random.NextSingle() - 0.5f;
+            else *(ushort*)(data + i) = HalfFloat.FromSingle(random.NextSingle() / 100);
+            if (type == GgmlType.Q4_K) *(ushort*)(data + i + 2) = HalfFloat.FromSingle(random.NextSingle() / 100);
+        }
+        return weight;
+    }
+
+    private static void Check(Tensor weight, FloatRows y, PackedActivations x)
+    {
+        FormatRow format = KernelTable.FindFormat(weight.Type)!;
+        PackedView view = x.In(format.Scalar.Activation, weight.Name);
+        for (int t = 0; t < y.Count; t++)
+            for (int r = 0; r < weight.Ne1; r++)
+                Assert.AreEqual(format.VecDot(weight.Pointer + (r * weight.RowBytes), K, view.X + (t * view.TokenStride), view.GroupStride), y[t][r],
+                    $"{weight.Name}, token {t}, row {r}");
+    }
+}

@@ -1,0 +1,79 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Kernels;
+using Edge.Llm.Models;
+using Edge.Llm.Tests.Api;
+
+namespace Edge.Llm.Tests.Parity;
+
+/// <summary>Forward passes of architecture llama against llama.cpp.</summary>
+[TestClass]
+public sealed class LlamaParityTests
+{
+    private static readonly int[] s_tokens = [1, .. Enumerable.Range(0, 299).Select(i => 3 + (i * 7919 % 290))];
+
+    [TestMethod]
+    [DataRow("llama")]
+    [DataRow("llama3")]
+    [DataRow("llama-linear")]
+    [DataRow("llama-yarn")]
+    public void LogitsOfF32Weights(string architecture) => AssertClose(Peer.MakeModel(architecture, "f32"), s_tokens, 1e-4);
+
+    [TestMethod]
+    public void LogitsOfATrainedModel() => AssertClose(Peer.Stories(), [1, 403, 407, 261, 378, 30, 29, 268, 15, 511], 1e-4);
+
+    [TestMethod]
+    [DataRow(KvType.F16, "f16", 1e-3)]
+    [DataRow(KvType.Q8_0, "q8_0", 0.02)]
+    public void LogitsWithASmallerCache(KvType type, string name, double tolerance)
+    {
+        string path = Peer.MakeModel("llama", "f32");
+        float[] expected = Peer.Logits(path, s_tokens, name);
+        using LanguageModel model = LanguageModel.Open(path);
+        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = type, TypeV = type, LogitsRows = 512 });
+        AssertClose(context.AllLogits(s_tokens, 512), expected, tolerance);
+    }
+
+    [TestMethod]
+    [DataRow("Once upon a time")]
+    [DataRow("Lily and Tom")]
+    [DataRow("The dog")]
+    [DataRow("One day, a little girl named Anna")]
+    [DataRow("")]
+    public void GreedyText(string prompt)
+    {
+        (int[] promptTokens, int[] expected) = Peer.Generate(Peer.Stories(), prompt, 200);
+        using LanguageModel model = LanguageModel.Open(Peer.Stories());
+        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32 });
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        batch.Add(promptTokens, sequence);
+        var found = new List<int>();
+        while (found.Count < 200)
+        {
+            ReadOnlySpan<float> logits = context.Forward(batch)[0];
+            int best = 0;
+            for (int i = 1; i < logits.Length; i++)
+                if (logits[i] > logits[best]) best = i;
+            found.Add(best);
+            batch.Clear();
+            batch.Add(best, sequence, true);
+        }
+        CollectionAssert.AreEqual(expected, found);
+    }
+
+    private static void AssertClose(string path, int[] tokens, double tolerance)
+    {
+        float[] expected = Peer.Logits(path, tokens);
+        using LanguageModel model = LanguageModel.Open(path);
+        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = 512 });
+        AssertClose(context.AllLogits(tokens, 512), expected, tolerance);
+    }
+
+    private static void AssertClose(float[] found, float[] expected, double tolerance)
+    {
+        Assert.AreEqual(expected.Length, found.Length);
+        double difference = Peer.RelativeDifference(found, expected);
+        Console.WriteLine($"relative difference {difference:E2}");
+        Assert.IsLessThanOrEqualTo(tolerance, difference);
+    }
+}

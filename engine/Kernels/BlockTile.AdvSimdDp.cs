@@ -72,7 +72,8 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         out Vector128<float> p0, out Vector128<float> p1, out Vector128<float> p2, out Vector128<float> p3)
     {
         Vector128<int> c0 = Vector128<int>.Zero, c1 = c0, c2 = c0, c3 = c0;
-        sbyte* w = (sbyte*)tile + (128 * b), q0 = (sbyte*)x0 + (32 * b), q1 = (sbyte*)x1 + (32 * b), q2 = (sbyte*)x2 + (32 * b), q3 = (sbyte*)x3 + (32 * b);
+        sbyte* w = (sbyte*)tile + (128 * b);
+        sbyte* q0 = (sbyte*)x0 + (32 * b), q1 = (sbyte*)x1 + (32 * b), q2 = (sbyte*)x2 + (32 * b), q3 = (sbyte*)x3 + (32 * b);
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w, q0, q1, q2, q3);
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w + 64, q0 + 16, q1 + 16, q2 + 16, q3 + 16);
         Vector128<float> d = AdvSimd.LoadVector128((float*)(tile + ScalesOffset) + (4 * b));

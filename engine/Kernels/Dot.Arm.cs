@@ -15,7 +15,8 @@ internal unsafe interface IDotAdvSimd
 
     /// <summary>acc + scales[lane] * (32 weights times 32 activations). Weights are -32..31.</summary>
     static abstract Vector128<int> Add32(
-        Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane);
+        Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales,
+        [ConstantExpected(Max = (byte)7)] byte lane);
 
     /// <summary>32 weights, any int8, times 32 activations.</summary>
     static abstract Vector128<int> Dot32(Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x);
@@ -34,7 +35,8 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add32(
-        Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane)
+        Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales,
+        [ConstantExpected(Max = (byte)7)] byte lane)
     {
         // Four products a lane: at most 4 * 32 * 127 = 16256.
         Vector128<sbyte> x1 = AdvSimd.LoadVector128(x + 16);
@@ -74,7 +76,8 @@ internal readonly unsafe struct DotAdvSimdDp : IDotAdvSimd
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add32(
-        Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane) =>
+        Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales,
+        [ConstantExpected(Max = (byte)7)] byte lane) =>
         Scaled(acc, Dot32(w0, w1, x), scales, lane);
 
     /// <inheritdoc/>

@@ -38,7 +38,8 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
-        byte* w, [ConstantExpected(Max = 3)] int i, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
+        byte* w, [ConstantExpected(Max = 3)] int i,
+        out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
         byte* q = ((Q3_K*)w)->Qs + (i / 2 * 32), high = ((Q3_K*)w)->HighBits;
         Vector128<byte> q0 = AdvSimd.LoadVector128(q), q1 = AdvSimd.LoadVector128(q + 16);

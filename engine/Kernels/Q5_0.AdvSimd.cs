@@ -39,9 +39,11 @@ internal readonly unsafe struct Q5_0_AdvSimd : IBlockGroupAdvSimd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void BitMasks(byte* bits, out Vector128<byte> b0, out Vector128<byte> b1)
     {
-        Vector128<byte> word = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<uint>(bits)).AsByte();
+        // Loaded as a float: an integer would go through a general register, into a vector whose old lanes it waits for.
+        Vector128<byte> word = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<float>(bits)).AsByte();
         Vector128<byte> bit = Vector128.Create(0x8040201008040201).AsByte();
         b0 = AdvSimd.CompareTest(AdvSimd.Arm64.VectorTableLookup(word, Vector128.Create(0ul, 0x0101010101010101).AsByte()), bit);
-        b1 = AdvSimd.CompareTest(AdvSimd.Arm64.VectorTableLookup(word, Vector128.Create(0x0202020202020202ul, 0x0303030303030303).AsByte()), bit);
+        b1 = AdvSimd.CompareTest(
+            AdvSimd.Arm64.VectorTableLookup(word, Vector128.Create(0x0202020202020202ul, 0x0303030303030303).AsByte()), bit);
     }
 }

@@ -32,7 +32,8 @@ internal readonly unsafe struct Q5_K_AdvSimd : ISuperBlockAdvSimd
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
-        byte* w, [ConstantExpected(Max = 3)] int i, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
+        byte* w, [ConstantExpected(Max = 3)] int i,
+        out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
         byte* q = ((Q5_K*)w)->Qs + (32 * i), high = ((Q5_K*)w)->HighBits;
         Vector128<byte> q0 = AdvSimd.LoadVector128(q), q1 = AdvSimd.LoadVector128(q + 16);

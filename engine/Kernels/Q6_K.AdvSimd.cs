@@ -34,7 +34,8 @@ internal readonly unsafe struct Q6_K_AdvSimd : ISuperBlockAdvSimd
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
-        byte* w, [ConstantExpected(Max = 3)] int i, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
+        byte* w, [ConstantExpected(Max = 3)] int i,
+        out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
         byte* low = ((Q6_K*)w)->Low + (i / 2 * 64), high = ((Q6_K*)w)->High + (i / 2 * 32);
         Vector128<byte> h0 = AdvSimd.LoadVector128(high), h1 = AdvSimd.LoadVector128(high + 16);

@@ -25,7 +25,8 @@ internal unsafe interface ISuperBlockAdvSimd
 
     /// <summary>Values 64i..64i+63.</summary>
     static abstract void Quarter(
-        byte* w, [ConstantExpected(Max = 3)] int i, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
+        byte* w, [ConstantExpected(Max = 3)] int i,
+        out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
 }
 
 /// <summary>Matrix times one token for the formats with super-blocks.</summary>

@@ -22,7 +22,8 @@ internal unsafe interface ITileAdvSimd
     /// <summary>Unpacks a group of <see cref="Rows"/> rows; <paramref name="k"/> values (at most 256) are left in each.</summary>
     static abstract void Unpack(byte* w, nint rowBytes, int k, byte* tile);
 
-    /// <summary>Adds the group's share for 1..<see cref="Tokens"/> tokens: row r of token t at sums[t * <see cref="MatMulArgs.TileRows"/> + r].</summary>
+    /// <summary>Adds the group's share for 1..<see cref="Tokens"/> tokens: row r of token t at
+    /// sums[t * <see cref="MatMulArgs.TileRows"/> + r].</summary>
     static abstract void Multiply(byte* tile, byte* x, nint tokenStride, int tokens, float* sums);
 
     /// <summary>The format's kernel for one token, for rows that fill no tile.</summary>
@@ -54,7 +55,8 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
                 {
                     tile = tiles;
                     for (int r = 0; r < rows; r += TTile.Rows, tile += TTile.Bytes)
-                        TTile.Multiply(tile, x + (t * a->XTokenStride), a->XTokenStride, a->Tokens - t, sums + (t * MatMulArgs.TileRows) + r);
+                        TTile.Multiply(
+                            tile, x + (t * a->XTokenStride), a->XTokenStride, a->Tokens - t, sums + (t * MatMulArgs.TileRows) + r);
                 }
             }
             for (int t = 0; t < a->Tokens; t++)

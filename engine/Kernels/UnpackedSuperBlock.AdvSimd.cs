@@ -86,7 +86,8 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
-        byte* w, [ConstantExpected(Max = 3)] int i, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
+        byte* w, [ConstantExpected(Max = 3)] int i,
+        out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
         sbyte* q = ((UnpackedSuperBlock*)w)->Qs + (64 * i);
         v0 = AdvSimd.LoadVector128(q);

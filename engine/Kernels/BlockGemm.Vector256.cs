@@ -54,8 +54,8 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
             {
                 TUnpack.EightRows(block, rowBytes, tile + (b * BlockBytes) + (32 * half));
                 Vector256<int> heads = Transpose256.Heads(block, rowBytes);
-                Transpose256.LowHalf(heads).Store(d + (b * Rows) + (8 * half));
-                if (TUnpack.HasMin) Transpose256.HighHalf(heads).Store(m + (b * Rows) + (8 * half));
+                HalfFloat.LowerToSingle(heads).Store(d + (b * Rows) + (8 * half));
+                if (TUnpack.HasMin) HalfFloat.UpperToSingle(heads).Store(m + (b * Rows) + (8 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)

@@ -60,8 +60,8 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
             {
                 T.SixteenRows(block, rowBytes, tile + (b * BlockBytes) + (64 * half));
                 Vector512<int> heads = Transpose512.Heads(block, rowBytes);
-                Transpose512.LowHalf(heads).Store(d + (b * Rows) + (16 * half));
-                if (T.HasMin) Transpose512.HighHalf(heads).Store(m + (b * Rows) + (16 * half));
+                HalfFloat.LowerToSingle(heads).Store(d + (b * Rows) + (16 * half));
+                if (T.HasMin) HalfFloat.UpperToSingle(heads).Store(m + (b * Rows) + (16 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)

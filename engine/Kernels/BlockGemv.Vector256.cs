@@ -61,8 +61,8 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
         if (TUnpack.OffsetBits != 0) isum -= sums << TUnpack.OffsetBits;
         Vector256<int> heads = Transpose256.Heads(w, TUnpack.Bytes);
         Vector256<float> dx = Vector256.Load((float*)(x + Q8_0x8.DOffset));
-        Vector256<float> p = Avx.ConvertToVector256Single(isum) * Transpose256.LowHalf(heads) * dx;
-        return TUnpack.HasMin ? Fma.MultiplyAdd(Transpose256.HighHalf(heads), dx * Avx.ConvertToVector256Single(sums), p) : p;
+        Vector256<float> p = Avx.ConvertToVector256Single(isum) * HalfFloat.LowerToSingle(heads) * dx;
+        return TUnpack.HasMin ? Fma.MultiplyAdd(HalfFloat.UpperToSingle(heads), dx * Avx.ConvertToVector256Single(sums), p) : p;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

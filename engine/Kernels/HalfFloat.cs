@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Edge.Llm.Kernels;
 
 /// <summary>The one conversion between half and single precision that every kernel uses, whatever the instruction set.</summary>
-internal static class HalfFloat
+internal static partial class HalfFloat
 {
     /// <summary>2^112: moves a half's exponent (bias 15), shifted into place, to single precision's (bias 127).</summary>
     public const float Rebias = 5.192296858534828e33f;
@@ -14,8 +14,14 @@ internal static class HalfFloat
     /// <summary>Half to single, exact for every finite half, subnormals included. (Infinity and NaN, which no valid file holds, give
     /// finite values from 65536 up, the same ones everywhere.)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float ToSingle(ushort half) =>
-        BitConverter.Int32BitsToSingle(((short)half << 13) & ShiftedMask) * Rebias;
+    public static float ToSingle(ushort half)
+    {
+        int magnitude = (half & 0x7fff) << 13;
+        float value = magnitude < SmallestNormal
+            ? BitConverter.Int32BitsToSingle(magnitude + SubnormalExponent) - BitConverter.Int32BitsToSingle(SubnormalExponent)
+            : BitConverter.Int32BitsToSingle(magnitude + Exponent);
+        return BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(value) | ((half & 0x8000) << 16));
+    }
 
     /// <summary>Single to half, to nearest even, saturating at +-65504 (NaN becomes +65504).</summary>
     public static ushort FromSingle(float value)

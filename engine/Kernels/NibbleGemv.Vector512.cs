@@ -66,8 +66,8 @@ internal static unsafe class NibbleGemv512<T> where T : INibbles
         Vector512<int> heads = Transpose512.Heads(w, T.BlockBytes);
         Vector512<float> dx = Avx512F.InsertVector256(
             Vector256.Load((float*)(x0 + Q8_0x8.DOffset)).ToVector512Unsafe(), Vector256.Load((float*)(x1 + Q8_0x8.DOffset)), 1);
-        Vector512<float> p = Avx512F.ConvertToVector512Single(isum) * Transpose512.LowHalf(heads) * dx;
-        return T.HasMin ? Avx512F.FusedMultiplyAdd(Transpose512.HighHalf(heads), dx * Avx512F.ConvertToVector512Single(sums), p) : p;
+        Vector512<float> p = Avx512F.ConvertToVector512Single(isum) * HalfFloat.LowerToSingle(heads) * dx;
+        return T.HasMin ? Avx512F.FusedMultiplyAdd(HalfFloat.UpperToSingle(heads), dx * Avx512F.ConvertToVector512Single(sums), p) : p;
     }
 
     /// <summary>The sums of eight blocks, each in two parts: lanes 4i of the even ones, 8 + 4i of the odd ones. Up to here int16 suffices:

@@ -36,8 +36,8 @@ internal static unsafe class SuperBlockGemv
     {
         w += T.HalvesOffset;
         Vector128<int> halves = Vector128.Create(*(int*)w, *(int*)(w + T.Bytes), *(int*)(w + 2 * T.Bytes), *(int*)(w + 3 * T.Bytes));
-        Vector128<float> f = Sse2.ConvertToVector128Single(isum) * UpperHalf(T.HasMins ? halves << 16 : halves);
-        if (T.HasMins) f = Fma.MultiplyAddNegated(Sse2.ConvertToVector128Single(msum), UpperHalf(halves), f);
+        Vector128<float> f = Sse2.ConvertToVector128Single(isum) * (T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves));
+        if (T.HasMins) f = Fma.MultiplyAddNegated(Sse2.ConvertToVector128Single(msum), HalfFloat.UpperToSingle(halves), f);
         x += Q8_K.DOffset;
         acc = Fma.MultiplyAddScalar(f, Sse.LoadScalarVector128((float*)x), acc);
         acc = Fma.MultiplyAddScalar(Sse3.MoveHighAndDuplicate(f), Sse.LoadScalarVector128((float*)(x + next)), acc);
@@ -78,9 +78,4 @@ internal static unsafe class SuperBlockGemv
         ulong last = ((low >> 4) & 0x0f0f0f0f0f0f0f0f) | (high & 0x3030303030303030);
         return Avx2.ConvertToVector256Int16(Vector128.Create(first, last).AsByte()) - Vector256.Create((short)32);
     }
-
-    // Half to single as in HalfFloat.ToSingle.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> UpperHalf(Vector128<int> halves) =>
-        ((halves >> 3) & Vector128.Create(HalfFloat.ShiftedMask)).AsSingle() * Vector128.Create(HalfFloat.Rebias);
 }

@@ -43,8 +43,8 @@ internal static unsafe class Tile256
         }
         T.EightRows(w, rowBytes, tile);
         Vector256<int> halves = Dwords(w + T.HalvesOffset, rowBytes);
-        (T.HasMins ? Transpose256.LowHalf(halves) : Transpose256.HighHalf(halves)).Store((float*)(tile + D));
-        if (T.HasMins) Transpose256.HighHalf(halves).Store((float*)(tile + DMin));
+        (T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves)).Store((float*)(tile + D));
+        if (T.HasMins) HalfFloat.UpperToSingle(halves).Store((float*)(tile + DMin));
     }
 
     /// <summary>Byte <paramref name="b"/> of every lane, zero-extended.</summary>

@@ -46,8 +46,8 @@ internal static unsafe class Tile512
         }
         T.SixteenRows(w, rowBytes, tile);
         Vector512<int> halves = Dwords(w + T.HalvesOffset, rowBytes);
-        UpperHalf(T.HasMins ? halves << 16 : halves).Store((float*)(tile + D));
-        if (T.HasMins) UpperHalf(halves).Store((float*)(tile + DMin));
+        (T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves)).Store((float*)(tile + D));
+        if (T.HasMins) HalfFloat.UpperToSingle(halves).Store((float*)(tile + DMin));
     }
 
     /// <summary>First pass over 64 bytes of 16 rows, to 1024 bytes at work: rows 4g..4g+3 of a dword fill a 128-bit lane.
@@ -157,9 +157,4 @@ internal static unsafe class Tile512
         v2 = Avx512F.UnpackLow(abHigh, cdHigh).AsInt32();
         v3 = Avx512F.UnpackHigh(abHigh, cdHigh).AsInt32();
     }
-
-    // Half to single as in HalfFloat.ToSingle.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> UpperHalf(Vector512<int> halves) =>
-        ((halves >> 3) & Vector512.Create(HalfFloat.ShiftedMask)).AsSingle() * Vector512.Create(HalfFloat.Rebias);
 }

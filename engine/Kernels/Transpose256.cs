@@ -34,23 +34,6 @@ internal static unsafe class Transpose256
         v3 = Avx2.UnpackHigh(ab, cd).AsInt32();
     }
 
-    /// <summary>Scales from heads: the low halves, as floats.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LowHalf(Vector256<int> heads) => HighHalf(heads << 16);
-
-    /// <summary>Minimums from heads: the high halves, as floats.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> HighHalf(Vector256<int> heads)
-    {
-        // HalfFloat.ToSingle without its multiplication: for a subnormal half that has a subnormal factor, which takes the processor
-        // a hundred cycles. Here such a half gets an exponent, and what that adds is subtracted.
-        Vector256<int> magnitude = (heads >> 3) & Vector256.Create(0x0fffe000);
-        Vector256<float> subnormal = (magnitude + Vector256.Create(113 << 23)).AsSingle() - Vector256.Create(113 << 23).AsSingle();
-        Vector256<int> value = Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(1 << 23)),
-            subnormal.AsInt32(), magnitude + Vector256.Create(112 << 23));
-        return (value | (heads & Vector256.Create(int.MinValue))).AsSingle();
-    }
-
     // Rows r and r + 4.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Two(byte* p, nint stride) =>

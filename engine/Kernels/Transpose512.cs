@@ -23,23 +23,6 @@ internal static unsafe class Transpose512
         v3 = Avx512F.UnpackHigh(ab, cd).AsInt32();
     }
 
-    /// <summary>Scales from heads: the low halves, as floats.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LowHalf(Vector512<int> heads) => HighHalf(heads << 16);
-
-    /// <summary>Minimums from heads: the high halves, as floats.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> HighHalf(Vector512<int> heads)
-    {
-        // HalfFloat.ToSingle without its multiplication: for a subnormal half that has a subnormal factor, which takes the processor
-        // a hundred cycles. Here such a half gets an exponent, and what that adds is subtracted.
-        Vector512<int> magnitude = (heads >> 3) & Vector512.Create(0x0fffe000);
-        Vector512<float> subnormal = (magnitude + Vector512.Create(113 << 23)).AsSingle() - Vector512.Create(113 << 23).AsSingle();
-        Vector512<int> value = Vector512.ConditionalSelect(Vector512.LessThan(magnitude, Vector512.Create(1 << 23)),
-            subnormal.AsInt32(), magnitude + Vector512.Create(112 << 23));
-        return (value | (heads & Vector512.Create(int.MinValue))).AsSingle();
-    }
-
     /// <summary>The first dword of each, in order. Reads 16 bytes of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Heads(byte* p, nint stride) =>

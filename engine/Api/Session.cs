@@ -34,6 +34,9 @@ public sealed class Session : IDisposable
     /// <summary>Counts and times of the last generation.</summary>
     public GenerationStatistics Statistics { get; private set; } = new();
 
+    /// <summary>Tokens that fit, prompt and answer together.</summary>
+    public int ContextSize => _sequence.MaxLength;
+
     /// <summary>The tokens in the cache: prompt and answer, but for the token chosen last.</summary>
     public ReadOnlySpan<int> Tokens => _sequence.Tokens;
 

@@ -35,7 +35,6 @@ public sealed class UsageTests
     [DataRow("--logit-bias: expected", "run -m MODEL -p x --logit-bias nonsense")]
     [DataRow("logit bias for token 99999", "run -m MODEL -p x --logit-bias 99999+1")]
     [DataRow("-p", "run -m MODEL -p")]
-    [DataRow("no model", "run -p x")]
     [DataRow("more than one prompt", "run -m MODEL -p x y")]
     [DataRow("--n-prompt: expected", "bench -m MODEL -p -1")]
     [DataRow("--repetitions: expected", "bench -m MODEL -r 0")]

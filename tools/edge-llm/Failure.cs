@@ -2,9 +2,6 @@ using System.Text;
 
 namespace Edge.Llm.Cli;
 
-/// <summary>What the caller of the program did wrong: exit code 2.</summary>
-internal sealed class UsageException(string message) : Exception(message);
-
 /// <summary>Exit codes, and the one line that explains a failure.</summary>
 internal static class Failure
 {

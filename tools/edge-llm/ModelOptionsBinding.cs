@@ -28,12 +28,12 @@ internal sealed class ModelOptionsBinding
 
     /// <summary>The option for the model file, for commands that need nothing else of a model.</summary>
     public static Option<string?> ModelFile() =>
-        Opt.Text("--model", ["-m"], "The GGUF file; of a split model any part. Without it the environment variable EDGE_LLM_MODEL names it.", "FILE");
+        Opt.Text("--model", ["-m"], "The GGUF file; of a split model any part. Without it the environment variable EDGE_LLM_MODEL names it, or it is the small built-in model.", "FILE");
 
     /// <summary>The tokenizer of a file, which is closed again.</summary>
     public static Tokenizer OpenTokenizer(string? model)
     {
-        using GgufFile file = GgufFile.Open(Path(model));
+        using GgufFile file = GgufFile.Open(model ?? DefaultModel.Find());
         return Tokenizer.FromGguf(file.Metadata);
     }
 
@@ -49,9 +49,10 @@ internal sealed class ModelOptionsBinding
     /// <summary>Opens the model, with a sign of life on the terminal when that takes long.</summary>
     public LanguageModel Open(ParseResult parsed)
     {
+        string path = parsed.GetValue(_model) ?? DefaultModel.Find();
         using var progress = new Progress("loading", reports: false);
         float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
-        var model = LanguageModel.Open(Path(parsed.GetValue(_model)), new ModelOptions
+        var model = LanguageModel.Open(path, new ModelOptions
         {
             UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock),
             RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
@@ -71,10 +72,4 @@ internal sealed class ModelOptionsBinding
             BatchSize = parsed.GetValue(_batch), TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
         };
     }
-
-    private static string Path(string? option) => option ?? Environment.GetEnvironmentVariable("EDGE_LLM_MODEL") switch
-    {
-        null or "" => throw new UsageException("no model: give -m FILE, or set EDGE_LLM_MODEL"),
-        var path => path,
-    };
 }

@@ -1,20 +1,23 @@
 using System.CommandLine;
 using System.Text;
+using Edge.Llm.Cli.Chat;
+using Edge.Llm.Cli.Terminal;
 using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Commands;
 
-/// <summary>A plain loop: a line in, an answer out, all in one context.</summary>
+/// <summary>Talks: with a person at a terminal, or with the lines of a pipe.</summary>
 internal static class ChatCommand
 {
     public static Command Make()
     {
-        Option<string?> system = Opt.Text("--system", ["-sys", "--system-prompt"], "A text before the first line.");
-        Option<string?> prefix = Opt.Text("--in-prefix", [], "Put before each line (the user's role).");
-        Option<string?> suffix = Opt.Text("--in-suffix", [], "Put after each line (the model's role).");
+        Option<string?> system = Opt.Text("--system", ["-sys", "--system-prompt"], "The system's message.");
+        Option<string?> template = Opt.Text("--chat-template", [], $"Instead of the model's own: a Jinja text, @FILE, or {ChatTemplates.Names}.", "TEXT|@FILE|NAME");
+        Option<string?> prompt = Opt.Text("--prompt", ["-p"], "The first message.");
+        Option<bool> noHistory = Opt.Flag("--no-history", "Neither read nor write the file of messages entered before.");
         var command = new CommandWithExamples("chat",
-            "Reads lines from standard input and answers each; the text so far stays in the context. Ctrl-C stops an answer, Ctrl-D ends.",
-            "-m model.gguf", "-m model.gguf --in-prefix \"User: \" --in-suffix \"Assistant:\" --stop \"User:\"") { system, prefix, suffix };
+            "Answers messages, typed or piped in, a line each. Ctrl-C stops an answer, Ctrl-D ends; /help tells more.",
+            "-p \"Tell me a story.\"", "-m model.gguf --system \"Answer in one sentence.\"", "-m model.gguf --temp 0 < questions.txt") { system, template, prompt, noHistory };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 512).AddTo(command);
         command.SetAction(parsed =>
@@ -22,40 +25,27 @@ internal static class ChatCommand
             GenerateOptions generate = generateOptions.Get(parsed);
             using LanguageModel model = modelOptions.Open(parsed);
             Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
+            ChatTemplates.Choice choice = ChatTemplates.Choose(parsed.GetValue(template), model, tokenizer);
             using InferenceContext context = model.CreateContext(modelOptions.Context(parsed, model));
             using var session = new Session(context, tokenizer);
-            Loop(session, tokenizer, generate, generateOptions.Text(parsed, parsed.GetValue(system)),
-                generateOptions.Text(parsed, parsed.GetValue(prefix)), generateOptions.Text(parsed, parsed.GetValue(suffix)));
-            return Failure.Ok;
+            var conversation = new Conversation(session, choice.Encode) { System = generateOptions.Text(parsed, parsed.GetValue(system)) };
+            return Talk(conversation, generate with { Stop = [.. generate.Stop, .. choice.Stop] },
+                generateOptions.Text(parsed, parsed.GetValue(prompt)), parsed.GetValue(noHistory));
         });
         return command;
     }
 
-    private static void Loop(Session session, Tokenizer tokenizer, GenerateOptions options, string? system, string? prefix, string? suffix)
+    private static int Talk(Conversation conversation, GenerateOptions options, string? first, bool noHistory)
     {
         using var output = new Output();
+        bool person = !Console.IsInputRedirected, edits = TerminalInput.IsPossible;
+        var history = new History(noHistory || !edits ? null : History.DefaultPath());
         using var input = new StreamReader(Console.OpenStandardInput(), Encoding.UTF8);
-        bool terminal = !Console.IsInputRedirected;
-        List<int> text = [.. tokenizer.Encode(system ?? "")];
-        while (true)
-        {
-            if (terminal) Console.Error.Write("> ");
-            if (input.ReadLine() is not { } line) break;
-            string turn = $"{prefix}{line}{(suffix is null ? "\n" : "\n" + suffix)}";
-            text.AddRange(tokenizer.Encode(turn, addSpecial: false));
-
-            FinishReason finish = FinishReason.Length;
-            foreach (GeneratedToken step in Generation.Run(session, [.. text], options))
-            {
-                output.Write(step.Text);
-                output.Flush();
-                if (step.Finish is { } reason) finish = reason;
-                else text.Add(step.Token);
-            }
-            output.WriteLine();
-            output.Flush();
-            if (terminal) Generation.WriteStatistics(session.Statistics, finish);
-        }
-        if (terminal) Console.Error.WriteLine();
+        IMessages messages = edits ? new EditedMessages(new TerminalInput(output, history), history)
+            : person ? new TypedMessages(input) : new PipedMessages(input);
+        // The line editor sees Ctrl-C as a key; a signal comes between two prompts at most.
+        using var interrupts = new AnswerInterrupts(edits ? int.MaxValue : person ? 1 : 0);
+        if (person) Console.Error.WriteLine("/help lists the commands; Ctrl-D ends");
+        return new ChatLoop(conversation, options, output, interrupts) { ForPerson = person }.Run(messages, string.IsNullOrWhiteSpace(first) ? null : first);
     }
 }

@@ -49,7 +49,7 @@ internal sealed class KeyDecoder
                 break;
             case State.Ss3:
                 _state = State.Ground;
-                if (Final((char)value, 0, 0) is { } arrow) keys.Add(new Key(arrow));
+                if (AfterSs3((char)value) is { } plain) keys.Add(new Key(plain));
                 break;
             case State.Csi:
                 InSequence(value, keys);
@@ -121,6 +121,15 @@ internal sealed class KeyDecoder
         else if (Final((char)value, first, modifiers) is { } kind) keys.Add(new Key(kind));
     }
 
+    // Keys in application mode.
+    private static KeyKind? AfterSs3(char final) => final switch
+    {
+        'c' => KeyKind.WordRight, // rxvt's Ctrl-Right
+        'd' => KeyKind.WordLeft,
+        'M' => KeyKind.Enter, // the keypad's
+        _ => Final(final, 0, 0),
+    };
+
     // Modifiers are 1 + (1 Shift, 2 Alt, 4 Ctrl).
     private static KeyKind? Final(char final, int first, int modifiers)
     {
@@ -131,11 +140,8 @@ internal sealed class KeyDecoder
             'B' => KeyKind.Down,
             'C' => word ? KeyKind.WordRight : KeyKind.Right,
             'D' => word ? KeyKind.WordLeft : KeyKind.Left,
-            'c' => KeyKind.WordRight, // rxvt
-            'd' => KeyKind.WordLeft,
             'H' => KeyKind.Home,
             'F' => KeyKind.End,
-            'M' when first == 0 => KeyKind.Enter, // the keypad's
             'u' when first == 13 => modifiers > 1 ? KeyKind.NewLine : KeyKind.Enter,
             '~' => first switch
             {

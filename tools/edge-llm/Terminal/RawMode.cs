@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Edge.Llm.Cli.Terminal;
 
 /// <summary>Takes the terminal at standard input out of its line discipline: every key comes at once, unechoed, Ctrl-C too. Disposing puts
-/// it back, and so does a signal that ends the process.</summary>
+/// it back, and so do the signals that end the process (SIGINT is the chat's: it
+/// does not end it).</summary>
 internal sealed unsafe partial class RawMode : IDisposable
 {
     private const int StandardInput = 0, TcsaDrain = 1, MaxTermios = 256; // struct termios has 44 to 72 bytes, whatever the system
@@ -22,7 +23,7 @@ internal sealed unsafe partial class RawMode : IDisposable
             new ReadOnlySpan<byte>(before, MaxTermios).CopyTo(new Span<byte>(raw, MaxTermios));
         }
         MakeRaw(raw);
-        PosixSignal[] deadly = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
+        PosixSignal[] deadly = [PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
         _signals = [.. deadly.Select(signal => PosixSignalRegistration.Create(signal, _ => Restore()))];
         _ = SetAttributes(StandardInput, TcsaDrain, raw);
     }

@@ -1,0 +1,148 @@
+using System.Text;
+
+namespace Edge.Llm;
+
+/// <summary>A chat with a model: messages in, an answer out, token by token. The model's chat template turns messages to tokens. When they no
+/// longer fit the context, the oldest turns are left out of what the model sees; <see cref="Messages"/> keeps them. Not for use by two
+/// threads at once.</summary>
+public sealed class Conversation
+{
+    private const string SystemRole = "system", UserRole = "user", AssistantRole = "assistant";
+
+    private readonly Session _session;
+    private readonly Func<IReadOnlyList<ChatMessage>, int[]> _encode;
+    private readonly List<ChatMessage> _messages = [];
+    private int _firstSeen; // of the messages but the system's
+
+    /// <summary>Starts an empty conversation with an own way to turn messages into the tokens of a prompt.</summary>
+    public Conversation(Session session, Func<IReadOnlyList<ChatMessage>, int[]> encode)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentNullException.ThrowIfNull(encode);
+        _session = session;
+        _encode = encode;
+    }
+
+    /// <summary>All messages, oldest first.</summary>
+    public IReadOnlyList<ChatMessage> Messages => _messages;
+
+    /// <summary>Tokens that fit, messages and answer together.</summary>
+    public int ContextSize => _session.ContextSize;
+
+    /// <summary>How many of the messages the model no longer sees: the oldest, but for the system's.</summary>
+    public int ForgottenMessages => Math.Max(0, _firstSeen - SystemMessages);
+
+    /// <summary>Counts and times of the last answer.</summary>
+    public GenerationStatistics Statistics => _session.Statistics;
+
+    /// <summary>The system's message at the start, or null.</summary>
+    public string? System
+    {
+        get => SystemMessages > 0 ? _messages[0].Content : null;
+        set
+        {
+            int before = SystemMessages;
+            if (before > 0) _messages.RemoveAt(0);
+            if (value is not null) _messages.Insert(0, new ChatMessage(SystemRole, value));
+            _firstSeen = Math.Max(0, _firstSeen - before + SystemMessages);
+        }
+    }
+
+    /// <summary>Adds a message without an answer.</summary>
+    public void Add(ChatMessage message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        _messages.Add(message);
+    }
+
+    /// <summary>Takes other messages in place of all.</summary>
+    public void Replace(IEnumerable<ChatMessage> messages)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        ChatMessage[] copy = [.. messages];
+        _messages.Clear();
+        _messages.AddRange(copy);
+        _firstSeen = 0;
+    }
+
+    /// <summary>Forgets all messages but the system's.</summary>
+    public void Reset() => Replace(_messages[..SystemMessages]);
+
+    /// <summary>Adds a user's message and generates the answer to it.</summary>
+    /// <inheritdoc cref="Answer"/>
+    public IEnumerable<GeneratedToken> Ask(string text, GenerateOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ChatMessage[] before = [.. _messages];
+        _messages.Add(new ChatMessage(UserRole, text));
+        return Generate(before, options ?? new GenerateOptions(), cancellation);
+    }
+
+    /// <summary>Generates the assistant's next message. What was generated when the caller stops asking or cancels is the message; if that
+    /// is nothing, and on an error, the messages are those from before the call.</summary>
+    /// <param name="options">What to generate.</param>
+    /// <param name="cancellation">Ends the answer with <see cref="FinishReason.Cancelled"/>.</param>
+    /// <exception cref="EdgeLlmException">ContextFull: the last turn alone does not fit. InvalidArgument: the template refuses the messages.</exception>
+    public IEnumerable<GeneratedToken> Answer(GenerateOptions? options = null, CancellationToken cancellation = default) =>
+        Generate([.. _messages], options ?? new GenerateOptions(), cancellation);
+
+    /// <summary>Generates the last answer anew, in place of the one there is. The same seed would give the same answer.</summary>
+    /// <inheritdoc cref="Answer"/>
+    /// <exception cref="EdgeLlmException">InvalidArgument: the last message is no answer; and as with <see cref="Answer"/>.</exception>
+    public IEnumerable<GeneratedToken> Regenerate(GenerateOptions? options = null, CancellationToken cancellation = default)
+    {
+        if (_messages.Count == 0 || _messages[^1].Role != AssistantRole)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no answer to generate anew");
+        ChatMessage[] before = [.. _messages];
+        _messages.RemoveAt(_messages.Count - 1);
+        return Generate(before, options ?? new GenerateOptions(), cancellation);
+    }
+
+    private int SystemMessages => _messages.Count > 0 && _messages[0].Role == SystemRole ? 1 : 0;
+
+    private IEnumerable<GeneratedToken> Generate(ChatMessage[] before, GenerateOptions options, CancellationToken cancellation)
+    {
+        var answer = new StringBuilder();
+        bool finished = false;
+        try
+        {
+            foreach (GeneratedToken step in _session.Generate(Prompt(options), options, cancellation))
+            {
+                answer.Append(step.Text);
+                finished = step.Finish is not (null or FinishReason.Cancelled);
+                yield return step;
+            }
+        }
+        finally
+        {
+            if (finished || answer.Length > 0) _messages.Add(new ChatMessage(AssistantRole, answer.ToString()));
+            else
+            {
+                _messages.Clear();
+                _messages.AddRange(before);
+            }
+        }
+    }
+
+    // The tokens of the messages, oldest turns left out until there is room for an answer.
+    private int[] Prompt(GenerateOptions options)
+    {
+        int[] prompt = _encode(Seen());
+        int answer = Math.Min(options.MaxTokens < 0 ? int.MaxValue : options.MaxTokens, ContextSize / 4);
+        if (prompt.Length <= ContextSize - answer) return prompt;
+        // Whatever is left out makes the model read the rest again: so leave out enough for several turns.
+        while (prompt.Length > ContextSize / 2 && ForgetTurn()) prompt = _encode(Seen());
+        return prompt;
+    }
+
+    private List<ChatMessage> Seen() => [.. _messages.Take(SystemMessages), .. _messages.Skip(Math.Max(_firstSeen, SystemMessages))];
+
+    // A turn begins with a message of the user; the last one stays.
+    private bool ForgetTurn()
+    {
+        int next = _messages.FindIndex(Math.Min(Math.Max(_firstSeen, SystemMessages) + 1, _messages.Count), message => message.Role == UserRole);
+        if (next < 0) return false;
+        _firstSeen = next;
+        return true;
+    }
+}

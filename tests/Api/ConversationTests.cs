@@ -1,0 +1,191 @@
+using Edge.Llm.Sampling;
+using Edge.Llm.Tokenization;
+
+namespace Edge.Llm.Tests.Api;
+
+[TestClass]
+public sealed class ConversationTests
+{
+    private const int One = ScriptedModel.FirstWord, Two = One + 1, Three = One + 2;
+    private static readonly GenerateOptions s_greedy = new() { Sampling = SamplingOptions.Greedy };
+
+    [TestMethod]
+    public void AnAnswerBecomesAMessage()
+    {
+        using var chat = new Chat();
+        chat.Conversation.System = "be brief";
+        Assert.AreEqual(" two three", chat.Say("one"));
+        Assert.AreEqual("system:be brief|user:one|assistant: two three", chat.Messages);
+        Assert.AreEqual("system:be brief|user:one", chat.LastRendered);
+        chat.Say("again one");
+        Assert.AreEqual("system:be brief|user:one|assistant: two three|user:again one", chat.LastRendered);
+        Assert.AreEqual(0, chat.Conversation.ForgottenMessages);
+    }
+
+    [TestMethod]
+    public void TheSecondTurnReusesTheFirst()
+    {
+        using var chat = new Chat();
+        chat.Say("one");
+        int first = chat.Conversation.Statistics.PromptTokens;
+        chat.Say("one");
+        Assert.AreEqual(first - 1, chat.Conversation.Statistics.ReusedTokens); // all but the template's last token
+    }
+
+    [TestMethod]
+    public void TheSystemsMessageIsSetReplacedAndTakenAway()
+    {
+        using var chat = new Chat();
+        chat.Say("one");
+        chat.Conversation.System = "a";
+        chat.Conversation.System = "b";
+        Assert.AreEqual("system:b|user:one|assistant: two three", chat.Messages);
+        chat.Conversation.Reset();
+        Assert.AreEqual("system:b", chat.Messages);
+        chat.Conversation.System = null;
+        Assert.AreEqual("", chat.Messages);
+        Assert.IsNull(chat.Conversation.System);
+    }
+
+    [TestMethod]
+    public void AnAnswerIsGeneratedAnew()
+    {
+        using var chat = new Chat();
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => chat.Conversation.Regenerate()).Code);
+        chat.Say("one");
+        chat.Conversation.Replace([.. chat.Conversation.Messages.SkipLast(1), new ChatMessage("assistant", "wrong")]);
+        foreach (GeneratedToken _ in chat.Conversation.Regenerate(s_greedy)) { }
+        Assert.AreEqual("user:one|assistant: two three", chat.Messages);
+    }
+
+    [TestMethod]
+    public void WhatWasGeneratedBeforeAStopIsTheMessage()
+    {
+        using var chat = new Chat();
+        foreach (GeneratedToken _ in chat.Conversation.Ask("one", s_greedy)) break;
+        Assert.AreEqual("user:one|assistant: two", chat.Messages);
+        using var stop = new CancellationTokenSource();
+        foreach (GeneratedToken step in chat.Conversation.Ask("one", s_greedy, stop.Token)) stop.Cancel();
+        Assert.AreEqual("user:one|assistant: two|user:one|assistant: two", chat.Messages);
+    }
+
+    [TestMethod]
+    public void AStopBeforeTheFirstTokenLeavesNoTrace()
+    {
+        using var chat = new Chat();
+        chat.Say("one");
+        string before = chat.Messages;
+        using var stop = new CancellationTokenSource();
+        stop.Cancel();
+        foreach (GeneratedToken step in chat.Conversation.Ask("one", s_greedy, stop.Token)) Assert.AreEqual(FinishReason.Cancelled, step.Finish);
+        Assert.AreEqual(before, chat.Messages);
+        foreach (GeneratedToken step in chat.Conversation.Regenerate(s_greedy, stop.Token)) Assert.AreEqual(FinishReason.Cancelled, step.Finish);
+        Assert.AreEqual(before, chat.Messages);
+    }
+
+    [TestMethod]
+    public void ErrorsLeaveNoTrace()
+    {
+        using var chat = new Chat(contextSize: 64);
+        chat.Say("one");
+        string before = chat.Messages;
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => chat.Say(new string('x', 100)));
+        Assert.AreEqual(ErrorCode.ContextFull, error.Code);
+        Assert.AreEqual(before, chat.Messages);
+        chat.Refuse = true;
+        Assert.ThrowsExactly<EdgeLlmException>(() => chat.Say("one"));
+        Assert.AreEqual(before, chat.Messages);
+        chat.Refuse = false;
+        Assert.AreEqual(" two three", chat.Say("one"));
+    }
+
+    [TestMethod]
+    public void AFullContextLosesTheOldestTurnsAndNeverTheSystem()
+    {
+        using var chat = new Chat(contextSize: 64);
+        chat.Conversation.System = "S";
+        for (int turn = 0; turn < 20; turn++)
+        {
+            Assert.AreEqual(" two three", chat.Say($"{turn} one"), $"turn {turn}");
+            StringAssert.StartsWith(chat.LastRendered, "system:S|user:"); // turns go as a whole
+            StringAssert.EndsWith(chat.LastRendered, $"|user:{turn} one");
+            Assert.IsLessThanOrEqualTo(64 - 16, chat.Conversation.Statistics.PromptTokens); // a quarter is the answer's
+        }
+        Assert.HasCount(41, chat.Conversation.Messages);
+        int seen = chat.LastRendered.Split('|').Length + 1; // with the last answer
+        Assert.AreEqual(41 - seen, chat.Conversation.ForgottenMessages);
+        Assert.IsGreaterThan(20, chat.Conversation.ForgottenMessages);
+    }
+
+    [TestMethod]
+    public void SeveralTurnsGoAtOnceSoThatTheCacheIsOfUse()
+    {
+        using var chat = new Chat(contextSize: 100);
+        int drops = 0, forgotten = 0;
+        for (int turn = 0; turn < 40; turn++)
+        {
+            chat.Say("one");
+            if (chat.Conversation.ForgottenMessages > forgotten) drops++;
+            forgotten = chat.Conversation.ForgottenMessages;
+        }
+        Assert.IsGreaterThan(2 * drops, forgotten / 2);
+    }
+
+    [TestMethod]
+    public void ChangingTheSystemKeepsWhatIsForgotten()
+    {
+        using var chat = new Chat(contextSize: 64);
+        for (int turn = 0; turn < 10; turn++) chat.Say($"{turn} one");
+        int forgotten = chat.Conversation.ForgottenMessages;
+        Assert.IsGreaterThan(0, forgotten);
+        chat.Conversation.System = "S";
+        Assert.AreEqual(forgotten, chat.Conversation.ForgottenMessages);
+        chat.Conversation.System = null;
+        Assert.AreEqual(forgotten, chat.Conversation.ForgottenMessages);
+        chat.Conversation.Reset();
+        Assert.AreEqual(0, chat.Conversation.ForgottenMessages);
+    }
+
+    /// <summary>A model that answers every message with " two three", for its template ends with " one"; before that stand the messages' texts.</summary>
+    private sealed class Chat : IDisposable
+    {
+        private readonly ScriptedModel _file = new([" one", " two", " three"], One, Two, Three);
+        private readonly LanguageModel _model;
+        private readonly InferenceContext _context;
+        private readonly Session _session;
+
+        public Chat(int contextSize = ScriptedModel.ContextLength)
+        {
+            _model = LanguageModel.Open(_file.File);
+            _context = _model.CreateContext(new ContextOptions { ContextSize = contextSize, Threads = 1 });
+            Tokenizer tokenizer = Tokenizer.FromGguf(_model.File.Metadata);
+            _session = new Session(_context, tokenizer);
+            Conversation = new Conversation(_session, messages =>
+            {
+                if (Refuse) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the template refuses");
+                LastRendered = Show(messages);
+                        return [.. messages.SelectMany(message => ScriptedModel.Bytes(message.Content)), One];
+            });
+        }
+
+        public Conversation Conversation { get; }
+
+        public string LastRendered { get; private set; } = "";
+
+        public bool Refuse { get; set; }
+
+        public string Messages => Show(Conversation.Messages);
+
+        public string Say(string text) => string.Concat(Conversation.Ask(text, s_greedy).Select(step => step.Text));
+
+        public void Dispose()
+        {
+            _session.Dispose();
+            _context.Dispose();
+            _model.Dispose();
+            _file.Dispose();
+        }
+
+        private static string Show(IEnumerable<ChatMessage> messages) => string.Join('|', messages.Select(message => $"{message.Role}:{message.Content}"));
+    }
+}

@@ -1,0 +1,84 @@
+namespace Edge.Llm.Cli.Chat;
+
+/// <summary>Message in, answer out, until the messages end.</summary>
+internal sealed class ChatLoop(Conversation conversation, GenerateOptions options, Output output, AnswerInterrupts interrupts)
+{
+    private readonly ChatTotals _totals = new();
+    private readonly bool _onTerminal = !Console.IsOutputRedirected;
+    private ulong _regenerations;
+
+    /// <summary>Whether a person asks: errors end an answer and not the program, and lines that begin with a slash are commands.</summary>
+    public bool ForPerson { get; init; }
+
+    /// <summary>Answers the first message, if there is one, and then all others; the exit code.</summary>
+    public int Run(IMessages messages, string? first)
+    {
+        var commands = new ChatCommands(conversation, _totals);
+        for (string? message = first ?? messages.Next(); message is not null; message = messages.Next())
+        {
+            try
+            {
+                ChatCommands.Outcome outcome = ForPerson && message[0] == '/' ? commands.Execute(message) : ChatCommands.Outcome.Ask;
+                if (outcome == ChatCommands.Outcome.Exit) break;
+                if (outcome == ChatCommands.Outcome.Done) continue;
+                FinishReason finish = Answer(outcome == ChatCommands.Outcome.Regenerate ? null : message);
+                if (finish == FinishReason.Cancelled && !ForPerson) return Failure.Interrupted;
+            }
+            catch (Exception e) when (ForPerson && e is not ClosedPipeException and (EdgeLlmException or UsageException or IOException or UnauthorizedAccessException))
+            {
+                _ = Failure.Report(e);
+            }
+        }
+        return Failure.Ok;
+    }
+
+    // Answers the message, or without one the last message anew.
+    private FinishReason Answer(string? message)
+    {
+        using var progress = new Progress("reading", reports: true);
+        CancellationToken stop = interrupts.Begin();
+        int forgotten = conversation.ForgottenMessages;
+        FinishReason finish = FinishReason.Length;
+        bool begun = false;
+        try
+        {
+            GenerateOptions watched = options with { OnPrefill = (done, total) => progress.Report(done, total) };
+            foreach (GeneratedToken step in message is null ? conversation.Regenerate(Reseeded(watched), stop) : conversation.Ask(message, watched, stop))
+            {
+                if (!begun)
+                {
+                    begun = true;
+                    progress.Dispose();
+                    TellForgotten(conversation.ForgottenMessages - forgotten);
+                }
+                output.Write(_onTerminal ? Printable(step.Text) : step.Text);
+                output.Flush();
+                finish = step.Finish ?? finish;
+            }
+        }
+        finally
+        {
+            interrupts.End();
+            if (begun) output.WriteLine();
+            output.Flush();
+        }
+        _totals.Add(conversation.Statistics);
+        Generation.WriteStatistics(conversation.Statistics, finish);
+        return finish;
+    }
+
+    // A seed that the user gave would give the answer that the user did not want.
+    private GenerateOptions Reseeded(GenerateOptions watched) =>
+        watched.Sampling.Seed is { } seed ? watched with { Sampling = watched.Sampling with { Seed = seed + ++_regenerations } } : watched;
+
+    private void TellForgotten(int messages)
+    {
+        if (messages > 0)
+            Console.Error.WriteLine($"edge-llm: the context of {conversation.ContextSize} tokens is full: the model no longer sees the oldest {messages} messages");
+    }
+
+    // A model may have learnt escape sequences; they must not steer the terminal.
+    private static string Printable(string text) => text.Any(IsHarmful) ? string.Concat(text.Select(c => IsHarmful(c) ? '?' : c)) : text;
+
+    private static bool IsHarmful(char c) => char.IsControl(c) && c is not ('\n' or '\t');
+}

@@ -40,18 +40,18 @@ internal static class CommandLine
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8,
         };
-        if (Environment.GetEnvironmentVariable("EDGE_LLM_CLI") is { Length: > 0 } executable) start.FileName = executable;
-        else
-        {
-            start.FileName = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-            start.ArgumentList.Add(BuiltAssembly());
-        }
-        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        string[] program = Program();
+        start.FileName = program[0];
+        foreach (string argument in program[1..].Concat(arguments)) start.ArgumentList.Add(argument);
         start.Environment.Remove("EDGE_LLM_MODEL");
         start.Environment.Remove("EDGE_LLM_DEBUG");
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }
+
+    /// <summary>The words that start it.</summary>
+    public static string[] Program() => Environment.GetEnvironmentVariable("EDGE_LLM_CLI") is { Length: > 0 } executable
+        ? [executable] : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", BuiltAssembly()];
 
     public static Result Finish(Process process, Task<string> error, Func<byte[]> output)
     {

@@ -89,17 +89,6 @@ public sealed class CommandTests
     }
 
     [TestMethod]
-    public void ChatAnswersEachLine()
-    {
-        CommandLine.Result result = CommandLine.Run(["chat", "-m", s_story.File, "--temp", "0", "-n", "1", "-e", "--in-suffix", "\\n"], "x\ny\n"u8.ToArray());
-        Assert.AreEqual(0, result.ExitCode, result.Error);
-        Assert.AreEqual("\n\n", result.Output); // after a line feed the script has nothing to say
-        result = CommandLine.Run(["chat", "-m", s_story.File, "--temp", "0", "-n", "1", "--in-suffix", "one"], "x\ny\n"u8.ToArray());
-        Assert.AreEqual(0, result.ExitCode, result.Error);
-        Assert.AreEqual(2, result.Output.Split('\n').Length - 1);
-    }
-
-    [TestMethod]
     public void TokensThereAndBack()
     {
         CommandLine.Result ids = CommandLine.Run("tokenize", "-m", s_story.File, "--text", "one two€");

@@ -10,5 +10,5 @@ internal static class ChatTemplates
     public sealed record Choice(Func<IReadOnlyList<ChatMessage>, int[]> Encode, string[] Stop);
 
     public static Choice Choose(string? option, LanguageModel model, Tokenizer tokenizer) =>
-        new(messages => tokenizer.Encode(string.Concat(messages.Select(message => message.Content + "\n"))), []);
+        new(messages => tokenizer.Encode(string.Concat(messages.Select(message => message.Content))), []);
 }

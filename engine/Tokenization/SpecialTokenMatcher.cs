@@ -35,11 +35,14 @@ internal sealed class SpecialTokenMatcher
         (_stripLeft, _stripRight) = SpecialTokens.Strips(vocabulary, _byRank);
     }
 
-    /// <summary>The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones always.</summary>
-    internal List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial)
+    /// <summary>
+    /// The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones always;
+    /// with a mask, only those that it allows.
+    /// </summary>
+    internal List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask = null)
     {
         if (text.IsEmpty) return [];
-        List<long> matches = FindAll(text, parseSpecial);
+        List<long> matches = FindAll(text, parseSpecial, mask);
         if (matches.Count == 0) return [new Fragment(0, text.Length, -1)];
         matches.Sort();
 
@@ -64,6 +67,19 @@ internal sealed class SpecialTokenMatcher
         return fragments;
     }
 
+    /// <summary>
+    /// User-defined tokens that are markup all the same: bracketed like a control token, or bracketed and written by the chat template.
+    /// Others (runs of spaces, HTML tags) are how the vocabulary spells plain text.
+    /// </summary>
+    internal IEnumerable<int> Markers(ReadOnlySpan<byte> template)
+    {
+        var written = new HashSet<int>(FindAll(template, parseSpecial: true, mask: null).Select(match => _byRank[(int)(match >> 32)]));
+        return _byRank.Where(id => _vocabulary.GetType(id) == TokenType.UserDefined && IsMarkup(_vocabulary.GetText(id), written.Contains(id)));
+    }
+
+    private static bool IsMarkup(ReadOnlySpan<byte> text, bool written) =>
+        text.StartsWith("<|"u8) || text.StartsWith("<｜"u8) || (written && text[0] is (byte)'<' or (byte)'[' && text[^1] is (byte)'>' or (byte)']');
+
     private static List<Fragment> WithTextBetween(List<Fragment> tokens, bool[] taken, int length)
     {
         var fragments = new List<Fragment>(tokens.Count * 2 + 1);
@@ -82,7 +98,7 @@ internal sealed class SpecialTokenMatcher
     }
 
     /// <summary>Every occurrence of every token as (rank, start): sorted, they come in the order in which they are taken.</summary>
-    private List<long> FindAll(ReadOnlySpan<byte> text, bool parseSpecial)
+    private List<long> FindAll(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask)
     {
         var matches = new List<long>();
         if (_byRank.Length == 0) return matches;
@@ -99,8 +115,10 @@ internal sealed class SpecialTokenMatcher
             for (int end = _rank[node] >= 0 ? node : _suffix[node]; end != Root; end = _suffix[end])
             {
                 int id = _byRank[_rank[end]];
+                int start = i + 1 - _vocabulary.GetText(id).Length;
                 if (!parseSpecial && _vocabulary.GetType(id) != TokenType.UserDefined) continue;
-                matches.Add(((long)_rank[end] << 32) | (uint)(i + 1 - _vocabulary.GetText(id).Length));
+                if (mask is not null && !mask.Allows(id, _vocabulary.GetType(id), start, i + 1)) continue;
+                matches.Add(((long)_rank[end] << 32) | (uint)start);
             }
         }
         return matches;

@@ -78,14 +78,35 @@ public abstract class Tokenizer
     {
         if (utf8.Length > MaxTextBytes) throw TooLong(utf8.Length);
         if (addSpecial && Vocabulary.AddBos) ids.Add(Vocabulary.BosId);
+        EncodeFragments(utf8, _special.Partition(utf8, parseSpecial), ids, merger);
+        if (addSpecial && Vocabulary.AddEos) ids.Add(Vocabulary.EosId);
+    }
+
+    /// <summary>The ids of a prompt: special tokens count where the mask lets them.</summary>
+    /// <param name="text">The prompt.</param>
+    /// <param name="mask">What of it came from the conversation.</param>
+    /// <param name="template">The template's text: its markup is no token in the conversation.</param>
+    internal int[] EncodePrompt(string text, PromptMask mask, string template)
+    {
+        if (text.Length > MaxTextBytes) throw TooLong(text.Length);
+        byte[] utf8 = Encoding.UTF8.GetBytes(text);
+        if (utf8.Length > MaxTextBytes) throw TooLong(utf8.Length);
+        foreach (int id in _special.Markers(Encoding.UTF8.GetBytes(template))) mask.AddMarker(id);
+        var ids = new List<int>(utf8.Length / 3 + 2);
+        EncodeFragments(utf8, _special.Partition(utf8, parseSpecial: true, mask), ids, new SymbolMerger());
+        if (Vocabulary.AddBos && (ids.Count == 0 || ids[0] != Vocabulary.BosId)) ids.Insert(0, Vocabulary.BosId);
+        return [.. ids];
+    }
+
+    private void EncodeFragments(ReadOnlySpan<byte> utf8, List<Fragment> fragments, List<int> ids, SymbolMerger merger)
+    {
         bool afterSpecial = true;
-        foreach (Fragment fragment in _special.Partition(utf8, parseSpecial))
+        foreach (Fragment fragment in fragments)
         {
             if (fragment.Token >= 0) ids.Add(fragment.Token);
             else EncodeText(utf8.Slice(fragment.Start, fragment.Length), afterSpecial, ids, merger);
             afterSpecial = fragment.Token >= 0;
         }
-        if (addSpecial && Vocabulary.AddEos) ids.Add(Vocabulary.EosId);
     }
 
     /// <summary>The bytes that a token stands for: often not whole characters. Control and unknown tokens have none unless asked for.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Edge.Llm.Tokenization;
 
 namespace Edge.Llm;
 
@@ -14,14 +15,24 @@ public sealed class Conversation
     private readonly List<ChatMessage> _messages = [];
     private int _firstSeen; // of the messages but the system's
 
-    /// <summary>Starts an empty conversation with an own way to turn messages into the tokens of a prompt.</summary>
-    public Conversation(Session session, Func<IReadOnlyList<ChatMessage>, int[]> encode)
+    /// <summary>Starts an empty conversation in a session, which stays the caller's.</summary>
+    public Conversation(Session session, Tokenizer tokenizer, ChatTemplate template)
     {
         ArgumentNullException.ThrowIfNull(session);
-        ArgumentNullException.ThrowIfNull(encode);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(template);
+        _session = session;
+        _encode = messages => template.Render(messages, now: Date).Encode(tokenizer);
+    }
+
+    internal Conversation(Session session, Func<IReadOnlyList<ChatMessage>, int[]> encode)
+    {
         _session = session;
         _encode = encode;
     }
+
+    /// <summary>The date that a template may tell the model; null: none.</summary>
+    public DateTime? Date { get; init; }
 
     /// <summary>All messages, oldest first.</summary>
     public IReadOnlyList<ChatMessage> Messages => _messages;

@@ -164,7 +164,7 @@ public sealed class ConversationTests
             {
                 if (Refuse) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the template refuses");
                 LastRendered = Show(messages);
-                        return [.. messages.SelectMany(message => ScriptedModel.Bytes(message.Content)), One];
+                        return [.. messages.SelectMany(message => ScriptedModel.Bytes(message.Content!)), One];
             });
         }
 

@@ -74,6 +74,26 @@ public sealed class ChatTests
     }
 
     [TestMethod]
+    public void ATemplateMayComeFromAFile()
+    {
+        string file = Path.Combine(_folder, "template.jinja");
+        File.WriteAllText(file, "{% for m in messages %}{{ m.content }}{% endfor %}");
+        CommandLine.Result result = CommandLine.Run(["chat", "-m", s_story.File, "--temp", "0", "--chat-template", "@" + file], "one"u8.ToArray());
+        Assert.AreEqual((0, " two three four\n"), (result.ExitCode, result.Output), result.Error);
+        CommandLine.AssertUsageError(CommandLine.Run("chat", "-m", s_story.File, "--chat-template", "@" + file + "x"), "no such file");
+        CommandLine.AssertUsageError(CommandLine.Run("chat", "-m", s_story.File, "--chat-template", "nonsense"), "--chat-template", "'nonsense'", "chatml");
+        CommandLine.AssertUsageError(CommandLine.Run("chat", "-m", s_story.File, "--chat-template", "{% if %}"), "line 1");
+    }
+
+    [TestMethod]
+    public void AModelWithoutATemplateGetsOneAndALineSaysWhich()
+    {
+        CommandLine.Result result = CommandLine.Run(["chat", "-m", s_story.File, "--temp", "0"], "one"u8.ToArray());
+        Assert.AreEqual(0, result.ExitCode, result.Error);
+        StringAssert.Contains(result.Error, "edge-llm: the model has no chat template: taking plain");
+    }
+
+    [TestMethod]
     public void APersonEditsAndIsAnswered()
     {
         using PseudoTerminal terminal = Chat(s_story);
@@ -135,7 +155,7 @@ public sealed class ChatTests
         using PseudoTerminal terminal = Chat(s_story, "--system", "S");
         foreach ((string command, string expected) in (ReadOnlySpan<(string, string)>)
         [
-            ("/system", "lS\r\n"), ("/system T", Prompt), ("/system", "lT\r\n"), ("/regen", "no answer"), ("one", " two three four\r\n"), ("/stats", "messages: 3, 0"),
+            ("/system", "lS\r\n"), ("/system T", ""), ("/system", "lT\r\n"), ("/regen", "no answer"), (" one", " two three four\r\n"), ("/stats", "messages: 3, 0"),
             ("/load " + file, "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
             ("/load /no/such/file", "no such file"), ("/load", "give a file"), ("/save /no/such/folder/x", "cannot write"), ("/fly", "no command /fly"),
             ("/reset", "anew"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Chat;
 
@@ -14,7 +15,12 @@ internal static class ChatFile
         {
             json.WriteStartObject();
             json.WriteString("role", message.Role);
-            json.WriteString("content", message.Content);
+            if (message.Content is not null || !message.Members.Any(member => member.Key == "content")) json.WriteString("content", message.Content);
+            foreach ((string name, JsonElement value) in message.Members)
+            {
+                json.WritePropertyName(name);
+                value.WriteTo(json);
+            }
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -32,20 +38,13 @@ internal static class ChatFile
             JsonElement array = document.RootElement;
             if (array.ValueKind == JsonValueKind.Object && array.TryGetProperty("messages", out JsonElement inner)) array = inner;
             if (array.ValueKind != JsonValueKind.Array) throw Wrong(path, $"expected an array of messages, found {array.ValueKind}");
-            var messages = new List<ChatMessage>();
-            foreach (JsonElement message in array.EnumerateArray())
-                messages.Add(new ChatMessage(Text(path, message, messages.Count, "role"), Text(path, message, messages.Count, "content")));
-            return messages;
+            return [.. array.EnumerateArray().Select(ChatMessage.FromJson)];
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or EdgeLlmException)
         {
             throw Wrong(path, e.Message);
         }
     }
-
-    private static string Text(string path, JsonElement message, int index, string name) =>
-        message.ValueKind == JsonValueKind.Object && message.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString()! : throw Wrong(path, $"message {index}: expected a text \"{name}\"");
 
     private static UsageException Wrong(string path, string what) => new($"{path}: {what}");
 }

@@ -25,11 +25,14 @@ internal static class ChatCommand
             GenerateOptions generate = generateOptions.Get(parsed);
             using LanguageModel model = modelOptions.Open(parsed);
             Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
-            ChatTemplates.Choice choice = ChatTemplates.Choose(parsed.GetValue(template), model, tokenizer);
+            (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, tokenizer);
             using InferenceContext context = model.CreateContext(modelOptions.Context(parsed, model));
             using var session = new Session(context, tokenizer);
-            var conversation = new Conversation(session, choice.Encode) { System = generateOptions.Text(parsed, parsed.GetValue(system)) };
-            return Talk(conversation, generate with { Stop = [.. generate.Stop, .. choice.Stop] },
+            var conversation = new Conversation(session, tokenizer, chatTemplate)
+            {
+                System = generateOptions.Text(parsed, parsed.GetValue(system)), Date = DateTime.Now,
+            };
+            return Talk(conversation, generate with { Stop = [.. generate.Stop, .. stop] },
                 generateOptions.Text(parsed, parsed.GetValue(prompt)), parsed.GetValue(noHistory));
         });
         return command;

@@ -84,9 +84,7 @@ public sealed class Conversation
     public IEnumerable<GeneratedToken> Ask(string text, GenerateOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(text);
-        ChatMessage[] before = [.. _messages];
-        _messages.Add(new ChatMessage(UserRole, text));
-        return Generate(before, options ?? new GenerateOptions(), cancellation);
+        return Generate(messages => messages.Add(new ChatMessage(UserRole, text)), options ?? new GenerateOptions(), cancellation);
     }
 
     /// <summary>Generates the assistant's next message. What was generated when the caller stops asking or cancels is the message; if that
@@ -95,7 +93,7 @@ public sealed class Conversation
     /// <param name="cancellation">Ends the answer with <see cref="FinishReason.Cancelled"/>.</param>
     /// <exception cref="EdgeLlmException">ContextFull: the last turn alone does not fit. InvalidArgument: the template refuses the messages.</exception>
     public IEnumerable<GeneratedToken> Answer(GenerateOptions? options = null, CancellationToken cancellation = default) =>
-        Generate([.. _messages], options ?? new GenerateOptions(), cancellation);
+        Generate(_ => { }, options ?? new GenerateOptions(), cancellation);
 
     /// <summary>Generates the last answer anew, in place of the one there is. The same seed would give the same answer.</summary>
     /// <inheritdoc cref="Answer"/>
@@ -104,33 +102,38 @@ public sealed class Conversation
     {
         if (_messages.Count == 0 || _messages[^1].Role != AssistantRole)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no answer to generate anew");
-        ChatMessage[] before = [.. _messages];
-        _messages.RemoveAt(_messages.Count - 1);
-        return Generate(before, options ?? new GenerateOptions(), cancellation);
+        return Generate(messages => messages.RemoveAt(messages.Count - 1), options ?? new GenerateOptions(), cancellation);
     }
 
     private int SystemMessages => _messages.Count > 0 && _messages[0].Role == SystemRole ? 1 : 0;
 
-    private IEnumerable<GeneratedToken> Generate(ChatMessage[] before, GenerateOptions options, CancellationToken cancellation)
+    private IEnumerable<GeneratedToken> Generate(Action<List<ChatMessage>> ask, GenerateOptions options, CancellationToken cancellation)
     {
+        ChatMessage[] before = [.. _messages];
+        int firstSeen = _firstSeen;
         var answer = new StringBuilder();
-        bool finished = false;
+        bool failed = true, finished = false;
         try
         {
+            ask(_messages);
             foreach (GeneratedToken step in _session.Generate(Prompt(options), options, cancellation))
             {
                 answer.Append(step.Text);
                 finished = step.Finish is not (null or FinishReason.Cancelled);
+                failed = false; // if the caller stops asking
                 yield return step;
+                failed = true;
             }
+            failed = false;
         }
         finally
         {
-            if (finished || answer.Length > 0) _messages.Add(new ChatMessage(AssistantRole, answer.ToString()));
+            if (!failed && (finished || answer.Length > 0)) _messages.Add(new ChatMessage(AssistantRole, answer.ToString()));
             else
             {
                 _messages.Clear();
                 _messages.AddRange(before);
+                _firstSeen = firstSeen;
             }
         }
     }

@@ -146,27 +146,70 @@ public sealed class ConversationTests
         Assert.AreEqual(0, chat.Conversation.ForgottenMessages);
     }
 
+    [TestMethod]
+    public void AMessageThatNeverFitsMakesTheModelForgetNothing()
+    {
+        using var chat = new Chat(contextSize: 64);
+        chat.Say("a");
+        chat.Say("b");
+        Assert.ThrowsExactly<EdgeLlmException>(() => chat.Say(new string('x', 100)));
+        Assert.AreEqual(0, chat.Conversation.ForgottenMessages);
+        chat.Say("c");
+        Assert.AreEqual("user:a|assistant: two three|user:b|assistant: two three|user:c", chat.LastRendered);
+    }
+
+    [TestMethod]
+    public void NothingHappensBeforeTheFirstTokenIsAskedFor()
+    {
+        using var chat = new Chat();
+        chat.Say("one");
+        string before = chat.Messages;
+        IEnumerable<GeneratedToken> asked = chat.Conversation.Ask("two"), again = chat.Conversation.Regenerate();
+        Assert.AreEqual(before, chat.Messages);
+        Assert.IsNotNull(asked);
+        Assert.IsNotNull(again);
+    }
+
+    [TestMethod]
+    public void TheTemplateOfTheModelWritesThePrompt()
+    {
+        using var chat = new Chat();
+        Tokenizer tokenizer = chat.Tokenizer;
+        var conversation = new Conversation(chat.Session, tokenizer, ChatTemplate.Parse("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %} one"))
+        {
+            System = "S",
+        };
+        string text = string.Concat(conversation.Ask("</s>", s_greedy).Select(step => step.Text));
+        Assert.AreEqual(" two three", text);
+        int[] prompt = [.. chat.Session.Tokens[..conversation.Statistics.PromptTokens]];
+        Assert.AreEqual("[system]S[user]</s> one", tokenizer.Decode(prompt).TrimStart());
+        CollectionAssert.DoesNotContain(prompt, ScriptedModel.Eos); // a user's text is text
+    }
+
     /// <summary>A model that answers every message with " two three", for its template ends with " one"; before that stand the messages' texts.</summary>
     private sealed class Chat : IDisposable
     {
-        private readonly ScriptedModel _file = new([" one", " two", " three"], One, Two, Three);
+        private readonly ScriptedModel _file = new(["▁one", "▁two", "▁three"], One, Two, Three);
         private readonly LanguageModel _model;
         private readonly InferenceContext _context;
-        private readonly Session _session;
 
         public Chat(int contextSize = ScriptedModel.ContextLength)
         {
             _model = LanguageModel.Open(_file.File);
             _context = _model.CreateContext(new ContextOptions { ContextSize = contextSize, Threads = 1 });
-            Tokenizer tokenizer = Tokenizer.FromGguf(_model.File.Metadata);
-            _session = new Session(_context, tokenizer);
-            Conversation = new Conversation(_session, messages =>
+            Tokenizer = Tokenizer.FromGguf(_model.File.Metadata);
+            Session = new Session(_context, Tokenizer);
+            Conversation = new Conversation(Session, messages =>
             {
                 if (Refuse) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the template refuses");
                 LastRendered = Show(messages);
                         return [.. messages.SelectMany(message => ScriptedModel.Bytes(message.Content!)), One];
             });
         }
+
+        public Tokenizer Tokenizer { get; }
+
+        public Session Session { get; }
 
         public Conversation Conversation { get; }
 
@@ -180,7 +223,7 @@ public sealed class ConversationTests
 
         public void Dispose()
         {
-            _session.Dispose();
+            Session.Dispose();
             _context.Dispose();
             _model.Dispose();
             _file.Dispose();

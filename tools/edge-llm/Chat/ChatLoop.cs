@@ -14,11 +14,12 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
     public int Run(IMessages messages, string? first)
     {
         var commands = new ChatCommands(conversation, _totals);
-        for (string? message = first ?? messages.Next(); message is not null; message = messages.Next())
+        bool typed = first is null;
+        for (string? message = first ?? messages.Next(); message is not null; message = messages.Next(), typed = true)
         {
             try
             {
-                ChatCommands.Outcome outcome = ForPerson && message[0] == '/' ? commands.Execute(message) : ChatCommands.Outcome.Ask;
+                ChatCommands.Outcome outcome = ForPerson && typed && message[0] == '/' ? commands.Execute(message) : ChatCommands.Outcome.Ask;
                 if (outcome == ChatCommands.Outcome.Exit) break;
                 if (outcome == ChatCommands.Outcome.Done) continue;
                 FinishReason finish = Answer(outcome == ChatCommands.Outcome.Regenerate ? null : message);

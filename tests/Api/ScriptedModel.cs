@@ -14,7 +14,12 @@ internal sealed class ScriptedModel : IDisposable
     private const float Strength = 40;
 
     /// <summary>Writes the file. Token <c>script[i]</c> is followed by <c>script[i + 1]</c>; where the script ends, EOS follows.</summary>
-    public ScriptedModel(IReadOnlyList<string> words, params int[] script)
+    public ScriptedModel(IReadOnlyList<string> words, params int[] script) : this(words, script, chatTemplate: null)
+    {
+    }
+
+    /// <summary>The same with a chat template.</summary>
+    public ScriptedModel(IReadOnlyList<string> words, int[] script, string? chatTemplate)
     {
         // SentencePiece builds a word letter by letter: its beginnings are tokens, too.
         string[] beginnings = [.. words.SelectMany(word => Enumerable.Range(1, word.Length - 1).Select(length => word[..length])).Distinct()];
@@ -41,6 +46,7 @@ internal sealed class ScriptedModel : IDisposable
         writer.AddMetadata("tokenizer.ggml.scores", [.. Enumerable.Range(0, n).Select(id => -(float)id)]);
         writer.AddMetadata("tokenizer.ggml.bos_token_id", Bos);
         writer.AddMetadata("tokenizer.ggml.eos_token_id", Eos);
+        if (chatTemplate is not null) writer.AddMetadata("tokenizer.chat_template", chatTemplate);
         writer.AddTensor("token_embd.weight", GgmlType.F32, n, n);
         writer.AddTensor("output_norm.weight", GgmlType.F32, n);
         writer.AddTensor("output.weight", GgmlType.F32, n, n);

@@ -86,6 +86,15 @@ public sealed class ChatTests
     }
 
     [TestMethod]
+    public void TheModelsOwnTemplateIsTheDefault()
+    {
+        using var model = new ScriptedModel(["▁one", "▁two"], [One, Two], "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %} one{% endif %}");
+        CommandLine.Result result = CommandLine.Run(["chat", "-m", model.File, "--temp", "0"], "anything"u8.ToArray());
+        Assert.AreEqual((0, " two\n"), (result.ExitCode, result.Output), result.Error);
+        Assert.DoesNotContain("template", result.Error);
+    }
+
+    [TestMethod]
     public void AModelWithoutATemplateGetsOneAndALineSaysWhich()
     {
         CommandLine.Result result = CommandLine.Run(["chat", "-m", s_story.File, "--temp", "0"], "one"u8.ToArray());

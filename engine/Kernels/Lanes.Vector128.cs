@@ -12,6 +12,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     private readonly Vector128<float> D = D;
 
     /// <inheritdoc/>
+    public static int Registers => 4;
+
+    /// <inheritdoc/>
     public static Lanes128 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,6 +11,9 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
     private readonly Vector256<float> B = B;
 
     /// <inheritdoc/>
+    public static int Registers => 2;
+
+    /// <inheritdoc/>
     public static Lanes256 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,6 +10,9 @@ internal readonly unsafe struct Lanes512(Vector512<float> A) : ILanes<Lanes512>
     private readonly Vector512<float> A = A;
 
     /// <inheritdoc/>
+    public static int Registers => 1;
+
+    /// <inheritdoc/>
     public static Lanes512 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

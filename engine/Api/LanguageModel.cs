@@ -58,9 +58,19 @@ public sealed class LanguageModel : IDisposable
         return new MemoryPlan(File.FileBytes, KvCapacity(options) * KvShape(options).BlockBytes, Activations.Measure(ActivationShape(options)));
     }
 
-    /// <summary>Makes a context: threads, cache and scratch to run the model with.</summary>
+    /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the
+    /// container's limit) fails here, with the plan, and not in the middle of a text.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, OutOfMemory, Unsupported.</exception>
-    public InferenceContext CreateContext(ContextOptions? options = null) => new(this, Complete(options));
+    public InferenceContext CreateContext(ContextOptions? options = null)
+    {
+        options = Complete(options);
+        MemoryPlan plan = Plan(options);
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (plan.KvCache + plan.Activations > available)
+            throw new EdgeLlmException(ErrorCode.OutOfMemory,
+                $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
+        return new InferenceContext(this, options);
+    }
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => File.Dispose();

@@ -8,4 +8,8 @@ public sealed record MemoryPlan(long Weights, long KvCache, long Activations)
 {
     /// <summary>All of it.</summary>
     public long Total => Weights + KvCache + Activations;
+
+    /// <summary>The parts in words.</summary>
+    public override string ToString() =>
+        $"{Total} bytes: {Weights} of weights, {KvCache} of KV cache when full, {Activations} of activations";
 }

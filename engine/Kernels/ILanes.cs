@@ -6,6 +6,9 @@ namespace Edge.Llm.Kernels;
 /// operation is lane by lane, or the one tree of <see cref="Canonical.Tree16"/>, they give the same bits on each.</summary>
 internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 {
+    /// <summary>Vector registers that the sixteen take.</summary>
+    static abstract int Registers { get; }
+
     /// <summary>All +0.</summary>
     static abstract TSelf Zero { get; }
 

@@ -108,7 +108,9 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             TLanes.Store(p, s.Scores + j);
             sums = TLanes.Add(sums, p);
         }
-        for (int i = 0; i < s.ValueDim; i += 32) WeighValues(s.Scores, s.Values + i, s.ValueDim, start, end, s.BlockOut + i);
+        int wide = s.ValueDim & ~63;
+        for (int i = 0; i < wide; i += 64) Weigh64Values(s.Scores, s.Values + i, s.ValueDim, start, end, s.BlockOut + i);
+        if (wide < s.ValueDim) Weigh32Values(s.Scores, s.Values + wide, s.ValueDim, start, end, s.BlockOut + wide);
         float newMax = Math.Max(maxSum[0], blockMax);
         float keep = ScalarMath.Exp(maxSum[0] - newMax), take = ScalarMath.Exp(blockMax - newMax);
         maxSum[0] = newMax;
@@ -126,15 +128,15 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         TLanes scales = TLanes.Broadcast(scale), none = TLanes.Broadcast(float.NegativeInfinity);
         for (int j = start & ~3; j < end; j += 4)
         {
-            float* k = s.Keys + (j * dim);
+            float* k = s.Keys + (j * dim), k1 = k + dim, k2 = k1 + dim, k3 = k2 + dim;
             TLanes s0 = TLanes.Zero, s1 = TLanes.Zero, s2 = TLanes.Zero, s3 = TLanes.Zero;
             for (int i = 0; i < dim; i += 16)
             {
                 TLanes v = TLanes.Load(q + i);
                 s0 = TLanes.Fma(v, TLanes.Load(k + i), s0);
-                s1 = TLanes.Fma(v, TLanes.Load(k + dim + i), s1);
-                s2 = TLanes.Fma(v, TLanes.Load(k + (2 * dim) + i), s2);
-                s3 = TLanes.Fma(v, TLanes.Load(k + (3 * dim) + i), s3);
+                s1 = TLanes.Fma(v, TLanes.Load(k1 + i), s1);
+                s2 = TLanes.Fma(v, TLanes.Load(k2 + i), s2);
+                s3 = TLanes.Fma(v, TLanes.Load(k3 + i), s3);
             }
             TLanes.StoreSums(s0, s1, s2, s3, s.Scores + j);
         }
@@ -150,9 +152,29 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         return TLanes.Largest(largest);
     }
 
-    /// <summary>32 values of the block's output: each position's weight times its values, ascending.</summary>
+    /// <summary>64 values of the block's output: each position's weight times its values, ascending.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void WeighValues(float* weights, float* values, int dim, int start, int end, float* output)
+    private static void Weigh64Values(float* weights, float* values, int dim, int start, int end, float* output)
+    {
+        TLanes o0 = TLanes.Zero, o1 = TLanes.Zero, o2 = TLanes.Zero, o3 = TLanes.Zero;
+        float* v = values + (start * dim);
+        for (int j = start; j < end; j++, v += dim)
+        {
+            TLanes p = TLanes.Broadcast(weights[j]);
+            o0 = TLanes.Fma(p, TLanes.Load(v), o0);
+            o1 = TLanes.Fma(p, TLanes.Load(v + 16), o1);
+            o2 = TLanes.Fma(p, TLanes.Load(v + 32), o2);
+            o3 = TLanes.Fma(p, TLanes.Load(v + 48), o3);
+        }
+        TLanes.Store(o0, output);
+        TLanes.Store(o1, output + 16);
+        TLanes.Store(o2, output + 32);
+        TLanes.Store(o3, output + 48);
+    }
+
+    /// <summary>The last 32 values, where the length is no multiple of 64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Weigh32Values(float* weights, float* values, int dim, int start, int end, float* output)
     {
         TLanes o0 = TLanes.Zero, o1 = TLanes.Zero;
         float* v = values + (start * dim);

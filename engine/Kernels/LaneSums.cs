@@ -14,15 +14,6 @@ internal static class LaneSums
         return pair.ToScalar() + pair.GetElement(1);
     }
 
-    /// <summary>The four sums.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Sums(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
-    {
-        // a0+a2 a1+a3 b0+b2 b1+b3, then the even elements of both plus the odd ones
-        Vector128<float> ab = EvenThenOdd(Low(a, b) + High(a, b)), cd = EvenThenOdd(Low(c, d) + High(c, d));
-        return Low(ab, cd) + High(ab, cd);
-    }
-
     /// <summary>The largest of four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Vector128<float> a)
@@ -30,15 +21,4 @@ internal static class LaneSums
         Vector128<float> pair = Vector128.MaxNative(a, Vector128.Shuffle(a, Vector128.Create(2, 3, 0, 1)));
         return Math.Max(pair.ToScalar(), pair.GetElement(1));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Low(Vector128<float> a, Vector128<float> b) =>
-        Vector128.Create(a.GetLower(), b.GetLower());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> High(Vector128<float> a, Vector128<float> b) =>
-        Vector128.Create(a.GetUpper(), b.GetUpper());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> EvenThenOdd(Vector128<float> a) => Vector128.Shuffle(a, Vector128.Create(0, 2, 1, 3));
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
@@ -10,6 +11,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     private readonly Vector128<float> B = B;
     private readonly Vector128<float> C = C;
     private readonly Vector128<float> D = D;
+
+    /// <inheritdoc/>
+    public static int Registers => 4;
 
     /// <inheritdoc/>
     public static Lanes128 Zero
@@ -102,7 +106,13 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreSums(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d, float* p) => LaneSums.Sums(Fold(a), Fold(b), Fold(c), Fold(d)).Store(p);
+    public static void StoreSums(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d, float* p)
+    {
+        Vector128<long> a4 = Fold(a).AsInt64(), b4 = Fold(b).AsInt64(), c4 = Fold(c).AsInt64(), d4 = Fold(d).AsInt64();
+        Vector128<float> ab = AdvSimd.Arm64.ZipLow(a4, b4).AsSingle() + AdvSimd.Arm64.ZipHigh(a4, b4).AsSingle(); // a0+a2 a1+a3 b0+b2 b1+b3
+        Vector128<float> cd = AdvSimd.Arm64.ZipLow(c4, d4).AsSingle() + AdvSimd.Arm64.ZipHigh(c4, d4).AsSingle();
+        AdvSimd.Arm64.AddPairwise(ab, cd).Store(p);
+    }
 
     /// <summary>Lanes 8 apart, then 4 apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

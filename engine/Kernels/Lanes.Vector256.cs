@@ -11,6 +11,9 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
     private readonly Vector256<float> B = B;
 
     /// <inheritdoc/>
+    public static int Registers => 2;
+
+    /// <inheritdoc/>
     public static Lanes256 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -103,7 +106,16 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreSums(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d, float* p) => LaneSums.Sums(Fold(a), Fold(b), Fold(c), Fold(d)).Store(p);
+    public static void StoreSums(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d, float* p)
+    {
+        Vector256<float> a8 = a.A + a.B, b8 = b.A + b.B, c8 = c.A + c.B, d8 = d.A + d.B;
+        Vector256<double> ab = (Avx.Permute2x128(a8, b8, 0x20) + Avx.Permute2x128(a8, b8, 0x31)).AsDouble(); // four lanes of a, of b
+        Vector256<double> cd = (Avx.Permute2x128(c8, d8, 0x20) + Avx.Permute2x128(c8, d8, 0x31)).AsDouble();
+        Vector256<float> two = Avx.UnpackLow(ab, cd).AsSingle() + Avx.UnpackHigh(ab, cd).AsSingle(); // two lanes of a, c, b, d
+        Vector256<float> one = two + Avx.Permute(two, 0b10_11_00_01);
+        Vector128<float> low = Sse.UnpackLow(one.GetLower(), one.GetUpper()), high = Sse.UnpackHigh(one.GetLower(), one.GetUpper());
+        Sse.MoveLowToHigh(low, high).Store(p);
+    }
 
     /// <summary>Lanes 8 apart, then 4 apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,6 +10,9 @@ internal readonly unsafe struct Lanes512(Vector512<float> A) : ILanes<Lanes512>
     private readonly Vector512<float> A = A;
 
     /// <inheritdoc/>
+    public static int Registers => 1;
+
+    /// <inheritdoc/>
     public static Lanes512 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -95,7 +98,15 @@ internal readonly unsafe struct Lanes512(Vector512<float> A) : ILanes<Lanes512>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreSums(Lanes512 a, Lanes512 b, Lanes512 c, Lanes512 d, float* p) => LaneSums.Sums(Fold(a), Fold(b), Fold(c), Fold(d)).Store(p);
+    public static void StoreSums(Lanes512 a, Lanes512 b, Lanes512 c, Lanes512 d, float* p)
+    {
+        Vector512<float> ab = Avx512F.Shuffle4x128(a.A, b.A, 0x44) + Avx512F.Shuffle4x128(a.A, b.A, 0xee); // eight lanes of a, of b
+        Vector512<float> cd = Avx512F.Shuffle4x128(c.A, d.A, 0x44) + Avx512F.Shuffle4x128(c.A, d.A, 0xee);
+        Vector512<float> four = Avx512F.Shuffle4x128(ab, cd, 0x88) + Avx512F.Shuffle4x128(ab, cd, 0xdd); // of a, b, c, d
+        Vector512<float> two = four + Avx512F.Permute4x32(four, 0b01_00_11_10);
+        Vector512<float> one = two + Avx512F.Permute4x32(two, 0b10_11_00_01);
+        Avx512F.PermuteVar16x32(one, Vector512.Create(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12)).GetLower().GetLower().Store(p);
+    }
 
     /// <summary>Lanes 8 apart, then 4 apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

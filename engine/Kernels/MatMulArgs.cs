@@ -40,7 +40,7 @@ internal unsafe struct MatMulArgs
     /// <summary>Rows that a tile of every Gemm kernel covers: work is split over threads in multiples of it.</summary>
     public const int TileRows = 32;
 
-    /// <summary>Working memory that a Gemm of this many tokens may use: one unpacked tile of weights (up to 32 rows x 256 values as
-    /// floats or int16, with its scales), and a strip of results [tokens][32].</summary>
-    public static int GemmScratchBytes(int tokens) => (48 << 10) + (tokens * TileRows * sizeof(float));
+    /// <summary>Working memory that a Gemm of this many tokens may use: one unpacked tile of weights with its scales, what waits between
+    /// tiles, and a strip of results [tokens][32].</summary>
+    public static int GemmScratchBytes(int tokens) => (96 << 10) + (tokens * TileRows * sizeof(float));
 }

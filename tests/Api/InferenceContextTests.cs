@@ -60,6 +60,17 @@ public sealed class InferenceContextTests
     }
 
     [TestMethod]
+    public void AContextThatCannotFitFailsEarlyWithThePlan()
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        var options = new ContextOptions { Threads = 1, ContextSize = int.MaxValue / 2, MaxSequences = 2 };
+        EdgeLlmException e = Assert.ThrowsExactly<EdgeLlmException>(() => model.CreateContext(options));
+        Assert.AreEqual(ErrorCode.OutOfMemory, e.Code);
+        StringAssert.Contains(e.Message, $"{model.Plan(options).KvCache} of KV cache");
+    }
+
+    [TestMethod]
     public void AForwardPassInsideAnotherIsAnError()
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);

@@ -45,20 +45,19 @@ internal sealed class Call(int line, Expression function, ArgumentList arguments
     }
 }
 
-/// <summary><c>value | name(arguments)</c>; without a value, the text of a filter block or set block.</summary>
-internal sealed class FilterCall(int line, Expression? value, string name, ArgumentList arguments) : Expression(line)
+/// <summary><c>value | name(arguments)</c>.</summary>
+internal sealed class FilterCall(int line, Expression value, string name, ArgumentList arguments) : Expression(line)
 {
-    protected override object? Compute(Scope scope) => Apply(scope, value!.Evaluate(scope));
+    /// <summary>The variable that a filter block's text is in; no template can write this name.</summary>
+    internal const string BlockText = "the block's text";
 
-    internal object? Apply(Scope scope, object? input)
+    protected override object? Compute(Scope scope)
     {
-        if (value is FilterCall { } inner && !inner.HasValue) input = inner.Apply(scope, input);
+        object? input = value.Evaluate(scope);
         Arguments values = arguments.Evaluate(scope, name);
         scope.Rendering.Line = Line;
         return Filters.Apply(scope.Rendering, name, input, values);
     }
-
-    private bool HasValue => value is FilterCall inner ? inner.HasValue : value is not null;
 }
 
 internal sealed class TestCall(int line, Expression value, string name, ArgumentList arguments, bool negate) : Expression(line)

@@ -177,7 +177,7 @@ internal class ExpressionParser(List<Token> tokens)
         }
     }
 
-    protected FilterCall ParseFilter(Expression? value)
+    protected FilterCall ParseFilter(Expression value)
     {
         int line = Current.Line;
         string name = ExpectIdentifier();

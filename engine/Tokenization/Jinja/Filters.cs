@@ -24,7 +24,7 @@ internal static class Filters
         ["bool"] = (_, value, _) => Operators.IsTrue(value),
         ["abs"] = (r, value, _) => value switch
         {
-            long and > long.MinValue and long integer => Math.Abs(integer),
+            long and > long.MinValue and long integer => (object)Math.Abs(integer),
             double number => Math.Abs(number),
             bool flag => flag ? 1L : 0L,
             _ => throw r.Fail($"abs: expected a number, found {Operators.TypeName(value)}"),
@@ -38,6 +38,8 @@ internal static class Filters
         ["split"] = (r, value, a) => Splitting.Split(r, PythonText.Str(r, value), a.TextOrNull(0, "sep"), a.Integer(1, "maxsplit", -1)),
         ["attr"] = (r, value, a) => Members.Attribute(r, value, a.Text(0, "name").Value),
     };
+
+    internal static IEnumerable<string> Names => s_table.Keys;
 
     internal static bool Exists(string name) => s_table.ContainsKey(name);
 
@@ -82,7 +84,8 @@ internal static class Filters
     {
         if (!Operators.TryNumber(value, out double number)) throw rendering.Fail($"round: expected a number, found {Operators.TypeName(value)}");
         int digits = (int)Math.Clamp(arguments.Integer(0, "precision", 0), 0, 15);
-        double scale = Math.Pow(10, digits);
+        double scale = 1;
+        for (int i = 0; i < digits; i++) scale *= 10;
         return (arguments.TextOrNull(1, "method")?.Value ?? "common") switch
         {
             "ceil" => Math.Ceiling(number * scale) / scale,

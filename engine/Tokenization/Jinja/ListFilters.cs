@@ -102,7 +102,14 @@ internal static class ListFilters
     {
         var comparer = Comparer<object?>.Create((a, b) => Operators.Compare(rendering, a, b));
         object? Key(object? item) => Folded(rendering, key(item), caseSensitive);
-        return [.. reverse ? items.OrderByDescending(Key, comparer) : items.OrderBy(Key, comparer)];
+        try
+        {
+            return [.. reverse ? items.OrderByDescending(Key, comparer) : items.OrderBy(Key, comparer)];
+        }
+        catch (InvalidOperationException error) when (error.InnerException is EdgeLlmException inner)
+        {
+            throw inner; // thrown by the comparer
+        }
     }
 
     private static JinjaList Unique(Rendering rendering, List<object?> items, Func<object?, object?> key, bool caseSensitive)

@@ -4,6 +4,7 @@ namespace Edge.Llm.Tokenization.Jinja;
 internal static class Operators
 {
     private const long MaxExactExponent = 64;
+    private const int MaxFloatExponent = 1024;
 
     internal static bool IsTrue(object? value) => value switch
     {
@@ -183,12 +184,22 @@ internal static class Operators
         return power;
     }
 
+    /// <summary>Whole exponents only: no template needs a root.</summary>
+    private static double Power(Rendering rendering, double x, double y)
+    {
+        if (y != Math.Truncate(y) || Math.Abs(y) > MaxFloatExponent) throw rendering.Unsupported($"**: expected a whole exponent of at most {MaxFloatExponent}");
+        if (x == 0 && y < 0) throw rendering.Fail("**: 0 to a negative power");
+        double power = 1;
+        for (double i = Math.Abs(y); i > 0; i--) power *= x;
+        return y < 0 ? 1 / power : power;
+    }
+
     private static double Floats(Rendering rendering, string op, double x, double y) => op switch
     {
         "+" => x + y,
         "-" => x - y,
         "*" => x * y,
-        "**" => Math.Pow(x, y),
+        "**" => Power(rendering, x, y),
         _ when y == 0 => throw rendering.Fail($"{op}: division by zero"),
         "/" => x / y,
         "//" => Math.Floor(x / y),

@@ -8,26 +8,31 @@ namespace Edge.Llm.Tokenization.Jinja;
 /// </summary>
 internal sealed class Rendering
 {
-    private const long MaxSteps = 4_000_000;
+    private const long MaxSteps = 2_000_000;
     private const long MaxCharacters = 32_000_000;
     private const int CopiesOfInput = 32; // templates trim and join what they are given
     private const int MaxDepth = 400;
     private const int TextOverhead = 32; // of an object, in characters
 
+    private readonly long _maxSteps;
     private readonly long _maxCharacters;
     private long _steps;
     private long _characters;
     private int _depth;
 
     /// <param name="inputCharacters">Length of all texts given to the template.</param>
-    internal Rendering(long inputCharacters) => _maxCharacters = MaxCharacters + CopiesOfInput * inputCharacters;
+    internal Rendering(long inputCharacters)
+    {
+        _maxSteps = MaxSteps + inputCharacters;
+        _maxCharacters = MaxCharacters + CopiesOfInput * inputCharacters;
+    }
 
     /// <summary>The line of the template that is being evaluated, from 1.</summary>
     internal int Line { get; set; } = 1;
 
     internal void Step(long count = 1)
     {
-        if ((_steps += count) > MaxSteps) throw Fail($"it takes more than {MaxSteps} steps");
+        if ((_steps += count) > _maxSteps) throw Fail($"it takes more than {_maxSteps} steps");
     }
 
     /// <summary>A text was made.</summary>

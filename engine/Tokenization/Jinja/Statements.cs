@@ -107,23 +107,31 @@ internal sealed class ForStatement(int line, Expression target, Expression seque
 }
 
 /// <summary><c>set x = value</c>, or with a body, the text that it writes, filtered.</summary>
-internal sealed class SetStatement(int line, Expression target, Expression? value, Block? body, FilterCall? filter) : Statement(line)
+internal sealed class SetStatement(int line, Expression target, Expression? value, Block? body, Expression? filter) : Statement(line)
 {
     protected override Flow Run(Scope scope, TextBuilder output)
     {
-        object? result = value is not null ? value.Evaluate(scope) : body!.Capture(scope.Inner());
-        if (filter is not null) result = filter.Apply(scope, result);
+        object? result = value is not null ? value.Evaluate(scope)
+            : filter is not null ? FilterStatement.Apply(scope, body!, filter)
+            : body!.Capture(scope.Inner());
         Assignment.Assign(scope, target, result);
         return Flow.Next;
     }
 }
 
-internal sealed class FilterStatement(int line, FilterCall filter, Block body) : Statement(line)
+internal sealed class FilterStatement(int line, Expression filter, Block body) : Statement(line)
 {
     protected override Flow Run(Scope scope, TextBuilder output)
     {
-        output.Append(PythonText.Str(scope.Rendering, filter.Apply(scope, body.Capture(scope.Inner()))));
+        output.Append(PythonText.Str(scope.Rendering, Apply(scope, body, filter)));
         return Flow.Next;
+    }
+
+    internal static object? Apply(Scope scope, Block body, Expression filter)
+    {
+        Scope inner = scope.Inner();
+        inner.Set(FilterCall.BlockText, body.Capture(scope.Inner()));
+        return filter.Evaluate(inner);
     }
 }
 

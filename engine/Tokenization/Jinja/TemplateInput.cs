@@ -78,7 +78,7 @@ internal sealed class TemplateInput(bool argumentsAsText)
             case JsonValueKind.String: return TracedText.User(Counted(value.GetString()!));
             case JsonValueKind.True: return true;
             case JsonValueKind.False: return false;
-            case JsonValueKind.Number: return value.TryGetInt64(out long integer) ? integer : value.GetDouble();
+            case JsonValueKind.Number: return value.TryGetInt64(out long integer) ? (object)integer : value.GetDouble();
             case JsonValueKind.Array:
                 var list = new List<object?>(value.GetArrayLength());
                 foreach (JsonElement item in value.EnumerateArray()) list.Add(Convert(item, depth + 1));

@@ -159,7 +159,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
 
     private FilterCall ParseFilters()
     {
-        FilterCall filter = ParseFilter(null);
+        FilterCall filter = ParseFilter(new Name(Current.Line, FilterCall.BlockText));
         while (TryOperator("|")) filter = ParseFilter(filter);
         return filter;
     }
@@ -184,7 +184,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
         Expression first = ParseSingleTarget();
         if (!Current.IsOperator(",")) return first;
         List<Expression> targets = [first];
-        while (TryOperator(",") && Current.Kind == TokenKind.Name && !Current.IsName("in")) targets.Add(ParseSingleTarget());
+        while (TryOperator(",") && (Current.IsOperator("(") || (Current.Kind == TokenKind.Name && !Current.IsName("in")))) targets.Add(ParseSingleTarget());
         return new ListLiteral(line, targets, isTuple: true);
     }
 

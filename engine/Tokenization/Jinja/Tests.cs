@@ -50,6 +50,8 @@ internal static class Tests
         [">="] = (r, a, b) => Operators.Compare(r, a, b) >= 0,
     };
 
+    internal static IEnumerable<string> Names => s_table.Keys.Concat(s_comparisons.Keys);
+
     internal static bool Exists(string name) => s_table.ContainsKey(name) || s_comparisons.ContainsKey(name);
 
     internal static bool Holds(Rendering rendering, string name, object? value, Arguments arguments)

@@ -13,7 +13,8 @@ internal static class DefaultModel
     {
         if (!string.IsNullOrEmpty(fromEnvironment)) return fromEnvironment;
         string path = Path.Combine(folder, "models", FileName);
-        if (!File.Exists(path)) throw new UsageException($"no model: give -m FILE, or set {Variable} (there is no models/{FileName} beside the program)");
+        if (!File.Exists(path))
+            throw new UsageException($"no model: give -m FILE, or set {Variable} (there is no models/{FileName} beside the program)");
         notices.WriteLine($"edge-llm: using the small built-in model ({FileName}); for a bigger one give -m FILE.gguf or set {Variable}");
         return path;
     }

@@ -28,7 +28,8 @@ internal sealed class ModelOptionsBinding
 
     /// <summary>The option for the model file, for commands that need nothing else of a model.</summary>
     public static Option<string?> ModelFile() =>
-        Opt.Text("--model", ["-m"], "The GGUF file; of a split model any part. Without it the environment variable EDGE_LLM_MODEL names it, or it is the small built-in model.", "FILE");
+        Opt.Text("--model", ["-m"], "The GGUF file; of a split model any part. Without it the environment variable EDGE_LLM_MODEL names it, "
+            + "or it is the small built-in model.", "FILE");
 
     /// <summary>The tokenizer of a file, which is closed again.</summary>
     public static Tokenizer OpenTokenizer(string? model)

@@ -25,7 +25,8 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
                 FinishReason finish = Answer(outcome == ChatCommands.Outcome.Regenerate ? null : message);
                 if (finish == FinishReason.Cancelled && !ForPerson) return Failure.Interrupted;
             }
-            catch (Exception e) when (ForPerson && e is not ClosedPipeException and (EdgeLlmException or UsageException or IOException or UnauthorizedAccessException))
+            catch (Exception e) when (ForPerson
+                && e is not ClosedPipeException and (EdgeLlmException or UsageException or IOException or UnauthorizedAccessException))
             {
                 _ = Failure.Report(e);
             }
@@ -44,7 +45,8 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
         try
         {
             GenerateOptions watched = options with { OnPrefill = (done, total) => progress.Report(done, total) };
-            foreach (GeneratedToken step in message is null ? conversation.Regenerate(Reseeded(watched), stop) : conversation.Ask(message, watched, stop))
+            foreach (GeneratedToken step in message is null
+                ? conversation.Regenerate(Reseeded(watched), stop) : conversation.Ask(message, watched, stop))
             {
                 if (!begun)
                 {
@@ -75,7 +77,8 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
     private void TellForgotten(int messages)
     {
         if (messages > 0)
-            Console.Error.WriteLine($"edge-llm: the context of {conversation.ContextSize} tokens is full: the model no longer sees the oldest {messages} messages");
+            Console.Error.WriteLine(
+                $"edge-llm: the context of {conversation.ContextSize} tokens is full: the model no longer sees the oldest {messages} messages");
     }
 
     // A model may have learnt escape sequences; they must not steer the terminal.

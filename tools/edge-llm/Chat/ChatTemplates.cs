@@ -15,13 +15,15 @@ internal static class ChatTemplates
             + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}", "<|im_end|>"),
         new("llama2", "{% set ns = namespace(system='') %}{% for m in messages %}{% if m.role == 'system' %}"
             + "{% set ns.system = '<<SYS>>\\n' + m.content + '\\n<</SYS>>\\n\\n' %}{% elif m.role == 'user' %}"
-            + "{{ bos_token }}[INST] {{ ns.system }}{{ m.content }} [/INST]{% set ns.system = '' %}{% else %} {{ m.content }} {{ eos_token }}{% endif %}{% endfor %}",
-            null),
-        new("llama3", "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}<|eot_id|>{% endfor %}"
+            + "{{ bos_token }}[INST] {{ ns.system }}{{ m.content }} [/INST]{% set ns.system = '' %}"
+            + "{% else %} {{ m.content }} {{ eos_token }}{% endif %}{% endfor %}", null),
+        new("llama3", "{{ bos_token }}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n"
+            + "{{ m.content | trim }}<|eot_id|>{% endfor %}"
             + "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}", "<|eot_id|>"),
         new("mistral", "{{ bos_token }}{% set ns = namespace(system='') %}{% for m in messages %}{% if m.role == 'system' %}"
             + "{% set ns.system = m.content + '\\n\\n' %}{% elif m.role == 'user' %}"
-            + "[INST] {{ ns.system }}{{ m.content }} [/INST]{% set ns.system = '' %}{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}", null),
+            + "[INST] {{ ns.system }}{{ m.content }} [/INST]{% set ns.system = '' %}"
+            + "{% else %} {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}", null),
         new("gemma", "{{ bos_token }}{% set ns = namespace(system='') %}{% for m in messages %}{% if m.role == 'system' %}"
             + "{% set ns.system = m.content + '\\n\\n' %}{% else %}<start_of_turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
             + "{{ ns.system }}{{ m.content | trim }}<end_of_turn>\n{% set ns.system = '' %}{% endif %}{% endfor %}"

@@ -12,12 +12,16 @@ internal static class ChatCommand
     public static Command Make()
     {
         Option<string?> system = Opt.Text("--system", ["-sys", "--system-prompt"], "The system's message.");
-        Option<string?> template = Opt.Text("--chat-template", [], $"Instead of the model's own: a Jinja text, @FILE, or {ChatTemplates.Names}.", "TEXT|@FILE|NAME");
+        Option<string?> template = Opt.Text("--chat-template", [],
+            $"Instead of the model's own: a Jinja text, @FILE, or {ChatTemplates.Names}.", "TEXT|@FILE|NAME");
         Option<string?> prompt = Opt.Text("--prompt", ["-p"], "The first message.");
         Option<bool> noHistory = Opt.Flag("--no-history", "Neither read nor write the file of messages entered before.");
         var command = new CommandWithExamples("chat",
             "Answers messages, typed or piped in, a line each. Ctrl-C stops an answer, Ctrl-D ends; /help tells more.",
-            "-p \"Tell me a story.\"", "-m model.gguf --system \"Answer in one sentence.\"", "-m model.gguf --temp 0 < questions.txt") { system, template, prompt, noHistory };
+            "-p \"Tell me a story.\"", "-m model.gguf --system \"Answer in one sentence.\"", "-m model.gguf --temp 0 < questions.txt")
+        {
+            system, template, prompt, noHistory,
+        };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 512).AddTo(command);
         command.SetAction(parsed =>
@@ -49,6 +53,7 @@ internal static class ChatCommand
         // The line editor sees Ctrl-C as a key; a signal comes between two prompts at most.
         using var interrupts = new AnswerInterrupts(edits ? int.MaxValue : person ? 1 : 0);
         if (person) Console.Error.WriteLine("/help lists the commands; Ctrl-D ends");
-        return new ChatLoop(conversation, options, output, interrupts) { ForPerson = person }.Run(messages, string.IsNullOrWhiteSpace(first) ? null : first);
+        var loop = new ChatLoop(conversation, options, output, interrupts) { ForPerson = person };
+        return loop.Run(messages, string.IsNullOrWhiteSpace(first) ? null : first);
     }
 }

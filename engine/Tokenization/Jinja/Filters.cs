@@ -80,13 +80,15 @@ internal static class Filters
         : value is TracedText text && double.TryParse(text.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double parsed) ? parsed
         : null;
 
-    private static double Round(Rendering rendering, object? value, Arguments arguments)
+    private static object? Round(Rendering rendering, object? value, Arguments arguments)
     {
         if (!Operators.TryNumber(value, out double number)) throw rendering.Fail($"round: expected a number, found {Operators.TypeName(value)}");
+        string method = arguments.TextOrNull(1, "method")?.Value ?? "common";
+        if (method == "common" && Operators.TryInteger(value, out long integer)) return integer;
         int digits = (int)Math.Clamp(arguments.Integer(0, "precision", 0), 0, 15);
         double scale = 1;
         for (int i = 0; i < digits; i++) scale *= 10;
-        return (arguments.TextOrNull(1, "method")?.Value ?? "common") switch
+        return method switch
         {
             "ceil" => Math.Ceiling(number * scale) / scale,
             "floor" => Math.Floor(number * scale) / scale,

@@ -19,7 +19,12 @@ internal sealed class JsonText
         _rendering = rendering;
         _builder = new TextBuilder(rendering);
         object? indent = arguments.Get(0, "indent");
-        _indent = indent switch { null => null, TracedText text => text.Value, _ => new string(' ', (int)Math.Clamp(arguments.Integer(0, "indent", 0), 0, 64)) };
+        _indent = indent switch
+        {
+            null => null,
+            TracedText text => text.Value,
+            _ => new string(' ', (int)Math.Clamp(arguments.Integer(0, "indent", 0), 0, 64)),
+        };
         _ascii = arguments.Flag(1, "ensure_ascii");
         _sortKeys = arguments.Flag(3, "sort_keys");
         _itemSeparator = TracedText.Template(_indent is null ? ", " : ",");

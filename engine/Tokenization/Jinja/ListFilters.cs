@@ -55,7 +55,7 @@ internal static class ListFilters
 
     private static JinjaList Map(Rendering rendering, object? value, Arguments arguments)
     {
-        List<object?> items = Sequences.ToList(rendering, value);
+        List<object?> items = ItemsOrNone(rendering, value);
         if (arguments.Named.ContainsKey("attribute"))
         {
             Func<object?, object?> attribute = Attribute(rendering, arguments, int.MaxValue);
@@ -73,12 +73,15 @@ internal static class ListFilters
         int at = byAttribute ? 1 : 0;
         string? test = arguments.TextOrNull(at, "test")?.Value;
         Arguments rest = arguments.Skip(at + 1, test ?? "select");
-        return new JinjaList(Sequences.ToList(rendering, value).FindAll(item =>
+        return new JinjaList(ItemsOrNone(rendering, value).FindAll(item =>
         {
             rendering.Step();
             return (test is null ? Operators.IsTrue(read(item)) : Tests.Holds(rendering, test, read(item), rest)) == keep;
         }));
     }
+
+    /// <summary>These filters take anything false as empty, also None: <c>tools|selectattr(...)</c> where there are none.</summary>
+    private static List<object?> ItemsOrNone(Rendering rendering, object? value) => Operators.IsTrue(value) ? Sequences.ToList(rendering, value) : [];
 
     /// <summary>Reads a member by a path like <c>function.name</c> or <c>0</c>; without one, the item itself.</summary>
     private static Func<object?, object?> Attribute(Rendering rendering, Arguments arguments, int position)
@@ -126,7 +129,8 @@ internal static class ListFilters
 
     private static object? Extreme(Rendering rendering, object? value, Arguments arguments, bool descending)
     {
-        List<object?> sorted = Sort(rendering, Sequences.ToList(rendering, value), Attribute(rendering, arguments, 1), descending, arguments.Flag(0, "case_sensitive"));
+        List<object?> items = Sequences.ToList(rendering, value);
+        List<object?> sorted = Sort(rendering, items, Attribute(rendering, arguments, 1), descending, arguments.Flag(0, "case_sensitive"));
         return sorted.Count > 0 ? sorted[0] : new Undefined("the extreme of nothing");
     }
 

@@ -31,9 +31,9 @@ internal static class Members
                 if (at < 0) at += list.Items.Count;
                 return at >= 0 && at < list.Items.Count ? list.Items[(int)at] : new Undefined($"item {at} of a list of {list.Items.Count}");
             case TracedText text when Operators.TryInteger(index, out long at):
-                List<TracedText> characters = Sequences.Characters(rendering, text);
-                if (at < 0) at += characters.Count;
-                return at >= 0 && at < characters.Count ? characters[(int)at] : new Undefined($"character {at} of a string of {characters.Count}");
+                long count = Sequences.Count(rendering, text);
+                if (at < 0) at += count;
+                return at >= 0 && at < count ? Part(rendering, text, at, at + 1) : new Undefined($"character {at} of a string of {count}");
         }
         return index is TracedText name ? Attribute(rendering, target, name.Value)
             : target is Undefined ? Attribute(rendering, target, PythonText.Repr(rendering, index).Value)
@@ -46,23 +46,34 @@ internal static class Members
         if (by == 0) throw rendering.Fail("a slice's step is 0");
         switch (target)
         {
-            case TracedText text when by == 1 && !text.Value.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF'):
-                (long first, long end) = Range(rendering, text.Length, start, stop, by);
-                rendering.Charge(Math.Max(0, end - first));
-                return text.Substring((int)first, (int)Math.Max(0, end - first));
+            case TracedText text when by == 1:
+                (long first, long end) = Range(rendering, (int)Sequences.Count(rendering, text), start, stop, by);
+                return Part(rendering, text, first, Math.Max(first, end));
             case TracedText text:
                 var builder = new TextBuilder(rendering);
                 foreach (TracedText character in Pick(rendering, Sequences.Characters(rendering, text), start, stop, by)) builder.Append(character);
                 return builder.ToText();
             case JinjaList list: return new JinjaList(Pick(rendering, list.Items, start, stop, by), list.IsTuple);
-            case Undefined: return new JinjaList([]);
+            case Undefined undefined: throw rendering.Fail($"{undefined.What} is undefined, so it has no slice");
             default: throw rendering.Fail($"cannot slice {Operators.TypeName(target)}");
         }
     }
 
+    /// <summary>The characters from one to another, counted as Python counts.</summary>
+    private static TracedText Part(Rendering rendering, TracedText text, long first, long end)
+    {
+        rendering.Scan(text.Length);
+        int start = Sequences.Offset(text.Value, 0, first), stop = Sequences.Offset(text.Value, start, end - first);
+        return StringMethods.Part(rendering, text, start, stop - start);
+    }
+
     /// <summary>A value as the key of a dictionary.</summary>
-    internal static object Key(Rendering rendering, object? key) =>
-        key is long or double or bool ? key : key is TracedText text ? Scanned(rendering, text) : throw rendering.Fail($"expected a string or a number as a key, found {Operators.TypeName(key)}");
+    internal static object Key(Rendering rendering, object? key) => key switch
+    {
+        long or double or bool => key,
+        TracedText text => Scanned(rendering, text),
+        _ => throw rendering.Fail($"expected a string or a number as a key, found {Operators.TypeName(key)}"),
+    };
 
     private static TracedText Scanned(Rendering rendering, TracedText text)
     {
@@ -129,10 +140,19 @@ internal static class Sequences
         return items;
     }
 
+    /// <summary>The place some code points after another.</summary>
+    internal static int Offset(string text, int from, long count)
+    {
+        int at = from;
+        for (; count > 0 && at < text.Length; count--) at += char.IsSurrogatePair(text, at) ? 2 : 1;
+        return at;
+    }
+
     /// <summary>One text for each code point, as Python counts.</summary>
     internal static List<TracedText> Characters(Rendering rendering, TracedText text)
     {
-        rendering.Step(text.Length);
+        const int Overhead = 32;
+        rendering.Charge((long)text.Length * Overhead);
         var characters = new List<TracedText>(text.Length);
         for (int i = 0; i < text.Length;)
         {

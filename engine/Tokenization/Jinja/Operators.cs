@@ -109,16 +109,8 @@ internal static class Operators
             case ("+", JinjaList a, JinjaList b) when a.IsTuple == b.IsTuple:
                 rendering.Step(a.Items.Count + b.Items.Count);
                 return new JinjaList([.. a.Items, .. b.Items], a.IsTuple);
-            case ("*", TracedText text, long count): return Repeat(rendering, text, count);
-            case ("*", long count, TracedText text): return Repeat(rendering, text, count);
-            case ("*", JinjaList list, long count):
-                var repeated = new List<object?>();
-                for (long i = 0; i < count; i++)
-                {
-                    rendering.Step(list.Items.Count + 1);
-                    repeated.AddRange(list.Items);
-                }
-                return new JinjaList(repeated, list.IsTuple);
+            case ("*", TracedText or JinjaList, _) when TryInteger(right, out long count): return Repeat(rendering, left, count);
+            case ("*", _, TracedText or JinjaList) when TryInteger(left, out long count): return Repeat(rendering, right, count);
             case ("%", TracedText format, _): return StringFormat.Percent(rendering, format, right);
         }
         if (TryInteger(left, out long x) && TryInteger(right, out long y) && op != "/" && !(op == "**" && y < 0)) return Integers(rendering, op, x, y);
@@ -146,8 +138,19 @@ internal static class Operators
         return value is double or long or bool;
     }
 
-    private static TracedText Repeat(Rendering rendering, TracedText text, long count)
+    private static object Repeat(Rendering rendering, object? value, long count)
     {
+        if (value is JinjaList list)
+        {
+            var repeated = new List<object?>();
+            for (long i = 0; i < count; i++)
+            {
+                rendering.Step(list.Items.Count + 1);
+                repeated.AddRange(list.Items);
+            }
+            return new JinjaList(repeated, list.IsTuple);
+        }
+        var text = (TracedText)value!;
         var builder = new TextBuilder(rendering);
         for (long i = 0; i < count && text.Length > 0; i++) builder.Append(text);
         return builder.ToText();
@@ -187,7 +190,8 @@ internal static class Operators
     /// <summary>Whole exponents only: no template needs a root.</summary>
     private static double Power(Rendering rendering, double x, double y)
     {
-        if (y != Math.Truncate(y) || Math.Abs(y) > MaxFloatExponent) throw rendering.Unsupported($"**: expected a whole exponent of at most {MaxFloatExponent}");
+        if (y != Math.Truncate(y) || Math.Abs(y) > MaxFloatExponent)
+            throw rendering.Unsupported($"**: expected a whole exponent of at most {MaxFloatExponent}");
         if (x == 0 && y < 0) throw rendering.Fail("**: 0 to a negative power");
         double power = 1;
         for (double i = Math.Abs(y); i > 0; i--) power *= x;

@@ -12,6 +12,7 @@ internal sealed class Rendering
     private const long MaxCharacters = 32_000_000;
     private const int CopiesOfInput = 32; // templates trim and join what they are given
     private const int MaxDepth = 400;
+    private const int MaxMessage = 2000; // of raise_exception, which writes what it likes
     private const int TextOverhead = 32; // of an object, in characters
 
     private readonly long _maxSteps;
@@ -64,5 +65,6 @@ internal sealed class Rendering
 
     internal EdgeLlmException Unsupported(string message) => Error(ErrorCode.Unsupported, Line, message);
 
-    internal static EdgeLlmException Error(ErrorCode code, int line, string message) => new(code, $"chat template, line {line}: {message}");
+    internal static EdgeLlmException Error(ErrorCode code, int line, string message) =>
+        new(code, $"chat template, line {line}: {(message.Length > MaxMessage ? message[..MaxMessage] + " ..." : message)}");
 }

@@ -65,8 +65,8 @@ internal static class StringFormat
     {
         's' => PythonText.Str(rendering, value),
         'r' => PythonText.Repr(rendering, value),
-        'd' or 'i' when Operators.TryNumber(value, out double number) =>
-            value is double ? TracedText.Template(Math.Truncate(number).ToString("F0", CultureInfo.InvariantCulture)) : PythonText.Str(rendering, value is bool ? (long)number : value),
+        'd' or 'i' when Operators.TryInteger(value, out long integer) => PythonText.Str(rendering, integer),
+        'd' or 'i' when value is double number => TracedText.Template(Math.Truncate(number).ToString("F0", CultureInfo.InvariantCulture)),
         'f' when Operators.TryNumber(value, out double number) => TracedText.Template(number.ToString("F" + decimals, CultureInfo.InvariantCulture)),
         's' or 'd' or 'i' or 'f' => throw rendering.Fail($"%{kind}: expected a number, found {Operators.TypeName(value)}"),
         _ => throw rendering.Unsupported($"%{kind} in a format"),

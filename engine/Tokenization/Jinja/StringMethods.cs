@@ -14,7 +14,8 @@ internal static class StringMethods
         ["lower"] = (r, text, _) => Map(r, text, text.Value.ToLowerInvariant()),
         ["title"] = (r, text, _) => Map(r, text, Title(text.Value)),
         ["capitalize"] = (r, text, _) => Capitalize(r, text),
-        ["swapcase"] = (r, text, _) => Map(r, text, string.Concat(text.Value.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c)))),
+        ["swapcase"] = (r, text, _) => Map(r, text,
+            string.Concat(text.Value.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c)))),
         ["startswith"] = (r, text, a) => Affixes(r, a).Any(affix => text.Value.StartsWith(affix, StringComparison.Ordinal)),
         ["endswith"] = (r, text, a) => Affixes(r, a).Any(affix => text.Value.EndsWith(affix, StringComparison.Ordinal)),
         ["removeprefix"] = (r, text, a) => a.Text(0, "prefix") is var prefix && text.Value.StartsWith(prefix.Value, StringComparison.Ordinal)

@@ -20,9 +20,10 @@ from stories import story
 HELD_OUT_SEED = 20000
 SYSTEM = ["You are a helpful assistant.", "You are a kind teacher. Answer in one sentence.", "Answer the question."]
 # kind -> share of documents (a story is about 130 tokens, an exercise about 30)
-MIX = {"story": 19, "reading": 20, "request": 5, "facts": 14, "talk": 2, "arithmetic": 24, "instruction": 16,
-       "json": 16, "mixed": 6}
-EXERCISES = {"facts": tasks.fact, "talk": tasks.talk, "arithmetic": tasks.arithmetic, "instruction": tasks.instruction, "json": tasks.extraction}
+MIX = {"story": 16, "reading": 16, "request": 4, "facts": 12, "talk": 2, "arithmetic": 20, "instruction": 14,
+       "json": 18, "copy": 16, "lookup": 16, "mixed": 6}
+EXERCISES = {"facts": tasks.fact, "talk": tasks.talk, "arithmetic": tasks.arithmetic, "instruction": tasks.instruction,
+             "json": tasks.extraction, "copy": tasks.copy, "lookup": tasks.lookup}
 
 
 def is_held_out(*key):

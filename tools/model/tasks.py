@@ -106,6 +106,32 @@ def instruction(r):
     return q, a, q
 
 
+def copy(r):
+    """Words in no order, to be said again: what teaches a network early to look back and copy."""
+    words = [r.choice(r.choice((GIRLS, BOYS, OBJECTS, ANIMALS, FOODS, COLOURS, CITIES, TRAITS, JOBS, BUILDS, STUFF, list(PLACES)))) for _ in range(r.randint(2, 9))]
+    text = r.choice([" ", ", "]).join(words)
+    return f"Repeat this: {text}", text, text
+
+
+def lookup(r):
+    """A few sentences about several children, and a question about one of them."""
+    names = r.sample(GIRLS + BOYS, r.randint(1, 3))
+    kind = r.randrange(4)
+    if kind == 0:
+        facts = [(f"{n} has {(v := an(r.choice(COLOURS) + ' ' + r.choice(OBJECTS)))}.", f"What does {n} have?", f"{n} has {v}.") for n in names]
+    elif kind == 1:
+        facts = [(f"{n} is {(v := PLACES[p := r.choice(list(PLACES))] + ' the ' + p)}.", f"Where is {n}?", f"{n} is {v}.") for n in names]
+    elif kind == 2:
+        facts = [(f"{n} likes the {(v := r.choice(ANIMALS))}.", f"Who likes the {v}?", f"{n} likes the {v}.") for n in names]
+    else:
+        facts = [(f"{n} lives in {(v := r.choice(CITIES))}.", f"Where does {n} live?", f"{n} lives in {v}.") for n in names]
+    if kind == 2 and len({f[1] for f in facts}) < len(facts):
+        return lookup(r)
+    _, question, answer = r.choice(facts)
+    text = " ".join(f[0] for f in facts)
+    return f"{text} {question}", answer, text
+
+
 def extraction(r):
     """A sentence and the fields it holds; the question names the fields."""
     name, other = r.sample(GIRLS + BOYS, 2)

@@ -39,6 +39,25 @@ class Bf16Linear(torch.autograd.Function):
         return (g @ w).float(), torch.mm(rows.t(), x.reshape(-1, x.shape[-1])).float()
 
 
+@torch.no_grad()
+def relate(network, tokenizer):
+    """Starts a word's forms (with a space before, capital, upper case) near each other, and in the middle layers queries near keys, so that
+    a word seen is easily found again and said in another form: copying is what such a small network learns last."""
+    first = {}
+    for i, token in enumerate(tokenizer.tokens):
+        word = token.lstrip("\u0120").lower()
+        if len(word) > 1 and first.setdefault(word, i) != i:
+            network.embedding[i] = 0.85 * network.embedding[first[word]] + 0.53 * network.embedding[i]
+    c = network.c
+    for layer in network.layers[c.n_layer // 3:]:
+        q = layer.qkv[:c.n_head * 64].view(c.n_head, 64, -1)
+        k = layer.qkv[c.n_head * 64:(c.n_head + c.n_head_kv) * 64].view(c.n_head_kv, 64, -1)
+        for head in range(0, c.n_head, 2):
+            shared = k[head * c.n_head_kv // c.n_head]
+            shared *= 1.5
+            q[head] = shared
+
+
 def batch(tokenizer, seed, step, length, count, held_out=False):
     """Documents packed whole into `count` rows: ids, targets, weights, mask. In half of the rows a document sees only itself; in
     the others it sees all before it, as in a long chat or a text of many stories."""
@@ -141,6 +160,7 @@ def main():
     torch.set_num_threads(a.threads)
     tokenizer = Tokenizer.load(os.path.join(a.folder, "tokenizer.json"))
     network = Network(PRESETS[a.preset])
+    relate(network, tokenizer)
     linear = F.linear if a.float32 else Bf16Linear.apply
     muon = Muon(network)
     matrices = {id(w) for w, _ in muon.blocks}

@@ -16,6 +16,7 @@ public sealed class SmallModelTests
 
     [TestMethod]
     [DataRow("edge-llm-small.gguf", 10_000_000, 8_000_000)]
+    [DataRow("edge-llm-draft.gguf", 2_000_000, 1_000_000)]
     public void TheFileIsSmallAndSaysWhatItIs(string name, long maxBytes, long maxParameters)
     {
         using GgufFile file = GgufFile.Open(ShippedModel.Path(name));
@@ -24,6 +25,16 @@ public sealed class SmallModelTests
         Assert.AreEqual("llama", file.Metadata.GetString("general.architecture"));
         foreach (string key in new[] { "general.name", "general.description", "general.license", "tokenizer.chat_template" })
             Assert.AreNotEqual("", file.Metadata.GetString(key), key);
+    }
+
+    [TestMethod]
+    public void BothModelsHaveOneTokenizer()
+    {
+        using GgufFile small = GgufFile.Open(ShippedModel.Path("edge-llm-small.gguf")), draft = GgufFile.Open(ShippedModel.Path("edge-llm-draft.gguf"));
+        Tokenizer a = Tokenizer.FromGguf(small.Metadata), b = Tokenizer.FromGguf(draft.Metadata);
+        Assert.AreEqual(a.Vocabulary.Count, b.Vocabulary.Count);
+        for (int id = 0; id < a.Vocabulary.Count; id++) Assert.IsTrue(a.DecodeToken(id, special: true).SequenceEqual(b.DecodeToken(id, special: true)), $"token {id}");
+        CollectionAssert.AreEqual(a.Encode(TestData("heldout.txt")), b.Encode(TestData("heldout.txt")));
     }
 
     [TestMethod]

@@ -41,6 +41,9 @@ public sealed unsafe class InferenceContext : IDisposable
     /// <summary>Blocks of 64 positions that no sequence holds.</summary>
     public int FreeCacheBlocks => _cache.FreeBlocks;
 
+    /// <summary>Its threads, for work on the results of a pass.</summary>
+    internal WorkerPool Pool => _pool;
+
     /// <summary>Sees the intermediates of forward passes, if set.</summary>
     internal Tracer? Tracer
     {

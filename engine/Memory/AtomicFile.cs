@@ -1,0 +1,92 @@
+namespace Edge.Llm.Memory;
+
+/// <summary>A file that appears under its name when it is complete, and not before: it is written under another name in the same folder and
+/// renamed in the end. Whatever goes wrong until then leaves nothing behind, and what had the name before is untouched.</summary>
+internal sealed class AtomicFile : IDisposable
+{
+    private readonly string _path;
+    private readonly string _temporary;
+    private readonly FileStream _stream;
+    private bool _ended;
+
+    private AtomicFile(string path, string temporary, FileStream stream)
+    {
+        _path = path;
+        _temporary = temporary;
+        _stream = stream;
+        AppDomain.CurrentDomain.ProcessExit += Discard; // SIGTERM
+    }
+
+    /// <summary>Where to write.</summary>
+    public Stream Stream => _stream;
+
+    /// <summary>Begins a file.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created.</exception>
+    public static AtomicFile Create(string path)
+    {
+        if (Directory.Exists(path)) throw CannotWrite(path, "it is a directory");
+        string temporary = $"{path}.{Environment.ProcessId}.tmp";
+        try
+        {
+            return new AtomicFile(path, temporary, new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 1 << 16));
+        }
+        catch (DirectoryNotFoundException)
+        {
+            throw CannotWrite(path, "no such folder");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw CannotWrite(path, e.Message);
+        }
+    }
+
+    /// <summary>Begins a file, has it written and completes it.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created or written.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        using AtomicFile file = Create(path);
+        try
+        {
+            write(file.Stream);
+            file.Complete();
+        }
+        catch (IOException e)
+        {
+            throw CannotWrite(path, e.Message);
+        }
+    }
+
+    /// <summary>Gives the file its name.</summary>
+    public void Complete()
+    {
+        _stream.Dispose(); // writes out what is buffered
+        File.Move(_temporary, _path, overwrite: true);
+        End();
+    }
+
+    /// <summary>Deletes what was written, unless it is complete.</summary>
+    public void Dispose() => Discard(null, EventArgs.Empty);
+
+    private void Discard(object? sender, EventArgs e)
+    {
+        if (_ended) return;
+        End();
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // The disk is full; the file is closed all the same.
+        }
+        File.Delete(_temporary);
+    }
+
+    private void End()
+    {
+        _ended = true;
+        AppDomain.CurrentDomain.ProcessExit -= Discard;
+    }
+
+    private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");
+}

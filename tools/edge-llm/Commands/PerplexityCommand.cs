@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Edge.Llm.Cli.Perplexity;
 using Edge.Llm.Evaluation;
+using Edge.Llm.Memory;
 using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Commands;
@@ -39,8 +40,8 @@ internal static class PerplexityCommand
             byte[]? text = parsed.GetValue(file) is { } path ? Input.TrimLastNewline(Input.ReadFile(path)) : null;
             if (text is { Length: 0 }) throw new UsageException($"{parsed.GetValue(file)}: the text is empty");
             using LogitsFile? others = parsed.GetValue(compare) is { } name ? LogitsFile.Open(name) : null;
-            using AtomicFile? saved = parsed.GetValue(save) is { } target ? new AtomicFile(target) : null;
-            using AtomicFile? picture = parsed.GetValue(plot) is { } svg ? new AtomicFile(svg) : null;
+            using AtomicFile? saved = parsed.GetValue(save) is { } target ? AtomicFile.Create(target) : null;
+            using AtomicFile? picture = parsed.GetValue(plot) is { } svg ? AtomicFile.Create(svg) : null;
 
             int chunkSize = others is not null && parsed.GetResult(size) is not { Implicit: false } ? others.Chunks.Size : parsed.GetValue(size);
             int chunks = parsed.GetValue(most) is > 0 and int limit ? limit : int.MaxValue;
@@ -58,10 +59,10 @@ internal static class PerplexityCommand
             if (picture is not null && table.Count > 0)
             {
                 picture.Stream.Write(Encoding.UTF8.GetBytes(SizeQualityPlot.Draw(table)));
-                picture.Commit();
+                picture.Complete();
             }
             if (!complete) return Failure.Interrupted;
-            saved?.Commit();
+            saved?.Complete();
             return Failure.Ok;
         });
         return command;

@@ -22,7 +22,7 @@ public sealed class DependencyTests
         ["Sampling"] = ["Tokenization", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
         ["Api"] = ["Scheduling"],
-        ["Evaluation"] = ["Api"],
+        ["Evaluation"] = ["Api", "Quantization"],
     });
 
     [TestMethod]

@@ -79,7 +79,7 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
     }
 
     // A unit is stored as half precision: rounded to that, in all lanes of its super-block.
-    private static void SetUnit(float* lanes, float unit, int count) => new Span<float>(lanes, count).Fill(HalfFloat.ToSingle(HalfFloat.FromSingle(unit)));
+    private static void SetUnit(float* lanes, float unit, int count) => new Span<float>(lanes, count).Fill(HalfScales.Round(unit));
 
     private static float Largest(float* values, int count)
     {

@@ -6,17 +6,11 @@ namespace Edge.Llm.Quantization;
 /// <summary>The numbers that a value can become, before they are multiplied with a block's scale.</summary>
 internal interface ILevels
 {
-    /// <summary>The lowest level, negative.</summary>
-    static abstract float Low { get; }
-
-    /// <summary>The highest, positive.</summary>
-    static abstract float High { get; }
-
     /// <summary>The nearest level.</summary>
     static abstract TLanes Nearest<TLanes>(TLanes v) where TLanes : struct, ILanes<TLanes>;
 }
 
-/// <summary>All integers of so many bits, two's complement.</summary>
+/// <summary>A number of bits.</summary>
 internal interface IBits
 {
     /// <summary>Bits of a level.</summary>
@@ -27,23 +21,9 @@ internal interface IBits
 internal readonly struct SignedLevels<TBits> : ILevels where TBits : IBits
 {
     /// <inheritdoc/>
-    public static float Low
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => -(1 << (TBits.Bits - 1));
-    }
-
-    /// <inheritdoc/>
-    public static float High
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (1 << (TBits.Bits - 1)) - 1;
-    }
-
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Nearest<TLanes>(TLanes v) where TLanes : struct, ILanes<TLanes> =>
-        TLanes.Round(TLanes.Min(TLanes.Max(v, TLanes.Broadcast(Low)), TLanes.Broadcast(High)));
+        TLanes.Round(TLanes.Min(TLanes.Max(v, TLanes.Broadcast(-(1 << (TBits.Bits - 1)))), TLanes.Broadcast((1 << (TBits.Bits - 1)) - 1)));
 }
 
 /// <summary>3 bits.</summary>

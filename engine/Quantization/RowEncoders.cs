@@ -26,11 +26,19 @@ internal sealed unsafe class RowEncoders
     private static RowEncoders Make<TLanes>() where TLanes : struct, ILanes<TLanes>
     {
         var encoders = new RowEncoders();
+        encoders.Add<TLanes, Q4_0Encoder>();
+        encoders.Add<TLanes, Q4_1Encoder>();
+        encoders.Add<TLanes, Q5_0Encoder>();
+        encoders.Add<TLanes, Q5_1Encoder>();
+        encoders.Add<TLanes, Q8_0Encoder>();
         encoders.Add<TLanes, Q2_KEncoder>();
         encoders.Add<TLanes, Q3_KEncoder>();
         encoders.Add<TLanes, Q4_KEncoder>();
         encoders.Add<TLanes, Q5_KEncoder>();
         encoders.Add<TLanes, Q6_KEncoder>();
+        encoders.Add<TLanes, IQ4_NLEncoder>();
+        encoders.Add<TLanes, IQ4_XSEncoder>();
+        encoders.Add<TLanes, MXFP4Encoder>();
         return encoders;
     }
 

@@ -71,7 +71,7 @@ internal static unsafe class ScaleSuperBlock<TLanes, TFormat, TLevels>
     }
 
     // The unit is stored as half precision: rounded to that, in all lanes of its super-block.
-    private static void SetUnit(float* lanes, float unit, int count) => new Span<float>(lanes, count).Fill(HalfFloat.ToSingle(HalfFloat.FromSingle(unit)));
+    private static void SetUnit(float* lanes, float unit, int count) => new Span<float>(lanes, count).Fill(HalfScales.Round(unit));
 
     private static float Extreme(float* values, int count)
     {

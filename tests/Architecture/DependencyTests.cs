@@ -15,6 +15,7 @@ public sealed class DependencyTests
         ["Kernels"] = ["Gguf", "Threading"],
         ["Quantization"] = ["Kernels"],
         ["Tokenization"] = ["Gguf"],
+        ["Conversion"] = ["Quantization", "Tokenization"],
         ["Ops"] = ["Kernels"],
         ["Backends"] = ["Ops"],
         ["Cache"] = ["Ops"],

@@ -28,7 +28,8 @@ internal readonly struct CheckedJson
     public static unsafe CheckedJson Load(string path)
     {
         using MappedFile file = MappedFile.Open(path, map: false);
-        if (file.Length > MaxBytes) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxBytes}");
+        if (file.Length > MaxBytes)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxBytes}");
         return Parse(path, new ReadOnlySpan<byte>(file.Data, (int)file.Length).ToArray());
     }
 
@@ -59,7 +60,8 @@ internal readonly struct CheckedJson
     public int Int(string key, int min, int max, int? fallback = null)
     {
         if (!TryGet(key, out JsonElement value)) return fallback ?? throw Invalid($"missing key {key}");
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number == Math.Floor(number) && number >= min && number <= max
+        double number = value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double read) ? read : double.NaN;
+        return number == Math.Floor(number) && number >= min && number <= max
             ? (int)number : throw Wrong(key, $"an integer from {min} to {max}", value);
     }
 

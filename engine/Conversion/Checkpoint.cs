@@ -58,7 +58,8 @@ internal sealed class Checkpoint : IDisposable
         foreach (JsonProperty member in map.Element.EnumerateObject())
         {
             string name = map.Name(member), part = map.Text(name, member.Value);
-            if (part != Path.GetFileName(part) || part is "" or "." or "..") throw map.Invalid($"{name}: expected the name of a file in the folder, found '{part}'");
+            if (part != Path.GetFileName(part) || part is "" or "." or "..")
+                throw map.Invalid($"{name}: expected the name of a file in the folder, found '{part}'");
             if (!_files.TryGetValue(part, out SafetensorsFile? file)) _files.Add(part, file = SafetensorsFile.Open(Path.Combine(folder, part)));
             if (!file.Tensors.TryGetValue(name, out SourceTensor? tensor)) throw map.Invalid($"tensor {name} is not in {part}");
             if (!_tensors.TryAdd(name, tensor)) throw map.Invalid($"tensor {name} appears twice");

@@ -43,18 +43,21 @@ internal sealed record HfConfig
     public static HfConfig Read(CheckedJson config, List<string> notices)
     {
         ModelFamily family = ModelFamily.Of(config);
-        if (config.Object("quantization_config") is not null) throw config.Unsupported("quantization_config: quantized checkpoints are not supported");
-        if (config.Text("hidden_act") is { } act && act is not ("silu" or "swish")) throw config.Unsupported($"hidden_act '{act}'; expected silu");
+        if (config.Object("quantization_config") is not null)
+            throw config.Unsupported("quantization_config: quantized checkpoints are not supported");
+        if (config.Text("hidden_act") is { } act && act is not ("silu" or "swish"))
+            throw config.Unsupported($"hidden_act '{act}'; expected silu");
         int hidden = config.Int("hidden_size", 1, 1 << 20), heads = config.Int("num_attention_heads", 1, 1 << 12);
         int headsKv = config.Int("num_key_value_heads", 1, heads, heads);
         if (heads % headsKv != 0) throw config.Invalid($"num_key_value_heads: expected a divisor of {heads}, found {headsKv}");
-        if (!config.TryGet("head_dim", out _) && hidden % heads != 0) throw config.Invalid($"num_attention_heads: expected a divisor of {hidden}, found {heads}");
+        if (!config.TryGet("head_dim", out _) && hidden % heads != 0)
+            throw config.Invalid($"num_attention_heads: expected a divisor of {hidden}, found {heads}");
         int headDim = config.Int("head_dim", 2, 1 << 12, Math.Max(2, hidden / heads));
         if (headDim % 2 != 0) throw config.Invalid($"head_dim: expected an even number, found {headDim}");
         int context = config.Int("max_position_embeddings", 1, 1 << 30);
         bool slides = config.Flag("use_sliding_window") ?? family.Architecture == "llama";
         if (slides && config.Int("sliding_window", 1, int.MaxValue, int.MaxValue) is int window && window < context)
-            notices.Add($"sliding_window {window}: GGUF's architecture {family.Architecture} has no such key; texts longer than that will be attended to in full");
+            notices.Add($"sliding_window {window}: the architecture {family.Architecture} has no such key; longer texts are attended to in full");
         return new HfConfig
         {
             Family = family,

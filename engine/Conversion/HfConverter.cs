@@ -9,8 +9,8 @@ public sealed record ConversionOptions
     /// <summary>The types that matrices can have.</summary>
     public static readonly IReadOnlyList<GgmlType> Types = [GgmlType.F32, GgmlType.F16, GgmlType.BF16, GgmlType.Q8_0];
 
-    /// <summary>Type of the matrices, one of <see cref="Types"/>; null: each keeps its own, and its bits. (Rows that do not fill blocks of Q8_0 become
-    /// F16. Vectors are F32.)</summary>
+    /// <summary>Type of the matrices, one of <see cref="Types"/>; null: each keeps its own, and its bits. (Rows that do not fill blocks of
+    /// Q8_0 become F16. Vectors are F32.)</summary>
     public GgmlType? Type { get; init; }
 
     /// <summary>tokenizer.ggml.pre, where it cannot be found from the tokenizer's own files.</summary>
@@ -34,7 +34,8 @@ public sealed class HfConverter : IDisposable
         HfConfig config = HfConfig.Read(json, _notices);
         _plan = new TensorPlan(checkpoint, config, options.Type);
         _ropeFactors = config.Rope.Llama3Factors(config.HeadDim);
-        GgmlType type = options.Type ?? _plan.Tensors.GroupBy(tensor => tensor.Type).MaxBy(group => group.Sum(tensor => tensor.RowLength * tensor.Rows))!.Key;
+        IEnumerable<IGrouping<GgmlType, PlannedTensor>> byType = _plan.Tensors.GroupBy(tensor => tensor.Type);
+        GgmlType type = options.Type ?? byType.MaxBy(group => group.Sum(tensor => tensor.RowLength * tensor.Rows))!.Key;
 
         _writer.AddMetadata("general.architecture", config.Family.Architecture);
         _writer.AddMetadata("general.type", "model");
@@ -65,7 +66,8 @@ public sealed class HfConverter : IDisposable
         options ??= new ConversionOptions();
         if (options.Type is { } type && !ConversionOptions.Types.Contains(type))
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(options.Type)}: expected one of {string.Join(", ", ConversionOptions.Types)}, found {type}");
-        if (!Directory.Exists(folder)) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{folder}: {(File.Exists(folder) ? "not a folder" : "no such folder")}");
+        if (!Directory.Exists(folder))
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{folder}: {(File.Exists(folder) ? "not a folder" : "no such folder")}");
         Checkpoint checkpoint = Checkpoint.Open(folder);
         try
         {

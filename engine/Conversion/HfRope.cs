@@ -39,21 +39,25 @@ internal sealed record HfRope
             notices.Add($"rope_scaling of type dynamic: GGUF cannot say so; the file is right for texts of up to {contextLength} tokens");
             return new HfRope { Theta = theta };
         }
-        if (type is not ("linear" or "yarn" or "llama3")) throw rope.Unsupported($"type '{type}'; there are: default, linear, dynamic, yarn, llama3");
+        if (type is not ("linear" or "yarn" or "llama3"))
+            throw rope.Unsupported($"type '{type}'; there are: default, linear, dynamic, yarn, llama3");
         var read = new HfRope
         {
             Theta = theta,
             Type = type,
             Factor = rope.Positive("factor"),
-            OriginalContextLength = type == "linear" ? 0 : rope.Int("original_max_position_embeddings", 1, 1 << 30, type == "yarn" ? contextLength : null),
+            OriginalContextLength = type == "linear" ? 0
+                : rope.Int("original_max_position_embeddings", 1, 1 << 30, type == "yarn" ? contextLength : null),
             LowFreqFactor = type == "llama3" ? rope.Positive("low_freq_factor") : 0,
             HighFreqFactor = type == "llama3" ? rope.Positive("high_freq_factor") : 0,
             BetaFast = rope.TryGet("beta_fast", out _) ? rope.Positive("beta_fast") : null,
             BetaSlow = rope.TryGet("beta_slow", out _) ? rope.Positive("beta_slow") : null,
         };
-        if (type == "llama3" && read.HighFreqFactor <= read.LowFreqFactor) throw rope.Invalid("high_freq_factor: expected a number above low_freq_factor");
+        if (type == "llama3" && read.HighFreqFactor <= read.LowFreqFactor)
+            throw rope.Invalid("high_freq_factor: expected a number above low_freq_factor");
         foreach (string key in (string[])["attention_factor", "mscale", "mscale_all_dim"])
-            if (type == "yarn" && rope.TryGet(key, out _)) throw rope.Unsupported($"{key}: YaRN with its own factor on attention is not supported");
+            if (type == "yarn" && rope.TryGet(key, out _))
+                throw rope.Unsupported($"{key}: YaRN with its own factor on attention is not supported");
         return read;
     }
 

@@ -56,7 +56,8 @@ internal sealed class HfTokenizer
         string path = In("tokenizer.model");
         if (!SentencePieceModel.IsOne(path))
         {
-            if (_tokenizer is null) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{_folder}: expected tokenizer.json or a SentencePiece tokenizer.model");
+            if (_tokenizer is null)
+                throw new EdgeLlmException(ErrorCode.InvalidFile, $"{_folder}: expected tokenizer.json or a SentencePiece tokenizer.model");
             return TokenizerJson.Read(_tokenizer.Value, size, pre);
         }
         SentencePieceModel pieces = SentencePieceModel.Load(path);
@@ -89,9 +90,11 @@ internal sealed class HfTokenizer
         CheckedJson?[] byId = [config, CheckedJson.LoadIfThere(In("generation_config.json"))];
         foreach ((string name, _) in s_roles)
         {
-            string? text = byText.Select(file => file is { } given ? SpecialText(given, $"{name}_token") : null).FirstOrDefault(found => found is not null);
-            int id = text is null ? -1 : _vocabulary.Find(text);
-            if (id < 0) id = byId.Select(file => file is { } given ? SpecialId(given, $"{name}_token_id") : -1).FirstOrDefault(found => found >= 0, -1);
+            int id = -1;
+            foreach (CheckedJson? file in byText)
+                if (id < 0 && file is { } given && SpecialText(given, $"{name}_token") is { } text) id = _vocabulary.Find(text);
+            foreach (CheckedJson? file in byId)
+                if (id < 0 && file is { } given) id = SpecialId(given, $"{name}_token_id");
             if (id >= 0) _special[name] = id;
         }
     }
@@ -141,7 +144,8 @@ internal sealed class HfTokenizer
                 foreach (JsonElement element in value.EnumerateArray())
                 {
                     CheckedJson item = settings.Item("chat_template", element);
-                    named[item.Text("name") ?? throw item.Invalid("missing key name")] = item.Text("template") ?? throw item.Invalid("missing key template");
+                    string name = item.Text("name") ?? throw item.Invalid("missing key name");
+                    named[name] = item.Text("template") ?? throw item.Invalid("missing key template");
                 }
             else main ??= settings.Text("chat_template");
         }
@@ -156,7 +160,8 @@ internal sealed class HfTokenizer
     {
         if (!File.Exists(path)) return null;
         using MappedFile file = MappedFile.Open(path, map: false);
-        if (file.Length > MaxTemplateBytes) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxTemplateBytes}");
+        if (file.Length > MaxTemplateBytes)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxTemplateBytes}");
         return Encoding.UTF8.GetString(file.Data, (int)file.Length);
     }
 }

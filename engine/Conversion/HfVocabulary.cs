@@ -46,7 +46,8 @@ internal sealed class HfVocabulary
     public void Set(int id, string text, TokenType type, float score, string where)
     {
         Check(id, text, where);
-        if (_texts[id] is { } other) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{where}: tokens '{other}' and '{text}' have the same id {id}");
+        if (_texts[id] is { } other)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{where}: tokens '{other}' and '{text}' have the same id {id}");
         Put(id, text, type, score);
     }
 
@@ -77,7 +78,8 @@ internal sealed class HfVocabulary
 
     /// <summary>Texts that are control tokens even where the tokenizer's files do not call them special: llama.cpp's rule.</summary>
     private static bool LooksSpecial(string text) =>
-        text is "<pad>" or "<mask>" or "<2mass>" or "[@BOS@]" || Between(text, "<|", "|>") || Between(text, "<｜", "｜>") || Between(text, "<unused", ">");
+        text is "<pad>" or "<mask>" or "<2mass>" or "[@BOS@]"
+        || Between(text, "<|", "|>") || Between(text, "<｜", "｜>") || Between(text, "<unused", ">");
 
     private static bool Between(string text, string start, string end) =>
         text.StartsWith(start, StringComparison.Ordinal) && text.EndsWith(end, StringComparison.Ordinal);

@@ -7,7 +7,8 @@ namespace Edge.Llm.Conversion;
 /// queries and keys change places.</param>
 /// <param name="NormsHeads">Queries and keys are normed head by head.</param>
 /// <param name="NeedsBias">Queries, keys and values have a bias.</param>
-internal sealed record ModelFamily(string Architecture, string[] ModelTypes, bool PermutesHeads = false, bool NormsHeads = false, bool NeedsBias = false)
+internal sealed record ModelFamily(
+    string Architecture, string[] ModelTypes, bool PermutesHeads = false, bool NormsHeads = false, bool NeedsBias = false)
 {
     private static readonly ModelFamily[] s_all =
     [

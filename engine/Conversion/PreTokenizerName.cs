@@ -42,7 +42,8 @@ internal static class PreTokenizerName
                 foreach (JsonElement step in pre.Array("pretokenizers"))
                     if (!AddSteps(pre.Item("pretokenizers", step), steps, depth + 1)) return false;
                 return true;
-            case "Split" when pre.Text("behavior") == "Isolated" && pre.Flag("invert") is not true && pre.Object("pattern")?.Text("Regex") is { } regex:
+            case "Split" when pre.Text("behavior") == "Isolated" && pre.Flag("invert") is not true
+                && pre.Object("pattern")?.Text("Regex") is { } regex:
                 steps.Add(regex);
                 return true;
             case "Digits" when pre.Flag("individual_digits") is true:

@@ -38,7 +38,7 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         if (file.Length < sizeof(ulong)) throw Invalid($"{file.Length} bytes: expected the length of a header and the header");
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(file.Data, sizeof(ulong)));
         if (headerBytes > MaxHeaderBytes || headerBytes > (ulong)(file.Length - sizeof(ulong)))
-            throw Invalid($"a header of {headerBytes} bytes: expected at most {Math.Min(MaxHeaderBytes, file.Length - sizeof(ulong))} (is it a safetensors file?)");
+            throw Invalid($"a header of {headerBytes} bytes: expected at most {Math.Min(MaxHeaderBytes, file.Length - 8)} (is it safetensors?)");
         CheckedJson header = CheckedJson.Parse(file.Path, new ReadOnlySpan<byte>(file.Data + sizeof(ulong), (int)headerBytes).ToArray());
         ReadTensors(header, sizeof(ulong) + (long)headerBytes);
     }
@@ -82,9 +82,11 @@ internal sealed unsafe class SafetensorsFile : IDisposable
             long[] offsets = [.. entry.Array("data_offsets").Select(element => Integer(entry, "data_offsets", element))];
             if (offsets.Length != 2) throw entry.Invalid($"data_offsets: expected two numbers, found {offsets.Length}");
             (long begin, long end) = (offsets[0], offsets[1]);
-            if (begin > end || end > dataBytes) throw entry.Invalid($"data_offsets {begin} to {end}: expected a range of the {dataBytes} bytes of data (is the file complete?)");
+            if (begin > end || end > dataBytes)
+                throw entry.Invalid($"data_offsets {begin} to {end}: expected a range of the {dataBytes} bytes of data (is the file complete?)");
             BigInteger expected = shape.Aggregate((BigInteger)valueBytes, (product, dimension) => product * dimension);
-            if (expected != end - begin) throw entry.Invalid($"{end - begin} bytes at data_offsets, and {typeName} [{string.Join(", ", shape)}] takes {expected}");
+            if (expected != end - begin)
+                throw entry.Invalid($"{end - begin} bytes at data_offsets, and {typeName} [{string.Join(", ", shape)}] takes {expected}");
             GgmlType? type = typeName switch { "F32" => GgmlType.F32, "F16" => GgmlType.F16, "BF16" => GgmlType.BF16, _ => null };
             if (!_tensors.TryAdd(name, new SourceTensor(_file, name, type, typeName, shape, (nint)(_file.Data + dataStart + begin))))
                 throw entry.Invalid("the tensor appears twice");

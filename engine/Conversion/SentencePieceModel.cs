@@ -39,7 +39,8 @@ internal sealed class SentencePieceModel
     public static unsafe SentencePieceModel Load(string path)
     {
         using MappedFile file = MappedFile.Open(path, map: false);
-        if (file.Length > int.MaxValue) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected a SentencePiece model");
+        if (file.Length > int.MaxValue)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected a SentencePiece model");
         var model = new SentencePieceModel();
         model.Read(path, new ReadOnlySpan<byte>(file.Data, (int)file.Length));
         return model;
@@ -58,7 +59,7 @@ internal sealed class SentencePieceModel
         }
         if (_pieces.Count == 0) throw reader.Invalid("no pieces");
         if (kind != 2)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{path}: a SentencePiece model of kind {kind}; only BPE (2) can be stored for this tokenizer");
+            throw new EdgeLlmException(ErrorCode.Unsupported, $"{path}: a SentencePiece model of kind {kind}; expected 2 (BPE)");
     }
 
     private static (string, float, TokenType) ReadPiece(ProtobufReader piece)
@@ -68,7 +69,8 @@ internal sealed class SentencePieceModel
         ulong type = (ulong)TokenType.Normal;
         while (piece.Next())
         {
-            if (piece.Is(1, ProtobufReader.Bytes)) text = Utf8.IsValid(piece.Span) ? Encoding.UTF8.GetString(piece.Span) : throw piece.Invalid("a piece that is not valid UTF-8");
+            if (piece.Is(1, ProtobufReader.Bytes))
+                text = Utf8.IsValid(piece.Span) ? Encoding.UTF8.GetString(piece.Span) : throw piece.Invalid("a piece that is not valid UTF-8");
             else if (piece.Is(2, ProtobufReader.Fixed32)) score = BitConverter.UInt32BitsToSingle((uint)piece.Number);
             else if (piece.Is(3, ProtobufReader.Varint)) type = piece.Number;
         }

@@ -61,7 +61,8 @@ internal sealed unsafe class TensorCopy : IDisposable
         }
     }
 
-    /// <summary>Where row r of a tensor of so many rows comes from: of each head, the first row of the second half follows that of the first.</summary>
+    /// <summary>Where a row of a tensor of so many rows comes from: in each head, the first row of the second half follows that of the first
+    /// half, and so on.</summary>
     internal static long SourceRow(long row, long rows, int heads)
     {
         if (heads == 0) return row;

@@ -18,7 +18,8 @@ internal static class TokenizerJson
         if (type != "BPE") throw model.Unsupported($"type '{type}'; expected BPE");
         CheckedJson vocab = model.Object("vocab") ?? throw model.Invalid("missing key vocab");
         List<(string Left, string Right)> merges = [.. model.Array("merges").Select(merge => ReadMerge(model, merge))];
-        return model.Flag("byte_fallback") is true ? SentencePiece(tokenizer, model, vocab, merges, size) : ByteLevel(tokenizer, vocab, merges, size, pre);
+        return model.Flag("byte_fallback") is true
+            ? SentencePiece(tokenizer, model, vocab, merges, size) : ByteLevel(tokenizer, vocab, merges, size, pre);
     }
 
     /// <summary>Adds the tokens that were added to the vocabulary.</summary>
@@ -36,7 +37,7 @@ internal static class TokenizerJson
     private static HfVocabulary ByteLevel(CheckedJson tokenizer, CheckedJson vocab, List<(string Left, string Right)> merges, int size, string? pre)
     {
         pre ??= PreTokenizerName.Find(tokenizer)
-            ?? throw tokenizer.Unsupported($"pre_tokenizer: none of those known ({string.Join(", ", PreTokenizerName.Known)}); --pre NAME stores one of llama.cpp's names");
+            ?? throw tokenizer.Unsupported($"pre_tokenizer: none of {string.Join(", ", PreTokenizerName.Known)}; --pre NAME stores one of llama.cpp's names");
         foreach ((string left, string right) in merges)
             if (left.Contains(' ', StringComparison.Ordinal) || right.Contains(' ', StringComparison.Ordinal))
                 throw tokenizer.Invalid($"merges: a space in '{left}' or '{right}': the spelling of bytes has none");
@@ -47,7 +48,8 @@ internal static class TokenizerJson
 
     // A SentencePiece model that was turned into merges: the score of a piece is how late its first merge comes, negated, as the original's is.
     // Pieces without merges are never built, so whatever could build one gets a score below all others.
-    private static HfVocabulary SentencePiece(CheckedJson tokenizer, CheckedJson model, CheckedJson vocab, List<(string Left, string Right)> merges, int size)
+    private static HfVocabulary SentencePiece(
+        CheckedJson tokenizer, CheckedJson model, CheckedJson vocab, List<(string Left, string Right)> merges, int size)
     {
         var ranks = new Dictionary<string, int>();
         for (int i = 0; i < merges.Count; i++) ranks.TryAdd(merges[i].Left + merges[i].Right, i);
@@ -63,28 +65,34 @@ internal static class TokenizerJson
     }
 
     private static bool IsByte(string text) =>
-        text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>' && char.IsAsciiHexDigit(text[3]) && char.IsAsciiHexDigit(text[4]);
+        text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
+        && char.IsAsciiHexDigit(text[3]) && char.IsAsciiHexDigit(text[4]);
 
     // The space before a text comes from a normalizer (Prepend) or a pre-tokenizer (Metaspace).
     private static bool AddsSpacePrefix(CheckedJson tokenizer)
     {
-        bool Prepends(CheckedJson step) => step.Text("type") switch
+        static bool Prepends(CheckedJson step) => step.Text("type") switch
         {
             "Prepend" => step.Text("prepend") is "▁" or " ",
             "Metaspace" => step.Text("prepend_scheme") is { } scheme ? scheme != "never" : step.Flag("add_prefix_space") ?? true,
-            "Sequence" => step.Array("normalizers").Any(inner => IsSimple(step.Item("normalizers", inner)) && Prepends(step.Item("normalizers", inner)))
-                || step.Array("pretokenizers").Any(inner => IsSimple(step.Item("pretokenizers", inner)) && Prepends(step.Item("pretokenizers", inner))),
             _ => false,
         };
-        static bool IsSimple(CheckedJson step) => step.Text("type") != "Sequence"; // one inside another is nobody's
-        return (tokenizer.Object("normalizer") is { } normalizer && Prepends(normalizer)) || (tokenizer.Object("pre_tokenizer") is { } pre && Prepends(pre));
+        return Steps(tokenizer.Object("normalizer"), "normalizers").Concat(Steps(tokenizer.Object("pre_tokenizer"), "pretokenizers")).Any(Prepends);
+    }
+
+    /// <summary>A step, or the steps of a sequence.</summary>
+    private static IEnumerable<CheckedJson> Steps(CheckedJson? step, string key)
+    {
+        if (step is not { } given) return [];
+        return given.Text("type") == "Sequence" ? given.Array(key).Select(inner => given.Item(key, inner)) : [given];
     }
 
     private static IEnumerable<(string Text, int Id)> Entries(CheckedJson vocab)
     {
         foreach (JsonProperty member in vocab.Element.EnumerateObject())
         {
-            if (member.Value.ValueKind != JsonValueKind.Number || !member.Value.TryGetInt32(out int id)) throw vocab.Invalid($"token '{vocab.Name(member)}': expected an integer");
+            if (member.Value.ValueKind != JsonValueKind.Number || !member.Value.TryGetInt32(out int id))
+                throw vocab.Invalid($"token '{vocab.Name(member)}': expected an integer");
             yield return (vocab.Name(member), id);
         }
     }
@@ -99,6 +107,7 @@ internal static class TokenizerJson
         }
         string text = model.Text("merges", merge);
         int space = text.IndexOf(' ', StringComparison.Ordinal);
-        return space > 0 && text.IndexOf(' ', space + 1) < 0 ? (text[..space], text[(space + 1)..]) : throw model.Invalid($"merges: expected two parts, found '{text}'");
+        if (space <= 0 || text.IndexOf(' ', space + 1) >= 0) throw model.Invalid($"merges: expected two parts, found '{text}'");
+        return (text[..space], text[(space + 1)..]);
     }
 }

@@ -22,10 +22,11 @@ internal static class ChunkRunner
         };
     }
 
-    /// <summary>Runs the tokens of a chunk, with <paramref name="first"/> in place of the first unless it is negative. The logits are wanted from
-    /// a position on.</summary>
+    /// <summary>Runs the tokens of a chunk, with <paramref name="first"/> in place of the first unless it is negative. The logits are wanted
+    /// from a position on.</summary>
     /// <exception cref="EdgeLlmException">Those of <see cref="InferenceContext.Forward"/>.</exception>
-    public static void Run(InferenceContext context, ReadOnlySpan<int> tokens, int first, int wantedFrom, RowsHandler handle, CancellationToken cancellation)
+    public static void Run(InferenceContext context, ReadOnlySpan<int> tokens, int first, int wantedFrom, RowsHandler handle,
+        CancellationToken cancellation)
     {
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();

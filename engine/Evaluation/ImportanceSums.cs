@@ -58,7 +58,8 @@ public sealed unsafe class ImportanceSums
         fixed (double* sums = entry.Sums)
         {
             var body = new SquaresBody { X = x, Sums = sums + ((long)matrix * x.Width) };
-            RowLoop<SquaresBody>.Run(pool, (x.Width + SquaresBody.Columns - 1) / SquaresBody.Columns, (long)x.Count * SquaresBody.Columns * sizeof(float), ref body);
+            int blocks = (x.Width + SquaresBody.Columns - 1) / SquaresBody.Columns;
+            RowLoop<SquaresBody>.Run(pool, blocks, (long)x.Count * SquaresBody.Columns * sizeof(float), ref body);
         }
     }
 
@@ -67,7 +68,7 @@ public sealed unsafe class ImportanceSums
         if (!_entries.TryGetValue(name, out Entry? entry)) _entries.Add(name, entry = new Entry(new double[sums], new double[counts]));
         if (entry.Sums.Length != sums || entry.Counts.Length != counts)
             throw new EdgeLlmException(ErrorCode.InvalidArgument,
-                $"importance of {name}: {sums} sums and {counts} counts, and there are {entry.Sums.Length} and {entry.Counts.Length} already: of another model?");
+                $"importance of {name}: {sums} sums and {counts} counts, expected {entry.Sums.Length} and {entry.Counts.Length}: of another model?");
         return entry;
     }
 

@@ -27,7 +27,8 @@ public sealed unsafe class PerplexityRun : IDisposable
     /// <summary>Prepares a run: a context is made. The model, the stream that log-probabilities are written to and the file that they are compared
     /// with are the caller's.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: the file is of another vocabulary or text. OutOfMemory.</exception>
-    public PerplexityRun(LanguageModel model, Vocabulary vocabulary, TextChunks chunks, ContextOptions options, Stream? save = null, LogitsFile? compare = null)
+    public PerplexityRun(LanguageModel model, Vocabulary vocabulary, TextChunks chunks, ContextOptions options,
+        Stream? save = null, LogitsFile? compare = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(vocabulary);

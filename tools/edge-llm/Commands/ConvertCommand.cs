@@ -17,7 +17,8 @@ internal static class ConvertCommand
         Option<OutType> type = Opt.Choice("--outtype", [], "Type of the matrices; auto: each keeps its own.", default,
             [.. types.Select(known => (known.ToString(), known))]);
         Option<string?> pre = Opt.Text("--pre", [], "Name of the pre-tokenizer (tokenizer.ggml.pre), where tokenizer.json does not tell.", "NAME");
-        var command = new CommandWithExamples("convert", "Makes a GGUF file of a model in Hugging Face's form: the families llama, mistral, qwen2 and qwen3.",
+        var command = new CommandWithExamples("convert",
+            "Makes a GGUF file of a model in Hugging Face's form: the families llama, mistral, qwen2 and qwen3.",
             "Qwen3-0.6B -o qwen3-0.6b.gguf", "SmolLM2-135M -o smollm2-135m-q8_0.gguf --outtype q8_0") { folder, target, type, pre };
         command.SetAction(parsed =>
         {
@@ -29,10 +30,12 @@ internal static class ConvertCommand
             using (var progress = new Progress("converting", reports: true))
             {
                 long done = 0;
-                AtomicFile.Write(path, stream => converter.WriteTo(stream, bytes => progress.Report(done += bytes, converter.FileBytes), interrupts.Token));
+                void Report(long bytes) => progress.Report(done += bytes, converter.FileBytes);
+                AtomicFile.Write(path, stream => converter.WriteTo(stream, Report, interrupts.Token));
             }
             if (converter.Saturated > 0)
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"edge-llm: {converter.Saturated} values beyond the range of F16 became ±65504"));
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"edge-llm: {converter.Saturated} values beyond the range of F16 became ±65504"));
             return Failure.Ok;
         });
         return command;

@@ -21,14 +21,17 @@ internal static class ImatrixCommand
         Option<int> size = Opt.Integer("--ctx-size", ["-c"], "Tokens a chunk.", DefaultChunkSize, TextChunks.MinSize, 1 << 24);
         Option<int> most = Opt.Integer("--chunks", [], "Chunks at most; -1: all.", -1, -1);
         Option<bool> output = Opt.Flag("--process-output", "Take the output matrix, too.");
-        var command = new CommandWithExamples("imatrix", "Computes how much the columns of each weight matter, for quantizing well, as llama-imatrix does.",
-            "-m f16.gguf -f calibration.txt -o imatrix.gguf", "--in-file a.gguf --in-file b.gguf -o both.gguf") { file, target, inFiles, size, most, output };
+        var command = new CommandWithExamples("imatrix",
+            "Computes how much the columns of each weight matter, for quantizing well, as llama-imatrix does.",
+            "-m f16.gguf -f calibration.txt -o imatrix.gguf", "--in-file a.gguf --in-file b.gguf -o both.gguf")
+            { file, target, inFiles, size, most, output };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command, withContextSize: false);
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(target) ?? "imatrix.gguf";
             string[] others = parsed.GetValue(inFiles) ?? [];
-            if (parsed.GetValue(file) is null && others.Length == 0) throw new UsageException("no text: give -f FILE, or --in-file to merge matrices");
+            if (parsed.GetValue(file) is null && others.Length == 0)
+                throw new UsageException("no text: give -f FILE, or --in-file to merge matrices");
             byte[]? text = parsed.GetValue(file) is { } name ? Input.TrimLastNewline(Input.ReadFile(name)) : null;
             if (text is { Length: 0 }) throw new UsageException($"{parsed.GetValue(file)}: the text is empty");
             if (Directory.Exists(path) || Path.GetDirectoryName(path) is { Length: > 0 } folder && !Directory.Exists(folder))

@@ -22,12 +22,14 @@ internal static class PerplexityCommand
         Option<string?> file = Opt.Text("--file", ["-f"], "The text; - reads standard input. Not needed with --kl-base, which holds it.", "FILE");
         Option<int> size = Opt.Integer("--ctx-size", ["-c"], "Tokens a chunk; with --kl-base that file's.", DefaultChunkSize, TextChunks.MinSize, 1 << 24);
         Option<int> most = Opt.Integer("--chunks", [], "Chunks at most; -1: all.", -1, -1);
-        Option<string?> save = Opt.Text("--save-logits", ["--save-all-logits"], "Save the log-probabilities of all scored positions, for --kl-base.", "FILE");
+        Option<string?> save = Opt.Text("--save-logits", ["--save-all-logits"],
+            "Save the log-probabilities of all scored positions, for --kl-base.", "FILE");
         Option<string?> compare = Opt.Text("--kl-base", ["--kl-divergence-base"],
             "Compare with the log-probabilities of such a file: Kullback-Leibler divergence and share of equal top-1 tokens.", "FILE");
         Option<string?> plot = Opt.Text("--plot", [], "Draw size against quality as an SVG.", "FILE.svg");
         Option<bool> json = Opt.Flag("--json", "Print JSON.");
-        var command = new CommandWithExamples("perplexity", "Measures how well models predict a text (lower perplexity is better), as llama-perplexity does.",
+        var command = new CommandWithExamples("perplexity",
+            "Measures how well models predict a text (lower perplexity is better), as llama-perplexity does.",
             "-m model.gguf -f text.txt", "-m f16.gguf -f text.txt --save-logits f16.logits",
             "-m q8_0.gguf q4_k_m.gguf q2_k.gguf --kl-base f16.logits --plot quality.svg")
             { models, file, size, most, save, compare, plot, json };
@@ -35,7 +37,8 @@ internal static class PerplexityCommand
         command.SetAction(parsed =>
         {
             string[] paths = parsed.GetValue(models) is { Length: > 0 } given ? given : [DefaultModel.Find()];
-            if (parsed.GetValue(save) is not null && paths.Length > 1) throw new UsageException($"--save-logits: expected one model, found {paths.Length}");
+            if (parsed.GetValue(save) is not null && paths.Length > 1)
+                throw new UsageException($"--save-logits: expected one model, found {paths.Length}");
             if (parsed.GetValue(file) is null && parsed.GetValue(compare) is null) throw new UsageException("no text: give -f FILE");
             byte[]? text = parsed.GetValue(file) is { } path ? Input.TrimLastNewline(Input.ReadFile(path)) : null;
             if (text is { Length: 0 }) throw new UsageException($"{parsed.GetValue(file)}: the text is empty");
@@ -50,7 +53,8 @@ internal static class PerplexityCommand
             using var interrupts = new Interrupts();
             foreach (string model in paths)
             {
-                table.Add(Measure(modelOptions.Open(parsed, model), modelOptions.Context(parsed), text, chunkSize, chunks, saved, others, interrupts.Token));
+                table.Add(Measure(
+                    modelOptions.Open(parsed, model), modelOptions.Context(parsed), text, chunkSize, chunks, saved, others, interrupts.Token));
                 if (!table[^1].Complete) break;
             }
             bool complete = table[^1].Complete;
@@ -79,8 +83,8 @@ internal static class PerplexityCommand
         }
     }
 
-    private static ModelQuality Measure(LanguageModel model, ContextOptions options, byte[]? text, int chunkSize, int most, AtomicFile? save, LogitsFile? compare,
-        CancellationToken cancellation)
+    private static ModelQuality Measure(LanguageModel model, ContextOptions options, byte[]? text, int chunkSize, int most,
+        AtomicFile? save, LogitsFile? compare, CancellationToken cancellation)
     {
         using LanguageModel opened = model;
         Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);

@@ -12,17 +12,20 @@ internal static class SplitCommand
     {
         var file = new Argument<string>("FILE") { Description = "A GGUF file; of a split model any part." };
         Option<string?> prefix = Opt.Text("--output", ["-o"], "Names begin with this; by default with the file's own without .gguf.", "PREFIX");
-        Option<string?> maxSize = Opt.Text("--max-size", ["--split-max-size"], "Bytes of a part at most: a number, or one followed by M or G (10^6, 10^9).", "SIZE");
+        Option<string?> maxSize = Opt.Text("--max-size", ["--split-max-size"],
+            "Bytes of a part at most: a number, or one followed by M or G (10^6, 10^9).", "SIZE");
         Option<int> maxTensors = Opt.Integer("--max-tensors", ["--split-max-tensors"], "Tensors in a part at most.", null, 1);
         Option<bool> dryRun = Opt.Flag("--dry-run", "Print the parts, write none.");
-        var command = new CommandWithExamples("split", "Splits a GGUF file into PREFIX-00001-of-0000N.gguf and so on, which all of llama.cpp's tools read.",
+        var command = new CommandWithExamples("split",
+            "Splits a GGUF file into PREFIX-00001-of-0000N.gguf and so on, which llama.cpp reads, too.",
             "model.gguf --max-size 2G", "model.gguf --max-tensors 128 -o parts/model") { file, prefix, maxSize, maxTensors, dryRun };
         command.SetAction(parsed =>
         {
             string path = parsed.GetRequiredValue(file);
             long bytes = parsed.GetValue(maxSize) is { } size ? ParseSize(size) : long.MaxValue;
             int tensors = parsed.GetValue(maxTensors) is > 0 and int limit ? limit : int.MaxValue;
-            if (bytes == long.MaxValue && tensors == int.MaxValue) throw new UsageException("how large may a part be? give --max-size or --max-tensors");
+            if (bytes == long.MaxValue && tensors == int.MaxValue)
+                throw new UsageException("how large may a part be? give --max-size or --max-tensors");
             using GgufFile gguf = GgufFile.Open(path);
             using var interrupts = new Interrupts();
             using var copying = new Copying(gguf, "splitting");
@@ -75,7 +78,8 @@ internal static class SplitCommand
     {
         string name = path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? path[..^".gguf".Length] : path;
         // Parts that are cut anew.
-        const string Numbers = "-00001-of-00001";
-        return name.Length > Numbers.Length && name[^Numbers.Length] == '-' && name[^9..].StartsWith("-of-", StringComparison.Ordinal) ? name[..^Numbers.Length] : name;
+        const int Numbers = 15; // characters of -00001-of-00001
+        bool isPart = name.Length > Numbers && name[^Numbers] == '-' && name[^9..].StartsWith("-of-", StringComparison.Ordinal);
+        return isPart ? name[..^Numbers] : name;
     }
 }

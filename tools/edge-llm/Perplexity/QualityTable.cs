@@ -25,12 +25,14 @@ internal static class QualityTable
             rows.Add(row);
         }
         int[] widths = [.. Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => column < row.Length ? row[column].Length : 0))];
-        return rows.Select(row => string.Join("  ", row.Select((text, column) => column == 0 ? text.PadRight(widths[0]) : text.PadLeft(widths[column]))));
+        string Pad(string text, int column) => column == 0 ? text.PadRight(widths[0]) : text.PadLeft(widths[column]);
+        return rows.Select(row => string.Join("  ", row.Select(Pad)));
     }
 
     private static string WithError(double value, double error, int digits) =>
         double.IsNaN(error) ? Number(value, digits) : $"{Number(value, digits)} ± {Number(error, digits)}";
 
     // Adding 0 makes a 0 of a -0.
-    private static string Number(double value, int digits) => (Math.Round(value, digits) + 0).ToString("F" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+    private static string Number(double value, int digits) =>
+        (Math.Round(value, digits) + 0).ToString("F" + digits.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }

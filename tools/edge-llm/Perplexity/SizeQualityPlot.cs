@@ -19,11 +19,15 @@ internal static class SizeQualityPlot
         Axis x = Axis.Over(points.Select(point => point.X), Left, Width - Right);
         Axis y = Axis.Over(points.SelectMany(point => (double[])[point.Y - point.Error, point.Y + point.Error]), Height - Bottom, Top);
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"""
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {Height}" font-family="system-ui, sans-serif" font-size="{FontSize}">
+        svg.Append(CultureInfo.InvariantCulture, $$"""
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{Width}} {{Height}}" font-family="system-ui, sans-serif" font-size="{{FontSize}}">
             <style>
-            text {"{"} fill: #333 {"}"} .grid {"{"} stroke: #8884 {"}"} .axis {"{"} stroke: #888 {"}"} .point {"{"} fill: #2f7ed8; stroke: none {"}"} .error {"{"} stroke: #2f7ed8 {"}"}
-            @media (prefers-color-scheme: dark) {"{"} text {"{"} fill: #ddd {"}"} {"}"}
+            text { fill: #333 }
+            .grid { stroke: #8884 }
+            .axis { stroke: #888 }
+            .point { fill: #2f7ed8; stroke: none }
+            .error { stroke: #2f7ed8 }
+            @media (prefers-color-scheme: dark) { text { fill: #ddd } }
             </style>
 
             """);

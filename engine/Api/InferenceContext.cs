@@ -14,6 +14,7 @@ public sealed unsafe class InferenceContext : IDisposable
     private readonly WorkerPool _pool;
     private readonly KvCache _cache;
     private readonly Activations _activations;
+    private readonly CpuBackend _cpu;
     private readonly BatchPlan _plan;
     private readonly Transformer _transformer;
     private int _busy;
@@ -27,9 +28,9 @@ public sealed unsafe class InferenceContext : IDisposable
         _activations = Activations.Allocate(model.ActivationShape(options));
         _cache = new KvCache(model.KvShape(options), (int)LanguageModel.KvCapacity(options), options.ContextSize);
         _pool = new WorkerPool(options.Threads);
-        var cpu = new CpuBackend(_pool, kernels, _activations.Scratch, _activations.ScratchStride, _activations.PackedQ8_K, _activations.PackedQ8_0x8);
+        _cpu = new CpuBackend(_pool, kernels, _activations.Scratch, _activations.ScratchStride, _activations.PackedQ8_K, _activations.PackedQ8_0x8);
         _plan = new BatchPlan(model.Config, _cache, _activations);
-        _transformer = new Transformer(model.Config, model.Weights, cpu, _activations, _cache);
+        _transformer = new Transformer(model.Config, model.Weights, _cpu, _activations, _cache);
     }
 
     /// <summary>The model it runs.</summary>
@@ -41,11 +42,21 @@ public sealed unsafe class InferenceContext : IDisposable
     /// <summary>Blocks of 64 positions that no sequence holds.</summary>
     public int FreeCacheBlocks => _cache.FreeBlocks;
 
+    /// <summary>Its threads, for work on the results of a pass.</summary>
+    internal WorkerPool Pool => _pool;
+
     /// <summary>Sees the intermediates of forward passes, if set.</summary>
     internal Tracer? Tracer
     {
         get => _transformer.Tracer;
         set => _transformer.Tracer = value;
+    }
+
+    /// <summary>Sees the inputs of every matmul of forward passes, if set.</summary>
+    internal MatMulObserver? MatMulObserver
+    {
+        get => _cpu.Observer;
+        set => _cpu.Observer = value;
     }
 
     /// <summary>An empty sequence; dispose of it to give its cache blocks back.</summary>

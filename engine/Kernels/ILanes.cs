@@ -57,6 +57,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Zero where a &lt; limit, else value.</summary>
     static abstract TSelf ZeroWhereLess(TSelf a, TSelf limit, TSelf value);
 
+    /// <summary>x where a &lt; limit, else y.</summary>
+    static abstract TSelf SelectLess(TSelf a, TSelf limit, TSelf x, TSelf y);
+
     /// <summary>2^n for integers n in -126..127 held as floats; +infinity for 128.</summary>
     static abstract TSelf PowerOfTwo(TSelf n);
 

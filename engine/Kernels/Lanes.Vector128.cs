@@ -90,6 +90,14 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128 SelectLess(Lanes128 a, Lanes128 limit, Lanes128 x, Lanes128 y) => new(
+        Vector128.ConditionalSelect(Vector128.LessThan(a.A, limit.A), x.A, y.A),
+        Vector128.ConditionalSelect(Vector128.LessThan(a.B, limit.B), x.B, y.B),
+        Vector128.ConditionalSelect(Vector128.LessThan(a.C, limit.C), x.C, y.C),
+        Vector128.ConditionalSelect(Vector128.LessThan(a.D, limit.D), x.D, y.D));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 PowerOfTwo(Lanes128 n) => new(((Vector128.ConvertToInt32Native(n.A) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.B) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.C) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.D) + Vector128.Create(127)) << 23).AsSingle());
 
     /// <inheritdoc/>

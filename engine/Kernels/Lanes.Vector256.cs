@@ -90,6 +90,10 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 SelectLess(Lanes256 a, Lanes256 limit, Lanes256 x, Lanes256 y) => new(Vector256.ConditionalSelect(Vector256.LessThan(a.A, limit.A), x.A, y.A), Vector256.ConditionalSelect(Vector256.LessThan(a.B, limit.B), x.B, y.B));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 PowerOfTwo(Lanes256 n) => new(((Vector256.ConvertToInt32Native(n.A) + Vector256.Create(127)) << 23).AsSingle(), ((Vector256.ConvertToInt32Native(n.B) + Vector256.Create(127)) << 23).AsSingle());
 
     /// <inheritdoc/>

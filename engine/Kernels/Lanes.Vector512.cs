@@ -82,6 +82,10 @@ internal readonly unsafe struct Lanes512(Vector512<float> A) : ILanes<Lanes512>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 SelectLess(Lanes512 a, Lanes512 limit, Lanes512 x, Lanes512 y) => new(Vector512.ConditionalSelect(Vector512.LessThan(a.A, limit.A), x.A, y.A));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 PowerOfTwo(Lanes512 n) => new(((Vector512.ConvertToInt32Native(n.A) + Vector512.Create(127)) << 23).AsSingle());
 
     /// <inheritdoc/>

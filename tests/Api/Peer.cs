@@ -65,6 +65,14 @@ internal static class Peer
         return (Ints(json.RootElement.GetProperty("prompt_tokens")), Ints(json.RootElement.GetProperty("tokens")));
     }
 
+    /// <summary>llama.cpp's perplexity of a text, and its standard error.</summary>
+    public static (double Perplexity, double StandardError) Perplexity(string model, string textFile, int chunkSize)
+    {
+        using JsonDocument json = JsonDocument.Parse(Run("peer.py", "perplexity", model, "--text-file", textFile,
+            "--ctx", chunkSize.ToString(CultureInfo.InvariantCulture)));
+        return (json.RootElement.GetProperty("perplexity").GetDouble(), json.RootElement.GetProperty("stderr").GetDouble());
+    }
+
     /// <summary>How far apart two vectors are: |found - expected| / |expected|, Euclidean.</summary>
     public static double RelativeDifference(ReadOnlySpan<float> found, ReadOnlySpan<float> expected)
     {

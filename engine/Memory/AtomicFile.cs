@@ -1,0 +1,110 @@
+namespace Edge.Llm.Memory;
+
+/// <summary>A file that appears under its name when it is complete, and not before: it is written under another name in the same folder and
+/// renamed in the end. Whatever goes wrong until then leaves nothing behind, and what had the name before is untouched.</summary>
+public sealed class AtomicFile : IDisposable
+{
+    private const int BufferBytes = 1 << 20;
+
+    private readonly string _path;
+    private readonly string _temporary;
+    private readonly FileStream _stream;
+    private bool _ended;
+
+    private AtomicFile(string path, string temporary, FileStream stream)
+    {
+        _path = path;
+        _temporary = temporary;
+        _stream = stream;
+        AppDomain.CurrentDomain.ProcessExit += Discard; // SIGTERM
+    }
+
+    /// <summary>Where to write.</summary>
+    public Stream Stream => _stream;
+
+    private bool IsDevice => _temporary == _path;
+
+    /// <summary>Begins a file. A device (/dev/...) is written as it is; a link stays one.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created.</exception>
+    public static AtomicFile Create(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (Directory.Exists(path)) throw CannotWrite(path, "it is a directory");
+        try
+        {
+            bool device = path.StartsWith("/dev/", StringComparison.Ordinal);
+            string target = File.Exists(path) && !device ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+            string temporary = device ? target : $"{target}.{Environment.ProcessId}.tmp";
+            return new AtomicFile(target, temporary,
+                new FileStream(temporary, device ? FileMode.Open : FileMode.Create, FileAccess.Write, FileShare.Read, BufferBytes));
+        }
+        catch (DirectoryNotFoundException)
+        {
+            throw CannotWrite(path, "no such folder");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw CannotWrite(path, e.Message);
+        }
+    }
+
+    /// <summary>Begins a file, has it written and completes it.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created or written.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        using AtomicFile file = Create(path);
+        try
+        {
+            write(file.Stream);
+            file.Complete();
+        }
+        catch (IOException e)
+        {
+            throw CannotWrite(path, e.Message);
+        }
+    }
+
+    /// <summary>All is written: nothing can fail any more but the renaming. For several files that shall appear together.</summary>
+    /// <exception cref="IOException">What is left in the buffer cannot be written: the disk is full, say.</exception>
+    public void Close()
+    {
+        if (_stream.CanWrite) _stream.Flush(flushToDisk: !IsDevice); // the name must not be on the disk before the bytes are
+        _stream.Dispose();
+    }
+
+    /// <summary>Closes the file and gives it its name.</summary>
+    /// <exception cref="IOException">As <see cref="Close"/>.</exception>
+    public void Complete()
+    {
+        Close();
+        if (!IsDevice) File.Move(_temporary, _path, overwrite: true);
+        End();
+    }
+
+    /// <summary>Deletes what was written, unless it is complete.</summary>
+    public void Dispose() => Discard(null, EventArgs.Empty);
+
+    private void Discard(object? sender, EventArgs e)
+    {
+        if (_ended) return;
+        End();
+        try
+        {
+            _stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // The disk is full; the file is closed all the same.
+        }
+        if (!IsDevice) File.Delete(_temporary);
+    }
+
+    private void End()
+    {
+        _ended = true;
+        AppDomain.CurrentDomain.ProcessExit -= Discard;
+    }
+
+    private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");
+}

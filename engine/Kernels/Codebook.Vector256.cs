@@ -52,13 +52,15 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
     {
         short* scales = stackalloc short[16];
         uint* signs = stackalloc uint[8];
+        ushort* indices = stackalloc ushort[64];
+        T.Indices(w, indices);
         T.Scales(w).Store(scales);
         if (T.HasSigns) T.Signs(w).Store((byte*)signs);
         Vector256<int> v0 = default, v1 = default;
         for (int b = 0; b < 8; b += 2)
         {
-            v0 = Block<TScale>(v0, w, x, scales, signs, b);
-            v1 = Block<TScale>(v1, w, x, scales, signs, b + 1);
+            v0 = Block<TScale>(v0, w, x, indices, scales, signs, b);
+            v1 = Block<TScale>(v1, w, x, indices, scales, signs, b + 1);
         }
         return v0 + v1;
     }
@@ -97,11 +99,13 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
     public static void Row(byte* w, byte* q, short* scales)
     {
         uint* signs = stackalloc uint[8];
+        ushort* indices = stackalloc ushort[64];
+        T.Indices(w, indices);
         T.Scales(w).Store(scales);
         if (T.HasSigns) T.Signs(w).Store((byte*)signs);
         for (int b = 0; b < 8; b++)
         {
-            Vector256<sbyte> v = T.Block(w, b).AsSByte();
+            Vector256<sbyte> v = T.Block(w, indices, b).AsSByte();
             if (T.HasSigns)
             {
                 Vector256<sbyte> mask = CodebookX86.Mask(signs[b]);
@@ -112,9 +116,10 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Block<TScale>(Vector256<int> acc, byte* w, byte* x, short* scales, uint* signs, int b) where TScale : IScale256
+    private static Vector256<int> Block<TScale>(
+        Vector256<int> acc, byte* w, byte* x, ushort* indices, short* scales, uint* signs, int b) where TScale : IScale256
     {
-        Vector256<byte> q = T.Block(w, b);
+        Vector256<byte> q = T.Block(w, indices, b);
         Vector256<sbyte> v = Vector256.Load((sbyte*)(x + (32 * b)));
         if (T.HasSigns)
         {

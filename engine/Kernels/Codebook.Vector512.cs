@@ -43,11 +43,13 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
     {
         short* scales = stackalloc short[16];
         ulong* signs = stackalloc ulong[4];
+        ushort* indices = stackalloc ushort[64];
+        T.Indices(w, indices);
         T.Scales(w).Store(scales);
         if (T.HasSigns) T.Signs(w).Store((byte*)signs);
-        Vector512<int> v0 = Quarter(w, x, scales, signs, 0), v1 = Quarter(w, x, scales, signs, 1);
-        v0 += Quarter(w, x, scales, signs, 2);
-        v1 += Quarter(w, x, scales, signs, 3);
+        Vector512<int> v0 = Quarter(w, x, indices, scales, signs, 0), v1 = Quarter(w, x, indices, scales, signs, 1);
+        v0 += Quarter(w, x, indices, scales, signs, 2);
+        v1 += Quarter(w, x, indices, scales, signs, 3);
         return v0 + v1;
     }
 
@@ -85,9 +87,9 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Quarter(byte* w, byte* x, short* scales, ulong* signs, int i)
+    private static Vector512<int> Quarter(byte* w, byte* x, ushort* indices, short* scales, ulong* signs, int i)
     {
-        Vector512<byte> q = T.Quarter(w, i);
+        Vector512<byte> q = T.Quarter(w, indices, i);
         Vector512<sbyte> v = Vector512.Load((sbyte*)(x + (64 * i)));
         if (T.HasSigns)
         {

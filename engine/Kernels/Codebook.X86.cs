@@ -29,11 +29,14 @@ internal unsafe interface ICodebookX86
     /// <summary>Signs, a bit a value in order, set for the negative ones; whatever it likes without <see cref="HasSigns"/>.</summary>
     static abstract Vector256<byte> Signs(byte* w);
 
+    /// <summary>Writes the table indices, up to 64, where they are not bytes of the block.</summary>
+    static abstract void Indices(byte* w, ushort* indices);
+
     /// <summary>Magnitudes of values 32b..32b+31 or, without <see cref="HasSigns"/>, signed bytes.</summary>
-    static abstract Vector256<byte> Block(byte* w, int b);
+    static abstract Vector256<byte> Block(byte* w, ushort* indices, int b);
 
     /// <summary>The same of values 64i..64i+63.</summary>
-    static abstract Vector512<byte> Quarter(byte* w, int i);
+    static abstract Vector512<byte> Quarter(byte* w, ushort* indices, int i);
 }
 
 /// <summary>What these kernels share.</summary>
@@ -57,6 +60,21 @@ internal static unsafe class CodebookX86
         v = Sse41.Insert(v, grid[i2], 2);
         return Sse41.Insert(v, grid[i3], 3).AsByte();
     }
+
+    /// <summary>Sixteen indices: lower bytes, and what is over them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Indices(ushort* indices, byte* lower, Vector256<ushort> higher) =>
+        (Avx2.ConvertToVector256Int16(lower).AsUInt16() | higher).Store(indices);
+
+    /// <summary>Each of four words four times.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<ushort> EachFourTimes(ushort* words) => Avx2.Shuffle(Vector256.Create(*(ulong*)words).AsByte(),
+        Vector256.Create(0x0100010001000100ul, 0x0302030203020302, 0x0504050405040504, 0x0706070607060706).AsByte()).AsUInt16();
+
+    /// <summary>Each of four bytes four times, as a word.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<ushort> EachFourTimes(byte* bytes) => Avx2.Shuffle(Vector256.Create(*(uint*)bytes).AsByte(),
+        Vector256.Create(0x8000800080008000ul, 0x8001800180018001, 0x8002800280028002, 0x8003800380038003).AsByte()).AsUInt16();
 
     /// <summary>Bytes of all ones where a bit is set: byte i for bit i.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -27,10 +27,9 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w)
     {
-        // Each word four times; a product brings three bits of its own to bits 9 to 11.
-        Vector256<byte> words = Avx2.Shuffle(Vector256.Create(*(ulong*)((IQ1_M*)w)->Scales).AsByte(),
-            Vector256.Create(0x0100010001000100ul, 0x0302030203020302, 0x0504050405040504, 0x0706070607060706).AsByte());
-        Vector256<ushort> bits = Avx2.MultiplyLow(words.AsUInt16(), Vector256.Create(0x0001000800400200ul).AsUInt16()) >>> 9;
+        // A product brings three bits of each word to bits 9 to 11.
+        Vector256<ushort> words = CodebookX86.EachFourTimes(((IQ1_M*)w)->Scales);
+        Vector256<ushort> bits = (words * Vector256.Create(0x0001000800400200ul).AsUInt16()) >>> 9;
         Vector256<short> s = (bits & Vector256.Create((ushort)7)).AsInt16();
         return s + s + Vector256<short>.One;
     }
@@ -41,19 +40,29 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Block(byte* w, int b)
+    public static void Indices(byte* w, ushort* indices)
     {
-        byte* q = ((IQ1_M*)w)->Qs + (4 * b);
+        // Three bits from bit 4l on become bits 8 to 10 of the lth index.
+        Vector256<ushort> shift = Vector256.Create(0x0001001001001000ul).AsUInt16(), mask = Vector256.Create((ushort)0x700);
+        ushort* high = (ushort*)((IQ1_M*)w)->Qh;
+        CodebookX86.Indices(indices, ((IQ1_M*)w)->Qs, ((CodebookX86.EachFourTimes(high) * shift) >>> 4) & mask);
+        CodebookX86.Indices(indices + 16, ((IQ1_M*)w)->Qs + 16, ((CodebookX86.EachFourTimes(high + 4) * shift) >>> 4) & mask);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Block(byte* w, ushort* indices, int b)
+    {
         int high = *(ushort*)(((IQ1_M*)w)->Qh + (2 * b));
         // A byte for each run, -7 or, with its delta's bit set, -9; then each eight times.
         int minus = ((high >> 3) & 1) | ((high << 1) & 0x100) | ((high << 5) & 0x10000) | ((high << 9) & 0x1000000);
         Vector256<byte> lowest = Avx2.Shuffle(Vector256.Create(unchecked((int)0xf9f9f9f9) - (minus << 1)).AsByte(),
             Vector256.Create(0ul, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303).AsByte());
-        return IQ1_S_X86.Ternary(
-            q[0] | ((high << 8) & 0x700), q[1] | ((high << 4) & 0x700), q[2] | (high & 0x700), q[3] | ((high >> 4) & 0x700), lowest);
+        return IQ1_S_X86.Ternary(indices + (4 * b), lowest);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, int i) => CodebookX86.Join(Block(w, 2 * i), Block(w, 2 * i + 1));
+    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
+        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

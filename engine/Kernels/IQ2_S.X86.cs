@@ -32,16 +32,24 @@ internal readonly unsafe struct IQ2_S_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Block(byte* w, int b)
+    public static void Indices(byte* w, ushort* indices)
     {
-        ulong* grid = Grids.Pointer(Grids.IQ2_S);
-        byte* q = ((IQ2_S*)w)->Qs + (4 * b);
-        int high = ((IQ2_S*)w)->Qh[b];
-        return CodebookX86.Four(
-            grid, q[0] | ((high << 8) & 0x300), q[1] | ((high << 6) & 0x300), q[2] | ((high << 4) & 0x300), q[3] | ((high << 2) & 0x300));
+        // Bits 2l and 2l+1 of a byte become bits 8 and 9 of its lth index.
+        Vector256<ushort> shift = Vector256.Create(0x0004001000400100ul).AsUInt16(), mask = Vector256.Create((ushort)0x300);
+        CodebookX86.Indices(indices, ((IQ2_S*)w)->Qs, (CodebookX86.EachFourTimes(((IQ2_S*)w)->Qh) * shift) & mask);
+        CodebookX86.Indices(indices + 16, ((IQ2_S*)w)->Qs + 16, (CodebookX86.EachFourTimes(((IQ2_S*)w)->Qh + 4) * shift) & mask);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, int i) => CodebookX86.Join(Block(w, 2 * i), Block(w, 2 * i + 1));
+    public static Vector256<byte> Block(byte* w, ushort* indices, int b)
+    {
+        ushort* at = indices + (4 * b);
+        return CodebookX86.Four(Grids.Pointer(Grids.IQ2_S), at[0], at[1], at[2], at[3]);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
+        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

@@ -39,14 +39,24 @@ internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Block(byte* w, int b)
+    public static void Indices(byte* w, ushort* indices)
     {
-        ulong* grid = Grids.Pointer(Grids.IQ2_XS);
-        ulong q = *(ulong*)(((IQ2_XS*)w)->Qs + (4 * b)) & 0x01ff01ff01ff01ff;
-        return CodebookX86.Four(grid, (ushort)q, (ushort)(q >> 16), (ushort)(q >> 32), (int)(q >> 48));
+        ushort* q = ((IQ2_XS*)w)->Qs;
+        Vector256<ushort> nine = Vector256.Create((ushort)511);
+        (Vector256.Load(q) & nine).Store(indices);
+        (Vector256.Load(q + 16) & nine).Store(indices + 16);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, int i) => CodebookX86.Join(Block(w, 2 * i), Block(w, 2 * i + 1));
+    public static Vector256<byte> Block(byte* w, ushort* indices, int b)
+    {
+        ushort* at = indices + (4 * b);
+        return CodebookX86.Four(Grids.Pointer(Grids.IQ2_XS), at[0], at[1], at[2], at[3]);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
+        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

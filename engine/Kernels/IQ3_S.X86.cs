@@ -37,21 +37,29 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Block(byte* w, int b)
+    public static void Indices(byte* w, ushort* indices)
     {
-        byte* q = ((IQ3_S*)w)->Qs + (8 * b);
-        int high = ((IQ3_S*)w)->Qh[b];
-        Vector128<byte> lower = Entries(q, high), upper = Entries(q + 4, high >> 4);
+        // Bit l of a byte becomes bit 8 of its lth index.
+        Vector256<ushort> bit = Vector256.Create(0x0008000400020001ul, 0x0080004000200010, 0x0800040002000100, 0x8000400020001000).AsUInt16();
+        for (int i = 0; i < 4; i++)
+        {
+            Vector256<ushort> high = Vector256.Create(*(ushort*)(((IQ3_S*)w)->Qh + (2 * i)));
+            CodebookX86.Indices(indices + (16 * i), ((IQ3_S*)w)->Qs + (16 * i), Avx2.CompareEqual(high & bit, bit) & Vector256.Create((ushort)256));
+        }
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Block(byte* w, ushort* indices, int b)
+    {
+        ushort* at = indices + (8 * b);
+        uint* grid = Grids.Pointer(Grids.IQ3_S);
+        Vector128<byte> lower = CodebookX86.Four(grid, at[0], at[1], at[2], at[3]), upper = CodebookX86.Four(grid, at[4], at[5], at[6], at[7]);
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, int i) => CodebookX86.Join(Block(w, 2 * i), Block(w, 2 * i + 1));
-
-    // Four runs, whose indices' ninth bits are the lowest ones of high.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Entries(byte* q, int high) => CodebookX86.Four(
-        Grids.Pointer(Grids.IQ3_S),
-        q[0] | ((high << 8) & 256), q[1] | ((high << 7) & 256), q[2] | ((high << 6) & 256), q[3] | ((high << 5) & 256));
+    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
+        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

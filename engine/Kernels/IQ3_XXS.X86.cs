@@ -33,7 +33,13 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Block(byte* w, int b)
+    public static void Indices(byte* w, ushort* indices)
+    {
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
         uint* grid = Grids.Pointer(Grids.IQ3_XXS);
         byte* q = ((IQ3_XXS*)w)->Qs + (8 * b);
@@ -43,5 +49,6 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, int i) => CodebookX86.Join(Block(w, 2 * i), Block(w, 2 * i + 1));
+    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
+        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

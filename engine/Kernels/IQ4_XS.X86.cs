@@ -39,7 +39,13 @@ internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Block(byte* w, int b)
+    public static void Indices(byte* w, ushort* indices)
+    {
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
         Vector256<uint> q = Avx2.BroadcastVector128ToVector256(((IQ4_XS*)w)->Qs + (16 * b)).AsUInt32();
         Vector256<byte> nibbles = Avx2.ShiftRightLogicalVariable(q, Vector256.Create(0u, 0, 0, 0, 4, 4, 4, 4)).AsByte() & Vector256.Create((byte)15);
@@ -48,7 +54,7 @@ internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, int i)
+    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i)
     {
         Vector512<ulong> two = Vector256.Load((ulong*)(((IQ4_XS*)w)->Qs + (32 * i))).ToVector512Unsafe();
         Vector512<ulong> q = Avx512F.ShiftRightLogicalVariable(

@@ -97,6 +97,7 @@ public unsafe class BlockKernelTests
                 test(row, format.Scalar, new Random(1));
                 tested++;
             }
+        foreach (KernelRow row in EmulatedVnni.Rows()) test(row, s_formats.Single(format => format.Type == row.Type).Scalar, new Random(1));
         Assert.AreEqual(s_formats.Length * (KernelTable.SupportedIsas().Length - 1), tested, "a format lacks a row");
     }
 

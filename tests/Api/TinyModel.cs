@@ -1,5 +1,6 @@
 using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Kernels;
 
 namespace Edge.Llm.Tests.Api;
 
@@ -77,9 +78,23 @@ internal sealed class TinyModel : IDisposable
                     BitConverter.TryWriteBytes(data.AsSpan(i), HalfFloat.FromSingle(size / 256));
                     BitConverter.TryWriteBytes(data.AsSpan(i + 2), HalfFloat.FromSingle(size / 32));
                     break;
-                default: throw new ArgumentException($"type {tensor.Type}", nameof(tensor));
+                default: SetScales(tensor.Type, data.AsSpan(i, block), size); break;
             }
         }
         return data;
+    }
+
+    // Scales with which a block's values are of a size.
+    private static void SetScales(GgmlType type, Span<byte> block, float size)
+    {
+        if (type == GgmlType.NVFP4)
+        {
+            for (int i = 0; i < 4; i++) block[i] &= 0x1f;
+            return;
+        }
+        BlockScales.Set(type, block, () => BitConverter.HalfToUInt16Bits((Half)1));
+        float[] values = DequantizeTests.Dequantize(type, block);
+        float root = MathF.Sqrt(values.Sum(value => value * value) / values.Length);
+        BlockScales.Set(type, block, () => HalfFloat.FromSingle(size / root));
     }
 }

@@ -17,12 +17,7 @@ internal sealed class AtomicFile : IDisposable
         AppDomain.CurrentDomain.ProcessExit += Discard; // SIGTERM
     }
 
-    /// <summary>Where to write.</summary>
-    public Stream Stream => _stream;
-
-    /// <summary>Begins a file.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created.</exception>
-    public static AtomicFile Create(string path)
+    private static AtomicFile Create(string path)
     {
         if (Directory.Exists(path)) throw CannotWrite(path, "it is a directory");
         string temporary = $"{path}.{Environment.ProcessId}.tmp";
@@ -42,24 +37,42 @@ internal sealed class AtomicFile : IDisposable
 
     /// <summary>Begins a file, has it written and completes it.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created or written.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write) => Write([(path, write)]);
+
+    /// <summary>Several files, one after the other, that appear together when all are complete.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: one cannot be created or written.</exception>
+    public static void Write(params IReadOnlyList<(string Path, Action<Stream> Write)> files)
     {
-        using AtomicFile file = Create(path);
+        var begun = new List<AtomicFile>();
+        string path = "";
         try
         {
-            write(file.Stream);
-            file.Complete();
+            foreach ((string Path, Action<Stream> Write) next in files)
+            {
+                path = next.Path;
+                AtomicFile file = Create(path);
+                begun.Add(file);
+                next.Write(file._stream);
+                file._stream.Dispose(); // writes out what is buffered
+            }
+            foreach (AtomicFile file in begun)
+            {
+                path = file._path;
+                file.Complete();
+            }
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw CannotWrite(path, e.Message);
         }
+        finally
+        {
+            foreach (AtomicFile file in begun) file.Dispose();
+        }
     }
 
-    /// <summary>Gives the file its name.</summary>
-    public void Complete()
+    private void Complete()
     {
-        _stream.Dispose(); // writes out what is buffered
         File.Move(_temporary, _path, overwrite: true);
         End();
     }

@@ -31,7 +31,7 @@ internal static class Program
         var root = new RootCommand("Runs large language models from GGUF files on this machine's processor.")
         {
             RunCommand.Make(), ChatCommand.Make(), TokenizeCommand.Make(), DetokenizeCommand.Make(), LogitsCommand.Make(), BenchCommand.Make(),
-            InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
+            InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(), QuantizeCommand.Make(),
         };
         foreach (Option option in root.Options)
         {

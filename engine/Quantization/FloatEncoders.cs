@@ -12,6 +12,9 @@ internal readonly unsafe struct F32Encoder : IRowEncoder
     public static GgmlType Type => GgmlType.F32;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => false;
+
+    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         Buffer.MemoryCopy(x, row, (long)k * sizeof(float), (long)k * sizeof(float));
 }
@@ -21,6 +24,9 @@ internal readonly unsafe struct F16Encoder : IRowEncoder
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F16;
+
+    /// <inheritdoc/>
+    public static bool UsesWeights => false;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -48,6 +54,9 @@ internal readonly unsafe struct BF16Encoder : IRowEncoder
 {
     /// <inheritdoc/>
     public static GgmlType Type => GgmlType.BF16;
+
+    /// <inheritdoc/>
+    public static bool UsesWeights => false;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -15,7 +15,7 @@ internal sealed unsafe class TensorConverter : IDisposable
     private readonly RowEncoders _encoders;
     private readonly WorkerPool _pool;
     private readonly AlignedBuffer[] _slices;
-    private readonly AlignedBuffer?[] _rows;
+    private readonly AlignedBuffer?[] _rows; // of each thread: values, then weights
     private readonly AlignedBuffer[] _memory;
 
     /// <summary>Starts the threads.</summary>
@@ -78,8 +78,10 @@ internal sealed unsafe class TensorConverter : IDisposable
         for (int i = 0; i < _slices.Length; i++)
             if (_slices[i].Bytes < sliceBytes) Replace(ref _slices[i]!, sliceBytes);
         for (int i = 0; i < _rows.Length; i++)
-            if ((_rows[i]?.Bytes ?? 0) < k * sizeof(float)) Replace(ref _rows[i], k * sizeof(float));
+            if ((_rows[i]?.Bytes ?? 0) < 2 * RowStride(k) * sizeof(float)) Replace(ref _rows[i], 2 * RowStride(k) * sizeof(float));
     }
+
+    private static long RowStride(long k) => (k + 15) / 16 * 16;
 
     private static void Replace(ref AlignedBuffer? buffer, long bytes)
     {
@@ -90,11 +92,11 @@ internal sealed unsafe class TensorConverter : IDisposable
     private void Convert(Tensor tensor, GgmlType type, float[]? importance, long firstRow, long rows, byte* source, byte* target)
     {
         int k = checked((int)tensor.Ne0), rowsPerChunk = Math.Max(1, ChunkValues / k);
-        fixed (float* weights = importance)
+        fixed (float* columns = importance)
         {
             var body = new Body
             {
-                Converter = this, Tensor = tensor, Encode = _encoders[type], Weights = weights, K = k, Limit = Limit(tensor.Type, type),
+                Converter = this, Tensor = tensor, Encoder = _encoders[type], Columns = columns, K = k, Limit = Limit(tensor.Type, type),
                 FirstRow = firstRow, Rows = rows, RowsPerChunk = rowsPerChunk, Source = source, Target = target,
                 SourceBytes = tensor.RowBytes, TargetBytes = GgmlTypes.RowBytes(type, k), FirstBad = long.MaxValue,
             };
@@ -122,8 +124,8 @@ internal sealed unsafe class TensorConverter : IDisposable
     {
         public TensorConverter Converter;
         public Tensor Tensor;
-        public delegate*<float*, float*, int, byte*, float*, void> Encode;
-        public float* Weights;
+        public RowEncoder Encoder;
+        public float* Columns;
         public int K;
         public float Limit;
         public long FirstRow, Rows, SourceBytes, TargetBytes;
@@ -133,7 +135,7 @@ internal sealed unsafe class TensorConverter : IDisposable
 
         public void Run(int chunk, int worker)
         {
-            float* x = (float*)Converter._rows[worker]!.Data, memory = (float*)Converter._memory[worker].Data;
+            float* x = (float*)Converter._rows[worker]!.Data, weights = x + RowStride(K), memory = (float*)Converter._memory[worker].Data;
             long start = (long)chunk * RowsPerChunk, end = Math.Min(Rows, start + RowsPerChunk);
             for (long row = start; row < end; row++)
             {
@@ -143,8 +145,8 @@ internal sealed unsafe class TensorConverter : IDisposable
                     Bad((FirstRow + row) * K + bad);
                     return;
                 }
-                float* weights = Weights == null ? null : Weights + (FirstRow + row) / Tensor.Ne1 * K;
-                Encode(x, weights, K, Target + row * TargetBytes, memory);
+                if (Encoder.UsesWeights) Converter._encoders.Weigh(x, Columns == null ? null : Columns + (FirstRow + row) / Tensor.Ne1 * K, K, weights);
+                Encoder.Encode(x, weights, K, Target + row * TargetBytes, memory);
             }
         }
 

@@ -22,9 +22,9 @@ public static unsafe class GgufVerifier
     // IQ1_M scatters its half-precision scale over the top nibbles of four 16-bit words; these are its exponent bits.
     private const ulong ScatteredHalf = 0x7000_c000_0000_0000;
 
-    /// <summary>Where a block keeps a float: not finite when all exponent bits are set. Integer types have none, and the
-    /// one-byte scales of MXFP4 and NVFP4 are always finite.</summary>
-    private readonly record struct FloatField(GgmlType Type, int Width, ulong Exponent, int Offset);
+    /// <summary>Where a block keeps a float: not finite when all of some bits are set, those of its exponent, or for the one-byte scales
+    /// of MXFP4 and NVFP4, which have no infinities, those that stand for NaN. Integer types have none.</summary>
+    internal readonly record struct FloatField(GgmlType Type, int Width, ulong Exponent, int Offset);
 
     private static readonly FloatField[] s_fields =
     [
@@ -40,8 +40,12 @@ public static unsafe class GgufVerifier
         new(GgmlType.IQ3_XXS, 2, Half, 0), new(GgmlType.IQ3_S, 2, Half, 0),
         new(GgmlType.IQ1_S, 2, Half, 0), new(GgmlType.IQ1_M, 8, ScatteredHalf, 48),
         new(GgmlType.IQ4_NL, 2, Half, 0), new(GgmlType.IQ4_XS, 2, Half, 0),
-        new(GgmlType.TQ1_0, 2, Half, 52), new(GgmlType.TQ2_0, 2, Half, 64),
+        new(GgmlType.TQ1_0, 2, Half, 52), new(GgmlType.TQ2_0, 2, Half, 64), new(GgmlType.MXFP4, 1, 0xff, 0),
+        new(GgmlType.NVFP4, 1, 0x7f, 0), new(GgmlType.NVFP4, 1, 0x7f, 1), new(GgmlType.NVFP4, 1, 0x7f, 2), new(GgmlType.NVFP4, 1, 0x7f, 3),
     ];
+
+    /// <summary>The floats in a block of a type.</summary>
+    internal static IEnumerable<FloatField> Fields(GgmlType type) => s_fields.Where(field => field.Type == type);
 
     /// <summary>Checks all tensors in file order, one at a time as the caller asks for them.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile: the file shrank.</exception>
@@ -72,11 +76,11 @@ public static unsafe class GgufVerifier
     internal static long CountNonFinite(Tensor tensor)
     {
         long found = 0;
-        foreach (FloatField field in s_fields)
+        foreach (FloatField field in Fields(tensor.Type))
         {
-            if (field.Type != tensor.Type) continue;
             found += field.Width switch
             {
+                1 => Count<byte>(tensor, field),
                 2 => Count<ushort>(tensor, field),
                 4 => Count<uint>(tensor, field),
                 _ => Count<ulong>(tensor, field),

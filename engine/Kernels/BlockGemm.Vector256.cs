@@ -24,7 +24,7 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
             byte* w = args->W + (row * args->RowBytes);
             byte* x = args->X;
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
-            for (int b = 0; b < blocks; b += 8, w += 8 * TUnpack.Bytes, x += args->XGroupStride)
+            for (int b = 0; b < blocks; b += 8, w += TUnpack.GroupBytes, x += args->XGroupStride)
             {
                 Unpack(w, args->RowBytes, Math.Min(8, blocks - b), tile);
                 int threes = args->Tokens / 3;
@@ -47,21 +47,21 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
         float* d = (float*)(tile + D), m = (float*)(tile + M);
         for (int half = 0; half < 2; half++)
         {
-            byte* block = w + (8 * half * rowBytes);
+            byte* group = w + (8 * half * rowBytes);
             for (int r = 0; r < 8; r++)
-                for (int line = 0; line < 8 * TUnpack.Bytes; line += 64) Sse.Prefetch0(block + (r * rowBytes) + (8 * TUnpack.Bytes) + line);
-            for (int b = 0; b < blocks; b++, block += TUnpack.Bytes)
+                for (int line = 0; line < TUnpack.GroupBytes; line += 64) Sse.Prefetch0(group + (r * rowBytes) + TUnpack.GroupBytes + line);
+            for (int b = 0; b < blocks; b++)
             {
-                TUnpack.EightRows(block, rowBytes, tile + (b * BlockBytes) + (32 * half));
-                Vector256<int> heads = Transpose256.Heads(block, rowBytes);
-                HalfFloat.LowerToSingle(heads).Store(d + (b * Rows) + (8 * half));
-                if (TUnpack.HasMin) HalfFloat.UpperToSingle(heads).Store(m + (b * Rows) + (8 * half));
+                TUnpack.EightRows(group, b, rowBytes, tile + (b * BlockBytes) + (32 * half));
+                TUnpack.RowScales(group, b, rowBytes, out Vector256<float> scales, out Vector256<float> mins);
+                scales.Store(d + (b * Rows) + (8 * half));
+                if (TUnpack.HasMin || TUnpack.By16) mins.Store(m + (b * Rows) + (8 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)
             {
                 Vector256<float>.Zero.Store(d + (b * Rows) + (8 * half));
-                if (TUnpack.HasMin) Vector256<float>.Zero.Store(m + (b * Rows) + (8 * half));
+                if (TUnpack.HasMin || TUnpack.By16) Vector256<float>.Zero.Store(m + (b * Rows) + (8 * half));
             }
         }
     }
@@ -82,7 +82,7 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
                 Next(w, a, xStride, 1, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 Next(w, a, xStride, 2, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 Next(w, a, xStride, 3, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
-                if (TDot.Joins == 4)
+                if (TDot.Joins == 4 || TUnpack.By16)
                 {
                     Vector256<int> t00 = TDot.Finish(s00), t01 = TDot.Finish(s01), t10 = TDot.Finish(s10);
                     Vector256<int> t11 = TDot.Finish(s11), t20 = TDot.Finish(s20), t21 = TDot.Finish(s21);
@@ -92,9 +92,9 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
                     Next(w, a, xStride, 5, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                     Next(w, a, xStride, 6, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                     Next(w, a, xStride, 7, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
-                    Put(tile, x, b, 0, t00 + TDot.Finish(s00), t01 + TDot.Finish(s01));
-                    Put(tile, x + xStride, b, 1, t10 + TDot.Finish(s10), t11 + TDot.Finish(s11));
-                    Put(tile, x + 2 * xStride, b, 2, t20 + TDot.Finish(s20), t21 + TDot.Finish(s21));
+                    PutHalves(tile, x, b, 0, t00, t01, TDot.Finish(s00), TDot.Finish(s01));
+                    PutHalves(tile, x + xStride, b, 1, t10, t11, TDot.Finish(s10), TDot.Finish(s11));
+                    PutHalves(tile, x + 2 * xStride, b, 2, t20, t21, TDot.Finish(s20), TDot.Finish(s21));
                 }
                 else
                 {
@@ -117,23 +117,26 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
         byte* w = tile;
         for (int b = 0; b < 8; b++, w += BlockBytes)
         {
-            Vector256<int> t0 = default, t1 = default;
-            for (int j = 0; j < 8; j += 4)
-            {
-                byte* a = x + (32 * b) + (4 * j);
-                First(w + 64 * j, a, out Vector256<int> s0, out Vector256<int> s1);
-                for (int i = 1; i < 4; i++)
-                {
-                    Vector256<sbyte> v = Vector256.Create(*(int*)(a + (4 * i))).AsSByte();
-                    s0 = TDot.Next(s0, Vector256.Load(w + (64 * (i + j))), v);
-                    s1 = TDot.Next(s1, Vector256.Load(w + (64 * (i + j)) + 32), v);
-                }
-                t0 += TDot.Finish(s0);
-                t1 += TDot.Finish(s1);
-            }
-            Put(tile, x, b, 0, t0, t1);
+            Half(w, x + (32 * b), out Vector256<int> t0, out Vector256<int> t1);
+            Half(w + 256, x + (32 * b) + 16, out Vector256<int> u0, out Vector256<int> u1);
+            PutHalves(tile, x, b, 0, t0, t1, u0, u1);
         }
         AddGroup((float*)(tile + P), strip);
+    }
+
+    /// <summary>The sums of 16 values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Half(byte* w, byte* x, out Vector256<int> t0, out Vector256<int> t1)
+    {
+        First(w, x, out Vector256<int> s0, out Vector256<int> s1);
+        for (int i = 1; i < 4; i++)
+        {
+            Vector256<sbyte> v = Vector256.Create(*(int*)(x + (4 * i))).AsSByte();
+            s0 = TDot.Next(s0, Vector256.Load(w + (64 * i)), v);
+            s1 = TDot.Next(s1, Vector256.Load(w + (64 * i) + 32), v);
+        }
+        t0 = TDot.Finish(s0);
+        t1 = TDot.Finish(s1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -160,6 +163,26 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
         s21 = TDot.Next(s21, w1, v);
     }
 
+    /// <summary>The p of one block for a token, of the sums of its halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutHalves(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1, Vector256<int> j0, Vector256<int> j1)
+    {
+        if (!TUnpack.By16)
+        {
+            Put(tile, x, b, token, i0 + j0, i1 + j1);
+            return;
+        }
+        Vector256<float> dx = Vector256.Create(((float*)(x + Q8_0x8.DOffset))[b]);
+        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
+        float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
+        (Term(i0, d, dx) + Term(j0, m, dx)).Store(p);
+        (Term(i1, d + 8, dx) + Term(j1, m + 8, dx)).Store(p + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Term(Vector256<int> isum, float* d, Vector256<float> dx) =>
+        Avx.ConvertToVector256Single(isum) * Vector256.Load(d) * dx;
+
     /// <summary>The p of one block for a token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1)
@@ -168,7 +191,7 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
         float dx = ((float*)(x + Q8_0x8.DOffset))[b];
         float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
         float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
-        if (TUnpack.OffsetBits != 0)
+        if (TUnpack.OffsetBits >= 0)
         {
             Vector256<int> offset = Vector256.Create(*sum) << TUnpack.OffsetBits;
             i0 -= offset;

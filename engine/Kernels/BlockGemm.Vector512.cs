@@ -30,7 +30,7 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
             byte* w = args->W + (row * args->RowBytes);
             byte* x = args->X;
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
-            for (int b = 0; b < blocks; b += 8, w += 8 * T.Bytes, x += args->XGroupStride)
+            for (int b = 0; b < blocks; b += 8, w += T.GroupBytes, x += args->XGroupStride)
             {
                 Unpack(w, args->RowBytes, Math.Min(8, blocks - b), tile);
                 int fours = args->Tokens / 4;
@@ -53,15 +53,15 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
         float* d = (float*)(tile + D), m = (float*)(tile + M);
         for (int half = 0; half < 2; half++)
         {
-            byte* block = w + (16 * half * rowBytes);
+            byte* group = w + (16 * half * rowBytes);
             for (int r = 0; r < 16; r++)
-                for (int line = 0; line < 8 * T.Bytes; line += 64) Sse.Prefetch0(block + (r * rowBytes) + (8 * T.Bytes) + line);
-            for (int b = 0; b < blocks; b++, block += T.Bytes)
+                for (int line = 0; line < T.GroupBytes; line += 64) Sse.Prefetch0(group + (r * rowBytes) + T.GroupBytes + line);
+            for (int b = 0; b < blocks; b++)
             {
-                T.SixteenRows(block, rowBytes, tile + (b * BlockBytes) + (64 * half));
-                Vector512<int> heads = Transpose512.Heads(block, rowBytes);
-                HalfFloat.LowerToSingle(heads).Store(d + (b * Rows) + (16 * half));
-                if (T.HasMin) HalfFloat.UpperToSingle(heads).Store(m + (b * Rows) + (16 * half));
+                T.SixteenRows(group, b, rowBytes, tile + (b * BlockBytes) + (64 * half));
+                T.RowScales(group, b, rowBytes, out Vector512<float> scales, out Vector512<float> mins);
+                scales.Store(d + (b * Rows) + (16 * half));
+                if (T.HasMin) mins.Store(m + (b * Rows) + (16 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)
@@ -195,7 +195,7 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
         float dx = ((float*)(x + Q8_0x8.DOffset))[b];
         float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
         float* p = (float*)(tile + P) + (b * 4 * Rows) + (token * Rows);
-        if (T.OffsetBits != 0)
+        if (T.OffsetBits >= 0)
         {
             Vector512<int> offset = Vector512.Create(*sum) << T.OffsetBits;
             i0 -= offset;

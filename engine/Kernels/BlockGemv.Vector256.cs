@@ -22,15 +22,15 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
             byte* x = args->X;
             if (groups > whole)
             {
-                int bytes = blocks % 8 * TUnpack.Bytes;
-                Unsafe.InitBlockUnaligned(padded, 0, (uint)(8 * TUnpack.Bytes));
-                Unsafe.CopyBlockUnaligned(padded, w + (whole * 8 * TUnpack.Bytes), (uint)bytes);
+                int bytes = blocks % 8 * TUnpack.GroupBytes / 8;
+                Unsafe.InitBlockUnaligned(padded, 0, (uint)TUnpack.GroupBytes);
+                Unsafe.CopyBlockUnaligned(padded, w + (whole * TUnpack.GroupBytes), (uint)bytes);
             }
             float acc = 0;
             for (int first = 0; first < groups; first += Span)
             {
                 int n = Math.Min(Span, groups - first);
-                for (int g = 0; g < n; g++, w += 8 * TUnpack.Bytes, x += args->XGroupStride)
+                for (int g = 0; g < n; g++, w += TUnpack.GroupBytes, x += args->XGroupStride)
                     Group(first + g < whole ? w : padded, w, x).Store(p + 8 * g);
                 for (int g = n; g % 4 != 0; g++) Vector256<float>.Zero.Store(p + 8 * g);
                 for (int g = 0; g < n; g += 4) acc = BlockGemv.AddFour(acc, p + 8 * g);
@@ -44,9 +44,9 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
     private static Vector256<float> Group(byte* w, byte* ahead, byte* x)
     {
         Sse.Prefetch0(ahead + 12288);
-        Sse.Prefetch0(ahead + 12288 + 64);
-        Sse.Prefetch0(ahead + 12288 + 128);
-        if (8 * TUnpack.Bytes > 192)
+        if (TUnpack.GroupBytes > 64) Sse.Prefetch0(ahead + 12288 + 64);
+        if (TUnpack.GroupBytes > 128) Sse.Prefetch0(ahead + 12288 + 128);
+        if (TUnpack.GroupBytes > 192)
         {
             Sse.Prefetch0(ahead + 12288 + 192);
             Sse.Prefetch0(ahead + 12288 + 256);
@@ -56,18 +56,20 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
         even = Pairs(Block(w, x, 4), Block(w, x, 5));
         odd = Pairs(Block(w, x, 6), Block(w, x, 7));
         Vector256<int> b = Avx2.UnpackLow(even, odd).AsInt32() + Avx2.UnpackHigh(even, odd).AsInt32();
-        Vector256<int> isum = Avx2.Permute2x128(a, b, 0x20) + Avx2.Permute2x128(a, b, 0x31);
-        Vector256<int> sums = Vector256.Load((int*)(x + Q8_0x8.SumsOffset));
-        if (TUnpack.OffsetBits != 0) isum -= sums << TUnpack.OffsetBits;
-        Vector256<int> heads = Transpose256.Heads(w, TUnpack.Bytes);
+        // The sums of the blocks' first halves and of their second ones.
+        Vector256<int> first = Avx2.Permute2x128(a, b, 0x20), second = Avx2.Permute2x128(a, b, 0x31);
+        TUnpack.Scales(w, out Vector256<float> d, out Vector256<float> m);
         Vector256<float> dx = Vector256.Load((float*)(x + Q8_0x8.DOffset));
-        Vector256<float> p = Avx.ConvertToVector256Single(isum) * HalfFloat.LowerToSingle(heads) * dx;
-        return TUnpack.HasMin ? Fma.MultiplyAdd(HalfFloat.UpperToSingle(heads), dx * Avx.ConvertToVector256Single(sums), p) : p;
+        if (TUnpack.By16) return (Avx.ConvertToVector256Single(first) * d * dx) + (Avx.ConvertToVector256Single(second) * m * dx);
+        Vector256<int> isum = first + second, sums = Vector256.Load((int*)(x + Q8_0x8.SumsOffset));
+        if (TUnpack.OffsetBits >= 0) isum -= sums << TUnpack.OffsetBits;
+        Vector256<float> p = Avx.ConvertToVector256Single(isum) * d * dx;
+        return TUnpack.HasMin ? Fma.MultiplyAdd(m, dx * Avx.ConvertToVector256Single(sums), p) : p;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Block(byte* w, byte* x, int b) =>
-        TDot.Finish(TDot.First(TUnpack.Quants(w + b * TUnpack.Bytes), Vector256.Load((sbyte*)(x + 32 * b))));
+        TDot.Finish(TDot.First(TUnpack.Quants(w, b), Vector256.Load((sbyte*)(x + 32 * b))));
 
     // In each half: two partial sums of a, b, a, b. Integer adds: the order is free, and unpacking is cheaper than horizontal adds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

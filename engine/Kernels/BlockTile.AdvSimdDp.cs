@@ -15,7 +15,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
     /// <inheritdoc/>
     public static int Tokens => 4;
 
-    /// <summary>Values [64][4 rows][4] | float scales [8][4 rows] | float minimums [8][4 rows].</summary>
+    /// <summary>Values [64][4 rows][4] | float scales [8][4 rows] | float minimums, or scales of second halves, [8][4 rows].</summary>
     public static int Bytes => MinsOffset + (8 * 16);
 
     /// <inheritdoc/>
@@ -31,7 +31,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         UnpackedGroup* r0 = rows, r1 = rows + 1, r2 = rows + 2, r3 = rows + 3;
         DotAdvSimdDp.Interleave4(r0->Qs, r1->Qs, r2->Qs, r3->Qs, 256, tile);
         DotAdvSimdDp.Interleave4(r0->D, r1->D, r2->D, r3->D, 32, tile + ScalesOffset);
-        if (TFormat.HasMin) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
+        if (TFormat.HasMin || TFormat.By16) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
     }
 
     /// <inheritdoc/>
@@ -75,8 +75,23 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         sbyte* w = (sbyte*)tile + (128 * b);
         sbyte* q0 = (sbyte*)x0 + (32 * b), q1 = (sbyte*)x1 + (32 * b), q2 = (sbyte*)x2 + (32 * b), q3 = (sbyte*)x3 + (32 * b);
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w, q0, q1, q2, q3);
-        DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w + 64, q0 + 16, q1 + 16, q2 + 16, q3 + 16);
         Vector128<float> d = AdvSimd.LoadVector128((float*)(tile + ScalesOffset) + (4 * b));
+        if (TFormat.By16)
+        {
+            p0 = Term(c0, d, default, x0, b);
+            p1 = Term(c1, d, default, x1, b);
+            p2 = Term(c2, d, default, x2, b);
+            p3 = Term(c3, d, default, x3, b);
+            c0 = c1 = c2 = c3 = Vector128<int>.Zero;
+            DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w + 64, q0 + 16, q1 + 16, q2 + 16, q3 + 16);
+            Vector128<float> e = AdvSimd.LoadVector128((float*)(tile + MinsOffset) + (4 * b));
+            p0 += Term(c0, e, default, x0, b);
+            p1 += Term(c1, e, default, x1, b);
+            p2 += Term(c2, e, default, x2, b);
+            p3 += Term(c3, e, default, x3, b);
+            return;
+        }
+        DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, w + 64, q0 + 16, q1 + 16, q2 + 16, q3 + 16);
         Vector128<float> m = TFormat.HasMin ? AdvSimd.LoadVector128((float*)(tile + MinsOffset) + (4 * b)) : default;
         p0 = Term(c0, d, m, x0, b);
         p1 = Term(c1, d, m, x1, b);

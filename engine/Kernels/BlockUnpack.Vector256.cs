@@ -4,41 +4,51 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A format with blocks of 32 as the 256-bit kernels see it.</summary>
+/// <summary>A format with groups of eight blocks of 32 as the 256-bit kernels see it.</summary>
 internal unsafe interface IUnpack256
 {
-    /// <summary>Bytes of one block.</summary>
-    static abstract int Bytes { get; }
+    /// <summary>Bytes of one group.</summary>
+    static abstract int GroupBytes { get; }
 
-    /// <summary>The bytes that <see cref="Quants"/> gives are 2^OffsetBits too large; 0: they are right.</summary>
+    /// <summary>The bytes that <see cref="Quants"/> gives are 2^OffsetBits too large; negative: they are right.</summary>
     static abstract int OffsetBits { get; }
 
-    /// <summary>A minimum stands after the scale.</summary>
+    /// <summary>There are minimums.</summary>
     static abstract bool HasMin { get; }
 
-    /// <summary>The 32 values of a block, in order.</summary>
-    static abstract Vector256<byte> Quants(byte* block);
+    /// <summary>The second half of a block has a scale of its own.</summary>
+    static virtual bool By16 => false;
 
-    /// <summary>The values of one block of eight rows: values 4j..4j+3 of row r to tile[64 * j + 4 * r].</summary>
-    static abstract void EightRows(byte* block, nint rowBytes, byte* tile);
+    /// <summary>The 32 values of block b, in order.</summary>
+    static abstract Vector256<byte> Quants(byte* group, int b);
+
+    /// <summary>The blocks' scales; and their minimums, or the scales of their second halves.</summary>
+    static abstract void Scales(byte* group, out Vector256<float> d, out Vector256<float> m);
+
+    /// <summary>The values of block b of eight rows: values 4j..4j+3 of row r to tile[64 * j + 4 * r].</summary>
+    static abstract void EightRows(byte* group, int b, nint rowBytes, byte* tile);
+
+    /// <summary>Scales of block b of eight rows; and minimums, or scales of the second halves.</summary>
+    static abstract void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m);
 }
 
 /// <summary>Q4_0, Q4_1, Q5_0 and Q5_1.</summary>
 internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
 {
-    public static int Bytes => T.BlockBytes;
+    public static int GroupBytes => 8 * T.BlockBytes;
 
     public static int OffsetBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => T.HasMin ? 0 : T.HasHigh ? 4 : 3;
+        get => T.HasMin ? -1 : T.HasHigh ? 4 : 3;
     }
 
     public static bool HasMin => T.HasMin;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Quants(byte* block)
+    public static Vector256<byte> Quants(byte* group, int b)
     {
+        byte* block = group + b * T.BlockBytes;
         Vector256<uint> qs = Avx2.BroadcastVector128ToVector256(block + T.BlockBytes - 16).AsUInt32();
         Vector256<byte> q = Avx2.ShiftRightLogicalVariable(qs, Vector256.Create(0u, 0, 0, 0, 4, 4, 4, 4)).AsByte()
             & Vector256.Create((byte)15);
@@ -51,8 +61,24 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EightRows(byte* block, nint rowBytes, byte* tile)
+    public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m) =>
+        ToSingle(Transpose256.Heads(group, T.BlockBytes), out d, out m);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m) =>
+        ToSingle(Transpose256.Heads(group + b * T.BlockBytes, rowBytes), out d, out m);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ToSingle(Vector256<int> heads, out Vector256<float> d, out Vector256<float> m)
     {
+        d = HalfFloat.LowerToSingle(heads);
+        m = T.HasMin ? HalfFloat.UpperToSingle(heads) : default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EightRows(byte* group, int b, nint rowBytes, byte* tile)
+    {
+        byte* block = group + b * T.BlockBytes;
         Transpose256.EightRows(block + T.BlockBytes - 16, rowBytes,
             out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
         Vector256<int> high = default;
@@ -86,17 +112,31 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
 /// <summary>Q8_0 as it is: signed bytes, for <see cref="SignedDot256"/>.</summary>
 internal readonly unsafe struct SignedQ8_0 : IUnpack256
 {
-    public static int Bytes => Q8_0.Bytes;
+    public static int GroupBytes => 8 * Q8_0.Bytes;
 
-    public static int OffsetBits => 0;
+    public static int OffsetBits => -1;
 
     public static bool HasMin => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Quants(byte* block) => Vector256.Load(block + 2);
+    public static Vector256<byte> Quants(byte* group, int b) => Vector256.Load(group + b * Q8_0.Bytes + 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EightRows(byte* block, nint rowBytes, byte* tile) => Store(block, rowBytes, tile, default);
+    public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
+    {
+        d = HalfFloat.LowerToSingle(Transpose256.Heads(group, Q8_0.Bytes));
+        m = default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
+    {
+        d = HalfFloat.LowerToSingle(Transpose256.Heads(group + b * Q8_0.Bytes, rowBytes));
+        m = default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EightRows(byte* group, int b, nint rowBytes, byte* tile) => Store(group + b * Q8_0.Bytes, rowBytes, tile, default);
 
     /// <summary>Eight rows with some bits flipped.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -117,16 +157,23 @@ internal readonly unsafe struct SignedQ8_0 : IUnpack256
 /// <summary>Q8_0 plus 128: unsigned bytes, for <see cref="VnniDot256"/>.</summary>
 internal readonly unsafe struct BiasedQ8_0 : IUnpack256
 {
-    public static int Bytes => Q8_0.Bytes;
+    public static int GroupBytes => 8 * Q8_0.Bytes;
 
     public static int OffsetBits => 7;
 
     public static bool HasMin => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Quants(byte* block) => Vector256.Load(block + 2) ^ Vector256.Create((byte)0x80);
+    public static Vector256<byte> Quants(byte* group, int b) => SignedQ8_0.Quants(group, b) ^ Vector256.Create((byte)0x80);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void EightRows(byte* block, nint rowBytes, byte* tile) =>
-        SignedQ8_0.Store(block, rowBytes, tile, Vector256.Create(unchecked((int)0x80808080)));
+    public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m) => SignedQ8_0.Scales(group, out d, out m);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m) =>
+        SignedQ8_0.RowScales(group, b, rowBytes, out d, out m);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void EightRows(byte* group, int b, nint rowBytes, byte* tile) =>
+        SignedQ8_0.Store(group + b * Q8_0.Bytes, rowBytes, tile, Vector256.Create(unchecked((int)0x80808080)));
 }

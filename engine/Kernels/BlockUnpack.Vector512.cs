@@ -8,13 +8,13 @@ namespace Edge.Llm.Kernels;
 /// many steps (up to 15: 8 * 2 * 15 * 127 = 30,480; up to 31: 4 * 2 * 31 * 127 = 31,496), so a block is done in parts.</summary>
 internal unsafe interface IUnpack512
 {
-    /// <summary>Bytes of one block.</summary>
-    static abstract int Bytes { get; }
+    /// <summary>Bytes of one group of eight blocks.</summary>
+    static abstract int GroupBytes { get; }
 
-    /// <summary>The values of the tile are 2^OffsetBits too large; 0: they are right.</summary>
+    /// <summary>The values of the tile are 2^OffsetBits too large; negative: they are right.</summary>
     static abstract int OffsetBits { get; }
 
-    /// <summary>A minimum stands after the scale.</summary>
+    /// <summary>There are minimums.</summary>
     static abstract bool HasMin { get; }
 
     /// <summary>Steps of a part: 4 or 8.</summary>
@@ -26,19 +26,22 @@ internal unsafe interface IUnpack512
     /// <summary>Which activation of the block the second part begins with.</summary>
     static abstract int SecondStart { get; }
 
-    /// <summary>One block of sixteen rows: step j of row r to tile[128 * j + 4 * r].</summary>
-    static abstract void SixteenRows(byte* block, nint rowBytes, byte* tile);
+    /// <summary>Block b of sixteen rows: step j of row r to tile[128 * j + 4 * r].</summary>
+    static abstract void SixteenRows(byte* group, int b, nint rowBytes, byte* tile);
+
+    /// <summary>Scales and minimums of block b of sixteen rows.</summary>
+    static abstract void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m);
 }
 
 /// <summary>Q4_0, Q4_1, Q5_0 and Q5_1.</summary>
 internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
 {
-    public static int Bytes => T.BlockBytes;
+    public static int GroupBytes => 8 * T.BlockBytes;
 
     public static int OffsetBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => T.HasMin ? 0 : T.HasHigh ? 4 : 3;
+        get => T.HasMin ? -1 : T.HasHigh ? 4 : 3;
     }
 
     public static bool HasMin => T.HasMin;
@@ -58,8 +61,17 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
     public static int SecondStart => 16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SixteenRows(byte* block, nint rowBytes, byte* tile)
+    public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
+        Vector512<int> heads = Transpose512.Heads(group + b * T.BlockBytes, rowBytes);
+        d = HalfFloat.LowerToSingle(heads);
+        m = T.HasMin ? HalfFloat.UpperToSingle(heads) : default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
+    {
+        byte* block = group + b * T.BlockBytes;
         Transpose512.SixteenRows(block + T.BlockBytes - 16, rowBytes,
             out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
         Vector512<int> high = default;
@@ -93,7 +105,7 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
 /// <summary>Q8_0 plus 128 as two parts, low nibbles and high nibbles: q + 128 = low + 16 * high.</summary>
 internal readonly unsafe struct SplitQ8_0 : IUnpack512
 {
-    public static int Bytes => Q8_0.Bytes;
+    public static int GroupBytes => 8 * Q8_0.Bytes;
 
     public static int OffsetBits => 7;
 
@@ -106,11 +118,18 @@ internal readonly unsafe struct SplitQ8_0 : IUnpack512
     public static int SecondStart => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SixteenRows(byte* block, nint rowBytes, byte* tile)
+    public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
+    {
+        d = HalfFloat.LowerToSingle(Transpose512.Heads(group + b * Q8_0.Bytes, rowBytes));
+        m = default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
     {
         for (int half = 0; half < 2; half++, tile += 512)
         {
-            Transpose512.SixteenRows(block + 2 + 16 * half, rowBytes,
+            Transpose512.SixteenRows(group + b * Q8_0.Bytes + 2 + 16 * half, rowBytes,
                 out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
             Put(v0, tile);
             Put(v1, tile + 128);

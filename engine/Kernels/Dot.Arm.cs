@@ -9,16 +9,19 @@ namespace Edge.Llm.Kernels;
 /// it is spread over them differs.</summary>
 internal unsafe interface IDotAdvSimd
 {
-    /// <summary>acc + scales[lane] * (16 weights times 16 activations). Weights are -32..31.</summary>
+    /// <summary>acc + scales[lane] * (16 weights times 16 activations).</summary>
     static abstract Vector128<int> Add16(
         Vector128<int> acc, Vector128<sbyte> w, sbyte* x, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane);
 
-    /// <summary>acc + scales[lane] * (32 weights times 32 activations). Weights are -32..31.</summary>
+    /// <summary>acc + scales[lane] * (32 weights times 32 activations). Weights are within +-64.</summary>
     static abstract Vector128<int> Add32(
         Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales,
         [ConstantExpected(Max = (byte)7)] byte lane);
 
-    /// <summary>32 weights, any int8, times 32 activations.</summary>
+    /// <summary>16 weights times 16 activations.</summary>
+    static abstract Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x);
+
+    /// <summary>32 weights times 32 activations.</summary>
     static abstract Vector128<int> Dot32(Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x);
 }
 
@@ -38,13 +41,17 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
         Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales,
         [ConstantExpected(Max = (byte)7)] byte lane)
     {
-        // Four products a lane: at most 4 * 32 * 127 = 16256.
+        // Four products a lane: at most 4 * 64 * 127 = 32512.
         Vector128<sbyte> x1 = AdvSimd.LoadVector128(x + 16);
         Vector128<short> p = Products(w0, AdvSimd.LoadVector128(x));
         p = AdvSimd.MultiplyWideningUpperAndAdd(p, w1, x1);
         p = AdvSimd.MultiplyWideningLowerAndAdd(p, w1.GetLower(), x1.GetLower());
         return Scaled(acc, p, scales, lane);
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x) => AdvSimd.AddPairwiseWidening(Products(w, AdvSimd.LoadVector128(x)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -79,6 +86,11 @@ internal readonly unsafe struct DotAdvSimdDp : IDotAdvSimd
         Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, Vector128<short> scales,
         [ConstantExpected(Max = (byte)7)] byte lane) =>
         Scaled(acc, Dot32(w0, w1, x), scales, lane);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x) =>
+        Dp.DotProduct(Vector128<int>.Zero, w, AdvSimd.LoadVector128(x));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,6 +15,21 @@ internal static unsafe partial class KernelTable
         AddArmSuperBlocks<Q4_K, Q4_K_AdvSimd>(rows);
         AddArmSuperBlocks<Q5_K, Q5_K_AdvSimd>(rows);
         AddArmSuperBlocks<Q6_K, Q6_K_AdvSimd>(rows);
+        AddArmBlocks<IQ4_NL, IQ4_NL_AdvSimd>(rows);
+        AddArmBlocks<MXFP4, MXFP4_AdvSimd>(rows);
+        AddArmBlocks<NVFP4, NVFP4_AdvSimd>(rows);
+        AddArmBlocks<Q1_0, Q1_0_AdvSimd>(rows);
+        AddArmBlocks<Q2_0, Q2_0_AdvSimd>(rows);
+        AddArmSuperBlocks<TQ1_0, TQ1_0_AdvSimd>(rows);
+        AddArmSuperBlocks<TQ2_0, TQ2_0_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ1_S, IQ1_S_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ1_M, IQ1_M_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ2_XXS, IQ2_XXS_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ2_XS, IQ2_XS_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ2_S, IQ2_S_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ3_XXS, IQ3_XXS_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ3_S, IQ3_S_AdvSimd>(rows);
+        AddArmSuperBlocks<IQ4_XS, IQ4_XS_AdvSimd>(rows);
     }
 
     private static void AddArmBlocks<T, TUnpack>(List<KernelRow> rows) where T : unmanaged, IBlockFormat where TUnpack : struct, IBlockGroupAdvSimd

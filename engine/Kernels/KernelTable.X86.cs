@@ -1,6 +1,6 @@
 namespace Edge.Llm.Kernels;
 
-/// <content>x64 kernels of the K-quants.</content>
+/// <content>x64 kernels of the formats with super-blocks.</content>
 internal static unsafe partial class KernelTable
 {
     private static void AddX86SuperBlocks(List<KernelRow> rows)
@@ -14,6 +14,16 @@ internal static unsafe partial class KernelTable
             AddSuperBlock512<Q4_K, Q4_K_Vector512>(rows);
             AddSuperBlock512<Q5_K, Q5_K_Vector512>(rows);
             AddSuperBlock512<Q6_K, Q6_K_Vector512>(rows);
+            AddSuperBlock512<TQ1_0, TQ1_0_Vector512>(rows);
+            AddSuperBlock512<TQ2_0, TQ2_0_Vector512>(rows);
+            AddSuperBlock512<IQ1_S, Codebook512<IQ1_S_X86>>(rows);
+            AddSuperBlock512<IQ1_M, Codebook512<IQ1_M_X86>>(rows);
+            AddSuperBlock512<IQ2_XXS, Codebook512<IQ2_XXS_X86>>(rows);
+            AddSuperBlock512<IQ2_XS, Codebook512<IQ2_XS_X86>>(rows);
+            AddSuperBlock512<IQ2_S, Codebook512<IQ2_S_X86>>(rows);
+            AddSuperBlock512<IQ3_XXS, Codebook512<IQ3_XXS_X86>>(rows);
+            AddSuperBlock512<IQ3_S, Codebook512<IQ3_S_X86>>(rows);
+            AddSuperBlock512<IQ4_XS, Codebook512<IQ4_XS_X86>>(rows);
         }
     }
 
@@ -24,6 +34,16 @@ internal static unsafe partial class KernelTable
         AddSuperBlock256<Q4_K, Q4_K_Vector256, TScale>(rows, isa);
         AddSuperBlock256<Q5_K, Q5_K_Vector256, TScale>(rows, isa);
         AddSuperBlock256<Q6_K, Q6_K_Vector256, TScale>(rows, isa);
+        AddSuperBlock256<TQ1_0, TQ1_0_Vector256, TScale>(rows, isa);
+        AddSuperBlock256<TQ2_0, TQ2_0_Vector256, TScale>(rows, isa);
+        AddSuperBlock256<IQ1_S, Codebook256<IQ1_S_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ1_M, Codebook256<IQ1_M_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ2_XXS, Codebook256<IQ2_XXS_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ2_XS, Codebook256<IQ2_XS_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ2_S, Codebook256<IQ2_S_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ3_XXS, Codebook256<IQ3_XXS_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ3_S, Codebook256<IQ3_S_X86>, TScale>(rows, isa);
+        AddSuperBlock256<IQ4_XS, Codebook256<IQ4_XS_X86>, TScale>(rows, isa);
     }
 
     private static void AddSuperBlock256<TFormat, TUnpack, TScale>(List<KernelRow> rows, Isa isa)

@@ -12,6 +12,9 @@ internal static unsafe partial class KernelTable
             Add256<Q5_0, Nibbles256<Q5_0>, FiveBitDot256>(rows, Isa.Avx2);
             Add256<Q5_1, Nibbles256<Q5_1>, FiveBitDot256>(rows, Isa.Avx2);
             Add256<Q8_0, SignedQ8_0, SignedDot256>(rows, Isa.Avx2);
+            Add256<IQ4_NL, Levels256<SignedIQ4_NL>, SignedDot256>(rows, Isa.Avx2);
+            Add256<MXFP4, Levels256<BiasedMXFP4>, FiveBitDot256>(rows, Isa.Avx2);
+            AddWide256<NibbleDot256>(rows, Isa.Avx2);
         }
         if (HasAvxVnni)
         {
@@ -20,6 +23,9 @@ internal static unsafe partial class KernelTable
             Add256<Q5_0, Nibbles256<Q5_0>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<Q5_1, Nibbles256<Q5_1>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<Q8_0, BiasedQ8_0, VnniDot256>(rows, Isa.AvxVnni);
+            Add256<IQ4_NL, Levels256<BiasedIQ4_NL>, VnniDot256>(rows, Isa.AvxVnni);
+            Add256<MXFP4, Levels256<BiasedMXFP4>, VnniDot256>(rows, Isa.AvxVnni);
+            AddWide256<VnniDot256>(rows, Isa.AvxVnni);
         }
         if (HasAvx512)
         {
@@ -27,15 +33,42 @@ internal static unsafe partial class KernelTable
             Add<Q4_1>(rows, Isa.Avx512, &NibbleGemv512<Q4_1>.Run, &Gemm512<Q4_1>);
             Add<Q5_0>(rows, Isa.Avx512, &NibbleGemv512<Q5_0>.Run, &Gemm512<Q5_0>);
             Add<Q5_1>(rows, Isa.Avx512, &NibbleGemv512<Q5_1>.Run, &Gemm512<Q5_1>);
-            if (HasAvxVnni) Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Gemm512Q8_0);
-            else Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<SignedQ8_0, SignedDot256>.Run, &Gemm512Q8_0);
+            // One token of these runs at 256 bits.
+            if (HasAvxVnni)
+            {
+                Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Gemm512Q8_0);
+                Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedIQ4_NL>, VnniDot256>.Run, &Gemm512IQ4_NL);
+                Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedMXFP4>, VnniDot256>.Run, &Gemm512MXFP4);
+                AddWide256<VnniDot256>(rows, Isa.Avx512);
+            }
+            else
+            {
+                Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<SignedQ8_0, SignedDot256>.Run, &Gemm512Q8_0);
+                Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<SignedIQ4_NL>, SignedDot256>.Run, &Gemm512IQ4_NL);
+                Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedMXFP4>, FiveBitDot256>.Run, &Gemm512MXFP4);
+                AddWide256<NibbleDot256>(rows, Isa.Avx512);
+            }
         }
+    }
+
+    // Of these there are no 512-bit kernels.
+    private static void AddWide256<TDot>(List<KernelRow> rows, Isa isa) where TDot : IDot256
+    {
+        Add256<Q1_0, Q1_0_Vector256, TDot>(rows, isa);
+        Add256<Q2_0, Q2_0_Vector256, TDot>(rows, isa);
+        Add256<NVFP4, NVFP4_Vector256, SignedDot256>(rows, isa);
     }
 
     private static void Gemm512<T>(MatMulArgs* args) where T : INibbles =>
         BlockGemm512<Nibbles512<T>>.Run(args, &NibbleGemv512<T>.Run);
 
     private static void Gemm512Q8_0(MatMulArgs* args) => BlockGemm512<SplitQ8_0>.Run(args, &BlockGemv256<SignedQ8_0, SignedDot256>.Run);
+
+    private static void Gemm512IQ4_NL(MatMulArgs* args) =>
+        BlockGemm512<Levels512<BiasedIQ4_NL>>.Run(args, &BlockGemv256<Levels256<SignedIQ4_NL>, SignedDot256>.Run);
+
+    private static void Gemm512MXFP4(MatMulArgs* args) =>
+        BlockGemm512<Levels512<BiasedMXFP4>>.Run(args, &BlockGemv256<Levels256<BiasedMXFP4>, FiveBitDot256>.Run);
 
     private static void Add256<TFormat, TUnpack, TDot>(List<KernelRow> rows, Isa isa)
         where TFormat : unmanaged, IBlockFormat where TUnpack : IUnpack256 where TDot : IDot256 =>

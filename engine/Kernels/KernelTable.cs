@@ -53,6 +53,9 @@ internal static unsafe partial class KernelTable
         Format<F32>(), Format<F16>(), Format<BF16>(),
         Format<Q4_0>(), Format<Q4_1>(), Format<Q5_0>(), Format<Q5_1>(), Format<Q8_0>(),
         Format<Q2_K>(), Format<Q3_K>(), Format<Q4_K>(), Format<Q5_K>(), Format<Q6_K>(),
+        Format<IQ1_S>(), Format<IQ1_M>(), Format<IQ2_XXS>(), Format<IQ2_XS>(), Format<IQ2_S>(), Format<IQ3_XXS>(), Format<IQ3_S>(),
+        Format<IQ4_NL>(), Format<IQ4_XS>(), Format<TQ1_0>(), Format<TQ2_0>(), Format<MXFP4>(), Format<NVFP4>(), Format<Q1_0>(), Format<Q2_0>(),
+        Format<Q8_1>(), Format<Q8_K_Weights>(),
     ];
 
     /// <summary>The kernels, in no particular order; <see cref="KernelSet"/> picks.</summary>

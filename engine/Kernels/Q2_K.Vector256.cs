@@ -11,7 +11,8 @@ internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
     public static int Bytes => Q2_K.Bytes;
 
     /// <inheritdoc/>
-    public static int HalvesOffset => 80;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)(w + 80);
 
     /// <inheritdoc/>
     public static bool HasMins => true;
@@ -81,8 +82,9 @@ internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
         Tile256.PutPair(tile, j / 2 + 1, Tile256.Byte(mins, 2), Tile256.Byte(mins, 3));
     }
 
+    /// <summary>Four values of each row, and those 32, 64 and 96 later.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, byte* to)
+    public static void Put(Vector256<int> q, byte* to)
     {
         Vector256<int> three = Vector256.Create(0x03030303);
         (q & three).Store((int*)to);

@@ -11,7 +11,8 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
     public static int Bytes => Q2_K.Bytes;
 
     /// <inheritdoc/>
-    public static int HalvesOffset => 80;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)(w + 80);
 
     /// <inheritdoc/>
     public static bool HasMins => true;
@@ -77,8 +78,9 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         Tile512.PutPair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
     }
 
+    /// <summary>Four values of each row, and those 32, 64 and 96 later.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, byte* to)
+    public static void Put(Vector512<int> q, byte* to)
     {
         Vector512<int> three = Vector512.Create(0x03030303);
         (q & three).Store((int*)to);

@@ -11,7 +11,8 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
     public static int Bytes => Q3_K.Bytes;
 
     /// <inheritdoc/>
-    public static int HalvesOffset => 106;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)(w + 106);
 
     /// <inheritdoc/>
     public static bool HasMins => false;

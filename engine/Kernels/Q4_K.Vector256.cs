@@ -11,7 +11,8 @@ internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
     public static int Bytes => Q4_K.Bytes;
 
     /// <inheritdoc/>
-    public static int HalvesOffset => 0;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)w;
 
     /// <inheritdoc/>
     public static bool HasMins => true;

@@ -12,7 +12,8 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
     public static int Bytes => Q5_K.Bytes;
 
     /// <inheritdoc/>
-    public static int HalvesOffset => 0;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)w;
 
     /// <inheritdoc/>
     public static bool HasMins => true;

@@ -11,7 +11,8 @@ internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
     public static int Bytes => Q6_K.Bytes;
 
     /// <inheritdoc/>
-    public static int HalvesOffset => 206;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)(w + 206);
 
     /// <inheritdoc/>
     public static bool HasMins => false;

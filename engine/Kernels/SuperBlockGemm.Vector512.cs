@@ -46,26 +46,21 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         {
             byte* w = tile, scales = tile + Tile512.Scales, a0 = x, a1 = x + xStride, a2 = a1 + xStride, a3 = a2 + xStride;
             Vector512<int> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
-            for (int b = 0; b < (T.Joins == 8 ? 8 : 16); b++)
+            for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++)
             {
                 First(w, 0, a0, out Vector512<short> p00, out Vector512<short> p01);
                 First(w, 0, a1, out Vector512<short> p10, out Vector512<short> p11);
                 First(w, 0, a2, out Vector512<short> p20, out Vector512<short> p21);
                 First(w, 0, a3, out Vector512<short> p30, out Vector512<short> p31);
-                Next(w, 1, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
-                if (T.Joins == 2)
-                {
-                    Join(scales, p00, p01, ref s00, ref s01);
-                    Join(scales, p10, p11, ref s10, ref s11);
-                    Join(scales, p20, p21, ref s20, ref s21);
-                    Join(scales, p30, p31, ref s30, ref s31);
-                    First(w, 2, a0, out p00, out p01);
-                    First(w, 2, a1, out p10, out p11);
-                    First(w, 2, a2, out p20, out p21);
-                    First(w, 2, a3, out p30, out p31);
-                }
+                if (T.Joins == 1) Anew(w, 1, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
+                    ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
+                else Next(w, 1, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
+                if (T.Joins <= 2) Anew(w, 2, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
+                    ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
                 else Next(w, 2, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
-                Next(w, 3, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
+                if (T.Joins == 1) Anew(w, 3, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
+                    ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
+                else Next(w, 3, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
                 if (T.Joins == 8)
                 {
                     Next(w, 4, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
@@ -78,11 +73,12 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
                 Join(scales, p20, p21, ref s20, ref s21);
                 Join(scales, p30, p31, ref s30, ref s31);
                 w += T.Joins == 8 ? 1024 : 512;
+                scales += 128;
+                if (T.Parts == 2 && b % 2 == 0) continue;
                 a0 += T.Joins == 8 ? 32 : 16;
                 a1 += T.Joins == 8 ? 32 : 16;
                 a2 += T.Joins == 8 ? 32 : 16;
                 a3 += T.Joins == 8 ? 32 : 16;
-                scales += 128;
             }
             // The pointers stand behind the values now.
             Add(tile, a0, s00, strip);
@@ -103,12 +99,22 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         {
             byte* w = tile, scales = tile + Tile512.Scales, a = x;
             Vector512<int> s0 = default, s1 = default, t0 = default, t1 = default;
-            for (int b = 0; b < (T.Joins == 8 ? 8 : 16); b++, w += T.Joins == 8 ? 1024 : 512, a += T.Joins == 8 ? 32 : 16, scales += 128)
+            for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++, w += T.Joins == 8 ? 1024 : 512, scales += 128)
             {
                 First(w, 0, a, out Vector512<short> p0, out Vector512<short> p1);
-                Next(w, 1, a, ref p0, ref p1);
                 First(w, 2, a, out Vector512<short> q0, out Vector512<short> q1);
-                Next(w, 3, a, ref q0, ref q1);
+                if (T.Joins == 1)
+                {
+                    Join(scales, p0, p1, ref s0, ref s1);
+                    Join(scales, q0, q1, ref t0, ref t1);
+                    First(w, 1, a, out p0, out p1);
+                    First(w, 3, a, out q0, out q1);
+                }
+                else
+                {
+                    Next(w, 1, a, ref p0, ref p1);
+                    Next(w, 3, a, ref q0, ref q1);
+                }
                 if (T.Joins == 8)
                 {
                     Next(w, 4, a, ref p0, ref p1);
@@ -118,6 +124,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
                 }
                 Join(scales, p0, p1, ref s0, ref s1);
                 Join(scales, q0, q1, ref t0, ref t1);
+                if (T.Parts == 1 || b % 2 == 1) a += T.Joins == 8 ? 32 : 16;
             }
             Add(tile, a, s0 + t0, strip);
             Add(tile + 64, a, s1 + t1, strip + 16);
@@ -157,6 +164,24 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         v = Vector512.Create(*(int*)(a3 + 4 * j)).AsSByte();
         p30 += Avx512BW.MultiplyAddAdjacent(w0, v);
         p31 += Avx512BW.MultiplyAddAdjacent(w1, v);
+    }
+
+    /// <summary>Joins what there is to the sums and begins anew with step j.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Anew(byte* w, int j, byte* scales, byte* a0, byte* a1, byte* a2, byte* a3,
+        ref Vector512<short> p00, ref Vector512<short> p01, ref Vector512<short> p10, ref Vector512<short> p11,
+        ref Vector512<short> p20, ref Vector512<short> p21, ref Vector512<short> p30, ref Vector512<short> p31,
+        ref Vector512<int> s00, ref Vector512<int> s01, ref Vector512<int> s10, ref Vector512<int> s11,
+        ref Vector512<int> s20, ref Vector512<int> s21, ref Vector512<int> s30, ref Vector512<int> s31)
+    {
+        Join(scales, p00, p01, ref s00, ref s01);
+        Join(scales, p10, p11, ref s10, ref s11);
+        Join(scales, p20, p21, ref s20, ref s21);
+        Join(scales, p30, p31, ref s30, ref s31);
+        First(w, j, a0, out p00, out p01);
+        First(w, j, a1, out p10, out p11);
+        First(w, j, a2, out p20, out p21);
+        First(w, j, a3, out p30, out p31);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A K-quant's super-block as NEON vectors; its values are at least -32 and under 32.</summary>
+/// <summary>A super-block as NEON vectors; its values are within +-64 or, By16, any int8.</summary>
 internal unsafe interface ISuperBlockAdvSimd
 {
     /// <summary>Bytes of one super-block.</summary>

@@ -34,9 +34,10 @@ internal static unsafe class SuperBlockGemv
     public static Vector128<float> FloatSteps<T>(Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, byte* w, byte* x, nint next)
         where T : ISuperBlock
     {
-        w += T.HalvesOffset;
-        Vector128<int> halves = Vector128.Create(*(int*)w, *(int*)(w + T.Bytes), *(int*)(w + 2 * T.Bytes), *(int*)(w + 3 * T.Bytes));
-        Vector128<float> f = Sse2.ConvertToVector128Single(isum) * (T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves));
+        Vector128<int> halves = Vector128.Create(T.Halves(w), T.Halves(w + T.Bytes), T.Halves(w + 2 * T.Bytes), T.Halves(w + 3 * T.Bytes));
+        Vector128<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
+        if (T.Factor != 1) d *= T.Factor;
+        Vector128<float> f = Sse2.ConvertToVector128Single(isum) * d;
         if (T.HasMins) f = Fma.MultiplyAddNegated(Sse2.ConvertToVector128Single(msum), HalfFloat.UpperToSingle(halves), f);
         x += Q8_K.DOffset;
         acc = Fma.MultiplyAddScalar(f, Sse.LoadScalarVector128((float*)x), acc);
@@ -50,11 +51,11 @@ internal static unsafe class SuperBlockGemv
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float FloatStep<T>(float acc, int isum, int msum, byte* w, byte* x) where T : ISuperBlock
     {
-        ushort* halves = (ushort*)(w + T.HalvesOffset);
-        float dx = *(float*)(x + Q8_K.DOffset), upper = HalfFloat.ToSingle(halves[1]);
+        int halves = T.Halves(w);
+        float dx = *(float*)(x + Q8_K.DOffset), upper = HalfFloat.ToSingle((ushort)(halves >>> 16));
         return T.HasMins
-            ? Canonical.SuperBlock(acc, isum, HalfFloat.ToSingle(halves[0]), msum, upper, dx)
-            : Canonical.SuperBlock(acc, isum, upper, dx);
+            ? Canonical.SuperBlock(acc, isum, HalfFloat.ToSingle((ushort)halves), msum, upper, dx)
+            : Canonical.SuperBlock(acc, isum, upper * T.Factor, dx);
     }
 
     /// <summary>Scales and minimums packed as <see cref="Q4_K.ScaleMin"/> has them: eight bytes of each.</summary>

@@ -5,11 +5,12 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>16 rows of one super-block, unpacked: a row a 32-bit lane, two vectors of 8 rows side by side. Values 4j..4j+3 of every row
-/// as bytes at 64j; then the scales, int16, each twice; then minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
+/// as bytes at 64j (of two parts, a block of 32 values is low nibbles, then high nibbles); then the scales, int16, each twice; then
+/// minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
 internal static unsafe class Tile256
 {
     /// <summary>Offset of the scales: 8 of 32 values, or 16 of 16.</summary>
-    public const int Scales = 4096;
+    public const int Scales = 8192;
 
     /// <summary>Offset of what multiplies the activations' sums: 4 or 8 pairs.</summary>
     public const int Pairs = Scales + 1024;
@@ -20,8 +21,11 @@ internal static unsafe class Tile256
     /// <summary>Offset of DMin.</summary>
     public const int DMin = D + 64;
 
+    /// <summary>Offset of the memory that unpacking works in, from the first vector: 8 rows of 256 bytes, and 16 scales of each.</summary>
+    public const int Work = DMin + 64;
+
     /// <summary>Size of all.</summary>
-    public const int Bytes = DMin + 64;
+    public const int Bytes = Work + 32 + 2048 + 256;
 
     /// <summary>Unpacks 16 rows; <paramref name="next"/> are those to be unpacked after them (it may lie past the matrix).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -42,8 +46,9 @@ internal static unsafe class Tile256
             if (T.Bytes > 192) Sse.Prefetch0(next + 192);
         }
         T.EightRows(w, rowBytes, tile);
-        Vector256<int> halves = Dwords(w + T.HalvesOffset, rowBytes);
-        (T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves)).Store((float*)(tile + D));
+        Vector256<int> halves = Halves<T>(w, rowBytes);
+        Vector256<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
+        (T.Factor != 1 ? d * T.Factor : d).Store((float*)(tile + D));
         if (T.HasMins) HalfFloat.UpperToSingle(halves).Store((float*)(tile + DMin));
     }
 
@@ -80,12 +85,12 @@ internal static unsafe class Tile256
         }
     }
 
-    // One dword of eight rows.
+    // D and DMin of eight rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Dwords(byte* p, nint stride) =>
-        Avx2.InsertVector128(Four(p, stride).ToVector256Unsafe(), Four(p + 4 * stride, stride), 1);
+    private static Vector256<int> Halves<T>(byte* w, nint stride) where T : ISuperBlock =>
+        Avx2.InsertVector128(Four<T>(w, stride).ToVector256Unsafe(), Four<T>(w + 4 * stride, stride), 1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Four(byte* p, nint stride) =>
-        Vector128.Create(*(int*)p, *(int*)(p + stride), *(int*)(p + 2 * stride), *(int*)(p + 3 * stride));
+    private static Vector128<int> Four<T>(byte* w, nint stride) where T : ISuperBlock =>
+        Vector128.Create(T.Halves(w), T.Halves(w + stride), T.Halves(w + 2 * stride), T.Halves(w + 3 * stride));
 }

@@ -5,11 +5,12 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>32 rows of one super-block, unpacked: a row a 32-bit lane, two vectors of 16 rows side by side. Values 4j..4j+3 of every row
-/// as bytes at 128j; then the scales, int16, each twice; then minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
+/// as bytes at 128j (of two parts, a block of 32 values is low nibbles, then high nibbles); then the scales, int16, each twice; then
+/// minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
 internal static unsafe class Tile512
 {
     /// <summary>Offset of the scales: 8 of 32 values, or 16 of 16.</summary>
-    public const int Scales = 8192;
+    public const int Scales = 16384;
 
     /// <summary>Offset of what multiplies the activations' sums: 4 or 8 pairs.</summary>
     public const int Pairs = Scales + 2048;
@@ -20,11 +21,14 @@ internal static unsafe class Tile512
     /// <summary>Offset of DMin.</summary>
     public const int DMin = D + 128;
 
-    /// <summary>Offset of the memory that unpacking works in, from the first vector: three times 64 bytes of 16 rows.</summary>
+    /// <summary>Offset of the memory that unpacking works in, from the first vector: <see cref="WorkBytes"/>.</summary>
     public const int Work = DMin + 128;
 
+    /// <summary>16 rows of 256 bytes, 16 scales of each, and one <see cref="Gather"/>.</summary>
+    public const int WorkBytes = 4096 + 512 + 1024;
+
     /// <summary>Size of all.</summary>
-    public const int Bytes = Work + 64 + (3 * 1024);
+    public const int Bytes = Work + 64 + WorkBytes;
 
     /// <summary>Unpacks 32 rows; <paramref name="next"/> are those to be unpacked after them (it may lie past the matrix).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -45,8 +49,9 @@ internal static unsafe class Tile512
             if (T.Bytes > 192) Sse.Prefetch0(next + 192);
         }
         T.SixteenRows(w, rowBytes, tile);
-        Vector512<int> halves = Dwords(w + T.HalvesOffset, rowBytes);
-        (T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves)).Store((float*)(tile + D));
+        Vector512<int> halves = Halves<T>(w, rowBytes);
+        Vector512<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
+        (T.Factor != 1 ? d * T.Factor : d).Store((float*)(tile + D));
         if (T.HasMins) HalfFloat.UpperToSingle(halves).Store((float*)(tile + DMin));
     }
 
@@ -131,19 +136,19 @@ internal static unsafe class Tile512
         return Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 12 * stride)), 3);
     }
 
-    // One dword of 16 rows.
+    // D and DMin of 16 rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Dwords(byte* p, nint stride)
+    private static Vector512<int> Halves<T>(byte* w, nint stride) where T : ISuperBlock
     {
-        Vector512<int> v = Four(p, stride).ToVector256Unsafe().ToVector512Unsafe();
-        v = Avx512F.InsertVector128(v, Four(p + 4 * stride, stride), 1);
-        v = Avx512F.InsertVector128(v, Four(p + 8 * stride, stride), 2);
-        return Avx512F.InsertVector128(v, Four(p + 12 * stride, stride), 3);
+        Vector512<int> v = Four<T>(w, stride).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, Four<T>(w + 4 * stride, stride), 1);
+        v = Avx512F.InsertVector128(v, Four<T>(w + 8 * stride, stride), 2);
+        return Avx512F.InsertVector128(v, Four<T>(w + 12 * stride, stride), 3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Four(byte* p, nint stride) =>
-        Vector128.Create(*(int*)p, *(int*)(p + stride), *(int*)(p + 2 * stride), *(int*)(p + 3 * stride));
+    private static Vector128<int> Four<T>(byte* w, nint stride) where T : ISuperBlock =>
+        Vector128.Create(T.Halves(w), T.Halves(w + stride), T.Halves(w + 2 * stride), T.Halves(w + 3 * stride));
 
     // Transposes 4 x 4 dwords in each 128-bit lane.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

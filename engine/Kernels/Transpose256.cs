@@ -34,6 +34,15 @@ internal static unsafe class Transpose256
         v3 = Avx2.UnpackHigh(ab, cd).AsInt32();
     }
 
+    /// <summary>The first dword of each, in order. Reads no more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Dwords(byte* p, nint stride)
+    {
+        byte* q = p + 4 * stride;
+        return Vector256.Create(*(int*)p, *(int*)(p + stride), *(int*)(p + 2 * stride), *(int*)(p + 3 * stride),
+            *(int*)q, *(int*)(q + stride), *(int*)(q + 2 * stride), *(int*)(q + 3 * stride));
+    }
+
     // Rows r and r + 4.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Two(byte* p, nint stride) =>

@@ -16,7 +16,7 @@ internal unsafe struct UnpackedGroup
     /// <summary>Scales.</summary>
     public fixed float D[8];
 
-    /// <summary>Minimums, if the format has them.</summary>
+    /// <summary>Minimums, or scales of the blocks' second halves, if the format has them.</summary>
     public fixed float M[8];
 
     /// <summary>Unpacks the group at <paramref name="w"/>, of which the row has <paramref name="k"/> values (at most 256).</summary>
@@ -25,7 +25,7 @@ internal unsafe struct UnpackedGroup
     public static void Unpack<TFormat>(byte* w, int k, UnpackedGroup* group) where TFormat : struct, IBlockGroupAdvSimd
     {
         byte* padded = stackalloc byte[MaxBytes];
-        if (k < 256) w = Pad(w, k / 32 * (TFormat.Bytes / 8), padded);
+        if (k < 256) w = Pad(w, k * TFormat.Bytes / 256, padded);
         for (int b = 0; b < 8; b++)
         {
             TFormat.Block(w, b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
@@ -35,7 +35,7 @@ internal unsafe struct UnpackedGroup
         TFormat.Scales(w, out Vector128<float> d0, out Vector128<float> d1);
         AdvSimd.Store(group->D, d0);
         AdvSimd.Store(group->D + 4, d1);
-        if (!TFormat.HasMin) return;
+        if (!TFormat.HasMin && !TFormat.By16) return;
         TFormat.Mins(w, out d0, out d1);
         AdvSimd.Store(group->M, d0);
         AdvSimd.Store(group->M + 4, d1);
@@ -59,6 +59,9 @@ internal readonly unsafe struct UnpackedGroup<TFormat> : IBlockGroupAdvSimd wher
 
     /// <inheritdoc/>
     public static bool HasMin => TFormat.HasMin;
+
+    /// <inheritdoc/>
+    public static bool By16 => TFormat.By16;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
+using Edge.Llm.Gguf;
+using Edge.Llm.Tests.Architecture;
 
 namespace Edge.Llm.Tests.Api;
 
@@ -41,6 +44,20 @@ internal static class Peer
         return path;
     }
 
+    /// <summary>A model whose matrices llama.cpp quantized to one tensor type, with all inputs equally important: some types demand an
+    /// importance matrix.</summary>
+    public static string Quantize(string model, GgmlType type)
+    {
+        string path = Path.ChangeExtension(model, $"all.{type}.gguf"), importance = Path.ChangeExtension(model, "imatrix");
+        lock (s_folder)
+        {
+            if (!File.Exists(importance)) WriteImportance(model, importance);
+            // The file type is the one that demands nothing; every matrix is overridden.
+            if (!File.Exists(path)) Run("peer.py", "quantize", model, path, "Q8_0", "--imatrix", importance, "--tensor-type", $".*={type}");
+        }
+        return path;
+    }
+
     /// <summary>llama.cpp's logits at every position, with a cache of this type.</summary>
     public static float[] Logits(string model, IEnumerable<int> tokens, string cacheType = "f32")
     {
@@ -77,20 +94,49 @@ internal static class Peer
         return Math.Sqrt(difference / size);
     }
 
+    /// <summary>What a block dequantizes to, by llama.cpp.</summary>
+    public static float[] Dequantize(GgmlType type, byte[] blocks) =>
+        MemoryMarshal.Cast<byte, float>(Run(Path.Combine(RepositoryFiles.Root(), "tools", "ggml-formats.py"), blocks, "dequantize", type.ToString())).ToArray();
+
+    // The older of llama.cpp's two formats: a count; name, calls, width and values of each matrix; a count of chunks.
+    private static void WriteImportance(string model, string path)
+    {
+        using GgufFile file = GgufFile.Open(model);
+        using var writer = new BinaryWriter(File.Create(path));
+        Tensor[] matrices = [.. file.Tensors.Where(tensor => tensor.Ne1 > 1)];
+        writer.Write(matrices.Length);
+        foreach (Tensor matrix in matrices)
+        {
+            writer.Write(matrix.Name.Length);
+            writer.Write(Encoding.ASCII.GetBytes(matrix.Name));
+            writer.Write(1);
+            writer.Write((int)matrix.Ne0);
+            for (int i = 0; i < matrix.Ne0; i++) writer.Write(1f);
+        }
+        writer.Write(1);
+    }
+
     private static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
 
     private static string Join(IEnumerable<int> tokens) => string.Join(',', tokens.Select(token => token.ToString(CultureInfo.InvariantCulture)));
 
-    private static string Run(string tool, params string[] arguments)
+    private static string Run(string tool, params string[] arguments) =>
+        Encoding.UTF8.GetString(Run(Path.Combine(Shared, "tools", "peer", tool), [], arguments));
+
+    private static byte[] Run(string script, byte[] input, params string[] arguments)
     {
-        var start = new ProcessStartInfo("python3") { RedirectStandardOutput = true };
-        start.ArgumentList.Add(Path.Combine(Shared, "tools", "peer", tool));
+        _ = Shared;
+        var start = new ProcessStartInfo("python3") { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.ArgumentList.Add(script);
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
         using Process process = Process.Start(start)!;
-        string output = process.StandardOutput.ReadToEnd();
+        process.StandardInput.BaseStream.Write(input);
+        process.StandardInput.Close();
+        var output = new MemoryStream();
+        process.StandardOutput.BaseStream.CopyTo(output);
         process.WaitForExit();
-        Assert.AreEqual(0, process.ExitCode, $"{tool} {string.Join(' ', arguments)}");
-        return output;
+        Assert.AreEqual(0, process.ExitCode, $"{Path.GetFileName(script)} {string.Join(' ', arguments)}");
+        return output.ToArray();
     }
 
     private static string Missing()

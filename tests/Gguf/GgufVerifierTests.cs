@@ -13,6 +13,9 @@ public sealed class GgufVerifierTests
         (GgmlType.Q4_0, 0, [0, 0xfc]), (GgmlType.Q4_1, 0, [1, 0x7c]), (GgmlType.Q4_1, 2, [0, 0x7c]), (GgmlType.Q5_1, 2, [0, 0x7c]),
         (GgmlType.Q2_K, 80, [0, 0x7c]), (GgmlType.Q2_K, 82, [0, 0x7c]), (GgmlType.Q3_K, 108, [0, 0x7c]), (GgmlType.Q4_K, 2, [0, 0x7c]),
         (GgmlType.Q6_K, 208, [0, 0x7c]), (GgmlType.Q8_K, 0, [0, 0, 0x80, 0xff]), (GgmlType.TQ1_0, 52, [0, 0x7c]), (GgmlType.TQ2_0, 64, [0, 0x7c]),
+        (GgmlType.Q1_0, 0, [0, 0x7c]), (GgmlType.Q2_0, 0, [0, 0x7c]), (GgmlType.IQ2_S, 0, [0, 0x7c]), (GgmlType.IQ4_XS, 0, [0, 0x7c]),
+        // one byte each, which stands for NaN
+        (GgmlType.MXFP4, 0, [0xff]), (GgmlType.NVFP4, 0, [0x7f]), (GgmlType.NVFP4, 3, [0xff]),
         // 0x7c00 a nibble at a time, the lowest first, in the top nibbles of four words
         (GgmlType.IQ1_M, 48, [0xff, 0x0f, 0xff, 0x0f, 0xff, 0xcf, 0xff, 0x7f]),
     ];
@@ -40,7 +43,7 @@ public sealed class GgufVerifierTests
         {
             byte[] ones = new byte[info.BlockBytes];
             ones.AsSpan().Fill(0xff);
-            bool hasFloats = info.Type is not (GgmlType.I8 or GgmlType.I16 or GgmlType.I32 or GgmlType.I64 or GgmlType.MXFP4 or GgmlType.NVFP4);
+            bool hasFloats = info.Type is not (GgmlType.I8 or GgmlType.I16 or GgmlType.I32 or GgmlType.I64);
             Assert.AreEqual(hasFloats, CheckBytes(info.Type, ones).NonFinite > 0, info.Name);
         }
     }

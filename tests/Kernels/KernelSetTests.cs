@@ -23,7 +23,7 @@ public class KernelSetTests
                 Isa best = KernelTable.Rows.Where(r => r.Type == format.Type && r.Isa <= isa).Max(r => r.Isa);
                 KernelRow row = KernelSet.For(isa)[format.Type];
                 Assert.AreEqual((format.Type, best), (row.Type, row.Isa));
-                if (isa != Isa.Scalar) Assert.AreNotEqual(Isa.Scalar, row.Isa, $"{format.Type} has no row for {isa}");
+                if (isa != Isa.Scalar && format.Type is not (GgmlType.Q8_1 or GgmlType.Q8_K)) Assert.AreNotEqual(Isa.Scalar, row.Isa, $"{format.Type} has no row for {isa}");
             }
     }
 

@@ -3,13 +3,13 @@ using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Tests.Kernels;
 
-/// <summary>Every kernel row of the K-quants gives the bits of the scalar one and stays inside its buffers.</summary>
+/// <summary>Every kernel row of the formats with super-blocks gives the bits of the scalar one and stays inside its buffers.</summary>
 [TestClass]
 public unsafe class SuperBlockKernelTests
 {
     private static readonly bool s_full = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
 
-    private static readonly FormatRow[] s_formats = [.. KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_K)];
+    private static readonly FormatRow[] s_formats = [.. KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_K && f.Type != GgmlType.Q8_K)];
 
     private enum Fill
     {
@@ -62,7 +62,7 @@ public unsafe class SuperBlockKernelTests
     public void VecDotIsTheDotProductOfDequantizedValues()
     {
         var random = new Random(3);
-        foreach (FormatRow format in s_formats)
+        foreach (FormatRow format in KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_K))
         {
             GgmlType type = format.Type;
             int blockBytes = GgmlTypes.Get(type).BlockBytes;
@@ -96,6 +96,17 @@ public unsafe class SuperBlockKernelTests
         Assert.AreEqual(GgmlTypes.Get(GgmlType.Q4_K).BlockBytes, sizeof(Q4_K));
         Assert.AreEqual(GgmlTypes.Get(GgmlType.Q5_K).BlockBytes, sizeof(Q5_K));
         Assert.AreEqual(GgmlTypes.Get(GgmlType.Q6_K).BlockBytes, sizeof(Q6_K));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.Q8_K).BlockBytes, sizeof(Q8_K_Weights));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ1_S).BlockBytes, sizeof(IQ1_S));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ1_M).BlockBytes, sizeof(IQ1_M));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ2_XXS).BlockBytes, sizeof(IQ2_XXS));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ2_XS).BlockBytes, sizeof(IQ2_XS));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ2_S).BlockBytes, sizeof(IQ2_S));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ3_XXS).BlockBytes, sizeof(IQ3_XXS));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ3_S).BlockBytes, sizeof(IQ3_S));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.IQ4_XS).BlockBytes, sizeof(IQ4_XS));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.TQ1_0).BlockBytes, sizeof(TQ1_0));
+        Assert.AreEqual(GgmlTypes.Get(GgmlType.TQ2_0).BlockBytes, sizeof(TQ2_0));
     }
 
     private static void EachRow(Action<KernelRow, KernelRow, Random> test)
@@ -107,7 +118,7 @@ public unsafe class SuperBlockKernelTests
                 test(row, format.Scalar, new Random(1));
                 tested++;
             }
-        Assert.IsGreaterThanOrEqualTo(5 * (KernelTable.SupportedIsas().Length - 1), tested, "a K-quant lacks a row");
+        Assert.AreEqual(s_formats.Length * (KernelTable.SupportedIsas().Length - 1), tested, "a format lacks a row");
     }
 
     private static void Compare(KernelRow row, KernelRow scalar, Random random, Fill fill, Xs xs, int rows, int blocks, int tokens, bool gemm)
@@ -146,8 +157,7 @@ public unsafe class SuperBlockKernelTests
     /// <summary>Rows of any bits, every half-precision scale finite.</summary>
     private static GuardedBuffer Weights(GgmlType type, int blocks, Fill fill, Random random)
     {
-        int blockBytes = GgmlTypes.Get(type).BlockBytes;
-        var buffer = new GuardedBuffer(blocks * blockBytes);
+        var buffer = new GuardedBuffer(blocks * GgmlTypes.Get(type).BlockBytes);
         switch (fill)
         {
             case Fill.AllZeroBits: buffer.Span.Clear(); break;
@@ -156,21 +166,8 @@ public unsafe class SuperBlockKernelTests
             case Fill.HighestSignedByte: buffer.Span.Fill(0x7f); break;
             default: random.NextBytes(buffer.Span); break;
         }
-        // Subnormals, zeros of both signs, the largest.
-        ushort[] extremes = [0, 0x8000, 1, 0x8001, 0x03ff, 0x0400, 0x7bff, 0xfbff, 0x3c00, 0xbc00];
-        int[] halves = type switch
-        {
-            GgmlType.Q2_K => [80, 82],
-            GgmlType.Q3_K => [108],
-            GgmlType.Q4_K or GgmlType.Q5_K => [0, 2],
-            GgmlType.Q6_K => [208],
-            _ => throw new NotSupportedException($"where does {type} keep its half-precision scales?"),
-        };
-        for (int b = 0; b < blocks; b++)
-            foreach (int at in halves)
-                *(ushort*)(buffer.Data + (b * blockBytes) + at) = fill == Fill.ExtremeHalves
-                    ? extremes[random.Next(extremes.Length)]
-                    : HalfFloat.FromSingle((random.NextSingle() - 0.4f) * 0.1f);
+        BlockScales.Set(type, buffer.Span,
+            () => fill == Fill.ExtremeHalves ? BlockScales.Extremes[random.Next(BlockScales.Extremes.Length)] : BlockScales.Ordinary(random));
         return buffer;
     }
 

@@ -1,3 +1,4 @@
+using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Api;
 
@@ -30,9 +31,34 @@ public sealed class QuantizedParityTests
     [DataRow("Q3_K_M")]
     [DataRow("Q4_K_M")]
     [DataRow("Q5_K_M")]
-    public void LogitsAreCloseToLlamaCpp(string type)
+    public void LogitsAreCloseToLlamaCpp(string type) => AssertClose(type, Peer.Quantize(Peer.MakeModel("llama", "f32"), type));
+
+    [TestMethod]
+    [TestCategory("Isa")]
+    [DataRow(GgmlType.IQ1_S)]
+    [DataRow(GgmlType.IQ1_M)]
+    [DataRow(GgmlType.IQ2_XXS)]
+    [DataRow(GgmlType.IQ2_XS)]
+    [DataRow(GgmlType.IQ2_S)]
+    [DataRow(GgmlType.IQ3_XXS)]
+    [DataRow(GgmlType.IQ3_S)]
+    [DataRow(GgmlType.IQ4_NL)]
+    [DataRow(GgmlType.IQ4_XS)]
+    [DataRow(GgmlType.TQ1_0)]
+    [DataRow(GgmlType.TQ2_0)]
+    [DataRow(GgmlType.MXFP4)]
+    [DataRow(GgmlType.NVFP4)]
+    [DataRow(GgmlType.Q1_0)]
+    [DataRow(GgmlType.Q2_0)]
+    public void LogitsOfOtherTypesAreCloseToLlamaCpp(GgmlType type)
     {
         string path = Peer.Quantize(Peer.MakeModel("llama", "f32"), type);
+        using (GgufFile file = GgufFile.Open(path)) Assert.IsTrue(file.Tensors.All(tensor => tensor.Type == (tensor.Ne1 > 1 ? type : GgmlType.F32)));
+        AssertClose(type.ToString(), path);
+    }
+
+    private static void AssertClose(string type, string path)
+    {
         int[] tokens = [1, .. Enumerable.Range(1, Positions - 1).Select(i => 3 + (i * 7919 % 290))];
         float[] expected = Peer.Logits(path, tokens);
         using LanguageModel model = LanguageModel.Open(path);

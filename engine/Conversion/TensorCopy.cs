@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
@@ -92,8 +91,7 @@ internal sealed unsafe class TensorCopy : IDisposable
             case GgmlType.F16: StoreHalves(floats, (ushort*)target); break;
             case GgmlType.BF16: StoreBFloat16s(floats, (ushort*)target); break;
             default:
-                Debug.Assert(_encoders.Find(to) != null, "the options allow types that have an encoder");
-                _encoders.Find(to)((float*)_floats.Data, null, count, target, (float*)_memory.Data);
+                _encoders[to].Encode((float*)_floats.Data, null, count, target, (float*)_memory.Data);
                 break;
         }
     }

@@ -48,6 +48,9 @@ public sealed class GgufFile : IDisposable
     /// <summary>Size of all parts in bytes.</summary>
     public long FileBytes => _parts.Sum(part => part.File.Length);
 
+    /// <summary>The files it is split into.</summary>
+    internal IReadOnlyList<GgufPart> Parts => _parts;
+
     /// <summary>Number of files it is split into, 1 for most.</summary>
     public int PartCount => _parts.Count;
 

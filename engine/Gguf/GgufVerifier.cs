@@ -72,7 +72,8 @@ public static unsafe class GgufVerifier
         return hash.GetCurrentHashAsUInt64();
     }
 
-    private static long CountNonFinite(Tensor tensor)
+    /// <summary>Infinities and NaNs among a tensor's scales, or among its values for float types.</summary>
+    internal static long CountNonFinite(Tensor tensor)
     {
         long found = 0;
         foreach (FloatField field in Fields(tensor.Type))

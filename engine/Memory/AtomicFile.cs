@@ -50,18 +50,38 @@ public sealed class AtomicFile : IDisposable
 
     /// <summary>Begins a file, has it written and completes it.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created or written.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write) => Write([(path, write)]);
+
+    /// <summary>Several files, one after the other, that appear together when all are complete.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: one cannot be created or written.</exception>
+    public static void Write(params IReadOnlyList<(string Path, Action<Stream> Write)> files)
     {
-        ArgumentNullException.ThrowIfNull(write);
-        using AtomicFile file = Create(path);
+        ArgumentNullException.ThrowIfNull(files);
+        var begun = new List<AtomicFile>();
+        string path = "";
         try
         {
-            write(file.Stream);
-            file.Complete();
+            foreach ((string Path, Action<Stream> Write) next in files)
+            {
+                path = next.Path;
+                AtomicFile file = Create(path);
+                begun.Add(file);
+                next.Write(file.Stream);
+                file.Close();
+            }
+            foreach (AtomicFile file in begun)
+            {
+                path = file._path;
+                file.Complete();
+            }
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw CannotWrite(path, e.Message);
+        }
+        finally
+        {
+            foreach (AtomicFile file in begun) file.Dispose();
         }
     }
 

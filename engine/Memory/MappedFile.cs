@@ -8,7 +8,7 @@ namespace Edge.Llm.Memory;
 internal sealed unsafe partial class MappedFile : IDisposable
 {
     private const int ReadChunk = 64 << 20;
-    private const int MadviseWillNeed = 3;
+    private const int MadviseWillNeed = 3, MadviseDontNeed = 4;
 
     private readonly SafeFileHandle? _handle;
     private readonly MemoryMappedFile? _map;
@@ -127,6 +127,20 @@ internal sealed unsafe partial class MappedFile : IDisposable
         byte* data = Data;
         if (IsMapped && (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS()))
             _ = Madvise(data, (nuint)Length, MadviseWillNeed); // a hint: nothing to do when it is refused
+    }
+
+    /// <summary>Asks the system to start reading a range of the mapping.</summary>
+    public void Prefetch(byte* start, long bytes) => Advise(start, bytes, MadviseWillNeed);
+
+    /// <summary>Tells the system that a range of the mapping will not be needed soon: it no longer counts as this process's memory.</summary>
+    public void Release(byte* start, long bytes) => Advise(start, bytes, MadviseDontNeed);
+
+    private void Advise(byte* start, long bytes, int advice)
+    {
+        if (!IsMapped || !(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())) return;
+        nint page = Environment.SystemPageSize;
+        byte* from = (byte*)((nint)start / page * page);
+        _ = Madvise(from, (nuint)(start + bytes - from), advice); // a hint: nothing to do when it is refused
     }
 
     /// <inheritdoc/>

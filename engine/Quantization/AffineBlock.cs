@@ -33,7 +33,7 @@ internal static unsafe class AffineBlock<TLanes, TFormat> where TLanes : struct,
         for (int at = 0; at < k; at += Length * BlockTile.Lanes)
         {
             int blocks = Math.Min(BlockTile.Lanes, (k - at) / Length);
-            tile.Load(x + at, weights == null ? null : weights + at, blocks);
+            tile.Load(x + at, weights + at, blocks);
             AffineFit<TLanes>.Best(tile, TFormat.HighestLevel, belowZero: false, TFormat.Grid, out TLanes scale, out TLanes offset);
             TLanes.Store(scale, d);
             TLanes.Store(offset, m);

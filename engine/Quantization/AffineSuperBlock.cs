@@ -41,7 +41,7 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
         for (int at = 0; at < k; at += SuperBlock * supersPerTile)
         {
             int supers = Math.Min(supersPerTile, (k - at) / SuperBlock);
-            tile.Load(x + at, weights == null ? null : weights + at, supers * blocksPerSuper);
+            tile.Load(x + at, weights + at, supers * blocksPerSuper);
             EncodeTile(tile, supers, row + at / SuperBlock * TFormat.BlockBytes, lanes);
         }
     }

@@ -36,18 +36,21 @@ internal readonly unsafe struct BlockTile
     /// <summary>Values of a block.</summary>
     public int Length { get; }
 
-    /// <summary>Takes in consecutive blocks and the weights of their values; without weights all count alike.</summary>
+    /// <summary>Takes in consecutive blocks and the weights of their values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Load(float* x, float* weights, int blocks)
     {
         for (int lane = 0; lane < blocks; lane++)
-            for (int i = 0; i < Length; i++) X[i * Lanes + lane] = x[lane * Length + i];
-        if (weights != null)
-            for (int lane = 0; lane < blocks; lane++)
-                for (int i = 0; i < Length; i++) W[i * Lanes + lane] = weights[lane * Length + i];
-        else
-            new Span<float>(W, Length * Lanes).Fill(1);
-        for (int i = 0; blocks < Lanes && i < Length; i++) new Span<float>(X + i * Lanes + blocks, Lanes - blocks).Clear();
+            for (int i = 0; i < Length; i++)
+            {
+                X[i * Lanes + lane] = x[lane * Length + i];
+                W[i * Lanes + lane] = weights[lane * Length + i];
+            }
+        for (int i = 0; blocks < Lanes && i < Length; i++)
+        {
+            new Span<float>(X + i * Lanes + blocks, Lanes - blocks).Clear();
+            new Span<float>(W + i * Lanes + blocks, Lanes - blocks).Fill(1);
+        }
     }
 
     /// <summary>The level of value <paramref name="i"/> of a block.</summary>

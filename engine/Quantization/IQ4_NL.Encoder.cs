@@ -48,6 +48,9 @@ internal readonly unsafe struct IQ4_NLEncoder : IScaleBlock
     public static GgmlType Type => GgmlType.IQ4_NL;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => IQ4_NL.Bytes;
 
     /// <inheritdoc/>

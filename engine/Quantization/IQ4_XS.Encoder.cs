@@ -11,6 +11,9 @@ internal readonly unsafe struct IQ4_XSEncoder : IScaleSuperBlock
     public static GgmlType Type => GgmlType.IQ4_XS;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => IQ4_XS.Bytes;
 
     /// <inheritdoc/>

@@ -37,6 +37,9 @@ internal readonly unsafe struct MXFP4Encoder : IRowEncoder
     public static GgmlType Type => GgmlType.MXFP4;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {
@@ -45,7 +48,7 @@ internal readonly unsafe struct MXFP4Encoder : IRowEncoder
         for (int at = 0; at < k; at += Length * BlockTile.Lanes)
         {
             int blocks = Math.Min(BlockTile.Lanes, (k - at) / Length);
-            tile.Load(x + at, weights == null ? null : weights + at, blocks);
+            tile.Load(x + at, weights + at, blocks);
             TLanes.Store(ScaleFit<TLanes, MXFP4Levels>.Extreme(tile), largest);
             TLanes scale = TLanes.Zero, bestGain = TLanes.Broadcast(float.MinValue);
             for (int step = -1; step <= 1; step++)

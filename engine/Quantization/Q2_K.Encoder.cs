@@ -11,6 +11,9 @@ internal readonly unsafe struct Q2_KEncoder : IAffineSuperBlock
     public static GgmlType Type => GgmlType.Q2_K;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q2_K.Bytes;
 
     /// <inheritdoc/>

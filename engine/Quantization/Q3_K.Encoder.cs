@@ -11,6 +11,9 @@ internal readonly unsafe struct Q3_KEncoder : IScaleSuperBlock
     public static GgmlType Type => GgmlType.Q3_K;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q3_K.Bytes;
 
     /// <inheritdoc/>

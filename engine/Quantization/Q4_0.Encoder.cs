@@ -11,6 +11,9 @@ internal readonly unsafe struct Q4_0Encoder : IScaleBlock
     public static GgmlType Type => GgmlType.Q4_0;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q4_0.Bytes;
 
     /// <inheritdoc/>

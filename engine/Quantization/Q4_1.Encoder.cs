@@ -11,6 +11,9 @@ internal readonly unsafe struct Q4_1Encoder : IAffineBlock
     public static GgmlType Type => GgmlType.Q4_1;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q4_1.Bytes;
 
     /// <inheritdoc/>

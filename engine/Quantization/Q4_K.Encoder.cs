@@ -11,6 +11,9 @@ internal readonly unsafe struct Q4_KEncoder : IAffineSuperBlock
     public static GgmlType Type => GgmlType.Q4_K;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q4_K.Bytes;
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ internal readonly unsafe struct Q5_0Encoder : IScaleBlock
     public static GgmlType Type => GgmlType.Q5_0;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q5_0.Bytes;
 
     /// <inheritdoc/>

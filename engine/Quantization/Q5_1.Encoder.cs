@@ -11,6 +11,9 @@ internal readonly unsafe struct Q5_1Encoder : IAffineBlock
     public static GgmlType Type => GgmlType.Q5_1;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q5_1.Bytes;
 
     /// <inheritdoc/>

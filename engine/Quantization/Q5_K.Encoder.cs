@@ -11,6 +11,9 @@ internal readonly unsafe struct Q5_KEncoder : IAffineSuperBlock
     public static GgmlType Type => GgmlType.Q5_K;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q5_K.Bytes;
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ internal readonly unsafe struct Q6_KEncoder : IScaleSuperBlock
     public static GgmlType Type => GgmlType.Q6_K;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => true;
+
+    /// <inheritdoc/>
     public static int BlockBytes => Q6_K.Bytes;
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ internal readonly unsafe struct Q8_0Encoder : IRowEncoder
     public static GgmlType Type => GgmlType.Q8_0;
 
     /// <inheritdoc/>
+    public static bool UsesWeights => false;
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {

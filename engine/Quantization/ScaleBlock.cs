@@ -31,7 +31,7 @@ internal static unsafe class ScaleBlock<TLanes, TFormat, TLevels>
         for (int at = 0; at < k; at += Length * BlockTile.Lanes)
         {
             int blocks = Math.Min(BlockTile.Lanes, (k - at) / Length);
-            tile.Load(x + at, weights == null ? null : weights + at, blocks);
+            tile.Load(x + at, weights + at, blocks);
             TLanes.Store(ScaleFit<TLanes, TLevels>.Best(tile, TFormat.Grid), d);
             HalfScales.Round(d);
             ScaleFit<TLanes, TLevels>.Store(tile, TLanes.Load(d));

@@ -1,0 +1,76 @@
+using System.Text.RegularExpressions;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Quantization;
+
+/// <summary>A type for the tensors whose name matches.</summary>
+/// <param name="Pattern">Found anywhere in the name, in either case.</param>
+/// <param name="Type">The type.</param>
+public sealed record TensorTypeRule(Regex Pattern, GgmlType Type)
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>Reads <c>REGEX=TYPE</c>.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
+    public static TensorTypeRule Parse(string text)
+    {
+        int equals = text.LastIndexOf('=');
+        if (equals <= 0) throw Invalid($"'{text}': expected REGEX=TYPE");
+        try
+        {
+            const RegexOptions Options = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
+            return new TensorTypeRule(new Regex(text[..equals], Options, s_patience), ParseType(text[(equals + 1)..]));
+        }
+        catch (ArgumentException e)
+        {
+            throw Invalid($"'{text}': {e.Message}");
+        }
+    }
+
+    /// <summary>Reads the name of a type that tensors can be quantized to.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: the message lists them.</exception>
+    public static GgmlType ParseType(string name)
+    {
+        if (GgmlTypes.TryParse(name, out GgmlTypeInfo? info) && RowEncoders.Types.Contains(info.Type)) return info.Type;
+        throw Invalid($"unknown tensor type '{name}'; there are: {string.Join(", ", RowEncoders.Types.Select(type => GgmlTypes.Get(type).Name))}");
+    }
+
+    private static EdgeLlmException Invalid(string message) => new(ErrorCode.InvalidArgument, message);
+}
+
+/// <summary>How to quantize.</summary>
+public sealed record QuantizeOptions
+{
+    /// <summary>One type for all matrices that are quantized, rather than a mix.</summary>
+    public bool Pure { get; init; }
+
+    /// <summary>Quantize tensors that are quantized already.</summary>
+    public bool AllowRequantize { get; init; }
+
+    /// <summary>Leave <c>output.weight</c> as it is.</summary>
+    public bool LeaveOutput { get; init; }
+
+    /// <summary>The type of <c>output.weight</c>, or of the token embedding where that serves as output.</summary>
+    public GgmlType? OutputType { get; init; }
+
+    /// <summary>The type of the token embedding.</summary>
+    public GgmlType? EmbeddingType { get; init; }
+
+    /// <summary>Types of other tensors: the first rule that matches decides.</summary>
+    public IReadOnlyList<TensorTypeRule> TensorTypes { get; init; } = [];
+
+    /// <summary>How much the columns of each tensor matter.</summary>
+    public ImportanceMatrix? Importance { get; init; }
+
+    /// <summary>Where the importance matrix came from: written into the file.</summary>
+    public string ImportancePath { get; init; } = "";
+
+    /// <summary>Split the output as the input is split.</summary>
+    public bool KeepSplit { get; init; }
+
+    /// <summary>Threads; 0 is one a physical core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Replace an output file that exists.</summary>
+    public bool Overwrite { get; init; }
+}

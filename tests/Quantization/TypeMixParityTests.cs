@@ -1,0 +1,187 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Edge.Llm.Gguf;
+using Edge.Llm.Quantization;
+using Edge.Llm.Tests.Api;
+
+namespace Edge.Llm.Tests.Quantization;
+
+/// <summary>The type of every tensor against llama.cpp's choice, for every file type, over models of many shapes.</summary>
+[TestClass]
+public sealed class TypeMixParityTests
+{
+    private static readonly string s_folder = Directory.CreateTempSubdirectory().FullName;
+    private static Process? s_peer;
+
+    [ClassCleanup]
+    public static void Cleanup()
+    {
+        s_peer?.StandardInput.Close();
+        s_peer?.Dispose();
+        Directory.Delete(s_folder, recursive: true);
+    }
+
+    /// <summary>Names that a mix might mistake for others, or must leave alone.</summary>
+    private static readonly (string, long[])[] s_oddNames =
+    [
+        .. ((string[])["fooweight", "blk.0.foo.bias", "blk.0.foo", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight", "blk.1.attn_kv_b.weight",
+            "blk.0.ssm_conv1d.weight", "blk.0.cross_attn_v.weight", "blk.0.attn_rel_b.weight", "blk.0.indexer.k_proj.weight", "blk.1.nextn.eh_proj.weight",
+            "blk.1.ffn_down_shexp.weight", "v.patch_embd.weight", "blk.0.ssm_in.weight", "blk.0.attn_k_b.weight", "blk.1.time_mix_w1.weight", "blk.0.altup_proj.weight"])
+            .Select(name => (name, (long[])[256, 2])),
+        ("blk.0.ffn_gate_inp_shexp.weight", [256, 1]), ("blk.1.attn_v_b.weight", [256, 2, 2]), ("blk.1.stack.weight", [256, 1, 2]),
+    ];
+
+    private static readonly Dictionary<string, SampleModel> s_shapes = new()
+    {
+        ["one layer"] = new() { Layers = 1 },
+        ["two layers, tied"] = new() { Layers = 2, Tied = true },
+        ["seven layers, grouped queries"] = new() { Layers = 7, HeadsKv = 1 },
+        ["32 layers"] = new() { Layers = 32 },
+        ["33 layers, pairs of queries, tied"] = new() { Layers = 33, HeadsKv = 2, Tied = true },
+        ["80 layers, all heads"] = new() { Layers = 80 },
+        ["80 layers, pairs of queries"] = new() { Layers = 80, HeadsKv = 2 },
+        ["80 layers, qwen2"] = new() { Layers = 80, Architecture = "qwen2" },
+        ["80 layers, qwen3"] = new() { Layers = 80, Architecture = "qwen3", HeadsKv = 2 },
+        ["eight experts"] = new() { Layers = 16, Experts = 8 },
+        ["four experts, tied"] = new() { Layers = 9, Experts = 4, HeadsKv = 1, Tied = true },
+        ["falcon"] = new() { Layers = 32, Architecture = "falcon", FusedQkv = true, HeadsKv = 1 },
+        ["fused, 12 layers"] = new() { Layers = 12, FusedQkv = true },
+        ["rows of 96"] = new() { Width = 96, Layers = 5 },
+        ["rows of 288, tied"] = new() { Width = 288, Layers = 5, Tied = true },
+        ["rows of 100"] = new() { Width = 100, Layers = 3 },
+        ["odd names"] = new() { Layers = 4, Extra = s_oddNames },
+    };
+
+    public static IEnumerable<object[]> Shapes => s_shapes.Keys.Select(name => new object[] { name });
+
+    [TestMethod]
+    [DynamicData(nameof(Shapes))]
+    public void AnyShape(string shape)
+    {
+        string path = s_shapes[shape].Write(Path.Combine(s_folder, "shape.gguf"));
+        foreach (FileType type in FileType.All)
+            foreach (bool imatrix in (bool[])[false, true])
+                if (imatrix ? s_shapes[shape].Layers < 80 : type.Name != "Q2_K_S") AssertSame(path, type, imatrix, [], new QuantizeOptions());
+    }
+
+    [TestMethod]
+    [DataRow("llama3")]
+    [DataRow("llama-moe")]
+    public void MadeModels(string architecture)
+    {
+        string path = Peer.MakeModel(architecture, "f32");
+        foreach (FileType type in FileType.All)
+            if (type.Name != "Q2_K_S") AssertSame(path, type, false, [], new QuantizeOptions());
+    }
+
+    [TestMethod]
+    [DataRow("f16")]
+    [DataRow("bf16")]
+    public void OtherSources(string source)
+    {
+        string path = Peer.MakeModel("qwen2", source);
+        foreach (FileType type in FileType.All)
+            if (type.Name != "Q2_K_S") AssertSame(path, type, false, [], new QuantizeOptions());
+    }
+
+    [TestMethod]
+    public void EveryArchitectureThatCanBeMade()
+    {
+        if (Environment.GetEnvironmentVariable("EDGE_LLM_FULL") != "1") Assert.Inconclusive("EDGE_LLM_FULL is not set");
+        foreach (string architecture in (string[])["llama", "deepseek2", "gpt-oss", "qwen2moe", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "phi2", "phi3", "gpt2", "gptneox", "starcoder2",
+            "falcon", "mpt", "bloom", "stablelm", "olmo2", "olmoe", "granitemoe", "internlm2", "smollm3", "glm4", "command-r", "cohere2", "bert", "nomic-bert"])
+            foreach (FileType type in FileType.All)
+                if (type.Name != "Q2_K_S") AssertSame(Peer.MakeModel(architecture, "f32"), type, false, [], new QuantizeOptions());
+    }
+
+    [TestMethod]
+    public void OrderedTypes()
+    {
+        string untied = new SampleModel { Layers = 8 }.Write(Path.Combine(s_folder, "untied.gguf")), tied = new SampleModel { Layers = 8, Tied = true }.Write(Path.Combine(s_folder, "tied.gguf"));
+        foreach (string path in (string[])[untied, tied])
+        {
+            void Check(string type, QuantizeOptions options, params (string, object)[] job)
+            {
+                Assert.IsTrue(FileType.TryParse(type, out FileType? file));
+                AssertSame(path, file, false, job, options);
+            }
+
+            foreach (string type in (string[])["Q4_K_M", "Q3_K_M", "MXFP4_MOE", "Q8_0"])
+            {
+                Check(type, new() { Pure = true }, ("pure", true));
+                Check(type, new() { LeaveOutput = true }, ("leave_output_tensor", true));
+                Check(type, new() { OutputType = GgmlType.Q5_0 }, ("output_type", "Q5_0"));
+                Check(type, new() { EmbeddingType = GgmlType.Q4_1 }, ("embedding_type", "Q4_1"));
+                Check(type, new() { OutputType = GgmlType.Q5_0, EmbeddingType = GgmlType.Q4_1, Pure = true }, ("output_type", "Q5_0"), ("embedding_type", "Q4_1"), ("pure", true));
+                string[][] rules = [["blk\\.[012]\\.(attn_v|ffn_down)", "Q8_0"], ["ffn_", "Q5_0"], ["token_embd|output", "F16"], ["^attn_q", "Q2_K"], ["norm", "Q4_0"]];
+                Check(type, new() { TensorTypes = [.. rules.Select(rule => TensorTypeRule.Parse(string.Join('=', rule)))] }, ("tensor_type", rules));
+                Check(type, new() { TensorTypes = [.. rules.Select(rule => TensorTypeRule.Parse(string.Join('=', rule)))], Pure = true }, ("tensor_type", rules), ("pure", true));
+            }
+        }
+    }
+
+    [TestMethod]
+    public void QuantizedSources()
+    {
+        string original = new SampleModel { Layers = 4 }.Write(Path.Combine(s_folder, "original.gguf"));
+        foreach (string source in (string[])["Q8_0", "Q4_K_M", "F16"])
+        {
+            string path = Path.Combine(s_folder, "source.gguf");
+            Ask(new() { ["input"] = original, ["output"] = path, ["type"] = source });
+            foreach (FileType type in FileType.All)
+            {
+                if (type.Name == "Q2_K_S") continue;
+                AssertSame(path, type, false, [], new QuantizeOptions());
+                AssertSame(path, type, false, [("allow_requantize", true)], new QuantizeOptions { AllowRequantize = true });
+            }
+        }
+    }
+
+    private static void AssertSame(string path, FileType type, bool imatrix, (string Key, object Value)[] more, QuantizeOptions options)
+    {
+        using GgufFile file = GgufFile.Open(path);
+        var job = new Dictionary<string, object> { ["input"] = path, ["output"] = Path.Combine(s_folder, "peer.gguf"), ["type"] = type.Name };
+        foreach ((string key, object value) in more) job[key] = value;
+        if (imatrix)
+        {
+            var matrix = new ImportanceMatrix();
+            foreach (Tensor tensor in file.Tensors) matrix.Set(tensor.Name, [.. Enumerable.Repeat(1f, (int)(tensor.Ne0 * tensor.Ne2))], [.. Enumerable.Repeat(1f, (int)tensor.Ne2)]);
+            job["imatrix"] = matrix.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.SumsOfSquares.Length);
+            options = options with { Importance = matrix };
+        }
+        Dictionary<string, string>? expected = Ask(job);
+        string what = $"{Path.GetFileName(path)} to {type.Name}{(imatrix ? " with imatrix" : "")} {string.Join(' ', more.Select(pair => pair.Key))}";
+        if (expected is null)
+        {
+            EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => QuantizePlan.Make(file, type, options), what);
+            Assert.AreEqual(ErrorCode.InvalidArgument, error.Code);
+            return;
+        }
+        QuantizePlan plan = QuantizePlan.Make(file, type, options);
+        Assert.HasCount(expected.Count, plan.Tensors);
+        foreach (PlannedTensor tensor in plan.Tensors)
+            Assert.AreEqual(expected[tensor.Source.Name], GgmlTypes.Get(tensor.Type).Name, $"{what}: {tensor.Source.Name}");
+    }
+
+    /// <summary>llama.cpp's types, or null where it refuses.</summary>
+    private static Dictionary<string, string>? Ask(Dictionary<string, object> job)
+    {
+        s_peer ??= StartPeer();
+        s_peer.StandardInput.WriteLine(JsonSerializer.Serialize(job));
+        s_peer.StandardInput.Flush();
+        string answer = s_peer.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer died");
+        using JsonDocument json = JsonDocument.Parse(answer);
+        return json.RootElement.TryGetProperty("types", out JsonElement types) ? types.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!) : null;
+    }
+
+    private static Process StartPeer([CallerFilePath] string thisFile = "")
+    {
+        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
+        if (string.IsNullOrEmpty(shared)) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
+        var start = new ProcessStartInfo("python3") { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.ArgumentList.Add(Path.Combine(Path.GetDirectoryName(thisFile)!, "peer_types.py"));
+        start.ArgumentList.Add(Path.Combine(shared, "tools", "peer"));
+        return Process.Start(start)!;
+    }
+}

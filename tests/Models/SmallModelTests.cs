@@ -4,6 +4,7 @@ using Edge.Llm.Gguf;
 using Edge.Llm.Sampling;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Architecture;
+using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Models;
 

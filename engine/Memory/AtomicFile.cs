@@ -7,14 +7,13 @@ internal sealed class AtomicFile : IDisposable
     private readonly string _path;
     private readonly string _temporary;
     private readonly FileStream _stream;
-    private bool _ended;
+    private bool _complete;
 
     private AtomicFile(string path, string temporary, FileStream stream)
     {
         _path = path;
         _temporary = temporary;
         _stream = stream;
-        AppDomain.CurrentDomain.ProcessExit += Discard; // SIGTERM
     }
 
     private static AtomicFile Create(string path)
@@ -74,16 +73,13 @@ internal sealed class AtomicFile : IDisposable
     private void Complete()
     {
         File.Move(_temporary, _path, overwrite: true);
-        End();
+        _complete = true;
     }
 
     /// <summary>Deletes what was written, unless it is complete.</summary>
-    public void Dispose() => Discard(null, EventArgs.Empty);
-
-    private void Discard(object? sender, EventArgs e)
+    public void Dispose()
     {
-        if (_ended) return;
-        End();
+        if (_complete) return;
         try
         {
             _stream.Dispose();
@@ -93,12 +89,6 @@ internal sealed class AtomicFile : IDisposable
             // The disk is full; the file is closed all the same.
         }
         File.Delete(_temporary);
-    }
-
-    private void End()
-    {
-        _ended = true;
-        AppDomain.CurrentDomain.ProcessExit -= Discard;
     }
 
     private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");

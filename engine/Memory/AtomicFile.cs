@@ -9,14 +9,13 @@ public sealed class AtomicFile : IDisposable
     private readonly string _path;
     private readonly string _temporary;
     private readonly FileStream _stream;
-    private bool _ended;
+    private bool _complete;
 
     private AtomicFile(string path, string temporary, FileStream stream)
     {
         _path = path;
         _temporary = temporary;
         _stream = stream;
-        AppDomain.CurrentDomain.ProcessExit += Discard; // SIGTERM
     }
 
     /// <summary>Where to write.</summary>
@@ -99,16 +98,13 @@ public sealed class AtomicFile : IDisposable
     {
         Close();
         if (!IsDevice) File.Move(_temporary, _path, overwrite: true);
-        End();
+        _complete = true;
     }
 
     /// <summary>Deletes what was written, unless it is complete.</summary>
-    public void Dispose() => Discard(null, EventArgs.Empty);
-
-    private void Discard(object? sender, EventArgs e)
+    public void Dispose()
     {
-        if (_ended) return;
-        End();
+        if (_complete) return;
         try
         {
             _stream.Dispose();
@@ -118,12 +114,6 @@ public sealed class AtomicFile : IDisposable
             // The disk is full; the file is closed all the same.
         }
         if (!IsDevice) File.Delete(_temporary);
-    }
-
-    private void End()
-    {
-        _ended = true;
-        AppDomain.CurrentDomain.ProcessExit -= Discard;
     }
 
     private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");

@@ -34,6 +34,15 @@ public sealed class LanguageModel : IDisposable
 
     internal ModelConfig Config { get; }
 
+    /// <summary>Layers.</summary>
+    public int BlockCount => Config.BlockCount;
+
+    /// <summary>Query heads.</summary>
+    public int HeadCount => Config.HeadCount;
+
+    /// <summary>Heads of keys and values.</summary>
+    public int HeadCountKv => Config.HeadCountKv;
+
     /// <summary>Numbers in an embedding.</summary>
     public int EmbeddingLength => Config.EmbeddingLength;
 

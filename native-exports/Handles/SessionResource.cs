@@ -82,8 +82,8 @@ internal sealed unsafe class SessionResource : Resource
     {
         if ((uint)number >= MaxSequences)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"sequence {number}: expected 0 to {MaxSequences - 1}");
-        ref Sequence? sequence = ref CollectionsMarshal.GetValueRefOrAddDefault(_sequences, number, out _);
-        return sequence ??= Context.NewSequence();
+        if (!_sequences.TryGetValue(number, out Sequence? sequence)) _sequences.Add(number, sequence = Context.NewSequence());
+        return sequence;
     }
 
     /// <summary>Makes one sequence hold what another one holds.</summary>

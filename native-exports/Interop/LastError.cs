@@ -22,8 +22,8 @@ internal sealed unsafe class LastError
         {
             LastError last = t_last ??= new LastError();
             last._code = code;
-            last._message.Set(error is EdgeLlmException ? error.Message : $"{error.GetType().Name}: {error.Message}");
-            last._detail.Set(Detail(error, code, function));
+            last._message.Set(ZeroFree(error is EdgeLlmException ? error.Message : $"{error.GetType().Name}: {error.Message}"));
+            last._detail.Set(ZeroFree(Detail(error, code, function)));
         }
         catch (OutOfMemoryException)
         {
@@ -41,6 +41,9 @@ internal sealed unsafe class LastError
             Code = last._code, Message = last._message.Data, MessageLength = last._message.Length, Detail = last._detail.Data, DetailLength = last._detail.Length,
         });
     }
+
+    // A message may quote what the caller gave; the caller reads as far as the first zero.
+    private static string ZeroFree(string text) => text.Replace('\0', '\uFFFD');
 
     private static ErrorCode CodeOf(Exception error) => error switch
     {

@@ -69,7 +69,8 @@ internal sealed class Interruption : IDisposable
     {
         get
         {
-            lock (_gate) return !_cancelled && Stopwatch.GetTimestamp() >= _deadline ? ErrorCode.DeadlineExceeded : ErrorCode.Cancelled;
+            // Not by the clock: the timer has its own, which may be a little ahead.
+            lock (_gate) return _cancelled || _deadline == Never ? ErrorCode.Cancelled : ErrorCode.DeadlineExceeded;
         }
     }
 

@@ -6,6 +6,7 @@
  * For each function of edge_llm.h there is one line below, and one managed_edge_llm_... in Exports/. */
 #define EDGE_LLM_BUILD
 #include "edge_llm.h"
+#include "processor.h"
 
 #include <string.h>
 #ifndef _WIN32
@@ -67,31 +68,12 @@ typedef struct entry {
 
 static THREAD_LOCAL entry *current;
 
-/* Processors that the runtime of this build would refuse, by ending the process. */
+/* Asked once: 0 is not yet, 1 yes, 2 no. Threads that ask at the same time find the same. */
 static int processor_suffices(void)
 {
-#if (defined(__x86_64__) && defined(__GNUC__))
-    static atomic_int known; /* 0: not asked yet, 1: yes, 2: no */
-    int answer = atomic_load_explicit(&known, memory_order_relaxed);
-    if (answer == 0) {
-        int yes = 1;
-        __builtin_cpu_init();
-        yes = yes && __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-#if EDGE_LLM_LEVEL >= 3
-        yes = yes && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi")
-            && __builtin_cpu_supports("bmi2");
-#endif
-#if EDGE_LLM_LEVEL >= 4
-        yes = yes && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
-            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#endif
-        answer = yes ? 1 : 2;
-        atomic_store_explicit(&known, answer, memory_order_relaxed);
-    }
-    return answer == 1;
-#else
-    return 1;
-#endif
+    static volatile int known;
+    if (known == 0) known = processor_has() ? 1 : 2;
+    return known == 1;
 }
 
 static edge_llm_status check(void)

@@ -13,7 +13,7 @@ from .errors import EdgeLlmError, Status, error_for
 
 ABI_MAJOR = 1
 
-_V3 = {"avx2", "bmi1", "bmi2", "fma"}
+_V3 = {"avx2", "bmi1", "bmi2", "fma", "movbe", "abm"}
 _V4 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 _WINDOWS_AVX2, _WINDOWS_AVX512F = 40, 41  # processor features of IsProcessorFeaturePresent
 

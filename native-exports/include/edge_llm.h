@@ -25,7 +25,7 @@
  *            as it was when a function returns. Where the library calls back, it is the caller's again for that time.
  *
  * Any function may also return EDGE_LLM_FORKED, EDGE_LLM_UNSUPPORTED (this library's build needs a newer processor), EDGE_LLM_OUT_OF_MEMORY
- * (also: fewer than 64 KiB of stack are left to the thread) and EDGE_LLM_INTERNAL; the lists below name the others. A null pointer where one
+ * (also: fewer than 128 KiB of stack are left to the thread) and EDGE_LLM_INTERNAL; the lists below name the others. A null pointer where one
  * is needed is EDGE_LLM_INVALID_ARGUMENT.
  */
 #ifndef EDGE_LLM_H

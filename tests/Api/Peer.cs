@@ -74,6 +74,21 @@ internal static class Peer
         }
     }
 
+    /// <summary>llama.cpp's mean of the hidden states of these tokens.</summary>
+    public static float[] Embed(string model, IEnumerable<int> tokens)
+    {
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            Run("peer.py", "embed", model, "--tokens", Join(tokens), "--type-k", "f32", "--type-v", "f32", "--pooling", "mean", "--out", file);
+            return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>llama.cpp's greedy continuation: the prompt's tokens and the generated ones.</summary>
     public static (int[] Prompt, int[] Generated) Generate(string model, string prompt, int count)
     {

@@ -12,8 +12,9 @@ internal sealed class TinyModel : IDisposable
     private readonly int _embd, _ff;
 
     /// <summary>Writes the file. <paramref name="change"/> may alter a tensor's name (null leaves it out) and
-    /// dimensions; <paramref name="extra"/> is one more.</summary>
-    public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null)
+    /// dimensions; <paramref name="extra"/> is one more; with <paramref name="chatTemplate"/> it has a tokenizer, too.</summary>
+    public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null,
+        string? chatTemplate = null)
     {
         bool blocks = type is not (GgmlType.F32 or GgmlType.F16 or GgmlType.BF16);
         _embd = blocks ? 256 : 72;
@@ -30,6 +31,7 @@ internal sealed class TinyModel : IDisposable
         writer.AddMetadata("llama.attention.key_length", headDim);
         writer.AddMetadata("llama.attention.value_length", headDim);
         writer.AddMetadata("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+        if (chatTemplate is not null) AddTokenizer(writer, chatTemplate);
         var tensors = new List<Tensor> { Of("token_embd.weight", type, _embd, Vocab), Of("output_norm.weight", GgmlType.F32, _embd) };
         for (int i = 0; i < Layers; i++)
         {
@@ -55,6 +57,18 @@ internal sealed class TinyModel : IDisposable
     public string File { get; }
 
     public void Dispose() => System.IO.File.Delete(File);
+
+    // A token a character, and no word: SentencePiece without merges.
+    private static void AddTokenizer(GgufWriter writer, string chatTemplate)
+    {
+        string[] characters = [.. Enumerable.Range('!', '~' - '!' + 1).Concat(Enumerable.Range(0xA1, Vocab)).Select(code => ((char)code).ToString())];
+        string[] texts = [.. ((string[])["<unk>", "<s>", "</s>", "▁", .. characters]).Take(Vocab)];
+        writer.AddMetadata("tokenizer.ggml.model", "llama");
+        writer.AddMetadata("tokenizer.ggml.tokens", texts);
+        writer.AddMetadata("tokenizer.ggml.scores", new float[Vocab]);
+        writer.AddMetadata("tokenizer.ggml.token_type", [.. Enumerable.Range(0, Vocab).Select(id => id == 0 ? 2 : id < 3 ? 3 : 1)]);
+        writer.AddMetadata("tokenizer.chat_template", chatTemplate);
+    }
 
     private static Tensor Of(string name, GgmlType type, long ne0, long ne1 = 1) => new(name, type, 0, ne0, ne1);
 

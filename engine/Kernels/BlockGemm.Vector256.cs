@@ -6,7 +6,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>Many tokens times rows of blocks of 32, at 256 bits. A tile of 16 rows x 256 values is unpacked once, row r in lane r, four
 /// values a lane, and used by all tokens, three at a time. Results gather in a strip [token][16].</summary>
-internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack256 where TDot : IDot256
+internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack256 where TDot : IDot256
 {
     private const int Rows = 16, BlockBytes = 32 * Rows;
 
@@ -161,67 +161,5 @@ internal static unsafe class BlockGemm256<TUnpack, TDot> where TUnpack : IUnpack
         v = Vector256.Create(*(int*)(x + 2 * xStride + 4 * j)).AsSByte();
         s20 = TDot.Next(s20, w0, v);
         s21 = TDot.Next(s21, w1, v);
-    }
-
-    /// <summary>The p of one block for a token, of the sums of its halves.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutHalves(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1, Vector256<int> j0, Vector256<int> j1)
-    {
-        if (!TUnpack.By16)
-        {
-            Put(tile, x, b, token, i0 + j0, i1 + j1);
-            return;
-        }
-        Vector256<float> dx = Vector256.Create(((float*)(x + Q8_0x8.DOffset))[b]);
-        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
-        float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
-        (Term(i0, d, dx) + Term(j0, m, dx)).Store(p);
-        (Term(i1, d + 8, dx) + Term(j1, m + 8, dx)).Store(p + 8);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Term(Vector256<int> isum, float* d, Vector256<float> dx) =>
-        Avx.ConvertToVector256Single(isum) * Vector256.Load(d) * dx;
-
-    /// <summary>The p of one block for a token.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1)
-    {
-        int* sum = (int*)(x + Q8_0x8.SumsOffset) + b;
-        float dx = ((float*)(x + Q8_0x8.DOffset))[b];
-        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
-        float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
-        if (TUnpack.OffsetBits >= 0)
-        {
-            Vector256<int> offset = Vector256.Create(*sum) << TUnpack.OffsetBits;
-            i0 -= offset;
-            i1 -= offset;
-        }
-        Vector256<float> scale = Vector256.Create(dx);
-        Vector256<float> p0 = Avx.ConvertToVector256Single(i0) * Vector256.Load(d) * scale;
-        Vector256<float> p1 = Avx.ConvertToVector256Single(i1) * Vector256.Load(d + 8) * scale;
-        if (TUnpack.HasMin)
-        {
-            Vector256<float> scaledSum = Vector256.Create(dx * *sum);
-            p0 = Fma.MultiplyAdd(Vector256.Load(m), scaledSum, p0);
-            p1 = Fma.MultiplyAdd(Vector256.Load(m + 8), scaledSum, p1);
-        }
-        p0.Store(p);
-        p1.Store(p + 8);
-    }
-
-    /// <summary><see cref="Canonical.Group"/> in every lane.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddGroup(float* p, float* strip)
-    {
-        for (int i = 0; i < Rows; i += 8)
-            (Vector256.Load(strip + i) + (FourBlocks(p + i) + FourBlocks(p + i + 4 * 3 * Rows))).Store(strip + i);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> FourBlocks(float* p)
-    {
-        const int Next = 3 * Rows;
-        return (Vector256.Load(p) + Vector256.Load(p + Next)) + (Vector256.Load(p + 2 * Next) + Vector256.Load(p + 3 * Next));
     }
 }

@@ -6,7 +6,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>Many tokens times rows of blocks of 32, at 512 bits. A tile of 32 rows x 256 values is unpacked once, row r in lane r, four
 /// values a lane, and used by all tokens, four at a time. Results gather in a strip [token][32].</summary>
-internal static unsafe class BlockGemm512<T> where T : IUnpack512
+internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
 {
     private const int Rows = 32;
 
@@ -61,13 +61,13 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
                 T.SixteenRows(group, b, rowBytes, tile + (b * BlockBytes) + (64 * half));
                 T.RowScales(group, b, rowBytes, out Vector512<float> scales, out Vector512<float> mins);
                 scales.Store(d + (b * Rows) + (16 * half));
-                if (T.HasMin) mins.Store(m + (b * Rows) + (16 * half));
+                if (T.HasMin || T.By16) mins.Store(m + (b * Rows) + (16 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)
             {
                 Vector512<float>.Zero.Store(d + (b * Rows) + (16 * half));
-                if (T.HasMin) Vector512<float>.Zero.Store(m + (b * Rows) + (16 * half));
+                if (T.HasMin || T.By16) Vector512<float>.Zero.Store(m + (b * Rows) + (16 * half));
             }
         }
     }
@@ -95,6 +95,14 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
                     at += T.SecondStart;
                     Part(w + 128 * T.Steps, x + at, x1 + at, x2 + at, x3 + at,
                         out s00, out s01, out s10, out s11, out s20, out s21, out s30, out s31);
+                    if (T.By16)
+                    {
+                        PutHalves(tile, x, b, 0, t00, t01, Avx512BW.MultiplyAddAdjacent(s00, one), Avx512BW.MultiplyAddAdjacent(s01, one));
+                        PutHalves(tile, x1, b, 1, t10, t11, Avx512BW.MultiplyAddAdjacent(s10, one), Avx512BW.MultiplyAddAdjacent(s11, one));
+                        PutHalves(tile, x2, b, 2, t20, t21, Avx512BW.MultiplyAddAdjacent(s20, one), Avx512BW.MultiplyAddAdjacent(s21, one));
+                        PutHalves(tile, x3, b, 3, t30, t31, Avx512BW.MultiplyAddAdjacent(s30, one), Avx512BW.MultiplyAddAdjacent(s31, one));
+                        continue;
+                    }
                     t00 += Avx512BW.MultiplyAddAdjacent(s00, c);
                     t01 += Avx512BW.MultiplyAddAdjacent(s01, c);
                     t10 += Avx512BW.MultiplyAddAdjacent(s10, c);
@@ -119,23 +127,38 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
         byte* w = tile;
         for (int b = 0; b < 8; b++)
         {
-            Vector512<int> t0 = default, t1 = default;
-            for (int part = 0; part < (T.SecondPart != 0 ? 2 : 1); part++)
+            OnePart(w, x + (32 * b), out Vector512<int> t0, out Vector512<int> t1);
+            w += 128 * T.Steps;
+            if (T.SecondPart != 0)
             {
-                Vector512<short> s0 = default, s1 = default, c = Vector512.Create(part == 0 ? (short)1 : T.SecondPart);
-                byte* a = x + (32 * b) + (part * T.SecondStart);
-                for (int i = 0; i < T.Steps; i++, w += 128, a += 4)
+                OnePart(w, x + (32 * b) + T.SecondStart, out Vector512<int> u0, out Vector512<int> u1);
+                w += 128 * T.Steps;
+                if (T.By16)
                 {
-                    Vector512<sbyte> v = Vector512.Create(*(int*)a).AsSByte();
-                    s0 += Avx512BW.MultiplyAddAdjacent(Vector512.Load(w), v);
-                    s1 += Avx512BW.MultiplyAddAdjacent(Vector512.Load(w + 64), v);
+                    PutHalves(tile, x, b, 0, t0, t1, u0, u1);
+                    continue;
                 }
-                t0 += Avx512BW.MultiplyAddAdjacent(s0, c);
-                t1 += Avx512BW.MultiplyAddAdjacent(s1, c);
+                t0 += u0 * T.SecondPart;
+                t1 += u1 * T.SecondPart;
             }
             Put(tile, x, b, 0, t0, t1);
         }
         AddGroup((float*)(tile + P), strip);
+    }
+
+    /// <summary>The sums of one part of a block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void OnePart(byte* w, byte* x, out Vector512<int> t0, out Vector512<int> t1)
+    {
+        Vector512<short> s0 = default, s1 = default, one = Vector512.Create((short)1);
+        for (int i = 0; i < T.Steps; i++, w += 128, x += 4)
+        {
+            Vector512<sbyte> v = Vector512.Create(*(int*)x).AsSByte();
+            s0 += Avx512BW.MultiplyAddAdjacent(Vector512.Load(w), v);
+            s1 += Avx512BW.MultiplyAddAdjacent(Vector512.Load(w + 64), v);
+        }
+        t0 = Avx512BW.MultiplyAddAdjacent(s0, one);
+        t1 = Avx512BW.MultiplyAddAdjacent(s1, one);
     }
 
     /// <summary>The sums of one part of a block: rows 0..15 and 16..31 for each of four tokens.</summary>
@@ -185,47 +208,5 @@ internal static unsafe class BlockGemm512<T> where T : IUnpack512
         v = Vector512.Create(*(int*)(x3 + 4 * j)).AsSByte();
         s30 += Avx512BW.MultiplyAddAdjacent(w0, v);
         s31 += Avx512BW.MultiplyAddAdjacent(w1, v);
-    }
-
-    /// <summary>The p of one block for a token.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(byte* tile, byte* x, int b, int token, Vector512<int> i0, Vector512<int> i1)
-    {
-        int* sum = (int*)(x + Q8_0x8.SumsOffset) + b;
-        float dx = ((float*)(x + Q8_0x8.DOffset))[b];
-        float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
-        float* p = (float*)(tile + P) + (b * 4 * Rows) + (token * Rows);
-        if (T.OffsetBits >= 0)
-        {
-            Vector512<int> offset = Vector512.Create(*sum) << T.OffsetBits;
-            i0 -= offset;
-            i1 -= offset;
-        }
-        Vector512<float> scale = Vector512.Create(dx);
-        Vector512<float> p0 = Avx512F.ConvertToVector512Single(i0) * Vector512.Load(d) * scale;
-        Vector512<float> p1 = Avx512F.ConvertToVector512Single(i1) * Vector512.Load(d + 16) * scale;
-        if (T.HasMin)
-        {
-            Vector512<float> scaledSum = Vector512.Create(dx * *sum);
-            p0 = Avx512F.FusedMultiplyAdd(Vector512.Load(m), scaledSum, p0);
-            p1 = Avx512F.FusedMultiplyAdd(Vector512.Load(m + 16), scaledSum, p1);
-        }
-        p0.Store(p);
-        p1.Store(p + 16);
-    }
-
-    /// <summary><see cref="Canonical.Group"/> in every lane.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddGroup(float* p, float* strip)
-    {
-        for (int i = 0; i < Rows; i += 16)
-            (Vector512.Load(strip + i) + (FourBlocks(p + i) + FourBlocks(p + i + 4 * 4 * Rows))).Store(strip + i);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> FourBlocks(float* p)
-    {
-        const int Next = 4 * Rows;
-        return (Vector512.Load(p) + Vector512.Load(p + Next)) + (Vector512.Load(p + 2 * Next) + Vector512.Load(p + 3 * Next));
     }
 }

@@ -17,6 +17,9 @@ internal unsafe interface IUnpack512
     /// <summary>There are minimums.</summary>
     static abstract bool HasMin { get; }
 
+    /// <summary>The second half of a block, which is its second part, has a scale of its own, in the place of a minimum.</summary>
+    static virtual bool By16 => false;
+
     /// <summary>Steps of a part: 4 or 8.</summary>
     static abstract int Steps { get; }
 

@@ -39,24 +39,30 @@ internal static unsafe partial class KernelTable
                 Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Gemm512Q8_0);
                 Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedIQ4_NL>, VnniDot256>.Run, &Gemm512IQ4_NL);
                 Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedMXFP4>, VnniDot256>.Run, &Gemm512MXFP4);
-                AddWide256<VnniDot256>(rows, Isa.Avx512);
+                AddWide512<VnniDot256>(rows);
             }
             else
             {
                 Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<SignedQ8_0, SignedDot256>.Run, &Gemm512Q8_0);
                 Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<SignedIQ4_NL>, SignedDot256>.Run, &Gemm512IQ4_NL);
                 Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedMXFP4>, FiveBitDot256>.Run, &Gemm512MXFP4);
-                AddWide256<NibbleDot256>(rows, Isa.Avx512);
+                AddWide512<NibbleDot256>(rows);
             }
         }
     }
 
-    // Of these there are no 512-bit kernels.
     private static void AddWide256<TDot>(List<KernelRow> rows, Isa isa) where TDot : IDot256
     {
         Add256<Q1_0, Q1_0_Vector256, TDot>(rows, isa);
         Add256<Q2_0, Q2_0_Vector256, TDot>(rows, isa);
         Add256<NVFP4, NVFP4_Vector256, SignedDot256>(rows, isa);
+    }
+
+    private static void AddWide512<TDot>(List<KernelRow> rows) where TDot : IDot256
+    {
+        Add<Q1_0>(rows, Isa.Avx512, &BlockGemv256<Q1_0_Vector256, TDot>.Run, &Gemm512Q1_0);
+        Add<Q2_0>(rows, Isa.Avx512, &BlockGemv256<Q2_0_Vector256, TDot>.Run, &Gemm512Q2_0);
+        Add<NVFP4>(rows, Isa.Avx512, &BlockGemv256<NVFP4_Vector256, SignedDot256>.Run, &Gemm512NVFP4);
     }
 
     private static void Gemm512<T>(MatMulArgs* args) where T : INibbles =>
@@ -69,6 +75,12 @@ internal static unsafe partial class KernelTable
 
     private static void Gemm512MXFP4(MatMulArgs* args) =>
         BlockGemm512<Levels512<BiasedMXFP4>>.Run(args, &BlockGemv256<Levels256<BiasedMXFP4>, FiveBitDot256>.Run);
+
+    private static void Gemm512Q1_0(MatMulArgs* args) => BlockGemm512<Q1_0_Vector512>.Run(args, &BlockGemv256<Q1_0_Vector256, NibbleDot256>.Run);
+
+    private static void Gemm512Q2_0(MatMulArgs* args) => BlockGemm512<Q2_0_Vector512>.Run(args, &BlockGemv256<Q2_0_Vector256, NibbleDot256>.Run);
+
+    private static void Gemm512NVFP4(MatMulArgs* args) => BlockGemm512<NVFP4_Vector512>.Run(args, &BlockGemv256<NVFP4_Vector256, SignedDot256>.Run);
 
     private static void Add256<TFormat, TUnpack, TDot>(List<KernelRow> rows, Isa isa)
         where TFormat : unmanaged, IBlockFormat where TUnpack : IUnpack256 where TDot : IDot256 =>

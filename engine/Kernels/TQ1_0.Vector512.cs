@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
@@ -47,8 +46,7 @@ internal readonly unsafe struct TQ1_0_Vector512 : ISuperBlock512
             Put(v2, to + 256, step, 5);
             Put(v3, to + 384, step, 5);
         }
-        Vector256<int> lower = Transpose256.Dwords(w + 48, rowBytes), upper = Transpose256.Dwords(w + 48 + (8 * rowBytes), rowBytes);
-        Put(Avx512F.InsertVector256(lower.ToVector512Unsafe(), upper, 1), tile + (60 * 128), 128, 4);
+        Put(Transpose512.Dwords(w + 48, rowBytes), tile + (60 * 128), 128, 4);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -28,6 +28,11 @@ internal static unsafe class Transpose512
     public static Vector512<int> Heads(byte* p, nint stride) =>
         Avx512F.InsertVector256(Transpose256.Heads(p, stride).ToVector512Unsafe(), Transpose256.Heads(p + 8 * stride, stride), 1);
 
+    /// <summary>The first dword of each, in order. Reads no more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Dwords(byte* p, nint stride) =>
+        Avx512F.InsertVector256(Transpose256.Dwords(p, stride).ToVector512Unsafe(), Transpose256.Dwords(p + 8 * stride, stride), 1);
+
     // Rows r, r + 4, r + 8 and r + 12.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> Four(byte* p, nint stride)

@@ -1,5 +1,4 @@
 using Edge.Llm.Gguf;
-using Edge.Llm.Kernels;
 using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Tests.Quantization;
@@ -113,8 +112,11 @@ public sealed class QuantizerTests
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity])
         {
             int count = 0;
-            string input = Sample(new SampleModel { Rows = 5, Tied = true, Layers = 1, Type = type, Value = random => ++count == 256 * 5 + 2 * 256 + 4 + 256 ? bad : random.NextSingle() });
-            // token_embd has 5 rows, attn_norm one: the value is in attn_q, row 2, column 3.
+            string input = Sample(new SampleModel
+            {
+                Rows = 5, Tied = true, Layers = 1, Type = type,
+                Value = (name, random) => name == "blk.0.attn_q.weight" && count++ == 2 * 256 + 3 ? bad : random.NextSingle(),
+            });
             foreach (string target in (string[])["Q4_K_M", "Q8_0", "BF16", "IQ4_NL"])
                 AssertError(ErrorCode.InvalidFile, "blk.0.attn_q.weight: row 2, column 3 is not a finite number", () => Quantize(input, target));
             if (type == GgmlType.F16) AssertError(ErrorCode.InvalidFile, "blk.0.attn_q.weight", () => Quantize(input, "F16"));
@@ -127,7 +129,7 @@ public sealed class QuantizerTests
     [TestMethod]
     public void ValuesThatAreTooLargeAreRefusedWhereTheyDoNotFit()
     {
-        string input = Sample(new SampleModel { Value = random => 1e6f * random.NextSingle() });
+        string input = Sample(new SampleModel { Value = (_, random) => 1e6f * random.NextSingle() });
         foreach (string type in (string[])["F16", "Q4_0", "Q6_K"]) AssertError(ErrorCode.InvalidFile, "expected a magnitude of at most 65504", () => Quantize(input, type));
         using GgufFile result = GgufFile.Open(Quantize(input, "BF16")), original = GgufFile.Open(input);
         float[] x = Floats(original.GetTensor("output.weight")), y = Floats(result.GetTensor("output.weight"));
@@ -243,15 +245,7 @@ public sealed class QuantizerTests
 
     private static unsafe byte[] Bytes(Tensor tensor) => new ReadOnlySpan<byte>(tensor.Pointer, (int)tensor.Bytes).ToArray();
 
-    private static unsafe float[] Floats(Tensor tensor)
-    {
-        var values = new float[tensor.Elements];
-        int k = (int)tensor.Ne0;
-        fixed (float* y = values)
-            for (int row = 0; row < values.Length / k; row++)
-                RowEncoders.For(Isa.Scalar).Read(tensor.Type, tensor.Pointer + row * tensor.RowBytes, k, y + row * k);
-        return values;
-    }
+    private static float[] Floats(Tensor tensor) => SampleModel.Floats(tensor);
 
     private static void AssertError(ErrorCode code, string text, Action action)
     {

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Edge.Llm.Gguf;
 using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Api;
@@ -12,12 +9,11 @@ namespace Edge.Llm.Tests.Quantization;
 public sealed class TypeMixParityTests
 {
     private static readonly string s_folder = Directory.CreateTempSubdirectory().FullName;
-    private static Process? s_peer;
+    private static PeerQuantizer? s_peer;
 
     [ClassCleanup]
     public static void Cleanup()
     {
-        s_peer?.StandardInput.Close();
         s_peer?.Dispose();
         Directory.Delete(s_folder, recursive: true);
     }
@@ -167,21 +163,7 @@ public sealed class TypeMixParityTests
     /// <summary>llama.cpp's types, or null where it refuses.</summary>
     private static Dictionary<string, string>? Ask(Dictionary<string, object> job)
     {
-        s_peer ??= StartPeer();
-        s_peer.StandardInput.WriteLine(JsonSerializer.Serialize(job));
-        s_peer.StandardInput.Flush();
-        string answer = s_peer.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer died");
-        using JsonDocument json = JsonDocument.Parse(answer);
-        return json.RootElement.TryGetProperty("types", out JsonElement types) ? types.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!) : null;
-    }
-
-    private static Process StartPeer([CallerFilePath] string thisFile = "")
-    {
-        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
-        if (string.IsNullOrEmpty(shared)) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
-        var start = new ProcessStartInfo("python3") { RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(Path.Combine(Path.GetDirectoryName(thisFile)!, "peer_types.py"));
-        start.ArgumentList.Add(Path.Combine(shared, "tools", "peer"));
-        return Process.Start(start)!;
+        s_peer ??= new PeerQuantizer();
+        return s_peer.Run(job);
     }
 }

@@ -28,6 +28,9 @@ public sealed record EngineInfo
     /// <summary>The rows of the kernel table that this machine can run, by type.</summary>
     public required IReadOnlyList<KernelInfo> Kernels { get; init; }
 
+    /// <summary>Threads that a context has unless it is told how many: one a physical core, within affinity mask and cgroup quota.</summary>
+    public static int DefaultThreads => Threading.CpuTopology.DefaultThreads();
+
     /// <summary>Asks the machine.</summary>
     /// <exception cref="EdgeLlmException">EDGE_LLM_ISA names an instruction set that is not there.</exception>
     public static EngineInfo Current()

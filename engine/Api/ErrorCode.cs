@@ -38,4 +38,13 @@ public enum ErrorCode
 
     /// <summary>A defect of the engine.</summary>
     Internal = 12,
+
+    /// <summary>A handle of the C ABI that was never given out, is closed, or is of another kind.</summary>
+    InvalidHandle = 13,
+
+    /// <summary>Another call is under way in the same session.</summary>
+    Busy = 14,
+
+    /// <summary>The caller's buffer is too small; the size that is needed was told.</summary>
+    BufferTooSmall = 15,
 }

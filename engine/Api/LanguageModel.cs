@@ -10,11 +10,14 @@ namespace Edge.Llm;
 /// threads. Dispose of the contexts first.</summary>
 public sealed class LanguageModel : IDisposable
 {
+    private readonly Lazy<ulong> _fingerprint;
+
     private LanguageModel(GgufFile file, ModelConfig config, Weights weights)
     {
         File = file;
         Config = config;
         Weights = weights;
+        _fingerprint = new Lazy<ulong>(() => ModelFingerprint.Of(file, config));
     }
 
     /// <summary>The file: metadata and tensors.</summary>
@@ -31,24 +34,40 @@ public sealed class LanguageModel : IDisposable
 
     internal ModelConfig Config { get; }
 
+    /// <summary>Layers.</summary>
+    public int BlockCount => Config.BlockCount;
+
+    /// <summary>Query heads.</summary>
+    public int HeadCount => Config.HeadCount;
+
+    /// <summary>Heads of keys and values.</summary>
+    public int HeadCountKv => Config.HeadCountKv;
+
+    /// <summary>Numbers in an embedding.</summary>
+    public int EmbeddingLength => Config.EmbeddingLength;
+
     internal Weights Weights { get; }
+
+    /// <summary>Tells its keys and values from those of other models.</summary>
+    internal ulong Fingerprint => _fingerprint.Value;
 
     /// <summary>Opens a GGUF file; of a split model, any part opens all.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory, InvalidArgument.</exception>
     public static LanguageModel Open(string path, ModelOptions? options = null)
     {
         options ??= new ModelOptions();
-        GgufFile file = GgufFile.Open(path, new GgufOpenOptions { UseMmap = options.UseMmap, Lock = options.Lock });
-        try
-        {
-            return Open(file, options);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
+        return OpenOwned(GgufFile.Open(path, new GgufOpenOptions { UseMmap = options.UseMmap, Lock = options.Lock }), options);
     }
+
+    /// <summary>Opens a copy of a GGUF file's bytes.</summary>
+    /// <exception cref="EdgeLlmException">As with a path.</exception>
+    public static LanguageModel Open(ReadOnlyMemory<byte> bytes, ModelOptions? options = null) =>
+        OpenOwned(GgufFile.Open(bytes), options ?? new ModelOptions());
+
+    /// <summary>Opens a GGUF file's bytes where they lie: see <see cref="GgufFile.Open(byte*, long, Action?)"/>.</summary>
+    /// <exception cref="EdgeLlmException">As with a path.</exception>
+    public static unsafe LanguageModel Open(byte* data, long length, Action? release = null, ModelOptions? options = null) =>
+        OpenOwned(GgufFile.Open(data, length, release), options ?? new ModelOptions());
 
     /// <summary>The memory that a context of these options takes; allocates nothing.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
@@ -97,6 +116,19 @@ public sealed class LanguageModel : IDisposable
         };
         config = config with { Rope = rope };
         return new LanguageModel(file, config, architecture.BindWeights(file, config));
+    }
+
+    private static LanguageModel OpenOwned(GgufFile file, ModelOptions options)
+    {
+        try
+        {
+            return Open(file, options);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     // Replaces every 0 that stands for a default.

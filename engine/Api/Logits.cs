@@ -9,6 +9,8 @@ public readonly ref struct Logits
 
     internal Logits(FloatRows rows) => _rows = rows;
 
+    internal FloatRows Rows => _rows;
+
     /// <summary>Rows.</summary>
     public int Count => _rows.Count;
 

@@ -15,11 +15,15 @@ public sealed class Session : IDisposable
     private readonly InferenceContext _context;
     private readonly Tokenizer _tokenizer;
     private readonly Sequence _sequence;
+    private readonly bool _ownsSequence;
     private readonly Batch _batch = new();
 
-    /// <summary>Starts an empty conversation in a context, which stays the caller's.</summary>
+    /// <summary>Starts a conversation in a context, which stays the caller's.</summary>
+    /// <param name="context">What runs the model.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="sequence">Where it goes on; it stays the caller's. Null starts with an empty one.</param>
     /// <exception cref="EdgeLlmException">InvalidFile: model and tokenizer have different numbers of tokens.</exception>
-    public Session(InferenceContext context, Tokenizer tokenizer)
+    public Session(InferenceContext context, Tokenizer tokenizer, Sequence? sequence = null)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -28,7 +32,8 @@ public sealed class Session : IDisposable
                 $"the tokenizer has {tokenizer.Vocabulary.Count} tokens; token_embd.weight has {context.Model.VocabSize} rows");
         _context = context;
         _tokenizer = tokenizer;
-        _sequence = context.NewSequence();
+        _ownsSequence = sequence is null;
+        _sequence = sequence ?? context.NewSequence();
     }
 
     /// <summary>Counts and times of the last generation.</summary>
@@ -59,7 +64,10 @@ public sealed class Session : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _sequence.Dispose();
+    public void Dispose()
+    {
+        if (_ownsSequence) _sequence.Dispose();
+    }
 
     private IEnumerable<GeneratedToken> Generate(
         int[] prompt, GenerateOptions options, SamplerChain sampler, StopStrings stops, CancellationToken cancellation)

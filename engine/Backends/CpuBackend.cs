@@ -28,6 +28,9 @@ internal sealed unsafe class CpuBackend
     /// <summary>The threads.</summary>
     public WorkerPool Pool => _pool;
 
+    /// <summary>Sees every matmul, if set.</summary>
+    public MatMulObserver? Observer { get; set; }
+
     /// <summary>y[t] = embedding[tokens[t]].</summary>
     public void Embed(Tensor embedding, int* tokens, FloatRows y) => RowOps.Embed(_pool, embedding, tokens, y);
 
@@ -38,6 +41,7 @@ internal sealed unsafe class CpuBackend
     /// <exception cref="EdgeLlmException">NonFinite: x, where a weight needs it quantized.</exception>
     public void MatMul(FloatRows x, params ReadOnlySpan<(Tensor Weight, FloatRows Y)> products)
     {
+        Observer?.Invoke(x, products);
         _packed.Rows = x;
         Ops.MatMul.Run(_pool, _kernels, _scratch, _scratchStride, _packed, products);
     }

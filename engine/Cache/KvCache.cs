@@ -47,6 +47,15 @@ internal sealed class KvCache : IDisposable
         }
     }
 
+    /// <summary>Memory taken from the system so far.</summary>
+    public long AllocatedBytes
+    {
+        get
+        {
+            lock (_gate) return _all.Count * Shape.BlockBytes;
+        }
+    }
+
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence()
     {

@@ -29,6 +29,9 @@ public sealed unsafe class Sequence : IDisposable
     /// <summary>The tokens in the cache; valid until the sequence changes.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
+    /// <summary>Layout of its blocks.</summary>
+    internal KvShape Shape => _cache.Shape;
+
     /// <summary>Whether it belongs to this cache.</summary>
     internal bool IsOf(KvCache cache) => _cache == cache && !_disposed;
 

@@ -79,6 +79,30 @@ public sealed class GgufFile : IDisposable
         return Assemble([part]);
     }
 
+    /// <summary>Opens bytes in memory where they lie, without a copy. They must stay as they are until <see cref="Dispose"/>.</summary>
+    /// <param name="data">The first byte, aligned to 32.</param>
+    /// <param name="length">How many there are.</param>
+    /// <param name="release">Is called once when they are no longer needed, also if opening fails.</param>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory; InvalidArgument: the alignment.</exception>
+    public static unsafe GgufFile Open(byte* data, long length, Action? release = null)
+    {
+        const int Alignment = 32;
+        MappedFile file = MappedFile.Over(data, length, "(memory)", release);
+        try
+        {
+            ArgumentNullException.ThrowIfNull(data);
+            ArgumentOutOfRangeException.ThrowIfNegative(length);
+            if ((nuint)data % Alignment != 0)
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"a model in memory: expected an address that is a multiple of {Alignment}");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+        return Assemble([ReadPart(file)]);
+    }
+
     /// <summary>Looks a tensor up.</summary>
     public bool TryGetTensor(string name, out Tensor tensor)
     {

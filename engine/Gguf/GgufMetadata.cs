@@ -20,6 +20,9 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
+    /// <summary>A key by its place in the file.</summary>
+    public string KeyAt(int index) => _entries[index].Key;
+
     /// <summary>Whether a key is there.</summary>
     public bool Contains(string key) => _byKey.ContainsKey(key);
 

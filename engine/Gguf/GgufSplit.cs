@@ -5,9 +5,14 @@ namespace Edge.Llm.Gguf;
 /// <summary>Models split over several files, named <c>x-00001-of-00003.gguf</c> and numbered from 0 inside.</summary>
 internal static class GgufSplit
 {
-    private const string NumberKey = "split.no";
-    private const string CountKey = "split.count";
-    private const string TensorsKey = "split.tensors.count";
+    /// <summary>The part's number, from 0.</summary>
+    public const string NumberKey = "split.no";
+
+    /// <summary>How many parts there are.</summary>
+    public const string CountKey = "split.count";
+
+    /// <summary>How many tensors all parts have together.</summary>
+    public const string TensorsKey = "split.tensors.count";
 
     /// <summary>Path of a part, counted from 0.</summary>
     public static string PartPath(string prefix, int number, int count) =>

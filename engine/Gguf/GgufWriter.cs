@@ -7,6 +7,8 @@ namespace Edge.Llm.Gguf;
 /// <summary>Writes a GGUF file in one pass: name the metadata and the tensors, then stream the tensors' data in that order.</summary>
 public sealed class GgufWriter
 {
+    private const int HeaderBytes = 4 + 4 + 8 + 8; // "GGUF", version, counts of tensors and keys
+
     private readonly uint _version;
     private readonly uint _alignment;
     private readonly ArrayBufferWriter<byte> _metadata = new();
@@ -28,6 +30,9 @@ public sealed class GgufWriter
 
     /// <summary>The tensors named so far; their data are not here.</summary>
     public IReadOnlyList<Tensor> Tensors => _tensors;
+
+    /// <summary>Size of the file with what was added so far.</summary>
+    public long FileBytes => AlignUp(HeaderBytes + _metadata.WrittenCount + _directory.WrittenCount) + _dataBytes;
 
     /// <summary>Adds a number or a bool: the value type follows <typeparamref name="T"/>.</summary>
     public void AddMetadata<T>(string key, T value) where T : unmanaged

@@ -10,19 +10,24 @@ public sealed unsafe class AlignedBuffer : IDisposable
 
     private byte* _data;
 
+    /// <summary>For tests: is asked before each allocation of this thread; true makes it fail.</summary>
+    [ThreadStatic]
+    internal static Func<long, bool>? Refuses;
+
     /// <summary>Allocates <paramref name="bytes"/> zeroed bytes.</summary>
     /// <exception cref="EdgeLlmException">OutOfMemory.</exception>
     public AlignedBuffer(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         Bytes = bytes;
+        if (Refuses?.Invoke(bytes) == true) throw Failed(bytes);
         try
         {
             _data = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), Alignment);
         }
         catch (OutOfMemoryException e)
         {
-            throw new EdgeLlmException(ErrorCode.OutOfMemory, $"cannot allocate {bytes} bytes", e);
+            throw Failed(bytes, e);
         }
         NativeMemory.Clear(_data, (nuint)bytes);
     }
@@ -42,6 +47,9 @@ public sealed unsafe class AlignedBuffer : IDisposable
         Free();
         GC.SuppressFinalize(this);
     }
+
+    private static EdgeLlmException Failed(long bytes, Exception? inner = null) =>
+        new(ErrorCode.OutOfMemory, $"cannot allocate {bytes} bytes", inner);
 
     private void Free()
     {

@@ -2,8 +2,10 @@ namespace Edge.Llm.Memory;
 
 /// <summary>A file that appears under its name when it is complete, and not before: it is written under another name in the same folder and
 /// renamed in the end. Whatever goes wrong until then leaves nothing behind, and what had the name before is untouched.</summary>
-internal sealed class AtomicFile : IDisposable
+public sealed class AtomicFile : IDisposable
 {
+    private const int BufferBytes = 1 << 20;
+
     private readonly string _path;
     private readonly string _temporary;
     private readonly FileStream _stream;
@@ -16,13 +18,24 @@ internal sealed class AtomicFile : IDisposable
         _stream = stream;
     }
 
-    private static AtomicFile Create(string path)
+    /// <summary>Where to write.</summary>
+    public Stream Stream => _stream;
+
+    private bool IsDevice => _temporary == _path;
+
+    /// <summary>Begins a file. A device (/dev/...) is written as it is; a link stays one.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created.</exception>
+    public static AtomicFile Create(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         if (Directory.Exists(path)) throw CannotWrite(path, "it is a directory");
-        string temporary = $"{path}.{Environment.ProcessId}.tmp";
         try
         {
-            return new AtomicFile(path, temporary, new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 1 << 16));
+            bool device = path.StartsWith("/dev/", StringComparison.Ordinal);
+            string target = File.Exists(path) && !device ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+            string temporary = device ? target : $"{target}.{Environment.ProcessId}.tmp";
+            return new AtomicFile(target, temporary,
+                new FileStream(temporary, device ? FileMode.Open : FileMode.Create, FileAccess.Write, FileShare.Read, BufferBytes));
         }
         catch (DirectoryNotFoundException)
         {
@@ -42,6 +55,7 @@ internal sealed class AtomicFile : IDisposable
     /// <exception cref="EdgeLlmException">InvalidFile: one cannot be created or written.</exception>
     public static void Write(params IReadOnlyList<(string Path, Action<Stream> Write)> files)
     {
+        ArgumentNullException.ThrowIfNull(files);
         var begun = new List<AtomicFile>();
         string path = "";
         try
@@ -51,8 +65,8 @@ internal sealed class AtomicFile : IDisposable
                 path = next.Path;
                 AtomicFile file = Create(path);
                 begun.Add(file);
-                next.Write(file._stream);
-                file._stream.Dispose(); // writes out what is buffered
+                next.Write(file.Stream);
+                file.Close();
             }
             foreach (AtomicFile file in begun)
             {
@@ -70,9 +84,20 @@ internal sealed class AtomicFile : IDisposable
         }
     }
 
-    private void Complete()
+    /// <summary>All is written: nothing can fail any more but the renaming. For several files that shall appear together.</summary>
+    /// <exception cref="IOException">What is left in the buffer cannot be written: the disk is full, say.</exception>
+    public void Close()
     {
-        File.Move(_temporary, _path, overwrite: true);
+        if (_stream.CanWrite) _stream.Flush(flushToDisk: !IsDevice); // the name must not be on the disk before the bytes are
+        _stream.Dispose();
+    }
+
+    /// <summary>Closes the file and gives it its name.</summary>
+    /// <exception cref="IOException">As <see cref="Close"/>.</exception>
+    public void Complete()
+    {
+        Close();
+        if (!IsDevice) File.Move(_temporary, _path, overwrite: true);
         _complete = true;
     }
 
@@ -88,7 +113,7 @@ internal sealed class AtomicFile : IDisposable
         {
             // The disk is full; the file is closed all the same.
         }
-        File.Delete(_temporary);
+        if (!IsDevice) File.Delete(_temporary);
     }
 
     private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");

@@ -14,6 +14,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
     private readonly AlignedBuffer? _buffer;
+    private readonly Action? _release; // of memory that somebody else owns
     private readonly byte* _data;
     private bool _locked;
     private bool _disposed;
@@ -24,6 +25,14 @@ internal sealed unsafe partial class MappedFile : IDisposable
         Length = buffer.Bytes;
         _buffer = buffer;
         _data = buffer.Data;
+    }
+
+    private MappedFile(string path, byte* data, long length, Action? release)
+    {
+        Path = path;
+        Length = length;
+        _data = data;
+        _release = release;
     }
 
     private MappedFile(string path, SafeFileHandle handle, long length)
@@ -110,6 +119,9 @@ internal sealed unsafe partial class MappedFile : IDisposable
         return new MappedFile(name, buffer);
     }
 
+    /// <summary>Takes bytes where they lie; <paramref name="release"/> is called when they are no longer needed.</summary>
+    public static MappedFile Over(byte* data, long length, string name, Action? release) => new(name, data, length, release);
+
     /// <summary>Throws when the file under a mapping has another size than when it was opened: reading past the end of
     /// a mapped file that shrank kills the process.</summary>
     public void CheckUnchanged()
@@ -157,6 +169,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         _map?.Dispose();
         _handle?.Dispose();
         _buffer?.Dispose();
+        _release?.Invoke();
     }
 
     private static AlignedBuffer ReadAll(string path, SafeFileHandle handle, long length)

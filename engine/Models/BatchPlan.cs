@@ -40,15 +40,19 @@ internal sealed unsafe class BatchPlan
     /// <summary>The rows whose logits are wanted, ascending.</summary>
     public ReadOnlySpan<int> LogitsRows => _batch.LogitsRows;
 
+    /// <summary>Whether the rows wanted are hidden states, not logits.</summary>
+    public bool WantsHidden { get; private set; }
+
     /// <summary>Checks a batch and plans it.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, OutOfMemory: no sequence has other tokens than before.</exception>
-    public void Prepare(Batch batch)
+    public void Prepare(Batch batch, bool wantsHidden = false)
     {
         if (batch.Count == 0) throw Invalid("the batch is empty");
         if (batch.Count > _activations.X.Count) throw Invalid($"a batch of {batch.Count} tokens: expected at most {_activations.X.Count} (batch size)");
-        if (batch.LogitsCount > _activations.Logits.Count)
+        if (!wantsHidden && batch.LogitsCount > _activations.Logits.Count)
             throw Invalid($"logits of {batch.LogitsCount} tokens asked for: expected at most {_activations.Logits.Count} (logits rows)");
         _batch = batch;
+        WantsHidden = wantsHidden;
         _runs.Clear();
         _counts.Clear();
         for (int row = 0; row < batch.Count; row++)

@@ -35,7 +35,8 @@ internal sealed unsafe class Transformer
     /// <summary>Sees the intermediates, if set.</summary>
     public Tracer? Tracer { get; set; }
 
-    /// <summary>Runs a batch and returns the logits of the rows that it asks for [rows, n_vocab], valid until the next call.</summary>
+    /// <summary>Runs a batch and returns the logits [rows, n_vocab] or hidden states [rows, n_embd] of the rows that it asks for, valid until
+    /// the next call.</summary>
     /// <exception cref="EdgeLlmException">Cancelled, NonFinite: the cache holds no part of the batch then.</exception>
     public FloatRows Forward(BatchPlan batch, CancellationToken cancellation)
     {
@@ -75,10 +76,15 @@ internal sealed unsafe class Transformer
 
         FloatRows result = Norm(x, _weights.OutputNorm);
         Trace("result_norm", -1, result);
+        if (batch.WantsHidden)
+        {
+            if (_cpu.FindNonFinite(result) is >= 0 and int bad) ThrowNonFinite("result_norm: the hidden state", batch.LogitsRows[bad]);
+            return result;
+        }
         FloatRows logits = _buffers.Logits.Take(x.Count);
         _cpu.MatMul(result, (_weights.Output, logits));
         Trace("result_output", -1, logits);
-        if (_cpu.FindNonFinite(logits) is >= 0 and int row) ThrowNonFinite(batch.LogitsRows[row]);
+        if (_cpu.FindNonFinite(logits) is >= 0 and int row) ThrowNonFinite("result_output: the logits", batch.LogitsRows[row]);
         return logits;
     }
 
@@ -93,6 +99,6 @@ internal sealed unsafe class Transformer
 
     private static void ThrowCancelled(int il) => throw new EdgeLlmException(ErrorCode.Cancelled, $"cancelled before layer {il}");
 
-    private static void ThrowNonFinite(int row) =>
-        throw new EdgeLlmException(ErrorCode.NonFinite, $"result_output: the logits of row {row} of the batch hold a NaN or an infinity");
+    private static void ThrowNonFinite(string what, int row) =>
+        throw new EdgeLlmException(ErrorCode.NonFinite, $"{what} of row {row} of the batch holds a NaN or an infinity");
 }

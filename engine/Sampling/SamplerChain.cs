@@ -1,13 +1,12 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Security.Cryptography;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Sampling;
 
 /// <summary>Chooses a token: logit bias, penalties, top-k, top-p, min-p, temperature, draw, in llama.cpp's order. A choice is a pure
 /// function of the logits, the history, the seed, the choice number and the position. Not thread-safe: one a sequence.</summary>
-internal sealed class SamplerChain
+public sealed class SamplerChain
 {
     private readonly SamplingOptions _options;
     private readonly KeyValuePair<int, float>[] _bias;
@@ -16,8 +15,10 @@ internal sealed class SamplerChain
     private readonly uint _choice;
 
     /// <summary>Makes a sampler for a vocabulary; <paramref name="choice"/> numbers the answers to one prompt.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: an option is out of range.</exception>
     public SamplerChain(SamplingOptions options, int vocabularySize, uint choice = 0)
     {
+        ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         _options = options;
         _bias = options.LogitBias?.ToArray() ?? [];
@@ -27,22 +28,24 @@ internal sealed class SamplerChain
         _ranking = new Ranking(vocabularySize);
         _occurrences = options.HasPenalties ? new int[vocabularySize] : [];
         _choice = choice;
-        Seed = options.Seed ?? MemoryMarshal.Read<ulong>(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+        Seed = options.Seed ?? RandomSeed();
     }
 
     /// <summary>The seed in use: the options' own, or the one taken at random.</summary>
     public ulong Seed { get; }
 
     /// <summary>How many tokens were left to draw from the last time.</summary>
-    public int CandidateCount { get; private set; }
+    internal int CandidateCount { get; private set; }
 
     /// <summary>The candidate of a rank the last time; 0 was the likeliest.</summary>
-    public int Candidate(int rank) => _ranking.TokenAt(rank);
+    internal int Candidate(int rank) => _ranking.TokenAt(rank);
 
     /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it.</summary>
     /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number.</exception>
     public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position)
     {
+        if (logits.Length != _ranking.Count)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{logits.Length} logits: expected {_ranking.Count}, one a token");
         RequireFinite(logits);
         float[] adjusted = _ranking.Logits;
         logits.CopyTo(adjusted);
@@ -69,7 +72,7 @@ internal sealed class SamplerChain
     }
 
     /// <summary>The likeliest token, the lowest id among equals.</summary>
-    public static int ArgMax(ReadOnlySpan<float> logits)
+    internal static int ArgMax(ReadOnlySpan<float> logits)
     {
         int best = 0;
         float max = logits[0];
@@ -82,11 +85,22 @@ internal sealed class SamplerChain
         return best;
     }
 
+    // Not from a cryptographic generator: .NET's needs OpenSSL on Linux, and ends the process where that is missing.
+    private static ulong RandomSeed()
+    {
+        ulong seed = 0;
+        Random.Shared.NextBytes(MemoryMarshal.AsBytes(new Span<ulong>(ref seed)));
+        return seed;
+    }
+
     // Each token among the last n: its count f and the formula
     // logit = (logit > 0 ? logit / repeat : logit * repeat) - f * frequency - presence.
     private void Penalize(float[] logits, ReadOnlySpan<int> history)
     {
         ReadOnlySpan<int> last = _options.RepeatLastN < 0 || history.Length <= _options.RepeatLastN ? history : history[^_options.RepeatLastN..];
+        foreach (int token in last)
+            if ((uint)token >= (uint)_occurrences.Length)
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"token {token} in the history: the vocabulary has ids 0 to {_occurrences.Length - 1}");
         foreach (int token in last) _occurrences[token]++;
         foreach (int token in last)
         {

@@ -72,6 +72,11 @@ internal sealed unsafe class WorkerPool : IDisposable
     {
         Debug.Assert(_pending == 0, "a run is in progress");
         if (chunks <= 0) return;
+        if (chunks == 1)
+        {
+            RunOne(ref body); // offered to all, it would often only move to another core's cache
+            return;
+        }
         TBody local = body; // on this stack, where the garbage collector does not move it
         _error = null;
         _body = Unsafe.AsPointer(ref local);
@@ -80,7 +85,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         _pending = chunks;
         long run = (_state >> 32) + 1;
         Interlocked.Exchange(ref _state, (run << 32) | (uint)chunks); // a full fence: a thread that goes to sleep now sees the work
-        if (chunks > 1 && Volatile.Read(ref _sleepers) > 0) Wake(chunks - 1);
+        if (Volatile.Read(ref _sleepers) > 0) Wake(chunks - 1);
 
         Work(0);
         if (Volatile.Read(ref _pending) != 0) AwaitOthers();
@@ -104,6 +109,18 @@ internal sealed unsafe class WorkerPool : IDisposable
             Monitor.PulseAll(_gate);
         }
         foreach (Thread thread in _threads) thread.Join();
+    }
+
+    private static void RunOne<TBody>(ref TBody body) where TBody : struct, IParallelBody
+    {
+        try
+        {
+            body.Run(0, 0);
+        }
+        catch (Exception e)
+        {
+            ThrowFailed(e);
+        }
     }
 
     private static void Invoke<TBody>(void* body, int chunk, int worker) where TBody : struct, IParallelBody =>

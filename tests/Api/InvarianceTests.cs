@@ -18,6 +18,8 @@ public sealed class InvarianceTests
     [DataRow(GgmlType.F16, GgmlType.BF16, KvType.F16, KvType.F16)]
     [DataRow(GgmlType.Q8_0, GgmlType.Q8_0, KvType.Q8_0, KvType.F16)]
     [DataRow(GgmlType.Q4_K, GgmlType.Q8_0, KvType.F16, KvType.Q8_0)]
+    [DataRow(GgmlType.IQ3_S, GgmlType.NVFP4, KvType.F16, KvType.F16)]
+    [DataRow(GgmlType.IQ4_XS, GgmlType.Q8_K, KvType.F16, KvType.F16)]
     public void ThreadsAndBatchSizeChangeNoBit(GgmlType type, GgmlType downType, KvType typeK, KvType typeV)
     {
         using var file = new TinyModel(type, downType);
@@ -56,6 +58,14 @@ public sealed class InvarianceTests
     [TestCategory("Isa")]
     [DataRow(GgmlType.F32, GgmlType.F16, KvType.F16, "55AAAAFCA3AF29C2C7D32714C286CCBBDAD16C100102513BFA17E180C31E247D")]
     [DataRow(GgmlType.Q4_K, GgmlType.Q8_0, KvType.Q8_0, "B4C878FD14CD8F9EF1250F869FBF992B476CF2F604704C157862BF6BCFCF3A78")]
+    [DataRow(GgmlType.IQ1_S, GgmlType.IQ1_M, KvType.F16, "6238CEB5BB855FF97C632B23404C42EF28C12EBBBE03B35EB4FD9B3F911AF38E")]
+    [DataRow(GgmlType.IQ2_XXS, GgmlType.IQ2_XS, KvType.F16, "627C702C3FECD0A8D7FDFF38B2E2779410903922ABEBA94398F6F54D9F5301D3")]
+    [DataRow(GgmlType.IQ2_S, GgmlType.IQ3_XXS, KvType.F16, "CEC1B1BC099A29013C1E2EE2074A1D92757943F097FE40F5B56017FC327255A8")]
+    [DataRow(GgmlType.IQ3_S, GgmlType.IQ4_NL, KvType.F16, "468C02A65ABB64631529030EC344CC6F310E5F49890A03AFCBB5591C1BEA1B88")]
+    [DataRow(GgmlType.IQ4_XS, GgmlType.MXFP4, KvType.F16, "7072C6CE9D73AE09F26CEB881AB18F2E70BE84A51516FEB5288F2CEAA56E0EDE")]
+    [DataRow(GgmlType.TQ1_0, GgmlType.TQ2_0, KvType.F16, "59CF07A015EDD0BFD7F3463698117D7485DB5F2326EDC8183B9620DE0AA75B4F")]
+    [DataRow(GgmlType.NVFP4, GgmlType.Q1_0, KvType.F16, "14D299C0EE0F72651C05B89246A70F798B7A48FB9F357931E8BABBDBB6248C45")]
+    [DataRow(GgmlType.Q2_0, GgmlType.Q8_1, KvType.F16, "E0EB7E7D7ADC2035FFE451C5F9C1A526F6C7491F7DBB52E50C4C5BA713738476")]
     public void TheLogitsAreTheseBits(GgmlType type, GgmlType downType, KvType kvType, string expected)
     {
         using var file = new TinyModel(type, downType);

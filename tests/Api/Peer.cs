@@ -74,12 +74,35 @@ internal static class Peer
         }
     }
 
+    /// <summary>llama.cpp's mean of the hidden states of these tokens.</summary>
+    public static float[] Embed(string model, IEnumerable<int> tokens)
+    {
+        string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            Run("peer.py", "embed", model, "--tokens", Join(tokens), "--type-k", "f32", "--type-v", "f32", "--pooling", "mean", "--out", file);
+            return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>llama.cpp's greedy continuation: the prompt's tokens and the generated ones.</summary>
     public static (int[] Prompt, int[] Generated) Generate(string model, string prompt, int count)
     {
         using JsonDocument json = JsonDocument.Parse(Run("peer.py", "generate", model, "--prompt", prompt, "-n", count.ToString(CultureInfo.InvariantCulture),
             "--ignore-eog", "--type-k", "f32", "--type-v", "f32"));
         return (Ints(json.RootElement.GetProperty("prompt_tokens")), Ints(json.RootElement.GetProperty("tokens")));
+    }
+
+    /// <summary>llama.cpp's perplexity of a text, and its standard error.</summary>
+    public static (double Perplexity, double StandardError) Perplexity(string model, string textFile, int chunkSize)
+    {
+        using JsonDocument json = JsonDocument.Parse(Run("peer.py", "perplexity", model, "--text-file", textFile,
+            "--ctx", chunkSize.ToString(CultureInfo.InvariantCulture)));
+        return (json.RootElement.GetProperty("perplexity").GetDouble(), json.RootElement.GetProperty("stderr").GetDouble());
     }
 
     /// <summary>How far apart two vectors are: |found - expected| / |expected|, Euclidean.</summary>

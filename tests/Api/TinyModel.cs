@@ -1,5 +1,6 @@
 using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Kernels;
 
 namespace Edge.Llm.Tests.Api;
 
@@ -11,8 +12,9 @@ internal sealed class TinyModel : IDisposable
     private readonly int _embd, _ff;
 
     /// <summary>Writes the file. <paramref name="change"/> may alter a tensor's name (null leaves it out) and
-    /// dimensions; <paramref name="extra"/> is one more.</summary>
-    public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null)
+    /// dimensions; <paramref name="extra"/> is one more; with <paramref name="chatTemplate"/> it has a tokenizer, too.</summary>
+    public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null,
+        string? chatTemplate = null)
     {
         bool blocks = type is not (GgmlType.F32 or GgmlType.F16 or GgmlType.BF16);
         _embd = blocks ? 256 : 72;
@@ -29,6 +31,7 @@ internal sealed class TinyModel : IDisposable
         writer.AddMetadata("llama.attention.key_length", headDim);
         writer.AddMetadata("llama.attention.value_length", headDim);
         writer.AddMetadata("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+        if (chatTemplate is not null) AddTokenizer(writer, chatTemplate);
         var tensors = new List<Tensor> { Of("token_embd.weight", type, _embd, Vocab), Of("output_norm.weight", GgmlType.F32, _embd) };
         for (int i = 0; i < Layers; i++)
         {
@@ -55,6 +58,18 @@ internal sealed class TinyModel : IDisposable
 
     public void Dispose() => System.IO.File.Delete(File);
 
+    // A token a character, and no word: SentencePiece without merges.
+    private static void AddTokenizer(GgufWriter writer, string chatTemplate)
+    {
+        string[] characters = [.. Enumerable.Range('!', '~' - '!' + 1).Concat(Enumerable.Range(0xA1, Vocab)).Select(code => ((char)code).ToString())];
+        string[] texts = [.. ((string[])["<unk>", "<s>", "</s>", "▁", .. characters]).Take(Vocab)];
+        writer.AddMetadata("tokenizer.ggml.model", "llama");
+        writer.AddMetadata("tokenizer.ggml.tokens", texts);
+        writer.AddMetadata("tokenizer.ggml.scores", new float[Vocab]);
+        writer.AddMetadata("tokenizer.ggml.token_type", [.. Enumerable.Range(0, Vocab).Select(id => id == 0 ? 2 : id < 3 ? 3 : 1)]);
+        writer.AddMetadata("tokenizer.chat_template", chatTemplate);
+    }
+
     private static Tensor Of(string name, GgmlType type, long ne0, long ne1 = 1) => new(name, type, 0, ne0, ne1);
 
     private static byte[] Data(Tensor tensor)
@@ -77,9 +92,23 @@ internal sealed class TinyModel : IDisposable
                     BitConverter.TryWriteBytes(data.AsSpan(i), HalfFloat.FromSingle(size / 256));
                     BitConverter.TryWriteBytes(data.AsSpan(i + 2), HalfFloat.FromSingle(size / 32));
                     break;
-                default: throw new ArgumentException($"type {tensor.Type}", nameof(tensor));
+                default: SetScales(tensor.Type, data.AsSpan(i, block), size); break;
             }
         }
         return data;
+    }
+
+    // Scales with which a block's values are of a size.
+    private static void SetScales(GgmlType type, Span<byte> block, float size)
+    {
+        if (type == GgmlType.NVFP4)
+        {
+            for (int i = 0; i < 4; i++) block[i] &= 0x1f;
+            return;
+        }
+        BlockScales.Set(type, block, () => BitConverter.HalfToUInt16Bits((Half)1));
+        float[] values = DequantizeTests.Dequantize(type, block);
+        float root = MathF.Sqrt(values.Sum(value => value * value) / values.Length);
+        BlockScales.Set(type, block, () => HalfFloat.FromSingle(size / root));
     }
 }

@@ -38,9 +38,9 @@ internal sealed class ModelOptionsBinding
         return Tokenizer.FromGguf(file.Metadata);
     }
 
-    public ModelOptionsBinding AddTo(Command command, bool withContextSize = true)
+    public ModelOptionsBinding AddTo(Command command, bool withContextSize = true, bool withModel = true)
     {
-        command.Add(_model);
+        if (withModel) command.Add(_model);
         command.Add(_threads);
         if (withContextSize) command.Add(_context);
         foreach (Option option in (Option[])[_batch, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _gpuLayers]) command.Add(option);
@@ -48,9 +48,11 @@ internal sealed class ModelOptionsBinding
     }
 
     /// <summary>Opens the model, with a sign of life on the terminal when that takes long.</summary>
-    public LanguageModel Open(ParseResult parsed)
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, parsed.GetValue(_model) ?? DefaultModel.Find());
+
+    /// <summary>Opens another model with the same options.</summary>
+    public LanguageModel Open(ParseResult parsed, string path)
     {
-        string path = parsed.GetValue(_model) ?? DefaultModel.Find();
         using var progress = new Progress("loading", reports: false);
         float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
         var model = LanguageModel.Open(path, new ModelOptions
@@ -64,13 +66,15 @@ internal sealed class ModelOptionsBinding
         return model;
     }
 
-    public ContextOptions Context(ParseResult parsed, LanguageModel model)
+    public ContextOptions Context(ParseResult parsed, LanguageModel model) => Context(parsed) with
     {
-        return new ContextOptions
-        {
-            ContextSize = parsed.GetResult(_context) is null ? Math.Min(model.ContextLength, DefaultContextSize) : parsed.GetValue(_context),
-            Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0
-            BatchSize = parsed.GetValue(_batch), TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
-        };
-    }
+        ContextSize = parsed.GetResult(_context) is null ? Math.Min(model.ContextLength, DefaultContextSize) : parsed.GetValue(_context),
+    };
+
+    /// <summary>All but the size of the context.</summary>
+    public ContextOptions Context(ParseResult parsed) => new()
+    {
+        Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0
+        BatchSize = parsed.GetValue(_batch), TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
+    };
 }

@@ -31,7 +31,8 @@ internal static class Program
         var root = new RootCommand("Runs large language models from GGUF files on this machine's processor.")
         {
             RunCommand.Make(), ChatCommand.Make(), TokenizeCommand.Make(), DetokenizeCommand.Make(), LogitsCommand.Make(), BenchCommand.Make(),
-            InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(), QuantizeCommand.Make(),
+            InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
+            QuantizeCommand.Make(), PerplexityCommand.Make(), ImatrixCommand.Make(), SplitCommand.Make(), MergeCommand.Make(), ConvertCommand.Make(),
         };
         foreach (Option option in root.Options)
         {
@@ -58,8 +59,11 @@ internal static class Program
     {
         List<string> positional = [.. parsed.UnmatchedTokens];
         foreach (SymbolResult child in parsed.CommandResult.Children)
-            if (child is ArgumentResult argument)
-                positional.AddRange(argument.Tokens.Select(token => token.Value));
+        {
+            if (child is ArgumentResult argument) positional.AddRange(argument.Tokens.Select(token => token.Value));
+            // An option of several values takes an unknown flag for one more.
+            if (child is OptionResult { Option.AllowMultipleArgumentsPerToken: true } option) positional.AddRange(option.Tokens.Select(token => token.Value));
+        }
         IEnumerable<string> beforeDoubleDash = parsed.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash).Select(token => token.Value);
         return positional.Intersect(beforeDoubleDash).FirstOrDefault(text => text.Length > 1 && text[0] == '-');
     }

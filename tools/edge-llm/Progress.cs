@@ -24,13 +24,13 @@ internal sealed class Progress : IDisposable
     }
 
     /// <summary>So much of the whole is done.</summary>
-    public void Report(long done, long total)
+    public void Report(long done, long total, string note = "")
     {
         TimeSpan elapsed = Stopwatch.GetElapsedTime(_start);
         if (!_visible || elapsed < s_patience || elapsed - _shown < s_interval) return;
         _shown = elapsed;
         int filled = (int)(Width * done / Math.Max(total, 1));
-        Draw($"[{new string('#', filled)}{new string('.', Width - filled)}] {done}/{total}");
+        Draw($"[{new string('#', filled)}{new string('.', Width - filled)}] {done}/{total}{note}");
     }
 
     public void Dispose()

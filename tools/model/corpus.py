@@ -20,8 +20,11 @@ from stories import story
 HELD_OUT_SEED = 20000
 SYSTEM = ["You are a helpful assistant.", "You are a kind teacher. Answer in one sentence.", "Answer the question."]
 # kind -> share of documents (a story is about 130 tokens, an exercise about 30)
-MIX = {"story": 16, "reading": 16, "request": 4, "facts": 12, "talk": 2, "arithmetic": 20, "instruction": 14,
+MIX = {"story": 16, "reading": 16, "request": 4, "facts": 12, "talk": 2, "arithmetic": 26, "instruction": 16,
        "json": 18, "copy": 16, "lookup": 16, "mixed": 6}
+# while the learning rate falls: what is learned last, sums and reading, comes more often
+LATE_MIX = {"story": 12, "reading": 24, "request": 4, "facts": 8, "talk": 2, "arithmetic": 60, "instruction": 14,
+            "json": 8, "copy": 4, "lookup": 8, "mixed": 8}
 EXERCISES = {"facts": tasks.fact, "talk": tasks.talk, "arithmetic": tasks.arithmetic, "instruction": tasks.instruction,
              "json": tasks.extraction, "copy": tasks.copy, "lookup": tasks.lookup}
 
@@ -44,8 +47,8 @@ def reading(r, held_out, questions):
     return [[first, asked[0][1]]] + [list(qa) for qa in asked[1:]]
 
 
-def document(r, held_out=False, kind=None):
-    kind = kind or r.choices(list(MIX), MIX.values())[0]
+def document(r, held_out=False, mix=MIX):
+    kind = r.choices(list(mix), mix.values())[0]
     keep = lambda *key: is_held_out(*key) == held_out
     if kind == "story":
         texts = [story(r, keep).text for _ in range(2 if r.random() < 0.1 else 1)]

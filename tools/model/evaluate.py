@@ -26,10 +26,9 @@ class Program:
         self.program, self.model = program, model
 
     def text(self, prompt):
-        done = subprocess.run([self.program, "run", "-m", self.model, "--temp", "0", "-n", "300", "--special", "-p", prompt],
+        done = subprocess.run([self.program, "run", "-m", self.model, "--temp", "0", "-n", "300", "-p", prompt],
                               capture_output=True, text=True, check=True)
-        text, end = done.stdout, "<|endoftext|>" in done.stdout or "<|im_end|>" in done.stdout
-        return text.split("<|endoftext|>")[0].split("<|im_end|>")[0].strip(), end
+        return done.stdout.strip(), "finish: eos" in done.stderr
 
     def story(self, opening):
         return self.text(opening)

@@ -73,9 +73,9 @@ class Network(nn.Module):
     def __init__(self, c):
         super().__init__()
         self.c = c
-        self.embedding = nn.Parameter(torch.randn(c.n_vocab, c.n_embd) * 0.02)
+        self.embedding = nn.Parameter(torch.randn(c.n_vocab, c.n_embd) * 0.7)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.n_layer))
-        self.output_norm = nn.Parameter(torch.ones(c.n_embd))
+        self.output_norm = nn.Parameter(torch.full((c.n_embd,), 0.05))  # the tied embedding is large: logits start near 0
         cos, sin = rope_table(c, c.n_ctx)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)

@@ -62,7 +62,9 @@ def talk(r):
 
 
 def arithmetic(r):
-    if r.random() < 0.4:
+    """A sum or difference below 100. A second number of two digits is taken tens first, `17 + 25 = 37 + 5 = 42`: each digit then depends
+    on two or three others, which a small network can learn."""
+    if r.random() < 0.3:
         a, b, minus = r.randint(0, 9), r.randint(0, 9), r.random() < 0.5
     else:
         a, b, minus = r.randint(10, 99), r.choice([r.randint(1, 9), r.randint(10, 89)]), r.random() < 0.5
@@ -71,8 +73,12 @@ def arithmetic(r):
     elif a + b > 99:
         a, b = a // 2, b // 2
     sign, word, total = ("-", "minus", a - b) if minus else ("+", "plus", a + b)
+    tens = b // 10 * 10
+    steps = [f"{a} {sign} {b}", f"{a - tens if minus else a + tens} {sign} {b - tens}", str(total)]
+    if tens == 0 or tens == b:
+        del steps[1]
     q = r.choice([f"What is {a} {sign} {b}?", f"{a} {sign} {b} =", f"How much is {a} {word} {b}?"])
-    return q, f"{a} {sign} {b} = {total}", f"{a}{sign}{b}" if a > 9 else q
+    return q, " = ".join(steps), f"{a}{sign}{b}" if a > 9 else q
 
 
 def instruction(r):

@@ -58,14 +58,14 @@ def relate(network, tokenizer):
             q[head] = shared
 
 
-def batch(tokenizer, seed, step, length, count, held_out=False):
+def batch(tokenizer, seed, step, length, count, held_out=False, mix=corpus.MIX):
     """Documents packed whole into `count` rows: ids, targets, weights, mask. In half of the rows a document sees only itself; in
     the others it sees all before it, as in a long chat or a text of many stories."""
     r = random.Random((seed << 32) + step)
     rows, weights, owner, misses = [[] for _ in range(count)], [[] for _ in range(count)], [[] for _ in range(count)], 0
     number = 0
     while misses < 8:
-        ids, w = tokenizer.document(corpus.document(r, held_out))
+        ids, w = tokenizer.document(corpus.document(r, held_out, mix))
         fit = next((i for i in range(count) if not rows[i] or len(rows[i]) + len(ids) <= length + 1), None)
         if fit is None:
             misses += 1
@@ -149,7 +149,7 @@ def main():
     p.add_argument("--resume", help="checkpoint in the folder to go on from (default: PRESET.pt if it is there)")
     p.add_argument("--steps", type=int, default=1200)
     p.add_argument("--batch", type=int, default=12, help="rows of 256 tokens; every eighth step has a quarter as many rows of 1,024")
-    p.add_argument("--lr", type=float, default=0.02, help="of the matrices; the embedding and the norms take a sixth")
+    p.add_argument("--lr", type=float, default=0.008, help="of the matrices; the embedding and the norms take a sixth")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--minutes", type=float, default=3, help="between checkpoints")
@@ -188,7 +188,8 @@ def main():
             save(os.path.join(a.folder, f"{a.preset}-stable.pt"))
         rate = a.lr * min(1, (step + 1) / WARM_UP, (a.steps - step) / (a.steps - stable_until))
         long = step % 8 == 7
-        data = batch(tokenizer, a.seed, step, 1024 if long else 256, max(1, a.batch // 4) if long else a.batch)
+        mix = corpus.MIX if step < stable_until else corpus.LATE_MIX
+        data = batch(tokenizer, a.seed, step, 1024 if long else 256, max(1, a.batch // 4) if long else a.batch, mix=mix)
         loss, _ = loss_of(network, data, linear)
         loss.backward()
         if not math.isfinite(loss.item()):

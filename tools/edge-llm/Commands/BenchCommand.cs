@@ -7,33 +7,43 @@ using Edge.Llm.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
-/// <summary>Speed, measured as llama-bench does: the prompt test prefills P tokens, the generation test decodes N tokens one by one from an
-/// empty context; each once to warm up and then R times.</summary>
+/// <summary>Speed, measured as llama-bench does: the prompt test prefills P tokens, the generation test decodes N tokens one by one, both
+/// after a prompt of D tokens that is not timed; each once to warm up and then R times. With S sequences each decodes N tokens, one of
+/// each in a batch.</summary>
 internal static class BenchCommand
 {
     public static Command Make()
     {
         Option<int> prompt = Opt.Integer("--n-prompt", ["-p"], "Tokens of the prompt test; 0: leave it out.", 512, 0, 1 << 20);
         Option<int> generate = Opt.Integer("--n-gen", ["-n"], "Tokens of the generation test; 0: leave it out.", 128, 0, 1 << 20);
+        Option<int> depth = Opt.Integer("--n-depth", ["-d"], "Tokens in the context before each test.", 0, 0, 1 << 20);
+        Option<int> parallel = Opt.Integer("--n-parallel", ["-np"], "Sequences that the generation test decodes together.", 1, 1, 256);
         Option<int> repetitions = Opt.Integer("--repetitions", ["-r"], "Samples of each test; their median counts.", 5, 1, 1000);
         Option<bool> json = Opt.Flag("--json", "Print JSON.");
         var command = new CommandWithExamples("bench", "Measures prompt and generation speed and the resident memory.",
-            "-m model.gguf", "-m model.gguf -p 512 -n 128 -t 1 -r 5 --json") { prompt, generate, repetitions, json };
+            "-m model.gguf", "-m model.gguf -p 512 -n 128 -t 1 -r 5 --json", "-m model.gguf -p 0 -n 32 -d 4096", "-m model.gguf -p 0 -n 32 -np 16")
+            { prompt, generate, depth, parallel, repetitions, json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command, withContextSize: false);
         command.SetAction(parsed =>
         {
             int promptTokens = parsed.GetValue(prompt), generated = parsed.GetValue(generate), samples = parsed.GetValue(repetitions);
+            int before = parsed.GetValue(depth), sequences = parsed.GetValue(parallel);
             using LanguageModel model = modelOptions.Open(parsed);
-            using InferenceContext context = model.CreateContext(
-                modelOptions.Context(parsed, model) with { ContextSize = Math.Max(1, Math.Max(promptTokens, generated)) });
+            ContextOptions options = modelOptions.Context(parsed, model);
+            using InferenceContext context = model.CreateContext(options with
+            {
+                ContextSize = Math.Max(1, before + Math.Max(promptTokens, generated)),
+                MaxSequences = sequences,
+                BatchSize = Math.Max(options.BatchSize, sequences),
+            });
             using var interrupts = new Interrupts();
             using var progress = new Progress("measuring", reports: true);
             var bench = new Bench(context, model.VocabSize, progress, 2 * (samples + 1), interrupts.Token);
-            double[] promptSpeeds = bench.Measure(promptTokens, context.Options.BatchSize, samples);
-            double[] generationSpeeds = bench.Measure(generated, 1, samples);
+            double[] promptSpeeds = bench.Measure(promptTokens, context.Options.BatchSize, samples, before, 1);
+            double[] generationSpeeds = bench.Measure(generated, 1, samples, before, sequences);
             progress.Dispose();
             using var output = new Output();
-            if (parsed.GetValue(json)) WriteJson(output, context, (promptTokens, promptSpeeds), (generated, generationSpeeds));
+            if (parsed.GetValue(json)) WriteJson(output, context, before, (promptTokens, promptSpeeds), (generated, generationSpeeds));
             else
             {
                 output.WriteLine(Row("prompt", promptTokens, promptSpeeds));
@@ -50,33 +60,42 @@ internal static class BenchCommand
         private readonly Batch _batch = new();
         private int _runs;
 
-        /// <summary>Tokens a second of each sample: <paramref name="tokens"/> tokens in batches from an empty context.</summary>
-        public double[] Measure(int tokens, int batchSize, int samples)
+        /// <summary>Tokens a second of each sample: in each sequence <paramref name="tokens"/> tokens in batches, after <paramref name="depth"/> others.</summary>
+        public double[] Measure(int tokens, int batchSize, int samples, int depth, int sequences)
         {
             if (tokens == 0) return [];
-            Run(tokens, batchSize); // warm-up
+            Run(tokens, batchSize, depth, sequences); // warm-up
             double[] speeds = new double[samples];
-            for (int i = 0; i < samples; i++)
-            {
-                long start = Stopwatch.GetTimestamp();
-                Run(tokens, batchSize);
-                speeds[i] = tokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
-            }
+            for (int i = 0; i < samples; i++) speeds[i] = tokens * sequences / Run(tokens, batchSize, depth, sequences).TotalSeconds;
             return speeds;
         }
 
-        private void Run(int tokens, int batchSize)
+        private TimeSpan Run(int tokens, int batchSize, int depth, int count)
         {
-            using Sequence sequence = context.NewSequence();
-            while (sequence.Length < tokens)
+            Sequence[] sequences = [.. Enumerable.Range(0, count).Select(_ => context.NewSequence())];
+            try
             {
-                int start = sequence.Length, count = Math.Min(batchSize, tokens - start);
-                _batch.Clear();
-                // Any tokens will do, but different ones: equal ones would keep the embedding's row in the cache.
-                for (int i = start; i < start + count; i++) _batch.Add((int)(i * 7919L % vocabSize), sequence, i == start + count - 1);
-                context.Forward(_batch, cancellation);
+                foreach (Sequence sequence in sequences)
+                    while (sequence.Length < depth) Forward([sequence], Math.Min(context.Options.BatchSize, depth - sequence.Length));
+                long start = Stopwatch.GetTimestamp();
+                while (sequences[0].Length < depth + tokens) Forward(sequences, Math.Min(batchSize, depth + tokens - sequences[0].Length));
+                return Stopwatch.GetElapsedTime(start);
             }
-            progress.Report(++_runs, runs);
+            finally
+            {
+                foreach (Sequence sequence in sequences) sequence.Dispose();
+                progress.Report(++_runs, runs);
+            }
+        }
+
+        // Any tokens will do, but different ones: equal ones would keep the embedding's row in the cache.
+        private void Forward(Sequence[] sequences, int count)
+        {
+            _batch.Clear();
+            for (int s = 0; s < sequences.Length; s++)
+                for (int i = 0, at = sequences[s].Length; i < count; i++)
+                    _batch.Add((int)((at + i + (s * 101L)) * 7919 % vocabSize), sequences[s], i == count - 1);
+            context.Forward(_batch, cancellation);
         }
     }
 
@@ -84,12 +103,14 @@ internal static class BenchCommand
         : string.Create(CultureInfo.InvariantCulture,
             $"{test,-12} {Median(speeds),10:F2} tokens/s  median of {speeds.Length}, {speeds.Min():F2} to {speeds.Max():F2}, {tokens} tokens");
 
-    private static void WriteJson(Output output, InferenceContext context, (int Tokens, double[] Speeds) prompt, (int Tokens, double[] Speeds) generation)
+    private static void WriteJson(Output output, InferenceContext context, int depth, (int Tokens, double[] Speeds) prompt, (int Tokens, double[] Speeds) generation)
     {
         using var json = new Utf8JsonWriter(output, Json.Indented);
         json.WriteStartObject();
         json.WriteNumber("threads", context.Options.Threads);
         json.WriteNumber("batch_size", context.Options.BatchSize);
+        json.WriteNumber("depth", depth);
+        json.WriteNumber("sequences", context.Options.MaxSequences);
         json.WriteString("isa", EngineInfo.Current().InstructionSet);
         Write(json, "prompt_tokens_per_second", prompt.Tokens, prompt.Speeds);
         Write(json, "generation_tokens_per_second", generation.Tokens, generation.Speeds);

@@ -1,0 +1,145 @@
+using System.Text.Json;
+using Edge.Llm.Memory;
+
+namespace Edge.Llm.Conversion;
+
+/// <summary>An object of a JSON file that nobody has checked yet: getters say what they expected and what they found. A null counts as
+/// absent.</summary>
+internal readonly struct CheckedJson
+{
+    private const long MaxBytes = 512 << 20;
+
+    private readonly string _where; // the file, and the way to the object
+
+    /// <summary>The element must be an object.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile, from here and all getters.</exception>
+    public CheckedJson(string where, JsonElement element)
+    {
+        _where = where;
+        if (element.ValueKind != JsonValueKind.Object) throw Invalid($"expected an object, found {Kind(element)}");
+        Element = element;
+    }
+
+    /// <summary>The object itself.</summary>
+    public JsonElement Element { get; }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile.</exception>
+    public static unsafe CheckedJson Load(string path)
+    {
+        using MappedFile file = MappedFile.Open(path, map: false);
+        if (file.Length > MaxBytes)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxBytes}");
+        return Parse(path, new ReadOnlySpan<byte>(file.Data, (int)file.Length).ToArray());
+    }
+
+    /// <summary>Reads a file if it is there.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile.</exception>
+    public static CheckedJson? LoadIfThere(string path) => File.Exists(path) ? Load(path) : null;
+
+    /// <summary>Reads UTF-8.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile.</exception>
+    public static CheckedJson Parse(string where, ReadOnlyMemory<byte> utf8)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(utf8);
+            return new CheckedJson(where, document.RootElement.Clone());
+        }
+        catch (JsonException e)
+        {
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{where}: not valid JSON: {e.Message}");
+        }
+    }
+
+    /// <summary>Looks a key up.</summary>
+    public bool TryGet(string key, out JsonElement value) =>
+        Element.TryGetProperty(key, out value) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined);
+
+    /// <summary>An integer from min to max; without a fallback the key must be there.</summary>
+    public int Int(string key, int min, int max, int? fallback = null)
+    {
+        if (!TryGet(key, out JsonElement value)) return fallback ?? throw Invalid($"missing key {key}");
+        double number = value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double read) ? read : double.NaN;
+        return number == Math.Floor(number) && number >= min && number <= max
+            ? (int)number : throw Wrong(key, $"an integer from {min} to {max}", value);
+    }
+
+    /// <summary>A finite number above 0, in the range of float.</summary>
+    public double Positive(string key, double? fallback = null)
+    {
+        if (!TryGet(key, out JsonElement value)) return fallback ?? throw Invalid($"missing key {key}");
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number > 0 && number <= float.MaxValue
+            ? number : throw Wrong(key, "a number above 0", value);
+    }
+
+    /// <summary>A string, or null where there is none.</summary>
+    public string? Text(string key) => TryGet(key, out JsonElement value) ? Text(key, value) : null;
+
+    /// <summary>A bool, or null where there is none.</summary>
+    public bool? Flag(string key)
+    {
+        if (!TryGet(key, out JsonElement value)) return null;
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(key, "true or false", value);
+    }
+
+    /// <summary>An object, or null where there is none.</summary>
+    public CheckedJson? Object(string key) => TryGet(key, out JsonElement value) ? new CheckedJson($"{_where}: {key}", value) : null;
+
+    /// <summary>The elements of an array; none where there is no such key.</summary>
+    public IEnumerable<JsonElement> Array(string key)
+    {
+        if (!TryGet(key, out JsonElement value)) return [];
+        return value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : throw Wrong(key, "an array", value);
+    }
+
+    /// <summary>An element of an array of this object, as an object.</summary>
+    public CheckedJson Item(string key, JsonElement element) => new($"{_where}: {key}", element);
+
+    /// <summary>A string that an element of this object must be.</summary>
+    public string Text(string key, JsonElement element)
+    {
+        if (element.ValueKind != JsonValueKind.String) throw Wrong(key, "a string", element);
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid($"{key}: a string that is not valid Unicode");
+        }
+    }
+
+    /// <summary>The names of an object's members; a member's name must be valid Unicode, too.</summary>
+    public string Name(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Invalid("a name that is not valid Unicode");
+        }
+    }
+
+    /// <summary>An error about this object.</summary>
+    public EdgeLlmException Invalid(string message) => new(ErrorCode.InvalidFile, $"{_where}: {message}");
+
+    /// <summary>An error about what is well-formed but not done here.</summary>
+    public EdgeLlmException Unsupported(string message) => new(ErrorCode.Unsupported, $"{_where}: {message}");
+
+    private EdgeLlmException Wrong(string key, string expected, JsonElement found) => Invalid($"{key}: expected {expected}, found {Kind(found)}");
+
+    private static string Kind(JsonElement element)
+    {
+        const int Shown = 60;
+        return element.ValueKind switch
+        {
+            JsonValueKind.Object => "an object",
+            JsonValueKind.Array => "an array",
+            _ when element.GetRawText() is { Length: > Shown } text => text[..Shown] + "...",
+            _ => element.GetRawText(),
+        };
+    }
+}

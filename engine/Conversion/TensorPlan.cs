@@ -1,0 +1,116 @@
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Conversion;
+
+/// <summary>A tensor to write and where its values come from.</summary>
+/// <param name="Name">Its name in the GGUF file.</param>
+/// <param name="Source">Its values.</param>
+/// <param name="Type">The type to write.</param>
+/// <param name="RowLength">Values a row.</param>
+/// <param name="Rows">Rows; 1 for a vector.</param>
+/// <param name="RotatedHeads">Heads whose halves become neighbours; 0: rows keep their places.</param>
+internal sealed record PlannedTensor(string Name, SourceTensor Source, GgmlType Type, long RowLength, long Rows, int RotatedHeads);
+
+/// <summary>Which tensors of a checkpoint become which of a GGUF file, each checked for its shape; what is left over would have been ignored,
+/// so it is an error.</summary>
+internal sealed class TensorPlan
+{
+    private readonly Checkpoint _checkpoint;
+    private readonly HfConfig _config;
+    private readonly GgmlType? _type;
+    private readonly HashSet<string> _used = [];
+    private readonly List<PlannedTensor> _tensors = [];
+
+    /// <summary>Plans; <paramref name="type"/> is that of matrices, or null for each one's own.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
+    public TensorPlan(Checkpoint checkpoint, HfConfig config, GgmlType? type)
+    {
+        _checkpoint = checkpoint;
+        _config = config;
+        _type = type;
+        VocabSize = FindVocabSize();
+        Matrix("token_embd", "model.embed_tokens", config.Hidden, VocabSize);
+        for (int i = 0; i < config.Layers; i++) AddLayer($"blk.{i}.", $"model.layers.{i}.");
+        Vector("output_norm.weight", "model.norm.weight", config.Hidden);
+        // A tied output may be stored a second time; a model without one ties it, whatever it says.
+        if (config.TiesEmbeddings) _used.Add("lm_head.weight");
+        else if (Has("lm_head.weight")) Matrix("output", "lm_head", config.Hidden, VocabSize);
+        RejectUnused();
+    }
+
+    /// <summary>The tensors in the order of the file.</summary>
+    public IReadOnlyList<PlannedTensor> Tensors => _tensors;
+
+    /// <summary>Tokens that the model knows: rows of its embedding.</summary>
+    public int VocabSize { get; }
+
+    private void AddLayer(string to, string from)
+    {
+        HfConfig c = _config;
+        int q = c.Heads * c.HeadDim, kv = c.HeadsKv * c.HeadDim;
+        bool permutes = c.Family.PermutesHeads;
+        Vector($"{to}attn_norm.weight", $"{from}input_layernorm.weight", c.Hidden);
+        Projection("attn_q", "self_attn.q_proj", c.Hidden, q, c.Family.NeedsBias, permutes ? c.Heads : 0);
+        Projection("attn_k", "self_attn.k_proj", c.Hidden, kv, c.Family.NeedsBias, permutes ? c.HeadsKv : 0);
+        Projection("attn_v", "self_attn.v_proj", c.Hidden, kv, c.Family.NeedsBias);
+        if (c.Family.NormsHeads)
+        {
+            Vector($"{to}attn_q_norm.weight", $"{from}self_attn.q_norm.weight", c.HeadDim);
+            Vector($"{to}attn_k_norm.weight", $"{from}self_attn.k_norm.weight", c.HeadDim);
+        }
+        Projection("attn_output", "self_attn.o_proj", q, c.Hidden);
+        Vector($"{to}ffn_norm.weight", $"{from}post_attention_layernorm.weight", c.Hidden);
+        Projection("ffn_gate", "mlp.gate_proj", c.Hidden, c.Intermediate);
+        Projection("ffn_up", "mlp.up_proj", c.Hidden, c.Intermediate);
+        Projection("ffn_down", "mlp.down_proj", c.Intermediate, c.Hidden);
+
+        void Projection(string name, string source, int inputs, int outputs, bool needsBias = false, int rotatedHeads = 0)
+        {
+            Matrix(to + name, from + source, inputs, outputs, rotatedHeads);
+            if (needsBias || Has($"{from}{source}.bias")) Vector($"{to}{name}.bias", $"{from}{source}.bias", outputs, rotatedHeads);
+        }
+    }
+
+    private void Matrix(string name, string source, int inputs, int outputs, int rotatedHeads = 0)
+    {
+        SourceTensor tensor = Take(source + ".weight", outputs, inputs);
+        GgmlType type = _type ?? tensor.Type!.Value;
+        if (inputs % GgmlTypes.Get(type).BlockLength != 0) type = GgmlType.F16;
+        _tensors.Add(new PlannedTensor(name + ".weight", tensor, type, inputs, outputs, rotatedHeads));
+    }
+
+    private void Vector(string name, string source, int length, int rotatedHeads = 0) =>
+        _tensors.Add(new PlannedTensor(name, Take(source, length), GgmlType.F32, length, 1, rotatedHeads));
+
+    private bool Has(string name) => _checkpoint.Find(name) is not null;
+
+    private int FindVocabSize()
+    {
+        SourceTensor embedding = Find("model.embed_tokens.weight");
+        return embedding.Shape is [> 0 and <= 1 << 24, _] ? (int)embedding.Shape[0]
+            : throw Wrong(embedding, $"[1 to {1 << 24}, {_config.Hidden}]");
+    }
+
+    private SourceTensor Take(string name, params long[] shape)
+    {
+        SourceTensor tensor = Find(name);
+        if (!tensor.Shape.AsSpan().SequenceEqual(shape)) throw Wrong(tensor, $"[{string.Join(", ", shape)}]");
+        if (tensor.Type is null)
+            throw new EdgeLlmException(ErrorCode.Unsupported, $"{tensor.File.Path}: tensor {name}: dtype {tensor.TypeName}; there are: F32, F16, BF16");
+        _used.Add(name);
+        return tensor;
+    }
+
+    private SourceTensor Find(string name) =>
+        _checkpoint.Find(name) ?? throw new EdgeLlmException(ErrorCode.InvalidFile, $"missing tensor {name} in the safetensors files");
+
+    private void RejectUnused()
+    {
+        foreach (string name in _checkpoint.Names)
+            if (!_used.Contains(name) && !name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)) // older checkpoints store what theta says
+                throw new EdgeLlmException(ErrorCode.Unsupported, $"tensor {name} has no place in architecture {_config.Family.Architecture}");
+    }
+
+    private static EdgeLlmException Wrong(SourceTensor tensor, string expected) =>
+        new(ErrorCode.InvalidFile, $"{tensor.File.Path}: tensor {tensor.Name}: expected shape {expected}, found [{string.Join(", ", tensor.Shape)}]");
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+
+namespace Edge.Llm.Native;
+
+/// <summary>What ends the work of a session early: a cancellation, from any thread, or a deadline.</summary>
+internal sealed class Interruption : IDisposable
+{
+    private const long Never = long.MaxValue;
+
+    private readonly object _gate = new();
+    private CancellationTokenSource _source = new();
+    private bool _working, _cancelled, _closed;
+    private long _sessionDeadline = Never, _deadline = Never; // in Stopwatch ticks
+
+    /// <summary>The deadline of this and all later work, in milliseconds from now; negative: none.</summary>
+    public void SetSessionDeadline(long milliseconds) => _sessionDeadline = At(milliseconds);
+
+    /// <summary>Work begins. Milliseconds until its own deadline; negative: none but the session's.</summary>
+    /// <exception cref="EdgeLlmException">DeadlineExceeded: it has passed already. Cancelled: the session is closed.</exception>
+    public CancellationToken Begin(long milliseconds = -1)
+    {
+        lock (_gate)
+        {
+            if (_closed) throw new EdgeLlmException(ErrorCode.Cancelled, "the session was closed");
+            if (!_source.TryReset())
+            {
+                _source.Dispose();
+                _source = new CancellationTokenSource();
+            }
+            _cancelled = false;
+            _deadline = Math.Min(_sessionDeadline, At(milliseconds));
+            if (_deadline != Never)
+            {
+                TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _deadline);
+                if (left <= TimeSpan.Zero) throw new EdgeLlmException(ErrorCode.DeadlineExceeded, "the deadline has passed");
+                if (left.TotalMilliseconds < int.MaxValue) _source.CancelAfter(left);
+            }
+            _working = true;
+            return _source.Token;
+        }
+    }
+
+    /// <summary>Work has ended.</summary>
+    public void End()
+    {
+        lock (_gate) _working = false;
+    }
+
+    /// <summary>Cancels the work that is under way, if any.</summary>
+    public void Cancel()
+    {
+        lock (_gate)
+        {
+            if (!_working) return;
+            _cancelled = true;
+            _source.Cancel();
+        }
+    }
+
+    /// <summary>Cancels, and lets no more work begin.</summary>
+    public void Close()
+    {
+        lock (_gate) _closed = true;
+        Cancel();
+    }
+
+    /// <summary>Why work that was cancelled was: Cancelled or DeadlineExceeded.</summary>
+    public ErrorCode Reason
+    {
+        get
+        {
+            // Not by the clock: the timer has its own, which may be a little ahead.
+            lock (_gate) return _cancelled || _deadline == Never ? ErrorCode.Cancelled : ErrorCode.DeadlineExceeded;
+        }
+    }
+
+    /// <summary>The error for work that ended early.</summary>
+    public EdgeLlmException Error() => Reason == ErrorCode.DeadlineExceeded
+        ? new EdgeLlmException(ErrorCode.DeadlineExceeded, "the deadline passed")
+        : new EdgeLlmException(ErrorCode.Cancelled, "cancelled by the caller");
+
+    /// <inheritdoc/>
+    public void Dispose() => _source.Dispose();
+
+    private static long At(long milliseconds)
+    {
+        if (milliseconds < 0) return Never;
+        long now = Stopwatch.GetTimestamp(), perMillisecond = Math.Max(1, Stopwatch.Frequency / 1000);
+        return milliseconds >= (Never - now) / perMillisecond ? Never : now + (milliseconds * perMillisecond);
+    }
+}

@@ -1,0 +1,112 @@
+using Edge.Llm.Memory;
+using Edge.Llm.Tokenization;
+
+namespace Edge.Llm.Native;
+
+/// <summary>An open model with its tokenizer and template, read when first asked for, and its log.</summary>
+internal sealed unsafe class ModelResource : Resource
+{
+    private readonly Lazy<Tokenizer> _tokenizer;
+    private readonly Lazy<ChatTemplate> _template;
+    private readonly ModelOptionsData _options;
+
+    private ModelResource(LanguageModel model, ModelOptionsData options)
+    {
+        Model = model;
+        _options = options;
+        _tokenizer = new Lazy<Tokenizer>(() => Tokenizer.FromGguf(model.File.Metadata));
+        _template = new Lazy<ChatTemplate>(() => ChatTemplate.FromGguf(model.File.Metadata, Tokenizer.Vocabulary));
+    }
+
+    /// <inheritdoc/>
+    public override string Kind => "model";
+
+    /// <summary>The engine's model.</summary>
+    public LanguageModel Model { get; }
+
+    /// <summary>Its tokenizer.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported, InvalidFile.</exception>
+    public Tokenizer Tokenizer => _tokenizer.Value;
+
+    /// <summary>Its chat template.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported: it has none; InvalidArgument.</exception>
+    public ChatTemplate Template => _template.Value;
+
+    /// <summary>The vocabulary, or null if there is none that is supported.</summary>
+    public Vocabulary? TryVocabulary()
+    {
+        try
+        {
+            return Tokenizer.Vocabulary;
+        }
+        catch (EdgeLlmException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Opens a file.</summary>
+    public static ModelResource Open(string path, ModelOptionsData options) => Opened(LanguageModel.Open(path, Options(options)), options);
+
+    /// <summary>Opens bytes in memory: a copy of them, or, with a release callback, themselves.</summary>
+    public static ModelResource Open(byte* data, long size, ModelOptionsData options)
+    {
+        Action release;
+        if (options.Release is null)
+        {
+            var copy = new AlignedBuffer(size);
+            Buffer.MemoryCopy(data, copy.Data, size, size);
+            data = copy.Data;
+            release = copy.Dispose;
+        }
+        else
+        {
+            byte* borrowed = data;
+            release = () => Callbacks.Release(options.Release, options.ReleaseUser, borrowed, (nuint)size);
+        }
+        return Opened(LanguageModel.Open(data, size, release, Options(options)), options);
+    }
+
+    /// <summary>Tells the log, if there is one and it wants so much.</summary>
+    public void Log(LogLevel level, string message)
+    {
+        if (_options.Log is null || (int)level > _options.LogLevel) return;
+        var text = new Utf8Text();
+        text.Set(message);
+        Callbacks.Log(_options.Log, _options.LogUser, (int)level, text.Data, text.Length);
+        GC.KeepAlive(text);
+    }
+
+    /// <inheritdoc/>
+    protected override void Free()
+    {
+        Log(LogLevel.Debug, "the model is closed");
+        Model.Dispose();
+    }
+
+    private static ModelOptions Options(ModelOptionsData options) => new()
+    {
+        UseMmap = Pointers.Flag(options.UseMmap, "use_mmap"),
+        Lock = Pointers.Flag(options.UseMlock, "use_mlock"),
+        RopeFreqBase = options.RopeFreqBase == 0 ? null : options.RopeFreqBase,
+        RopeFreqScale = options.RopeFreqScale == 0 ? null : options.RopeFreqScale,
+    };
+
+    private static ModelResource Opened(LanguageModel model, ModelOptionsData options)
+    {
+        var resource = new ModelResource(model, options);
+        resource.Log(LogLevel.Info, $"{model.File.Path}: {model.Architecture}, {model.File.FileBytes} bytes in {model.File.PartCount} file(s)");
+        if (model.File.LockWarning is { } warning) resource.Log(LogLevel.Warning, warning);
+        if (options.GpuLayers != 0) resource.Log(LogLevel.Warning, $"n_gpu_layers is {options.GpuLayers}; no offload plug-in is loaded: all layers stay on the CPU");
+        return resource;
+    }
+}
+
+/// <summary>edge_llm_log_level.</summary>
+internal enum LogLevel
+{
+    Error = 1,
+    Warning = 2,
+    Info = 3,
+    Debug = 4,
+}

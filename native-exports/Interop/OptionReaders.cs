@@ -1,0 +1,116 @@
+using Edge.Llm.Kernels;
+using Edge.Llm.Sampling;
+
+namespace Edge.Llm.Native;
+
+/// <summary>The options of edge_llm.h: their defaults, and what the engine makes of them.</summary>
+internal static unsafe class OptionReaders
+{
+    private const ulong RandomSeed = ulong.MaxValue;
+    private const int DefaultContextSize = 4096; // as on the command line
+    private const nuint MostStops = 1024;
+
+    private static readonly SamplingOptions s_sampling = new();
+    private static readonly ContextOptions s_context = new();
+
+    /// <summary>Defaults.</summary>
+    public static ModelOptionsData Model() => new() { StructSize = (uint)sizeof(ModelOptionsData), UseMmap = 1, OffloadKqv = 1, LogLevel = (int)LogLevel.Info };
+
+    /// <inheritdoc cref="Model()"/>
+    public static ChatOptionsData Chat() => new() { StructSize = (uint)sizeof(ChatOptionsData), AddGenerationPrompt = 1 };
+
+    /// <inheritdoc cref="Model()"/>
+    public static SessionOptionsData Session() => new()
+    {
+        StructSize = (uint)sizeof(SessionOptionsData), ContextSize = -1, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
+    };
+
+    /// <inheritdoc cref="Model()"/>
+    public static SamplingOptionsData Sampling() => new()
+    {
+        StructSize = (uint)sizeof(SamplingOptionsData), Temperature = s_sampling.Temperature, TopK = s_sampling.TopK, TopP = s_sampling.TopP,
+        MinP = s_sampling.MinP, RepeatPenalty = s_sampling.RepeatPenalty, RepeatLastN = s_sampling.RepeatLastN,
+        PresencePenalty = s_sampling.PresencePenalty, FrequencyPenalty = s_sampling.FrequencyPenalty, Seed = RandomSeed,
+    };
+
+    /// <inheritdoc cref="Model()"/>
+    public static GenerateOptionsData Generate() => new() { StructSize = (uint)sizeof(GenerateOptionsData), MaxTokens = -1, Deadline = -1 };
+
+    /// <summary>What callers give, or the defaults for null.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, here and below.</exception>
+    public static ModelOptionsData Model(ModelOptionsData* options)
+    {
+        ModelOptionsData data = options is null ? Model() : Versioned.Read(options);
+        Pointers.Flag(data.UseMmap, "use_mmap");
+        Pointers.Flag(data.UseMlock, "use_mlock");
+        Pointers.Flag(data.OffloadKqv, "offload_kqv");
+        Range(data.GpuLayers, -1, int.MaxValue, "n_gpu_layers");
+        return data;
+    }
+
+    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
+    public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
+
+    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
+    public static (ContextOptions Options, ulong Seed) Session(SessionOptionsData* options, LanguageModel model)
+    {
+        SessionOptionsData data = options is null ? Session() : Versioned.Read(options);
+        Range(data.ContextSize, -1, int.MaxValue, "context_size");
+        return (new ContextOptions
+        {
+            ContextSize = data.ContextSize == -1 ? Math.Min(model.ContextLength, DefaultContextSize) : data.ContextSize,
+            BatchSize = data.BatchSize, LogitsRows = data.LogitsRows, Threads = data.Threads, TypeK = (KvType)data.CacheTypeK,
+            TypeV = (KvType)data.CacheTypeV, MaxSequences = data.MaxSequences,
+        }, data.Seed);
+    }
+
+    /// <summary>The options in force in a session.</summary>
+    public static SessionOptionsData Describe(SessionResource session)
+    {
+        ContextOptions options = session.Context.Options;
+        return new SessionOptionsData
+        {
+            ContextSize = options.ContextSize, BatchSize = options.BatchSize, LogitsRows = options.LogitsRows, Threads = options.Threads,
+            CacheTypeK = (int)options.TypeK, CacheTypeV = (int)options.TypeV, MaxSequences = options.MaxSequences, Seed = session.Seed,
+        };
+    }
+
+    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
+    public static SamplingOptions Sampling(SamplingOptionsData* options, SessionResource session)
+    {
+        SamplingOptionsData data = options is null ? Sampling() : Versioned.Read(options);
+        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        ulong seed = data.Seed == RandomSeed ? session.Seed : data.Seed;
+        Dictionary<int, float>? bias = null;
+        foreach (LogitBiasData entry in Pointers.Array(data.LogitBias, data.LogitBiasCount, "logit_bias")) (bias ??= [])[entry.Token] = entry.Bias;
+        return new SamplingOptions
+        {
+            Temperature = data.Temperature, TopK = data.TopK, TopP = data.TopP, MinP = data.MinP, RepeatPenalty = data.RepeatPenalty,
+            RepeatLastN = data.RepeatLastN, PresencePenalty = data.PresencePenalty, FrequencyPenalty = data.FrequencyPenalty,
+            LogitBias = bias, Seed = seed == RandomSeed ? null : seed,
+        };
+    }
+
+    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
+    public static GenerateOptions Generate(GenerateOptionsData data, SessionResource session)
+    {
+        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        if (data.StopCount > MostStops) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostStops}");
+        var stops = new List<string>();
+        foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
+        return new GenerateOptions
+        {
+            MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, session), Stop = stops,
+            IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
+            OnPrefill = data.Prefill is null ? null : (done, total) =>
+            {
+                if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) session.Interruption.Cancel();
+            },
+        };
+    }
+
+    private static void Range(int value, int min, int max, string what)
+    {
+        if (value < min || value > max) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{what}: expected {min} to {max}, found {value}");
+    }
+}

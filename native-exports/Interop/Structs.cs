@@ -1,0 +1,188 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Edge.Llm.Native;
+
+// The structs of edge_llm.h, field for field. The header says what they mean.
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct VersionInfo
+{
+    public uint StructSize, AbiMajor, AbiMinor, Arithmetic;
+    public byte* Text;
+    public nuint TextLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct FeatureInfo
+{
+    public uint StructSize, Features;
+    public int DefaultThreads, OffloadPlugins;
+    public byte* Level;
+    public nuint LevelLength;
+    public byte* InstructionSet;
+    public nuint InstructionSetLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ErrorInfo
+{
+    public uint StructSize;
+    public int Code;
+    public byte* Message;
+    public nuint MessageLength;
+    public byte* Detail;
+    public nuint DetailLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ModelOptionsData
+{
+    public uint StructSize;
+    public int UseMmap, UseMlock, GpuLayers, OffloadKqv, LogLevel;
+    public float RopeFreqBase, RopeFreqScale;
+    public delegate* unmanaged<void*, int, byte*, nuint, void> Log;
+    public void* LogUser;
+    public delegate* unmanaged<void*, void*, nuint, void> Release;
+    public void* ReleaseUser;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct ModelInfo
+{
+    public uint StructSize;
+    public int VocabSize, ContextLength, EmbeddingLength, BlockCount, HeadCount, HeadCountKv;
+    public int BosToken, EosToken, EotToken, PadToken, UnkToken, AddBos, AddEos;
+    public int HasTokenizer, HasChatTemplate, FileCount, GpuLayers;
+    public long FileBytes, ParameterCount;
+    public Text64 Architecture;
+    public Text128 Name;
+}
+
+/// <summary>char[64].</summary>
+[InlineArray(64)]
+internal struct Text64
+{
+    private byte _first;
+}
+
+/// <summary>char[128].</summary>
+[InlineArray(128)]
+internal struct Text128
+{
+    private byte _first;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct TokenInfo
+{
+    public uint StructSize;
+    public int Type;
+    public float Score;
+    public int IsEnd;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ChatMessageData
+{
+    public byte* Role;
+    public nuint RoleLength;
+    public byte* Content;
+    public nuint ContentLength;
+    public byte* Json;
+    public nuint JsonLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ChatOptionsData
+{
+    public uint StructSize;
+    public int AddGenerationPrompt;
+    public byte* ChatTemplate;
+    public nuint ChatTemplateLength;
+    public byte* TemplateName;
+    public nuint TemplateNameLength;
+    public byte* Tools;
+    public nuint ToolsLength;
+    public byte* Variables;
+    public nuint VariablesLength;
+    public long Date;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct SessionOptionsData
+{
+    public uint StructSize;
+    public int ContextSize, BatchSize, LogitsRows, Threads, CacheTypeK, CacheTypeV, MaxSequences;
+    public ulong Seed;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct MemoryPlanData
+{
+    public uint StructSize, Reserved;
+    public long Weights, KvCache, Activations, Total;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct SessionCounters
+{
+    public uint StructSize;
+    public int Finish;
+    public ulong Seed;
+    public long PromptTokens, ReusedTokens, GeneratedTokens, PromptNanoseconds, GenerationNanoseconds;
+    public long EvaluatedTokens, EvaluationNanoseconds, KvBytes, ActivationBytes;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct LogitBiasData
+{
+    public int Token;
+    public float Bias;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct TextData
+{
+    public byte* Data;
+    public nuint Length;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct SamplingOptionsData
+{
+    public uint StructSize;
+    public float Temperature;
+    public int TopK;
+    public float TopP, MinP, RepeatPenalty;
+    public int RepeatLastN;
+    public float PresencePenalty, FrequencyPenalty;
+    public uint Reserved;
+    public ulong Seed;
+    public LogitBiasData* LogitBias;
+    public nuint LogitBiasCount;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PieceData
+{
+    public uint StructSize;
+    public int Token, Finish;
+    public uint Reserved;
+    public byte* Text;
+    public nuint TextLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct GenerateOptionsData
+{
+    public uint StructSize;
+    public int MaxTokens, IgnoreEos, RenderSpecial, Sequence;
+    public uint Reserved;
+    public long Deadline;
+    public SamplingOptionsData* Sampling;
+    public TextData* Stop;
+    public nuint StopCount;
+    public delegate* unmanaged<void*, nuint, nuint, int> Prefill;
+    public void* PrefillUser;
+}

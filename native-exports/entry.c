@@ -1,0 +1,275 @@
+/* What stands between a C caller and the managed code, and must not need the managed runtime:
+ *
+ *   - a processor older than the build, or a forked child, where the runtime would end the process or hang: a status instead;
+ *   - the floating-point environment: the engine computes under the default one, the caller gets its own back, also in callbacks.
+ *
+ * For each function of edge_llm.h there is one line below, and one managed_edge_llm_... in Exports/. */
+#define EDGE_LLM_BUILD
+#include "edge_llm.h"
+#include "processor.h"
+
+#include <string.h>
+#ifndef _WIN32
+#include <stdatomic.h>
+#include <unistd.h>
+#endif
+
+/* ------------------------------------------------- the floating-point environment ------------------------------------------------- */
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+
+typedef unsigned int float_state; /* MXCSR: rounding, flush-to-zero, denormals-are-zero, exception masks and flags */
+
+static float_state float_get(void) { return _mm_getcsr(); }
+static void float_set(float_state state) { _mm_setcsr(state); }
+static float_state float_default(void) { return 0x1f80; } /* nearest, nothing flushed, exceptions masked, no flags */
+
+#elif defined(__aarch64__)
+
+typedef struct { uint64_t control, flags; } float_state; /* FPCR and FPSR */
+
+static float_state float_get(void)
+{
+    float_state state;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(state.control));
+    __asm__ volatile("mrs %0, fpsr" : "=r"(state.flags));
+    return state;
+}
+
+static void float_set(float_state state)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(state.control));
+    __asm__ volatile("msr fpsr, %0" : : "r"(state.flags));
+}
+
+static float_state float_default(void)
+{
+    float_state state = {0, 0};
+    return state;
+}
+
+#else
+#error "entry.c: unknown processor"
+#endif
+
+/* ----------------------------------------------------------- entering ----------------------------------------------------------- */
+
+#ifdef _MSC_VER
+#define THREAD_LOCAL __declspec(thread)
+#else
+#define THREAD_LOCAL _Thread_local
+#endif
+
+typedef struct entry {
+    float_state caller;
+    struct entry *outer; /* the entry whose callback this one was made from */
+} entry;
+
+static THREAD_LOCAL entry *current;
+
+/* Asked once: 0 is not yet, 1 yes, 2 no. Threads that ask at the same time find the same. */
+static int processor_suffices(void)
+{
+    static volatile int known;
+    if (known == 0) known = processor_has() ? 1 : 2;
+    return known == 1;
+}
+
+static edge_llm_status check(void)
+{
+#ifndef _WIN32
+    /* A child has one thread only: whatever lock another one held at the fork is held for ever. */
+    static _Atomic pid_t owner;
+    pid_t self = getpid(), known = atomic_load_explicit(&owner, memory_order_relaxed);
+    if (known != self && (known != 0 || (!atomic_compare_exchange_strong(&owner, &known, self) && known != self))) return EDGE_LLM_FORKED;
+#endif
+    return processor_suffices() ? EDGE_LLM_OK : EDGE_LLM_UNSUPPORTED;
+}
+
+static void enter(entry *self)
+{
+    self->caller = float_get();
+    self->outer = current;
+    current = self;
+    float_set(float_default());
+}
+
+static void leave(entry *self)
+{
+    current = self->outer;
+    float_set(self->caller);
+}
+
+/* ----------------------------------------------------------- callbacks ----------------------------------------------------------- */
+
+/* The managed code calls the caller's functions through these. A release may run on a thread of the runtime, which has entered nothing. */
+static void to_caller(void)
+{
+    if (current) float_set(current->caller);
+}
+
+static void from_caller(void)
+{
+    if (!current) return;
+    current->caller = float_get(); /* what the callback changed, it changed for its thread */
+    float_set(float_default());
+}
+
+void edge_call_log(edge_llm_log_callback callback, void *user, int32_t level, const char *message, size_t length)
+{
+    to_caller();
+    callback(user, (edge_llm_log_level)level, message, length);
+    from_caller();
+}
+
+void edge_call_release(edge_llm_release_callback callback, void *user, const void *data, size_t size)
+{
+    to_caller();
+    callback(user, data, size);
+    from_caller();
+}
+
+int32_t edge_call_piece(edge_llm_piece_callback callback, void *user, const edge_llm_piece *piece)
+{
+    int32_t result;
+    to_caller();
+    result = callback(user, piece);
+    from_caller();
+    return result;
+}
+
+int32_t edge_call_prefill(edge_llm_prefill_callback callback, void *user, size_t done, size_t total)
+{
+    int32_t result;
+    to_caller();
+    result = callback(user, done, total);
+    from_caller();
+    return result;
+}
+
+/* ----------------------------------------------------------- functions ----------------------------------------------------------- */
+
+extern edge_llm_status managed_edge_llm_last_error(edge_llm_error *error);
+
+edge_llm_status edge_llm_last_error(edge_llm_error *error)
+{
+    static const char forked[] = "the process forked after it had used the library, which cannot be used in the child";
+    static const char processor[] = "this build of the library needs a newer processor";
+    edge_llm_status status = check();
+    entry self;
+    if (status != EDGE_LLM_OK) {
+        if (error && error->struct_size >= sizeof *error) {
+            error->code = status;
+            error->message = status == EDGE_LLM_FORKED ? forked : processor;
+            error->message_length = strlen(error->message);
+            error->detail = "";
+            error->detail_length = 0;
+        }
+        return status;
+    }
+    enter(&self);
+    status = managed_edge_llm_last_error(error);
+    leave(&self);
+    return status;
+}
+
+#define ENTRY(name, parameters, arguments)                    \
+    extern edge_llm_status managed_##name parameters;         \
+    edge_llm_status name parameters                           \
+    {                                                         \
+        edge_llm_status status = check();                     \
+        entry self;                                           \
+        if (status != EDGE_LLM_OK) return status;             \
+        enter(&self);                                         \
+        status = managed_##name arguments;                    \
+        leave(&self);                                         \
+        return status;                                        \
+    }
+
+#define DEFAULTS(type) ENTRY(type##_default, (type *options, size_t struct_size), (options, struct_size))
+
+ENTRY(edge_llm_version, (edge_llm_version_info *version), (version))
+ENTRY(edge_llm_features, (edge_llm_feature_info *features), (features))
+ENTRY(edge_llm_status_name, (edge_llm_status code, const char **name, size_t *length), (code, name, length))
+
+DEFAULTS(edge_llm_model_options)
+DEFAULTS(edge_llm_chat_options)
+DEFAULTS(edge_llm_session_options)
+DEFAULTS(edge_llm_sampling_options)
+DEFAULTS(edge_llm_generate_options)
+
+ENTRY(edge_llm_model_open, (const char *path, size_t path_length, const edge_llm_model_options *options, edge_llm_model **model),
+    (path, path_length, options, model))
+ENTRY(edge_llm_model_open_memory, (const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model),
+    (data, size, options, model))
+ENTRY(edge_llm_model_close, (edge_llm_model *model), (model))
+ENTRY(edge_llm_model_get_info, (edge_llm_model *model, edge_llm_model_info *info), (model, info))
+ENTRY(edge_llm_model_metadata_count, (edge_llm_model *model, size_t *count), (model, count))
+ENTRY(edge_llm_model_metadata_key, (edge_llm_model *model, size_t index, char *buffer, size_t capacity, size_t *count),
+    (model, index, buffer, capacity, count))
+ENTRY(edge_llm_model_metadata, (edge_llm_model *model, const char *key, size_t key_length, char *buffer, size_t capacity, size_t *count),
+    (model, key, key_length, buffer, capacity, count))
+ENTRY(edge_llm_model_plan, (edge_llm_model *model, const edge_llm_session_options *options, edge_llm_memory_plan *plan), (model, options, plan))
+
+ENTRY(edge_llm_tokenize,
+    (edge_llm_model *model, const char *text, size_t length, uint32_t flags, int32_t *tokens, size_t capacity, size_t *count),
+    (model, text, length, flags, tokens, capacity, count))
+ENTRY(edge_llm_detokenize,
+    (edge_llm_model *model, const int32_t *tokens, size_t token_count, uint32_t flags, char *buffer, size_t capacity, size_t *count),
+    (model, tokens, token_count, flags, buffer, capacity, count))
+ENTRY(edge_llm_token_text, (edge_llm_model *model, int32_t token, uint32_t flags, char *buffer, size_t capacity, size_t *count),
+    (model, token, flags, buffer, capacity, count))
+ENTRY(edge_llm_token_get_info, (edge_llm_model *model, int32_t token, edge_llm_token_info *info), (model, token, info))
+ENTRY(edge_llm_chat_tokenize,
+    (edge_llm_model *model, const edge_llm_chat_message *messages, size_t message_count, const edge_llm_chat_options *options, int32_t *tokens,
+        size_t capacity, size_t *count),
+    (model, messages, message_count, options, tokens, capacity, count))
+ENTRY(edge_llm_chat_render,
+    (edge_llm_model *model, const edge_llm_chat_message *messages, size_t message_count, const edge_llm_chat_options *options, char *buffer,
+        size_t capacity, size_t *count),
+    (model, messages, message_count, options, buffer, capacity, count))
+
+ENTRY(edge_llm_session_create, (edge_llm_model *model, const edge_llm_session_options *options, edge_llm_session **session),
+    (model, options, session))
+ENTRY(edge_llm_session_close, (edge_llm_session *session), (session))
+ENTRY(edge_llm_session_cancel, (edge_llm_session *session), (session))
+ENTRY(edge_llm_session_set_deadline, (edge_llm_session *session, int64_t milliseconds), (session, milliseconds))
+ENTRY(edge_llm_session_get_options, (edge_llm_session *session, edge_llm_session_options *options), (session, options))
+ENTRY(edge_llm_session_get_counters, (edge_llm_session *session, edge_llm_session_counters *counters), (session, counters))
+ENTRY(edge_llm_session_eval, (edge_llm_session *session, int32_t sequence, const int32_t *tokens, size_t token_count),
+    (session, sequence, tokens, token_count))
+ENTRY(edge_llm_session_eval_batch,
+    (edge_llm_session *session, const int32_t *tokens, const int32_t *sequences, const uint8_t *want_logits, size_t token_count),
+    (session, tokens, sequences, want_logits, token_count))
+ENTRY(edge_llm_session_logits, (edge_llm_session *session, size_t row, const float **logits, size_t *count), (session, row, logits, count))
+ENTRY(edge_llm_session_copy_logits, (edge_llm_session *session, size_t row, float *buffer, size_t capacity, size_t *count),
+    (session, row, buffer, capacity, count))
+ENTRY(edge_llm_session_embed,
+    (edge_llm_session *session, const int32_t *tokens, size_t token_count, int32_t normalize, float *buffer, size_t capacity, size_t *count),
+    (session, tokens, token_count, normalize, buffer, capacity, count))
+
+ENTRY(edge_llm_session_sample,
+    (edge_llm_session *session, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token),
+    (session, row, sequence, options, token))
+ENTRY(edge_llm_session_generate,
+    (edge_llm_session *session, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options,
+        edge_llm_piece_callback callback, void *user),
+    (session, prompt, prompt_count, options, callback, user))
+ENTRY(edge_llm_session_start,
+    (edge_llm_session *session, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options),
+    (session, prompt, prompt_count, options))
+ENTRY(edge_llm_session_next, (edge_llm_session *session, edge_llm_piece *piece), (session, piece))
+
+ENTRY(edge_llm_sequence_tokens, (edge_llm_session *session, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count),
+    (session, sequence, tokens, capacity, count))
+ENTRY(edge_llm_sequence_copy, (edge_llm_session *session, int32_t from, int32_t to), (session, from, to))
+ENTRY(edge_llm_sequence_remove, (edge_llm_session *session, int32_t sequence), (session, sequence))
+ENTRY(edge_llm_sequence_trim, (edge_llm_session *session, int32_t sequence, size_t length), (session, sequence, length))
+ENTRY(edge_llm_state_save, (edge_llm_session *session, int32_t sequence, void *buffer, size_t capacity, size_t *count),
+    (session, sequence, buffer, capacity, count))
+ENTRY(edge_llm_state_load, (edge_llm_session *session, int32_t sequence, const void *data, size_t size), (session, sequence, data, size))
+ENTRY(edge_llm_state_save_file, (edge_llm_session *session, int32_t sequence, const char *path, size_t path_length),
+    (session, sequence, path, path_length))
+ENTRY(edge_llm_state_load_file, (edge_llm_session *session, int32_t sequence, const char *path, size_t path_length),
+    (session, sequence, path, path_length))

@@ -1,0 +1,421 @@
+// Edge.Llm for C++17: edge_llm.h with owners for handles, ranges for generation, and exceptions. Header only; link the C library.
+//
+//     edge_llm::Model model("model.gguf");
+//     edge_llm::Session session(model);
+//     for (const edge_llm::Piece &piece : session.generate(model.tokenize("Once upon a time"))) std::cout << piece.text << std::flush;
+//
+// Errors are thrown as edge_llm::Error. Who does not want exceptions uses the functions that begin with try_, which return
+// edge_llm::Expected. What a function does, its threads and its errors are described with the C function that it calls, in edge_llm.h.
+#ifndef EDGE_LLM_HPP
+#define EDGE_LLM_HPP
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "edge_llm.h"
+
+namespace edge_llm {
+
+using Token = std::int32_t;
+
+/// What failed: a status and the library's words for it.
+class Error : public std::exception {
+public:
+    Error(edge_llm_status status, std::string message, std::string detail = {})
+        : status_(status), message_(std::move(message)), detail_(std::move(detail)) {}
+
+    /// The last failure of this thread.
+    static Error last(edge_llm_status status)
+    {
+        edge_llm_error error{};
+        error.struct_size = sizeof error;
+        edge_llm_last_error(&error);
+        return Error(status, error.message ? error.message : "", error.detail ? error.detail : "");
+    }
+
+    edge_llm_status status() const noexcept { return status_; }
+    const std::string &detail() const noexcept { return detail_; }
+    const char *what() const noexcept override { return message_.c_str(); }
+
+private:
+    edge_llm_status status_;
+    std::string message_, detail_;
+};
+
+/// A value or an error: std::expected for those who do not have C++23.
+template <class T>
+class Expected {
+public:
+    Expected(T value) : value_(std::move(value)) {}
+    Expected(Error error) : error_(std::move(error)) {}
+    explicit operator bool() const noexcept { return value_.has_value(); }
+    bool has_value() const noexcept { return value_.has_value(); }
+    const Error &error() const { return *error_; }
+    T &operator*() & { return *value_; }
+    T &&operator*() && { return std::move(*value_); }
+    T *operator->() { return &*value_; }
+
+    /// The value; the error is thrown.
+    T value() &&
+    {
+        if (error_) throw *error_;
+        return std::move(*value_);
+    }
+
+private:
+    std::optional<T> value_;
+    std::optional<Error> error_;
+};
+
+/// Throws unless the status is success.
+inline void check(edge_llm_status status)
+{
+    if (status != EDGE_LLM_OK) throw Error::last(status);
+}
+
+namespace detail {
+
+template <class F>
+auto attempt(F &&function) -> Expected<decltype(function())>
+{
+    try {
+        return function();
+    } catch (const Error &error) {
+        return error;
+    }
+}
+
+/// Calls a function that fills a buffer, with a first guess of its size and, if that is too small, the right one.
+template <class Element, class F>
+void fill(std::vector<Element> &buffer, std::size_t guess, F &&call)
+{
+    std::size_t count = 0;
+    buffer.resize(guess);
+    edge_llm_status status = call(buffer.data(), buffer.size(), &count);
+    if (status == EDGE_LLM_BUFFER_TOO_SMALL) {
+        buffer.resize(count);
+        status = call(buffer.data(), buffer.size(), &count);
+    }
+    check(status);
+    buffer.resize(count);
+}
+
+template <class F>
+std::string text(std::size_t guess, F &&call)
+{
+    std::vector<char> buffer;
+    fill(buffer, guess, call);
+    return std::string(buffer.begin(), buffer.end());
+}
+
+} // namespace detail
+
+inline edge_llm_version_info version()
+{
+    edge_llm_version_info info{};
+    info.struct_size = sizeof info;
+    check(edge_llm_version(&info));
+    return info;
+}
+
+inline edge_llm_feature_info features()
+{
+    edge_llm_feature_info info{};
+    info.struct_size = sizeof info;
+    check(edge_llm_features(&info));
+    return info;
+}
+
+/// The C options, all at their defaults: set the fields that should differ.
+struct ModelOptions : edge_llm_model_options {
+    ModelOptions() { check(edge_llm_model_options_default(this, sizeof(edge_llm_model_options))); }
+};
+struct SessionOptions : edge_llm_session_options {
+    SessionOptions() { check(edge_llm_session_options_default(this, sizeof(edge_llm_session_options))); }
+};
+struct SamplingOptions : edge_llm_sampling_options {
+    SamplingOptions() { check(edge_llm_sampling_options_default(this, sizeof(edge_llm_sampling_options))); }
+};
+struct ChatOptions : edge_llm_chat_options {
+    ChatOptions() { check(edge_llm_chat_options_default(this, sizeof(edge_llm_chat_options))); }
+};
+
+/// A turn of a conversation.
+struct Message {
+    std::string role, content;
+};
+
+/// What to generate.
+struct GenerateOptions {
+    int max_tokens = -1;
+    SamplingOptions sampling{};
+    std::vector<std::string> stop{};
+    bool ignore_eos = false, render_special = false;
+    int sequence = 0;
+    std::optional<std::chrono::milliseconds> deadline{};
+};
+
+/// An open model. Any number of threads may use one; sessions made from it outlive it.
+class Model {
+public:
+    explicit Model(std::string_view path, const ModelOptions &options = {}) { check(edge_llm_model_open(path.data(), path.size(), &options, &handle_)); }
+
+    /// The bytes of a GGUF file; see edge_llm_model_open_memory.
+    Model(const void *data, std::size_t size, const ModelOptions &options = {}) { check(edge_llm_model_open_memory(data, size, &options, &handle_)); }
+
+    Model(Model &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    Model &operator=(Model &&other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~Model()
+    {
+        if (handle_) edge_llm_model_close(handle_);
+    }
+
+    static Expected<Model> try_open(std::string_view path, const ModelOptions &options = {})
+    {
+        return detail::attempt([&] { return Model(path, options); });
+    }
+
+    edge_llm_model *handle() const noexcept { return handle_; }
+
+    edge_llm_model_info info() const
+    {
+        edge_llm_model_info info{};
+        info.struct_size = sizeof info;
+        check(edge_llm_model_get_info(handle_, &info));
+        return info;
+    }
+
+    edge_llm_memory_plan plan(const SessionOptions &options = {}) const
+    {
+        edge_llm_memory_plan plan{};
+        plan.struct_size = sizeof plan;
+        check(edge_llm_model_plan(handle_, &options, &plan));
+        return plan;
+    }
+
+    std::string metadata(std::string_view key) const
+    {
+        return detail::text(256, [&](char *b, std::size_t n, std::size_t *c) { return edge_llm_model_metadata(handle_, key.data(), key.size(), b, n, c); });
+    }
+
+    std::vector<Token> tokenize(std::string_view text, bool add_special = true, bool parse_special = true) const
+    {
+        std::uint32_t flags = (add_special ? EDGE_LLM_TOKENIZE_ADD_SPECIAL : 0) | (parse_special ? EDGE_LLM_TOKENIZE_PARSE_SPECIAL : 0);
+        std::vector<Token> tokens;
+        detail::fill(tokens, text.size() + 2,
+            [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_tokenize(handle_, text.data(), text.size(), flags, b, n, c); });
+        return tokens;
+    }
+
+    std::string detokenize(const std::vector<Token> &tokens, bool special = false) const
+    {
+        std::uint32_t flags = special ? EDGE_LLM_DETOKENIZE_SPECIAL : 0;
+        return detail::text(8 * tokens.size() + 16,
+            [&](char *b, std::size_t n, std::size_t *c) { return edge_llm_detokenize(handle_, tokens.data(), tokens.size(), flags, b, n, c); });
+    }
+
+    std::vector<Token> chat_tokenize(const std::vector<Message> &messages, const ChatOptions &options = {}) const
+    {
+        std::vector<edge_llm_chat_message> turns = views(messages);
+        std::vector<Token> tokens;
+        detail::fill(tokens, 1024,
+            [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_chat_tokenize(handle_, turns.data(), turns.size(), &options, b, n, c); });
+        return tokens;
+    }
+
+    std::string chat_render(const std::vector<Message> &messages, const ChatOptions &options = {}) const
+    {
+        std::vector<edge_llm_chat_message> turns = views(messages);
+        return detail::text(4096,
+            [&](char *b, std::size_t n, std::size_t *c) { return edge_llm_chat_render(handle_, turns.data(), turns.size(), &options, b, n, c); });
+    }
+
+private:
+    static std::vector<edge_llm_chat_message> views(const std::vector<Message> &messages)
+    {
+        std::vector<edge_llm_chat_message> turns;
+        for (const Message &m : messages) turns.push_back({m.role.data(), m.role.size(), m.content.data(), m.content.size(), nullptr, 0});
+        return turns;
+    }
+
+    edge_llm_model *handle_ = nullptr;
+};
+
+/// A step of a generation. The text is valid until the next step.
+struct Piece {
+    Token token = -1;
+    std::string_view text{};
+    edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
+};
+
+/// The steps of a generation, computed as they are asked for: an input range. A generation that is cancelled or out of time ends with a step that
+/// says so in its finish reason; other errors are thrown.
+class Generation {
+public:
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = Piece;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const Piece *;
+        using reference = const Piece &;
+
+        iterator() = default;
+        explicit iterator(Generation *owner) : owner_(owner) { ++*this; }
+        reference operator*() const { return owner_->piece_; }
+        pointer operator->() const { return &owner_->piece_; }
+        iterator &operator++()
+        {
+            if (!owner_->next()) owner_ = nullptr;
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        bool operator==(const iterator &other) const { return owner_ == other.owner_; }
+        bool operator!=(const iterator &other) const { return owner_ != other.owner_; }
+
+    private:
+        Generation *owner_ = nullptr;
+    };
+
+    explicit Generation(edge_llm_session *session) : session_(session) {}
+    iterator begin() { return iterator(this); }
+    iterator end() { return iterator(); }
+
+    /// Why the last step was the last one.
+    edge_llm_finish finish() const { return piece_.finish; }
+
+private:
+    bool next()
+    {
+        if (piece_.finish != EDGE_LLM_FINISH_NONE) return false;
+        edge_llm_piece piece{};
+        piece.struct_size = sizeof piece;
+        edge_llm_status status = edge_llm_session_next(session_, &piece);
+        if (status != EDGE_LLM_CANCELLED && status != EDGE_LLM_DEADLINE_EXCEEDED) check(status);
+        piece_ = {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish)};
+        return true;
+    }
+
+    edge_llm_session *session_;
+    Piece piece_{};
+};
+
+/// Runs a model: see edge_llm_session_create. One thread at a time, but for cancel.
+class Session {
+public:
+    explicit Session(const Model &model, const SessionOptions &options = {}) { check(edge_llm_session_create(model.handle(), &options, &handle_)); }
+    Session(Session &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    Session &operator=(Session &&other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~Session()
+    {
+        if (handle_) edge_llm_session_close(handle_);
+    }
+
+    static Expected<Session> try_create(const Model &model, const SessionOptions &options = {})
+    {
+        return detail::attempt([&] { return Session(model, options); });
+    }
+
+    edge_llm_session *handle() const noexcept { return handle_; }
+
+    /// Begins a generation; iterating over it computes it.
+    Generation generate(const std::vector<Token> &prompt, const GenerateOptions &options = {})
+    {
+        edge_llm_generate_options c;
+        std::vector<edge_llm_text> stops;
+        check(edge_llm_generate_options_default(&c, sizeof c));
+        for (const std::string &stop : options.stop) stops.push_back({stop.data(), stop.size()});
+        c.max_tokens = options.max_tokens;
+        c.ignore_eos = options.ignore_eos;
+        c.render_special = options.render_special;
+        c.sequence = options.sequence;
+        if (options.deadline) c.deadline = options.deadline->count();
+        c.sampling = &options.sampling;
+        c.stop = stops.data();
+        c.stop_count = stops.size();
+        check(edge_llm_session_start(handle_, prompt.data(), prompt.size(), &c));
+        return Generation(handle_);
+    }
+
+    Expected<Generation> try_generate(const std::vector<Token> &prompt, const GenerateOptions &options = {})
+    {
+        return detail::attempt([&] { return generate(prompt, options); });
+    }
+
+    void cancel() { check(edge_llm_session_cancel(handle_)); }
+    void eval(const std::vector<Token> &tokens, int sequence = 0) { check(edge_llm_session_eval(handle_, sequence, tokens.data(), tokens.size())); }
+
+    std::vector<float> logits(std::size_t row = 0) const
+    {
+        const float *first = nullptr;
+        std::size_t count = 0;
+        check(edge_llm_session_logits(handle_, row, &first, &count));
+        return std::vector<float>(first, first + count);
+    }
+
+    Token sample(const SamplingOptions &options = {}, std::size_t row = 0, int sequence = 0)
+    {
+        Token token = -1;
+        check(edge_llm_session_sample(handle_, row, sequence, &options, &token));
+        return token;
+    }
+
+    std::vector<float> embed(const std::vector<Token> &tokens, bool normalize = true)
+    {
+        std::vector<float> vector;
+        detail::fill(vector, 0,
+            [&](float *b, std::size_t n, std::size_t *c) { return edge_llm_session_embed(handle_, tokens.data(), tokens.size(), normalize, b, n, c); });
+        return vector;
+    }
+
+    std::vector<Token> tokens(int sequence = 0) const
+    {
+        std::vector<Token> tokens;
+        detail::fill(tokens, 0, [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_sequence_tokens(handle_, sequence, b, n, c); });
+        return tokens;
+    }
+
+    void copy(int from, int to) { check(edge_llm_sequence_copy(handle_, from, to)); }
+    void remove(int sequence) { check(edge_llm_sequence_remove(handle_, sequence)); }
+    void trim(std::size_t length, int sequence = 0) { check(edge_llm_sequence_trim(handle_, sequence, length)); }
+
+    std::vector<unsigned char> save(int sequence = 0) const
+    {
+        std::vector<unsigned char> state;
+        detail::fill(state, 0, [&](unsigned char *b, std::size_t n, std::size_t *c) { return edge_llm_state_save(handle_, sequence, b, n, c); });
+        return state;
+    }
+
+    void load(const std::vector<unsigned char> &state, int sequence = 0) { check(edge_llm_state_load(handle_, sequence, state.data(), state.size())); }
+
+    edge_llm_session_counters counters() const
+    {
+        edge_llm_session_counters counters{};
+        counters.struct_size = sizeof counters;
+        check(edge_llm_session_get_counters(handle_, &counters));
+        return counters;
+    }
+
+private:
+    edge_llm_session *handle_ = nullptr;
+};
+
+} // namespace edge_llm
+
+#endif

@@ -1,0 +1,115 @@
+"""The structs and functions of edge_llm.h, as ctypes sees them. The header says what they mean."""
+
+from __future__ import annotations
+
+import ctypes as c
+
+ZERO_TERMINATED = c.c_size_t(-1).value
+RANDOM_SEED = (1 << 64) - 1
+
+i32, u32, i64, u64, f32, size, ptr = c.c_int32, c.c_uint32, c.c_int64, c.c_uint64, c.c_float, c.c_size_t, c.c_void_p
+
+LogCallback = c.CFUNCTYPE(None, ptr, i32, ptr, size)
+ReleaseCallback = c.CFUNCTYPE(None, ptr, ptr, size)
+
+
+class Struct(c.Structure):
+    """A struct that begins with its size."""
+
+    def __init__(self) -> None:
+        super().__init__(struct_size=c.sizeof(self))
+
+
+def _struct(name: str, /, **fields: type) -> type[Struct]:
+    return type(name, (Struct,), {"_fields_": [("struct_size", u32), *fields.items()]})
+
+
+VersionInfo = _struct("VersionInfo", abi_major=u32, abi_minor=u32, arithmetic=u32, text=ptr, text_length=size)
+FeatureInfo = _struct("FeatureInfo", features=u32, default_threads=i32, offload_plugins=i32, level=ptr, level_length=size,
+                      instruction_set=ptr, instruction_set_length=size)
+Error = _struct("Error", code=i32, message=ptr, message_length=size, detail=ptr, detail_length=size)
+ModelOptions = _struct("ModelOptions", use_mmap=i32, use_mlock=i32, n_gpu_layers=i32, offload_kqv=i32, log_level=i32, rope_freq_base=f32,
+                       rope_freq_scale=f32, log=LogCallback, log_user=ptr, release=ReleaseCallback, release_user=ptr)
+ModelInfo = _struct("ModelInfo", vocab_size=i32, context_length=i32, embedding_length=i32, block_count=i32, head_count=i32, head_count_kv=i32,
+                    bos_token=i32, eos_token=i32, eot_token=i32, pad_token=i32, unk_token=i32, add_bos=i32, add_eos=i32, has_tokenizer=i32,
+                    has_chat_template=i32, file_count=i32, gpu_layers=i32, file_bytes=i64, parameter_count=i64, architecture=c.c_char * 64,
+                    name=c.c_char * 128)
+ChatOptions = _struct("ChatOptions", add_generation_prompt=i32, chat_template=c.c_char_p, chat_template_length=size, template_name=c.c_char_p,
+                      template_name_length=size, tools=c.c_char_p, tools_length=size, variables=c.c_char_p, variables_length=size, date=i64)
+SessionOptions = _struct("SessionOptions", context_size=i32, batch_size=i32, logits_rows=i32, threads=i32, cache_type_k=i32, cache_type_v=i32,
+                         max_sequences=i32, seed=u64)
+MemoryPlan = _struct("MemoryPlan", reserved=u32, weights=i64, kv_cache=i64, activations=i64, total=i64)
+Counters = _struct("Counters", finish=i32, seed=u64, prompt_tokens=i64, reused_tokens=i64, generated_tokens=i64, prompt_nanoseconds=i64,
+                   generation_nanoseconds=i64, evaluated_tokens=i64, evaluation_nanoseconds=i64, kv_bytes=i64, activation_bytes=i64)
+Piece = _struct("Piece", token=i32, finish=i32, reserved=u32, text=ptr, text_length=size)
+
+
+class ChatMessage(c.Structure):
+    _fields_ = [("role", c.c_char_p), ("role_length", size), ("content", c.c_char_p), ("content_length", size), ("json", c.c_char_p),
+                ("json_length", size)]
+
+
+class LogitBias(c.Structure):
+    _fields_ = [("token", i32), ("bias", f32)]
+
+
+class Text(c.Structure):
+    _fields_ = [("data", c.c_char_p), ("length", size)]
+
+
+SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f32, min_p=f32, repeat_penalty=f32, repeat_last_n=i32,
+                          presence_penalty=f32, frequency_penalty=f32, reserved=u32, seed=u64, logit_bias=c.POINTER(LogitBias),
+                          logit_bias_count=size)
+GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, reserved=u32, deadline=i64,
+                          sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr)
+
+_p = c.POINTER
+_bytes = (c.c_char_p, size)
+_tokens = (_p(i32), size)
+_buffer = (ptr, size, _p(size))
+
+FUNCTIONS: dict[str, tuple[type, ...]] = {
+    "version": (_p(VersionInfo),),
+    "features": (_p(FeatureInfo),),
+    "status_name": (i32, _p(ptr), _p(size)),
+    "last_error": (_p(Error),),
+    "model_options_default": (_p(ModelOptions), size),
+    "chat_options_default": (_p(ChatOptions), size),
+    "session_options_default": (_p(SessionOptions), size),
+    "sampling_options_default": (_p(SamplingOptions), size),
+    "generate_options_default": (_p(GenerateOptions), size),
+    "model_open": (*_bytes, _p(ModelOptions), _p(ptr)),
+    "model_open_memory": (ptr, size, _p(ModelOptions), _p(ptr)),
+    "model_close": (ptr,),
+    "model_get_info": (ptr, _p(ModelInfo)),
+    "model_metadata_count": (ptr, _p(size)),
+    "model_metadata_key": (ptr, size, *_buffer),
+    "model_metadata": (ptr, *_bytes, *_buffer),
+    "model_plan": (ptr, _p(SessionOptions), _p(MemoryPlan)),
+    "tokenize": (ptr, *_bytes, u32, *_buffer),
+    "detokenize": (ptr, *_tokens, u32, *_buffer),
+    "token_text": (ptr, i32, u32, *_buffer),
+    "chat_tokenize": (ptr, _p(ChatMessage), size, _p(ChatOptions), *_buffer),
+    "chat_render": (ptr, _p(ChatMessage), size, _p(ChatOptions), *_buffer),
+    "session_create": (ptr, _p(SessionOptions), _p(ptr)),
+    "session_close": (ptr,),
+    "session_cancel": (ptr,),
+    "session_set_deadline": (ptr, i64),
+    "session_get_options": (ptr, _p(SessionOptions)),
+    "session_get_counters": (ptr, _p(Counters)),
+    "session_eval": (ptr, i32, *_tokens),
+    "session_eval_batch": (ptr, _p(i32), _p(i32), _p(c.c_uint8), size),
+    "session_copy_logits": (ptr, size, *_buffer),
+    "session_embed": (ptr, *_tokens, i32, *_buffer),
+    "session_sample": (ptr, size, i32, _p(SamplingOptions), _p(i32)),
+    "session_start": (ptr, *_tokens, _p(GenerateOptions)),
+    "session_next": (ptr, _p(Piece)),
+    "sequence_tokens": (ptr, i32, *_buffer),
+    "sequence_copy": (ptr, i32, i32),
+    "sequence_remove": (ptr, i32),
+    "sequence_trim": (ptr, i32, size),
+    "state_save": (ptr, i32, *_buffer),
+    "state_load": (ptr, i32, ptr, size),
+    "state_save_file": (ptr, i32, *_bytes),
+    "state_load_file": (ptr, i32, *_bytes),
+}

@@ -1,0 +1,122 @@
+"""A model and a session in one, with the calls of OpenAI's client."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from .model import Message, Model
+from .session import Piece, Session
+
+_REASONS = {"end": "stop", "deadline": "length", "cancelled": "length"}
+_IGNORED = ("model", "user", "stream_options")
+
+
+class LLM:
+    """llm = LLM("model.gguf", n_ctx=4096); llm.chat.completions.create(messages=[...]); llm("Once upon a time", max_tokens=64).
+
+    Takes the options of Model and Session. Requests of several threads are answered one after the other.
+    """
+
+    def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
+                 n_gpu_layers: int = 0, offload_kqv: bool = True, use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16",
+                 type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, verbose: bool = False) -> None:
+        log = (lambda level, text: print(f"edge_llm: {text}")) if verbose else None
+        self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
+        self.session = Session(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v, seed=seed)
+        self.name = os.path.basename(os.fspath(model_path))
+        self._chat_template = chat_template
+        self._lock = threading.Lock()
+        self.chat = SimpleNamespace(completions=SimpleNamespace(create=self._create_chat))
+        self.completions = SimpleNamespace(create=self._create_completion)
+        self.embeddings = SimpleNamespace(create=self._create_embeddings)
+
+    def close(self) -> None:
+        """Closes session and model."""
+        self.session.close()
+        self.model.close()
+
+    def __enter__(self) -> LLM:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, prompt: str, **options: Any) -> str:
+        """The text that follows a prompt."""
+        with self._lock:
+            return self.session.complete(prompt, **options)
+
+    def _create_chat(self, *, messages: Iterable[Message], stream: bool = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
+        tokens = self.model.chat_tokenize(messages, tools=tools, chat_template=self._chat_template)
+        frame = _Frame("chatcmpl", self.name)
+        if stream:
+            return self._stream(tokens, options, lambda piece, first: frame.chunk("chat.completion.chunk", _choice(
+                piece, delta=SimpleNamespace(role="assistant" if first else None, content=str(piece)))))
+        text, last, usage = self._whole(tokens, options)
+        return frame.response("chat.completion", _choice(last, message=SimpleNamespace(role="assistant", content=text)), usage)
+
+    def _create_completion(self, *, prompt: str | Sequence[int], stream: bool = False, **options: Any) -> Any:
+        frame = _Frame("cmpl", self.name)
+        if stream:
+            return self._stream(prompt, options, lambda piece, _: frame.chunk("text_completion", _choice(piece, text=str(piece))))
+        text, last, usage = self._whole(prompt, options)
+        return frame.response("text_completion", _choice(last, text=text), usage)
+
+    def _create_embeddings(self, *, input: str | Sequence[str], **_: Any) -> Any:
+        texts = [input] if isinstance(input, str) else list(input)
+        with self._lock:
+            tokens = [self.model.tokenize(text) for text in texts]
+            vectors = [list(self.session.embed(t)) for t in tokens]
+        data = [SimpleNamespace(object="embedding", index=i, embedding=vector) for i, vector in enumerate(vectors)]
+        count = sum(map(len, tokens))
+        return SimpleNamespace(object="list", model=self.name, data=data, usage=SimpleNamespace(prompt_tokens=count, total_tokens=count))
+
+    def _whole(self, prompt: str | Sequence[int], options: dict[str, Any]) -> tuple[str, Piece, SimpleNamespace]:
+        with self._lock:
+            pieces = list(self.session.generate(prompt, **_known(options)))
+            counters = self.session.counters
+        usage = SimpleNamespace(prompt_tokens=counters.prompt_tokens, completion_tokens=counters.generated_tokens,
+                                total_tokens=counters.prompt_tokens + counters.generated_tokens)
+        return "".join(pieces), pieces[-1], usage
+
+    def _stream(self, prompt: str | Sequence[int], options: dict[str, Any], make: Any) -> Iterator[Any]:
+        def run() -> Iterator[Any]:
+            with self._lock:
+                for i, piece in enumerate(self.session.generate(prompt, **_known(options))):
+                    yield make(piece, i == 0)
+
+        return run()
+
+
+def _known(options: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's names for options; those that mean nothing here are left out."""
+    known = {name: value for name, value in options.items() if name not in _IGNORED}
+    if "max_completion_tokens" in known:
+        known["max_tokens"] = known.pop("max_completion_tokens")
+    if known.get("logit_bias"):
+        known["logit_bias"] = {int(token): bias for token, bias in known["logit_bias"].items()}
+    return known
+
+
+def _choice(piece: Piece, **content: Any) -> SimpleNamespace:
+    reason = piece.finish_reason
+    return SimpleNamespace(index=0, finish_reason=_REASONS.get(reason, reason) if reason else None, logprobs=None, **content)
+
+
+class _Frame:
+    """What all parts of one answer have in common."""
+
+    def __init__(self, prefix: str, model: str) -> None:
+        self._common = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
+
+    def chunk(self, kind: str, choice: SimpleNamespace) -> SimpleNamespace:
+        return SimpleNamespace(**self._common, object=kind, choices=[choice])
+
+    def response(self, kind: str, choice: SimpleNamespace, usage: SimpleNamespace) -> SimpleNamespace:
+        return SimpleNamespace(**self._common, object=kind, choices=[choice], usage=usage)

@@ -1,0 +1,276 @@
+"""python3 -m unittest discover native-exports/python/tests, with EDGE_LLM_LIBRARY naming the library unless the package has one inside."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), os.environ.get("EDGE_LLM_PACKAGE", str(HERE.parent))]
+
+import tiny_model  # noqa: E402
+
+import edge_llm  # noqa: E402
+from edge_llm import LLM, EdgeLlmError, Model, Status  # noqa: E402
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+class EdgeLlmTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.path = os.path.join(cls.folder.name, "tiny.gguf")
+        tiny_model.write(cls.path)
+        cls.model = Model(cls.path)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.model.close()
+        cls.folder.cleanup()
+
+    def fails(self, status: Status, call, *arguments, **options) -> EdgeLlmError:
+        with self.assertRaises(EdgeLlmError) as caught:
+            call(*arguments, **options)
+        self.assertEqual(status, caught.exception.status, caught.exception)
+        return caught.exception
+
+
+class LibraryTests(EdgeLlmTest):
+    def test_version_and_features(self) -> None:
+        self.assertRegex(edge_llm.version(), r"^\d+\.\d+\.\d+")
+        features = edge_llm.features()
+        self.assertIn(features.level, edge_llm.processor_levels())
+        self.assertGreaterEqual(features.default_threads, 1)
+        self.assertEqual(0, features.offload_plugins)
+
+    def test_in_a_forked_child_every_call_says_so(self) -> None:
+        child = os.fork()
+        if child == 0:
+            try:
+                self.model.tokenize("a")
+                os._exit(1)
+            except EdgeLlmError as error:
+                os._exit(0 if error.status == Status.FORKED else 2)
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+
+
+class ModelTests(EdgeLlmTest):
+    def test_info_metadata_and_plan(self) -> None:
+        info = self.model.info
+        self.assertEqual(("llama", "tiny", 131, 1024, 32, 2), (info.architecture, info.name, info.vocab_size, info.context_length,
+                                                             info.embedding_length, info.block_count))
+        self.assertTrue(info.has_tokenizer and info.has_chat_template and info.add_bos)
+        metadata = self.model.metadata
+        self.assertEqual("llama", metadata["general.architecture"])
+        self.assertEqual("string[131]", metadata["tokenizer.ggml.tokens"])
+        plan = self.model.plan(n_ctx=128, n_threads=1)
+        self.assertEqual(plan.total, plan.weights + plan.kv_cache + plan.activations)
+        self.assertEqual(2 * 128 * 2 * 2 * 32 * 2, plan.kv_cache)  # K and V, positions, layers, heads, padded head width, half
+
+    def test_tokens_and_text(self) -> None:
+        tokens = self.model.tokenize("ab c")
+        self.assertEqual(1, tokens[0])
+        self.assertEqual(" ab c", self.model.detokenize(tokens))
+        self.assertEqual(b"b", self.model.token_bytes(self.model.tokenize("b", add_special=False)[-1]))
+        self.assertEqual(tokens, self.model.tokenize("ab c".encode()))
+        self.assertEqual([], self.model.tokenize("", add_special=False))
+        self.fails(Status.INVALID_ARGUMENT, self.model.detokenize, [999])
+
+    def test_chat_templates(self) -> None:
+        self.assertEqual("<user> hi\n<assistant>", self.model.chat_render(MESSAGES))
+        self.assertEqual("<user> hi\n", self.model.chat_render(MESSAGES, add_generation_prompt=False))
+        self.assertEqual("hi 3", self.model.chat_render(MESSAGES, chat_template="{{ messages[0].content }} {{ n }}", variables={"n": 3}))
+        self.assertEqual(self.model.tokenize("<user> hi\n<assistant>", add_special=True), self.model.chat_tokenize(MESSAGES))
+        self.fails(Status.INVALID_ARGUMENT, self.model.chat_render, MESSAGES, chat_template="{% if %}")
+        self.fails(Status.INVALID_ARGUMENT, self.model.chat_render, [{"content": "no role"}])
+
+    def test_from_bytes_and_log(self) -> None:
+        lines = []
+        with open(self.path, "rb") as file:
+            data = file.read()
+        for source in (data, bytearray(data), memoryview(data)):
+            with Model.from_bytes(source, log=lambda level, text: lines.append((level, text))) as model:
+                self.assertEqual(self.model.info, model.info)
+        self.assertEqual(3, len([line for line in lines if line[0] == 3]))
+        with Model(self.path, n_gpu_layers=99, log=lambda level, text: lines.append((level, text))):
+            pass
+        self.assertTrue(any(level == 2 and "n_gpu_layers" in text for level, text in lines))
+        self.fails(Status.INVALID_FILE, Model.from_bytes, b"")
+        self.fails(Status.INVALID_FILE, Model.from_bytes, data[:1000])
+
+    def test_errors(self) -> None:
+        error = self.fails(Status.INVALID_FILE, Model, "/no/such/file")
+        self.assertIn("/no/such/file", str(error))
+        self.assertIn("edge_llm_model_open", error.detail)
+        self.assertRaises(ValueError, self.model.session, n_batch=0)
+        self.assertRaises(ValueError, self.model.session, type_k="f8")
+        self.assertRaises(MemoryError, self.model.session, n_ctx=1 << 30)
+        closed = Model(self.path)
+        closed.close()
+        closed.close()
+        self.fails(Status.INVALID_HANDLE, lambda: closed.info)
+
+
+class SessionTests(EdgeLlmTest):
+    def test_generate(self) -> None:
+        with self.model.session(n_threads=1) as session:
+            pieces = list(session.generate("abc", max_tokens=8, seed=5, ignore_eos=True))
+            self.assertEqual(9, len(pieces))
+            self.assertEqual(["length"], [p.finish_reason for p in pieces if p.finish_reason])
+            self.assertEqual("".join(pieces), session.complete("abc", max_tokens=8, seed=5, ignore_eos=True))
+            self.assertEqual(self.model.detokenize([p.token for p in pieces[:-1]]), "".join(pieces))
+            self.assertNotEqual("".join(pieces), session.complete("abc", max_tokens=8, seed=6, ignore_eos=True))
+            self.assertEqual(len(self.model.tokenize("abc")) - 1, session.counters.reused_tokens)
+            greedy = session.complete("abc", max_tokens=8, temperature=0, ignore_eos=True)
+            self.assertEqual(greedy, session.complete(self.model.tokenize("abc"), max_tokens=8, temperature=0, ignore_eos=True))
+            self.assertEqual("", session.complete("abc", max_tokens=8, temperature=0, ignore_eos=True, stop=greedy[:2]))
+            self.assertNotIn(pieces[0].token, [p.token for p in session.generate("abc", max_tokens=8, ignore_eos=True, logit_bias={pieces[0].token: float("-inf")})])
+            self.fails(Status.INVALID_ARGUMENT, session.generate, "abc", temperature=float("nan"))
+            self.fails(Status.CONTEXT_FULL, session.generate, [5] * 2000)
+
+    def test_going_on_and_stopping_early(self) -> None:
+        with self.model.session(n_threads=1) as session:
+            whole = [p.token for p in session.generate("abc", max_tokens=10, temperature=0, ignore_eos=True)][:-1]
+            session.remove()
+            for i, _ in enumerate(session.generate("abc", temperature=0, ignore_eos=True)):
+                if i == 3:
+                    break
+            held = session.tokens()
+            self.assertEqual(self.model.tokenize("abc") + whole[:3], held)
+            self.assertEqual(whole[3:6], [p.token for p in session.generate(None, max_tokens=3, temperature=0, ignore_eos=True)][:-1])
+
+    def test_cancel_and_timeout(self) -> None:
+        with self.model.session(n_threads=1) as session:
+            reasons = []
+            for i, piece in enumerate(session.generate("abc", ignore_eos=True)):
+                if i == 2:
+                    session.cancel()
+                reasons.append(piece.finish_reason)
+            self.assertEqual([None, None, None, "cancelled"], reasons)
+            self.fails(Status.DEADLINE_EXCEEDED, session.generate, "abc", timeout=0)
+            session.set_deadline(0)
+            self.fails(Status.DEADLINE_EXCEEDED, session.eval, [5])
+            session.set_deadline(None)
+            session.eval([5])
+
+    def test_closed_from_another_thread(self) -> None:
+        session = self.model.session(n_threads=1)
+        generation = session.generate("abc", ignore_eos=True)
+        next(generation)
+        thread = threading.Thread(target=session.close)
+        thread.start()
+        thread.join()
+        self.fails(Status.INVALID_HANDLE, lambda: list(generation))
+
+    def test_logits_are_a_buffer(self) -> None:
+        with self.model.session(n_threads=1, logits_rows=3, n_seq_max=2) as session:
+            tokens = self.model.tokenize("abc")
+            session.eval(tokens)
+            logits = session.logits()
+            self.assertEqual(("f", 4, 131), (logits.format, logits.itemsize, len(logits)))
+            self.assertEqual(max(range(131), key=lambda i: logits[i]), session.sample(temperature=0))
+            session.eval_batch([tokens[0], tokens[0], tokens[1]], sequences=[0, 1, 1], want_logits=[True, False, True])
+            self.assertEqual(2, len({bytes(session.logits(row)) for row in range(2)}))
+            self.fails(Status.INVALID_ARGUMENT, session.logits, 2)
+            try:
+                import numpy
+            except ImportError:
+                return
+            viewed = numpy.asarray(logits)
+            self.assertEqual(numpy.float32, viewed.dtype)
+            logits[0] = 42
+            self.assertEqual(42, viewed[0], "no copy")
+
+    def test_embeddings(self) -> None:
+        with self.model.session(n_threads=1) as session:
+            vector = session.embed("abc")
+            self.assertEqual(32, len(vector))
+            self.assertAlmostEqual(1, sum(x * x for x in vector), 5)
+            self.assertEqual(vector.tolist(), session.embed(self.model.tokenize("abc")).tolist())
+
+    def test_sequences_and_states(self) -> None:
+        with self.model.session(n_threads=1, n_seq_max=3) as session, self.model.session(n_threads=2, n_seq_max=1) as other:
+            tokens = self.model.tokenize("abcdef")
+            session.eval(tokens)
+            session.copy(0, 1)
+            session.trim(3, sequence=1)
+            self.assertEqual((tokens, tokens[:3], []), (session.tokens(), session.tokens(1), session.tokens(2)))
+            state = session.save()
+            other.load(state)
+            self.assertEqual(tokens, other.tokens())
+            path = os.path.join(self.folder.name, "state")
+            session.save_file(path, sequence=1)
+            other.load_file(path)
+            self.assertEqual(tokens[:3], other.tokens())
+            session.eval(tokens[3:], sequence=1)
+            other.eval(tokens[3:])
+            self.assertEqual(bytes(session.logits()), bytes(other.logits()))
+            self.fails(Status.INVALID_FILE, other.load, state[:-1])
+            self.assertEqual([], other.tokens())
+
+    def test_threads_have_sessions_of_their_own(self) -> None:
+        texts = []
+
+        def run(threads: int) -> None:
+            with self.model.session(n_threads=threads) as session:
+                texts.append(session.complete("abc", max_tokens=30, seed=9, ignore_eos=True))
+
+        workers = [threading.Thread(target=run, args=(1 + i % 2,)) for i in range(8)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        self.assertEqual(8, len(texts))
+        self.assertEqual(1, len(set(texts)))
+
+    def test_what_is_not_closed_is_collected(self) -> None:
+        model = Model(self.path, log=lambda *_: None)
+        session = model.session(n_threads=1)
+        handle = session._handle
+        del model
+        gc.collect()
+        session.eval([5])
+        library = session._library
+        del session
+        gc.collect()
+        self.assertEqual(Status.INVALID_HANDLE, library.function("session_close")(handle))
+
+
+class LLMTests(EdgeLlmTest):
+    def test_chat_completions(self) -> None:
+        with LLM(self.path, n_ctx=200, n_threads=1, n_batch=64, n_gpu_layers=0, offload_kqv=True, use_mmap=True, use_mlock=False) as llm:
+            whole = llm.chat.completions.create(model="any", messages=MESSAGES, max_tokens=12, temperature=0)
+            self.assertEqual("chat.completion", whole.object)
+            self.assertEqual("length", whole.choices[0].finish_reason)
+            self.assertEqual(12, whole.usage.completion_tokens)
+            chunks = list(llm.chat.completions.create(messages=MESSAGES, max_completion_tokens=12, temperature=0, stream=True))
+            self.assertEqual(whole.choices[0].message.content, "".join(chunk.choices[0].delta.content for chunk in chunks))
+            self.assertEqual(("assistant", None), (chunks[0].choices[0].delta.role, chunks[0].choices[0].finish_reason))
+            self.assertEqual("length", chunks[-1].choices[0].finish_reason)
+            text = llm.completions.create(prompt="abc", max_tokens=5, temperature=0).choices[0].text
+            self.assertEqual(text, llm("abc", max_tokens=5, temperature=0))
+            self.assertEqual(2, len(llm.embeddings.create(input=["a", "b"]).data))
+
+    def test_examples(self) -> None:
+        def run(name: str, *arguments: str, text: str = "") -> str:
+            environment = os.environ | {"PYTHONPATH": sys.path[1]}
+            return subprocess.run([sys.executable, HERE.parent / "examples" / f"{name}.py", *arguments], input=text, env=environment, text=True,
+                                  check=True, capture_output=True, timeout=120).stdout
+
+        self.assertEqual(run("complete", self.path, "abc", "9", "3"), run("complete", self.path, "abc", "9", "3"))
+        self.assertEqual(2, run("chat", self.path, text="hi\nyou\n").count("\n"))
+        self.assertTrue(run("embed", self.path, "a", "b").startswith("1.0000  a\n"))
+        self.assertNotEqual("", run("stream", self.path, "abc", "20"))
+        first, second = run("two_models", self.path, self.path, "abc").splitlines()
+        self.assertEqual(first, second)
+
+
+if __name__ == "__main__":
+    unittest.main()

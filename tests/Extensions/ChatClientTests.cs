@@ -1,0 +1,150 @@
+using Edge.Llm.Extensions.AI;
+using Edge.Llm.Gguf;
+using Edge.Llm.Tests.Api;
+using Microsoft.Extensions.AI;
+
+namespace Edge.Llm.Tests.Extensions;
+
+[TestClass]
+public sealed class ChatClientTests : IDisposable
+{
+    private const string Template = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}X{% endif %}";
+
+    private static readonly string[] s_words = [" two", " three", " four"];
+
+    // The X that ends the prompt, and what follows.
+    private static readonly int[] s_story = [ScriptedModel.FirstByte + 'X', ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1, ScriptedModel.FirstWord + 2];
+
+    private readonly ScriptedModel _file;
+    private readonly LanguageModel _model;
+    private readonly EdgeLlmChatClient _client;
+
+    public ChatClientTests()
+    {
+        _file = new ScriptedModel(s_words, s_story, Template);
+        _model = LanguageModel.Open(_file.File);
+        _client = new EdgeLlmChatClient(_model, new ContextOptions { Threads = 1 });
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _model.Dispose();
+        _file.Dispose();
+    }
+
+    [TestMethod]
+    public async Task AQuestionIsAnswered()
+    {
+        ChatResponse response = await _client.GetResponseAsync("hi", new ChatOptions { Temperature = 0 });
+        Assert.AreEqual(" two three four", response.Text);
+        Assert.AreEqual(ChatFinishReason.Stop, response.FinishReason);
+        Assert.AreEqual(ChatRole.Assistant, response.Messages.Single().Role);
+        Assert.AreEqual(3, response.Usage!.OutputTokenCount);
+        Assert.AreEqual(response.Usage.InputTokenCount + 3, response.Usage.TotalTokenCount);
+    }
+
+    [TestMethod]
+    public async Task ItStreamsAndHonoursLimitsAndStops()
+    {
+        var texts = new List<string>();
+        ChatFinishReason? finish = null;
+        await foreach (ChatResponseUpdate update in _client.GetStreamingResponseAsync("hi", new ChatOptions { MaxOutputTokens = 2 }))
+        {
+            if (update.Text.Length > 0) texts.Add(update.Text);
+            finish = update.FinishReason ?? finish;
+        }
+        CollectionAssert.AreEqual((string[])[" two", " three"], texts);
+        Assert.AreEqual(ChatFinishReason.Length, finish);
+        Assert.AreEqual(" two", (await _client.GetResponseAsync("hi", new ChatOptions { StopSequences = [" three"] })).Text);
+    }
+
+    [TestMethod]
+    public async Task TheSameSeedGivesTheSameText()
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32, chatTemplate: Template);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using var client = new EdgeLlmChatClient(model, new ContextOptions { Threads = 1 });
+        async Task<string> Ask(long? seed) => (await client.GetResponseAsync("hi", new ChatOptions { Seed = seed, MaxOutputTokens = 20, Temperature = 2 })).Text;
+        Assert.AreEqual(await Ask(5), await Ask(5));
+        Assert.AreNotEqual(await Ask(5), await Ask(6));
+    }
+
+    [TestMethod]
+    public async Task InstructionsAreTheSystems()
+    {
+        long? plain = (await _client.GetResponseAsync("hi")).Usage!.InputTokenCount;
+        ChatResponse first = await _client.GetResponseAsync("hi", new ChatOptions { Instructions = "abc" });
+        Assert.AreEqual(plain + "[system]abc".Length, first.Usage!.InputTokenCount);
+        ChatMessage[] withSystem = [new(ChatRole.System, "x"), new(ChatRole.User, "hi")];
+        ChatResponse both = await _client.GetResponseAsync(withSystem, new ChatOptions { Instructions = "abc" });
+        Assert.AreEqual(plain + "[system]abc\n\nx".Length, both.Usage!.InputTokenCount);
+    }
+
+    [TestMethod]
+    public async Task RequestsWaitForOneAnother()
+    {
+        string[] texts = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ => (await _client.GetResponseAsync("hi", new ChatOptions { Temperature = 0 })).Text));
+        Assert.IsTrue(texts.All(text => text == " two three four"));
+    }
+
+    [TestMethod]
+    public async Task AReaderThatLeavesOrCancelsEndsTheWork()
+    {
+        int[] circle = [s_story[0], s_story[1], s_story[2], s_story[1]];
+        using var file = new ScriptedModel(s_words, circle, Template);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using var client = new EdgeLlmChatClient(model, new ContextOptions { Threads = 1, ContextSize = 4096 });
+        await foreach (ChatResponseUpdate _ in client.GetStreamingResponseAsync("hi")) break;
+        using var source = new CancellationTokenSource();
+        await Assert.ThrowsAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (ChatResponseUpdate _ in client.GetStreamingResponseAsync("hi", cancellationToken: source.Token)) source.Cancel();
+        });
+        Assert.AreEqual(" two", (await client.GetResponseAsync("hi", new ChatOptions { MaxOutputTokens = 1 })).Text);
+    }
+
+    [TestMethod]
+    public async Task WhatItCannotDoIsRefused()
+    {
+        async Task Refused(ChatOptions options, params ChatMessage[] messages) => Assert.AreEqual(ErrorCode.Unsupported,
+            (await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(messages, options))).Code);
+        await Refused(new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, new ChatMessage(ChatRole.User, "hi"));
+        await Refused(new ChatOptions { Tools = [new HostedWebSearchTool()] }, new ChatMessage(ChatRole.User, "hi"));
+        await Refused(new ChatOptions(), new ChatMessage(ChatRole.User, [new DataContent(new byte[3], "image/png")]));
+        EdgeLlmException full = await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(new string('x', 1000)));
+        Assert.AreEqual(ErrorCode.ContextFull, full.Code);
+        using var untemplated = new ScriptedModel(s_words, s_story);
+        using LanguageModel model = LanguageModel.Open(untemplated.File);
+        Assert.AreEqual(ErrorCode.Unsupported, Assert.ThrowsExactly<EdgeLlmException>(() => new EdgeLlmChatClient(model)).Code);
+    }
+
+    [TestMethod]
+    public void ItsServicesAreFound()
+    {
+        Assert.AreEqual("edge-llm", _client.GetService<ChatClientMetadata>()!.ProviderName);
+        Assert.AreSame(_model, _client.GetService<LanguageModel>());
+        Assert.AreSame(_client, _client.GetService<IChatClient>());
+        Assert.IsNull(_client.GetService<string>());
+    }
+
+    [TestMethod]
+    public async Task TextsAreEmbedded()
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32, chatTemplate: Template);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using var generator = new EdgeLlmEmbeddingGenerator(model, new ContextOptions { Threads = 1 });
+        GeneratedEmbeddings<Embedding<float>> vectors = await generator.GenerateAsync(["abc", "xyz", "abc"]);
+        Assert.AreEqual(3, vectors.Count);
+        CollectionAssert.AreEqual(vectors[0].Vector.ToArray(), vectors[2].Vector.ToArray());
+        CollectionAssert.AreNotEqual(vectors[0].Vector.ToArray(), vectors[1].Vector.ToArray());
+        Assert.AreEqual(model.EmbeddingLength, vectors[0].Vector.Length);
+        Assert.AreEqual(vectors.Usage!.InputTokenCount, vectors.Usage.TotalTokenCount);
+        Assert.AreEqual(model.EmbeddingLength, generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelDimensions);
+        await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => generator.GenerateAsync(["abc"], new EmbeddingGenerationOptions { Dimensions = 3 }));
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        await Assert.ThrowsAsync<OperationCanceledException>(() => generator.GenerateAsync(["abc"], cancellationToken: cancelled.Token));
+    }
+
+}

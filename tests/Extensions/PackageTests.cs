@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using System.Text;
+using Edge.Llm.Gguf;
+using Edge.Llm.Tests.Api;
+
+namespace Edge.Llm.Tests.Extensions;
+
+/// <summary>The packed engine, installed in an empty project.</summary>
+[TestClass]
+[DoNotParallelize]
+public sealed class PackageTests
+{
+    [TestMethod]
+    public void TheEngineInstallsInAnEmptyProjectAndRuns()
+    {
+        string root = Architecture.RepositoryFiles.Root(), folder = Directory.CreateTempSubdirectory("edge-llm-package").FullName;
+        string packages = Path.Combine(folder, "packages"), project = Path.Combine(folder, "project");
+        try
+        {
+            // A version of its own: another one of this name may be in the cache.
+            string version = $"0.1.0-test.{DateTime.UtcNow.Ticks}";
+            string configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/'))!);
+            Dotnet(root, "pack", Path.Combine(root, "engine"), "--no-build", "-c", configuration, "-o", packages, $"-p:PackageVersion={version}", "-v", "q", "-nologo");
+            using (ZipArchive package = ZipFile.OpenRead(Path.Combine(packages, $"Edge.Llm.{version}.nupkg")))
+                CollectionAssert.IsSubsetOf((string[])["lib/net10.0/Edge.Llm.dll", "lib/net10.0/Edge.Llm.xml", "lib/net10.0/System.IO.Hashing.dll", "README.md"],
+                    package.Entries.Select(entry => entry.FullName).ToArray());
+
+            Directory.CreateDirectory(project);
+            File.WriteAllText(Path.Combine(project, "project.csproj"), $"""
+                <Project Sdk="Microsoft.NET.Sdk">
+                  <PropertyGroup>
+                    <OutputType>Exe</OutputType>
+                    <TargetFramework>net10.0</TargetFramework>
+                    <ImplicitUsings>enable</ImplicitUsings>
+                    <RestorePackagesPath>{folder}/cache</RestorePackagesPath>
+                    <RestoreSources>{packages}</RestoreSources>
+                  </PropertyGroup>
+                  <ItemGroup>
+                    <PackageReference Include="Edge.Llm" Version="{version}" />
+                  </ItemGroup>
+                </Project>
+                """);
+            // Saving a sequence takes a checksum from System.IO.Hashing.
+            File.WriteAllText(Path.Combine(project, "Program.cs"), """
+                using Edge.Llm;
+                using LanguageModel model = LanguageModel.Open(args[0]);
+                using InferenceContext context = model.CreateContext();
+                using var sequence = context.NewSequence();
+                var batch = new Edge.Llm.Models.Batch();
+                batch.Add([3, 4, 5], sequence);
+                Console.WriteLine(context.Forward(batch)[0].Length);
+                using var state = new MemoryStream();
+                context.Save(sequence, state);
+                Console.WriteLine(state.Length == InferenceContext.SavedBytes(sequence));
+                """);
+            using var model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
+            Assert.AreEqual($"{TinyModel.Vocab}\nTrue\n", Dotnet(project, "run", "--project", project, "--", model.File));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string Dotnet(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = folder, StandardOutputEncoding = Encoding.UTF8,
+        };
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.AreEqual(0, process.ExitCode, $"dotnet {string.Join(' ', arguments)}\n{output}\n{error.Result}");
+        return output;
+    }
+}

@@ -1,0 +1,47 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+
+namespace Edge.Llm.Tests.Native;
+
+/// <summary>The Python package: its own tests, on the sources and on the wheel.</summary>
+[TestClass]
+[DoNotParallelize]
+public sealed class PythonTests
+{
+    [TestMethod]
+    public void ItsTestsPass() => Unittest(("EDGE_LLM_LIBRARY", NativeLibrary.File));
+
+    [TestMethod]
+    public void TheWheelCarriesTheLibraryAndItsTestsPass()
+    {
+        if (!Directory.Exists(Path.Combine(NativeLibrary.Artifacts, "baseline"))) Assert.Inconclusive("the baseline library was not published (EDGE_LLM_NATIVE)");
+        string folder = Path.Combine(NativeLibrary.Scratch, "wheel"), site = Path.Combine(folder, "site");
+        NativeLibrary.Succeed(Python(), Path.Combine(NativeLibrary.Root, "native-exports", "python", "build_wheel.py"), folder, NativeLibrary.Artifacts);
+        string wheel = Directory.GetFiles(folder, "edge_llm-*-py3-none-manylinux_*.whl").Single();
+        byte[] first = File.ReadAllBytes(wheel);
+        NativeLibrary.Succeed(Python(), Path.Combine(NativeLibrary.Root, "native-exports", "python", "build_wheel.py"), folder, NativeLibrary.Artifacts);
+        CollectionAssert.AreEqual(first, File.ReadAllBytes(wheel), "the same bytes each time");
+
+        ZipFile.ExtractToDirectory(wheel, site);
+        string[] record = File.ReadAllLines(Directory.GetFiles(site, "RECORD", SearchOption.AllDirectories).Single());
+        Assert.AreEqual(Directory.GetFiles(site, "*", SearchOption.AllDirectories).Length, record.Length);
+        foreach (string[] entry in record.Select(line => line.Split(',')).Where(entry => entry[1] != ""))
+        {
+            byte[] data = File.ReadAllBytes(Path.Combine(site, entry[0]));
+            string digest = Convert.ToBase64String(SHA256.HashData(data)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+            Assert.AreEqual(($"sha256={digest}", $"{data.Length}"), (entry[1], entry[2]), entry[0]);
+        }
+        Unittest(("EDGE_LLM_PACKAGE", site));
+    }
+
+    private static void Unittest((string, string) environment)
+    {
+        NativeLibrary.Result result = NativeLibrary.Run(Python(),
+            ["-W", "error", "-m", "unittest", "discover", Path.Combine(NativeLibrary.Root, "native-exports", "python", "tests")], "",
+            environment, ("PYTHONDONTWRITEBYTECODE", "1"));
+        Assert.AreEqual(0, result.ExitCode, result.Error);
+        StringAssert.EndsWith(result.Error.TrimEnd(), "OK");
+    }
+
+    private static string Python() => NativeLibrary.Has("python3") ? "python3" : throw new AssertInconclusiveException("no python3 here");
+}

@@ -1,0 +1,403 @@
+/* Every misuse is answered by a status: null pointers, dead handles, wrong sizes, invalid texts, huge counts. */
+#include "check.h"
+
+static const edge_llm_status ARGUMENT = EDGE_LLM_INVALID_ARGUMENT, HANDLE = EDGE_LLM_INVALID_HANDLE;
+
+/* Each function of a model or session, with that handle and otherwise sensible arguments, gives the status. */
+static void each_model_function(edge_llm_model *model, edge_llm_status expected)
+{
+    char text[256];
+    int32_t tokens[64] = {3, 4, 5};
+    size_t count;
+    edge_llm_session *session = (edge_llm_session *)(uintptr_t)1;
+    edge_llm_model_info info = {.struct_size = sizeof info};
+    edge_llm_token_info token = {.struct_size = sizeof token};
+    edge_llm_memory_plan plan = {.struct_size = sizeof plan};
+    edge_llm_chat_message message = {.role = "user", .role_length = 4, .content = "hi", .content_length = 2};
+    STATUS(expected, edge_llm_model_get_info(model, &info));
+    STATUS(expected, edge_llm_model_metadata_count(model, &count));
+    STATUS(expected, edge_llm_model_metadata_key(model, 0, text, sizeof text, &count));
+    STATUS(expected, edge_llm_model_metadata(model, "general.architecture", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
+    STATUS(expected, edge_llm_model_plan(model, NULL, &plan));
+    STATUS(expected, edge_llm_tokenize(model, "one", 3, 0, tokens, 64, &count));
+    STATUS(expected, edge_llm_detokenize(model, tokens, 3, 0, text, sizeof text, &count));
+    STATUS(expected, edge_llm_token_text(model, 3, 0, text, sizeof text, &count));
+    STATUS(expected, edge_llm_token_get_info(model, 3, &token));
+    STATUS(expected, edge_llm_chat_tokenize(model, &message, 1, NULL, tokens, 64, &count));
+    STATUS(expected, edge_llm_chat_render(model, &message, 1, NULL, text, sizeof text, &count));
+    STATUS(expected, edge_llm_session_create(model, NULL, &session));
+    if (expected != EDGE_LLM_OK) CHECK(session == NULL);
+    else OK(edge_llm_session_close(session));
+}
+
+static int32_t take(void *user, const edge_llm_piece *piece)
+{
+    (void)user;
+    return piece->token < -1;
+}
+
+static void each_session_function(edge_llm_session *session, edge_llm_status expected)
+{
+    int32_t tokens[512] = {3, 4, 5}, sequences[3] = {0, 1, 0};
+    uint8_t want[3] = {0, 1, 1};
+    size_t count;
+    const float *logits;
+    float *numbers = calloc(1 << 16, sizeof(float));
+    char *state = malloc(1 << 20);
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, 2);
+    edge_llm_session_options session_options = {.struct_size = sizeof session_options};
+    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_piece piece = {.struct_size = sizeof piece};
+    STATUS(expected, edge_llm_session_cancel(session));
+    STATUS(expected, edge_llm_session_set_deadline(session, -1));
+    STATUS(expected, edge_llm_session_get_options(session, &session_options));
+    STATUS(expected, edge_llm_session_get_counters(session, &counters));
+    STATUS(expected, edge_llm_session_eval_batch(session, tokens, sequences, want, 3));
+    STATUS(expected, edge_llm_session_eval(session, 0, tokens, 3));
+    STATUS(expected, edge_llm_session_logits(session, 0, &logits, &count));
+    STATUS(expected, edge_llm_session_copy_logits(session, 0, numbers, 1 << 16, &count));
+    STATUS(expected, edge_llm_session_sample(session, 0, 0, NULL, tokens));
+    STATUS(expected, edge_llm_session_embed(session, tokens, 3, 1, numbers, 1 << 16, &count));
+    STATUS(expected, edge_llm_session_generate(session, tokens, 3, &options, take, NULL));
+    STATUS(expected, edge_llm_session_start(session, tokens, 3, &options));
+    STATUS(expected, edge_llm_session_next(session, &piece));
+    STATUS(expected, edge_llm_sequence_tokens(session, 0, tokens, 512, &count));
+    STATUS(expected, edge_llm_sequence_copy(session, 0, 1));
+    STATUS(expected, edge_llm_sequence_trim(session, 1, 0));
+    STATUS(expected, edge_llm_sequence_remove(session, 1));
+    count = 0;
+    STATUS(expected, edge_llm_state_save(session, 0, state, 1 << 20, &count));
+    STATUS(expected, edge_llm_state_load(session, 0, state, count));
+    free(numbers);
+    free(state);
+}
+
+static void handles(const char *path)
+{
+    edge_llm_model *model = open_model(path), *other = open_model(path);
+    edge_llm_session *session = open_session(model, 128, 1);
+    CHECK(model != other);
+    each_model_function(model, EDGE_LLM_OK);
+    each_session_function(session, EDGE_LLM_OK);
+
+    each_model_function(NULL, HANDLE);
+    each_session_function(NULL, HANDLE);
+    each_model_function((edge_llm_model *)session, HANDLE); /* of another kind */
+    each_session_function((edge_llm_session *)model, HANDLE);
+    for (uintptr_t bits = 1; bits; bits <<= 1) { /* never given out */
+        each_model_function((edge_llm_model *)((uintptr_t)model ^ bits), HANDLE);
+        each_session_function((edge_llm_session *)bits, HANDLE);
+    }
+    each_model_function((edge_llm_model *)&model, HANDLE);
+    each_model_function((edge_llm_model *)UINTPTR_MAX, HANDLE);
+
+    OK(edge_llm_model_close(model)); /* the session holds what it needs */
+    each_model_function(model, HANDLE);
+    STATUS(HANDLE, edge_llm_model_close(model));
+    each_session_function(session, EDGE_LLM_OK);
+    OK(edge_llm_session_close(session));
+    each_session_function(session, HANDLE);
+    STATUS(HANDLE, edge_llm_session_close(session));
+    STATUS(HANDLE, edge_llm_session_close(NULL));
+    STATUS(HANDLE, edge_llm_model_close(NULL));
+
+    edge_llm_model *next = open_model(path); /* in the place of the closed one, under another name */
+    CHECK(next != model);
+    each_model_function(model, HANDLE);
+    OK(edge_llm_model_close(next));
+    OK(edge_llm_model_close(other));
+}
+
+static void null_pointers(const char *path)
+{
+    edge_llm_model *model = open_model(path);
+    edge_llm_session *session = open_session(model, 128, 1);
+    char text[64];
+    int32_t tokens[64] = {3};
+    size_t count;
+    const char *name;
+    const float *logits;
+    OK(edge_llm_session_eval(session, 0, tokens, 1));
+
+    STATUS(ARGUMENT, edge_llm_version(NULL));
+    STATUS(ARGUMENT, edge_llm_features(NULL));
+    STATUS(ARGUMENT, edge_llm_last_error(NULL));
+    STATUS(ARGUMENT, edge_llm_status_name(EDGE_LLM_OK, NULL, &count));
+    STATUS(ARGUMENT, edge_llm_status_name(EDGE_LLM_OK, &name, NULL));
+    STATUS(ARGUMENT, edge_llm_model_open(path, EDGE_LLM_ZERO_TERMINATED, NULL, NULL));
+    edge_llm_model *none = model;
+    STATUS(ARGUMENT, edge_llm_model_open(NULL, EDGE_LLM_ZERO_TERMINATED, NULL, &none));
+    CHECK(none == NULL);
+    STATUS(ARGUMENT, edge_llm_model_open(NULL, 5, NULL, &none));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open(NULL, 0, NULL, &none)); /* an empty name */
+    STATUS(ARGUMENT, edge_llm_model_open_memory(NULL, 10, NULL, &none));
+    STATUS(ARGUMENT, edge_llm_model_open_memory(path, 10, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_model_get_info(model, NULL));
+    STATUS(ARGUMENT, edge_llm_model_metadata_count(model, NULL));
+    STATUS(ARGUMENT, edge_llm_model_metadata_key(model, 0, NULL, 10, NULL));
+    STATUS(EDGE_LLM_BUFFER_TOO_SMALL, edge_llm_model_metadata_key(model, 0, NULL, 0, &count));
+    STATUS(ARGUMENT, edge_llm_model_metadata_key(model, 0, NULL, 1000, &count));
+    STATUS(ARGUMENT, edge_llm_model_metadata(model, NULL, 3, text, 64, &count));
+    STATUS(ARGUMENT, edge_llm_model_plan(model, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_tokenize(model, NULL, 3, 0, tokens, 64, &count));
+    STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 0, tokens, 64, NULL));
+    STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 0, NULL, 64, &count));
+    STATUS(ARGUMENT, edge_llm_detokenize(model, NULL, 3, 0, text, 64, &count));
+    STATUS(ARGUMENT, edge_llm_token_text(model, 3, 0, NULL, 64, &count));
+    STATUS(ARGUMENT, edge_llm_token_get_info(model, 3, NULL));
+    STATUS(ARGUMENT, edge_llm_chat_tokenize(model, NULL, 1, NULL, tokens, 64, &count));
+    STATUS(ARGUMENT, edge_llm_session_create(model, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_session_get_options(session, NULL));
+    STATUS(ARGUMENT, edge_llm_session_get_counters(session, NULL));
+    STATUS(ARGUMENT, edge_llm_session_eval(session, 0, NULL, 3));
+    STATUS(ARGUMENT, edge_llm_session_eval(session, 0, NULL, 0));
+    STATUS(ARGUMENT, edge_llm_session_eval_batch(session, NULL, NULL, NULL, 3));
+    OK(edge_llm_session_eval_batch(session, tokens, NULL, NULL, 1));
+    STATUS(ARGUMENT, edge_llm_session_logits(session, 0, NULL, &count));
+    STATUS(ARGUMENT, edge_llm_session_logits(session, 0, &logits, NULL));
+    STATUS(ARGUMENT, edge_llm_session_copy_logits(session, 0, NULL, 1 << 20, &count));
+    STATUS(ARGUMENT, edge_llm_session_sample(session, 0, 0, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_session_embed(session, tokens, 1, 1, NULL, 1 << 20, &count));
+    STATUS(ARGUMENT, edge_llm_session_embed(session, tokens, 1, 1, NULL, 1 << 20, NULL));
+    STATUS(ARGUMENT, edge_llm_session_generate(session, tokens, 1, NULL, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_session_generate(session, NULL, 1, NULL, take, NULL));
+    STATUS(ARGUMENT, edge_llm_session_start(session, NULL, 1, NULL));
+    STATUS(ARGUMENT, edge_llm_session_next(session, NULL));
+    STATUS(ARGUMENT, edge_llm_sequence_tokens(session, 0, NULL, 10, NULL));
+    STATUS(ARGUMENT, edge_llm_state_save(session, 0, NULL, 1 << 30, &count));
+    STATUS(ARGUMENT, edge_llm_state_save(session, 0, text, 64, NULL));
+    STATUS(ARGUMENT, edge_llm_state_load(session, 0, NULL, 64));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load(session, 0, NULL, 0));
+    STATUS(ARGUMENT, edge_llm_state_save_file(session, 0, NULL, 5));
+    STATUS(ARGUMENT, edge_llm_state_load_file(session, 0, NULL, EDGE_LLM_ZERO_TERMINATED));
+    OK(edge_llm_session_close(session));
+    OK(edge_llm_model_close(model));
+}
+
+/* A struct of every size: too small and too large are refused; larger ones are taken if what is not known is zero. */
+#define SIZES(type, call)                                                                        \
+    do {                                                                                         \
+        static const size_t wrong[] = {0, 1, 4, sizeof(type) - 1, 4097, 65536, UINT32_MAX};      \
+        union { type value; unsigned char bytes[8192]; } box;                                    \
+        type *s = &box.value;                                                                    \
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {                              \
+            memset(&box, 0, sizeof box);                                                         \
+            s->struct_size = (uint32_t)wrong[i];                                                 \
+            STATUS(ARGUMENT, call);                                                              \
+        }                                                                                        \
+    } while (0)
+
+#define OPTION_SIZES(type, call)                                                                 \
+    do {                                                                                         \
+        SIZES(type, call);                                                                       \
+        static const size_t wrong[] = {0, 1, sizeof(type) - 1, 4097, SIZE_MAX};                  \
+        union { type value; unsigned char bytes[8192]; } box;                                    \
+        type *s = &box.value;                                                                    \
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) STATUS(ARGUMENT, type##_default(s, wrong[i])); \
+        STATUS(ARGUMENT, type##_default(NULL, sizeof *s));                                       \
+        OK(type##_default(s, 4096));                                                             \
+        OK(call);                                                                                \
+        box.bytes[sizeof(type) + 3] = 1;                                                         \
+        STATUS(ARGUMENT, call);                                                                  \
+    } while (0)
+
+static edge_llm_status open_and_close(const char *path, const edge_llm_model_options *options)
+{
+    edge_llm_model *model;
+    edge_llm_status status = edge_llm_model_open(path, EDGE_LLM_ZERO_TERMINATED, options, &model);
+    if (status == EDGE_LLM_OK) OK(edge_llm_model_close(model));
+    return status;
+}
+
+static void struct_sizes(const char *path)
+{
+    edge_llm_model *model = open_model(path);
+    edge_llm_session *session = open_session(model, 128, 1);
+    char text[4096];
+    int32_t tokens[64] = {3};
+    size_t count;
+    edge_llm_chat_message message = {.role = "user", .role_length = 4, .content = "hi", .content_length = 2};
+    edge_llm_memory_plan plan = {.struct_size = sizeof plan};
+    SIZES(edge_llm_version_info, edge_llm_version(s));
+    SIZES(edge_llm_feature_info, edge_llm_features(s));
+    SIZES(edge_llm_error, edge_llm_last_error(s));
+    SIZES(edge_llm_model_info, edge_llm_model_get_info(model, s));
+    SIZES(edge_llm_token_info, edge_llm_token_get_info(model, 3, s));
+    SIZES(edge_llm_memory_plan, edge_llm_model_plan(model, NULL, s));
+    SIZES(edge_llm_session_options, edge_llm_session_get_options(session, s));
+    SIZES(edge_llm_session_counters, edge_llm_session_get_counters(session, s));
+    OK(edge_llm_session_start(session, tokens, 1, NULL));
+    SIZES(edge_llm_piece, edge_llm_session_next(session, s));
+    OPTION_SIZES(edge_llm_model_options, open_and_close(path, s));
+    OPTION_SIZES(edge_llm_session_options, edge_llm_model_plan(model, s, &plan));
+    OPTION_SIZES(edge_llm_chat_options, edge_llm_chat_render(model, &message, 1, s, text, sizeof text, &count));
+    OPTION_SIZES(edge_llm_generate_options, edge_llm_session_start(session, tokens, 1, s));
+    OK(edge_llm_session_eval(session, 0, tokens, 1));
+    OPTION_SIZES(edge_llm_sampling_options, edge_llm_session_sample(session, 0, 0, s, tokens));
+
+    /* A caller of a later version: its fields are cleared, its size stays. */
+    union { edge_llm_version_info value; unsigned char bytes[4096]; } later;
+    memset(&later, 0xff, sizeof later);
+    later.value.struct_size = 4096;
+    OK(edge_llm_version(&later.value));
+    CHECK(later.value.struct_size == 4096 && later.value.abi_major == EDGE_LLM_ABI_MAJOR && later.bytes[4095] == 0);
+    OK(edge_llm_session_close(session));
+    OK(edge_llm_model_close(model));
+}
+
+static void texts(const char *path)
+{
+    static const char *const invalid[] = {"\xff", "\xc0\x80", "a\xe2\x82", "\xed\xa0\x80", "\xf5\x80\x80\x80"};
+    edge_llm_model *model = open_model(path), *none;
+    edge_llm_session *session = open_session(model, 128, 1);
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, 1);
+    edge_llm_chat_options chat;
+    char text[4096];
+    int32_t tokens[64] = {3};
+    size_t count;
+    OK(edge_llm_chat_options_default(&chat, sizeof chat));
+    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+        edge_llm_text stop = {invalid[i], EDGE_LLM_ZERO_TERMINATED};
+        edge_llm_chat_message role = {.role = invalid[i], .role_length = EDGE_LLM_ZERO_TERMINATED};
+        edge_llm_chat_message json = {.json = invalid[i], .json_length = EDGE_LLM_ZERO_TERMINATED};
+        edge_llm_chat_message content = {.role = "user", .role_length = 4, .content = invalid[i], .content_length = EDGE_LLM_ZERO_TERMINATED};
+        STATUS(ARGUMENT, edge_llm_model_open(invalid[i], EDGE_LLM_ZERO_TERMINATED, NULL, &none));
+        STATUS(ARGUMENT, edge_llm_model_metadata(model, invalid[i], EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_state_load_file(session, 0, invalid[i], EDGE_LLM_ZERO_TERMINATED));
+        STATUS(ARGUMENT, edge_llm_chat_render(model, &role, 1, &chat, text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_chat_render(model, &json, 1, &chat, text, sizeof text, &count));
+        options.stop = &stop;
+        options.stop_count = 1;
+        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        /* Where a text is data, its bytes are. */
+        OK(edge_llm_chat_render(model, &content, 1, &chat, text, sizeof text, &count));
+        OK(edge_llm_tokenize(model, invalid[i], EDGE_LLM_ZERO_TERMINATED, 3, tokens, 64, &count));
+    }
+    options.stop_count = 0;
+
+    static const char *const no_json[] = {"", "{", "[1]", "{\"role\": 3}", "nul", "{\"role\": \"user\", \"content\": \"\\ud800\"", "\"role\""};
+    for (size_t i = 0; i < sizeof no_json / sizeof *no_json; i++) {
+        edge_llm_chat_message json = {.json = no_json[i], .json_length = EDGE_LLM_ZERO_TERMINATED};
+        STATUS(ARGUMENT, edge_llm_chat_render(model, &json, 1, &chat, text, sizeof text, &count));
+    }
+    edge_llm_chat_message good = {.json = "{\"role\": \"user\", \"content\": \"hi\"}", .json_length = EDGE_LLM_ZERO_TERMINATED};
+    OK(edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.variables = chat.tools = "[";
+    chat.variables_length = 1;
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.variables_length = 0;
+    chat.variables = NULL;
+    chat.tools_length = 1;
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.tools = NULL;
+    chat.tools_length = 0;
+    chat.chat_template = "{% for x in %}";
+    chat.chat_template_length = EDGE_LLM_ZERO_TERMINATED;
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.chat_template = "{{ messages[0].content * 1000000000 }}";
+    CHECK(edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count) != EDGE_LLM_OK);
+    OK(edge_llm_chat_options_default(&chat, sizeof chat));
+    chat.template_name = "no such";
+    chat.template_name_length = 7;
+    STATUS(EDGE_LLM_UNSUPPORTED, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    OK(edge_llm_chat_options_default(&chat, sizeof chat));
+    chat.date = INT64_MAX;
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("/no/such/file.gguf", EDGE_LLM_ZERO_TERMINATED, NULL, &none));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("/", 1, NULL, &none));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("a\0b", 3, NULL, &none));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(ARGUMENT, edge_llm_model_metadata(model, "no.such.key", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
+    STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 4, tokens, 64, &count));
+    OK(edge_llm_session_close(session));
+    OK(edge_llm_model_close(model));
+}
+
+static void counts(const char *path)
+{
+    static const size_t huge[] = {(size_t)1 << 31, ((size_t)1 << 32) + 3, SIZE_MAX / 4 + 1, SIZE_MAX / 2, SIZE_MAX - 1};
+    edge_llm_model *model = open_model(path), *none;
+    edge_llm_session *session = open_session(model, 128, 1);
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, 1);
+    edge_llm_logit_bias bias = {3, 1};
+    edge_llm_sampling_options biased = *sampling;
+    char text[64];
+    int32_t tokens[200], token = 3;
+    float number;
+    size_t count;
+    edge_llm_chat_message message = {.role = "user", .role_length = 4, .content = "hi", .content_length = 2};
+    some_tokens(tokens, 200);
+    for (size_t i = 0; i < sizeof huge / sizeof *huge; i++) {
+        edge_llm_text stop = {"x", huge[i]};
+        STATUS(ARGUMENT, edge_llm_tokenize(model, "x", huge[i], 0, tokens, 64, &count));
+        STATUS(ARGUMENT, edge_llm_detokenize(model, tokens, huge[i], 0, text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_chat_render(model, &message, huge[i], NULL, text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_model_open("x", huge[i], NULL, &none));
+        STATUS(ARGUMENT, edge_llm_model_metadata(model, "x", huge[i], text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_model_metadata_key(model, huge[i], text, sizeof text, &count));
+        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_eval(session, 0, tokens, huge[i]));
+        STATUS(ARGUMENT, edge_llm_session_eval_batch(session, tokens, NULL, NULL, huge[i]));
+        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_generate(session, tokens, huge[i], &options, take, NULL));
+        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_start(session, tokens, huge[i], &options));
+        STATUS(ARGUMENT, edge_llm_session_logits(session, huge[i], (const float **)&none, &count));
+        STATUS(ARGUMENT, edge_llm_sequence_trim(session, 0, huge[i]));
+        options.stop = &stop;
+        options.stop_count = 1;
+        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        options.stop_count = huge[i];
+        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        options.stop_count = 0;
+        biased.logit_bias = &bias;
+        biased.logit_bias_count = huge[i];
+        options.sampling = &biased;
+        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        options.sampling = sampling;
+    }
+    float *room = calloc(1 << 16, sizeof(float));
+    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_embed(session, tokens, SIZE_MAX / 8, 1, room, 1 << 16, &count));
+    free(room);
+    STATUS(EDGE_LLM_BUFFER_TOO_SMALL, edge_llm_session_embed(session, tokens, 3, 1, &number, 1, &count));
+    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_eval(session, 0, tokens, 129));
+    OK(edge_llm_session_eval(session, 0, tokens, 128));
+    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_eval(session, 0, tokens, 1));
+    OK(edge_llm_sequence_tokens(session, 0, tokens, 200, &count));
+    CHECK(count == 128);
+
+    static const int32_t wrong_tokens[] = {-1, INT32_MIN, INT32_MAX, 1 << 24};
+    static const int32_t wrong_sequences[] = {-1, INT32_MIN, INT32_MAX, EDGE_LLM_MAX_SEQUENCES};
+    for (size_t i = 0; i < 4; i++) {
+        STATUS(ARGUMENT, edge_llm_session_eval(session, 1, &wrong_tokens[i], 1));
+        STATUS(ARGUMENT, edge_llm_session_eval_batch(session, &wrong_tokens[i], NULL, NULL, 1));
+        STATUS(ARGUMENT, edge_llm_detokenize(model, &wrong_tokens[i], 1, 0, text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_token_text(model, wrong_tokens[i], 0, text, sizeof text, &count));
+        STATUS(ARGUMENT, edge_llm_session_eval(session, wrong_sequences[i], &token, 1));
+        STATUS(ARGUMENT, edge_llm_session_eval_batch(session, &token, &wrong_sequences[i], NULL, 1));
+        STATUS(ARGUMENT, edge_llm_sequence_copy(session, 0, wrong_sequences[i]));
+        STATUS(ARGUMENT, edge_llm_sequence_copy(session, wrong_sequences[i], 0));
+        STATUS(ARGUMENT, edge_llm_sequence_remove(session, wrong_sequences[i]));
+        STATUS(ARGUMENT, edge_llm_sequence_trim(session, wrong_sequences[i], 0));
+        options.sequence = wrong_sequences[i];
+        STATUS(ARGUMENT, edge_llm_session_start(session, &token, 1, &options));
+    }
+    OK(edge_llm_sequence_tokens(session, 0, tokens, 200, &count));
+    CHECK(count == 128);
+    OK(edge_llm_session_close(session));
+    OK(edge_llm_model_close(model));
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    handles(argv[1]);
+    null_pointers(argv[1]);
+    struct_sizes(argv[1]);
+    texts(argv[1]);
+    counts(argv[1]);
+    puts("ok");
+    return 0;
+}

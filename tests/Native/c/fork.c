@@ -1,0 +1,172 @@
+/* A child of a process that used the library is told so by every function, at once; one of a process that did not may use it. */
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static edge_llm_model *model;
+static edge_llm_session *session;
+static atomic_int stop;
+
+static int32_t take(void *user, const edge_llm_piece *piece)
+{
+    (void)user;
+    (void)piece;
+    return atomic_load(&stop);
+}
+
+#define FORKED(call)                                                                     \
+    do {                                                                                 \
+        edge_llm_status status = call;                                                   \
+        if (status != EDGE_LLM_FORKED) {                                                 \
+            fprintf(stderr, "in the child: %s: status %d\n", #call, (int)status);        \
+            _exit(1);                                                                    \
+        }                                                                                \
+    } while (0)
+
+static void every_function(void)
+{
+    char text[64];
+    int32_t tokens[8] = {3};
+    float number;
+    const float *logits;
+    const char *name;
+    size_t count;
+    edge_llm_version_info version = {.struct_size = sizeof version};
+    edge_llm_feature_info features = {.struct_size = sizeof features};
+    edge_llm_error error = {.struct_size = sizeof error};
+    edge_llm_model_info info = {.struct_size = sizeof info};
+    edge_llm_token_info token = {.struct_size = sizeof token};
+    edge_llm_memory_plan plan = {.struct_size = sizeof plan};
+    edge_llm_piece piece = {.struct_size = sizeof piece};
+    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_model_options model_options;
+    edge_llm_chat_options chat_options;
+    edge_llm_session_options session_options;
+    edge_llm_sampling_options sampling_options;
+    edge_llm_generate_options generate_options;
+    edge_llm_chat_message message = {.role = "user", .role_length = 4};
+    edge_llm_model *other;
+    FORKED(edge_llm_version(&version));
+    FORKED(edge_llm_features(&features));
+    FORKED(edge_llm_status_name(EDGE_LLM_OK, &name, &count));
+    FORKED(edge_llm_last_error(NULL));
+    FORKED(edge_llm_last_error(&error));
+    CHECK(error.code == EDGE_LLM_FORKED && strstr(error.message, "forked") && strlen(error.message) == error.message_length);
+    FORKED(edge_llm_model_options_default(&model_options, sizeof model_options));
+    FORKED(edge_llm_chat_options_default(&chat_options, sizeof chat_options));
+    FORKED(edge_llm_session_options_default(&session_options, sizeof session_options));
+    FORKED(edge_llm_sampling_options_default(&sampling_options, sizeof sampling_options));
+    FORKED(edge_llm_generate_options_default(&generate_options, sizeof generate_options));
+    FORKED(edge_llm_model_open("x", 1, NULL, &other));
+    FORKED(edge_llm_model_open_memory("x", 1, NULL, &other));
+    FORKED(edge_llm_model_get_info(model, &info));
+    FORKED(edge_llm_model_metadata_count(model, &count));
+    FORKED(edge_llm_model_metadata_key(model, 0, text, sizeof text, &count));
+    FORKED(edge_llm_model_metadata(model, "x", 1, text, sizeof text, &count));
+    FORKED(edge_llm_model_plan(model, NULL, &plan));
+    FORKED(edge_llm_tokenize(model, "x", 1, 0, tokens, 8, &count));
+    FORKED(edge_llm_detokenize(model, tokens, 1, 0, text, sizeof text, &count));
+    FORKED(edge_llm_token_text(model, 3, 0, text, sizeof text, &count));
+    FORKED(edge_llm_token_get_info(model, 3, &token));
+    FORKED(edge_llm_chat_tokenize(model, &message, 1, NULL, tokens, 8, &count));
+    FORKED(edge_llm_chat_render(model, &message, 1, NULL, text, sizeof text, &count));
+    FORKED(edge_llm_session_create(model, NULL, &session));
+    FORKED(edge_llm_session_cancel(session));
+    FORKED(edge_llm_session_set_deadline(session, 1));
+    FORKED(edge_llm_session_get_options(session, &session_options));
+    FORKED(edge_llm_session_get_counters(session, &counters));
+    FORKED(edge_llm_session_eval(session, 0, tokens, 1));
+    FORKED(edge_llm_session_eval_batch(session, tokens, NULL, NULL, 1));
+    FORKED(edge_llm_session_logits(session, 0, &logits, &count));
+    FORKED(edge_llm_session_copy_logits(session, 0, &number, 1, &count));
+    FORKED(edge_llm_session_embed(session, tokens, 1, 1, &number, 1, &count));
+    FORKED(edge_llm_session_sample(session, 0, 0, NULL, tokens));
+    FORKED(edge_llm_session_generate(session, tokens, 1, NULL, take, NULL));
+    FORKED(edge_llm_session_start(session, tokens, 1, NULL));
+    FORKED(edge_llm_session_next(session, &piece));
+    FORKED(edge_llm_sequence_tokens(session, 0, tokens, 8, &count));
+    FORKED(edge_llm_sequence_copy(session, 0, 1));
+    FORKED(edge_llm_sequence_remove(session, 0));
+    FORKED(edge_llm_sequence_trim(session, 0, 0));
+    FORKED(edge_llm_state_save(session, 0, text, sizeof text, &count));
+    FORKED(edge_llm_state_load(session, 0, text, sizeof text));
+    FORKED(edge_llm_state_save_file(session, 0, "x", 1));
+    FORKED(edge_llm_state_load_file(session, 0, "x", 1));
+    FORKED(edge_llm_session_close(session));
+    FORKED(edge_llm_model_close(model));
+}
+
+/* Forks; the child does the work and ends as a program does, with its exit handlers. It has ten seconds. */
+static void in_child(void (*work)(void))
+{
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm(10);
+        work();
+        exit(0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static const char *path;
+
+static void use(void)
+{
+    edge_llm_model *own = open_model(path);
+    edge_llm_session *other = open_session(own, 64, 2);
+    int32_t token = 3;
+    OK(edge_llm_session_eval(other, 0, &token, 1));
+    OK(edge_llm_session_close(other));
+    OK(edge_llm_model_close(own));
+}
+
+static void *generate(void *user)
+{
+    int32_t token = 3;
+    const edge_llm_sampling_options *sampling;
+    (void)user;
+    while (!atomic_load(&stop)) {
+        edge_llm_generate_options options = greedy(&sampling, 50);
+        edge_llm_status status = edge_llm_session_generate(session, &token, 1, &options, take, NULL);
+        CHECK(status == EDGE_LLM_OK || status == EDGE_LLM_CANCELLED);
+    }
+    return NULL;
+}
+
+static void *fork_from_a_thread_that_never_called(void *user)
+{
+    (void)user;
+    for (int i = 0; i < 20; i++) in_child(every_function);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    path = argv[1];
+    in_child(use); /* nothing was used before */
+    model = open_model(path);
+    session = open_session(model, 256, 2);
+    in_child(every_function);
+
+    pthread_t working, forking;
+    CHECK(pthread_create(&working, NULL, generate, NULL) == 0);
+    for (int i = 0; i < 20; i++) in_child(every_function);
+    CHECK(pthread_create(&forking, NULL, fork_from_a_thread_that_never_called, NULL) == 0);
+    CHECK(pthread_join(forking, NULL) == 0);
+    atomic_store(&stop, 1);
+    CHECK(pthread_join(working, NULL) == 0);
+
+    use(); /* the parent goes on */
+    OK(edge_llm_session_close(session));
+    OK(edge_llm_model_close(model));
+    puts("ok");
+    return 0;
+}

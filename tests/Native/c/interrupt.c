@@ -1,0 +1,304 @@
+/* What ends work early: cancelling, closing, deadlines, callbacks; from the same thread and from others. And what a session in use refuses. */
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct run {
+    edge_llm_session *session;
+    edge_llm_model *model;
+    atomic_int pieces;
+    int what;                /* to do in the callback */
+    int32_t finish;          /* of the last piece */
+    edge_llm_status status;  /* of edge_llm_session_generate */
+} run;
+
+enum { NOTHING, STOP, CANCEL, CLOSE, CLOSE_BOTH, REENTER, THROTTLE };
+
+static int32_t on_piece(void *user, const edge_llm_piece *piece)
+{
+    run *r = user;
+    int made = atomic_fetch_add(&r->pieces, 1) + 1;
+    int32_t token = 3;
+    size_t count;
+    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_session_options options = {.struct_size = sizeof options};
+    edge_llm_piece next = {.struct_size = sizeof next};
+    CHECK(piece->struct_size >= sizeof *piece);
+    r->finish = piece->finish;
+    if (r->what == THROTTLE) usleep(2000);
+    if (made != 3) return 0;
+    switch (r->what) {
+        case STOP: return 1;
+        case CANCEL: OK(edge_llm_session_cancel(r->session)); return 0;
+        case CLOSE: OK(edge_llm_session_close(r->session)); return 0;
+        case CLOSE_BOTH: OK(edge_llm_model_close(r->model)); OK(edge_llm_session_close(r->session)); return 0;
+        case REENTER:
+            STATUS(EDGE_LLM_BUSY, edge_llm_session_eval(r->session, 0, &token, 1));
+            STATUS(EDGE_LLM_BUSY, edge_llm_session_generate(r->session, &token, 1, NULL, on_piece, NULL));
+            STATUS(EDGE_LLM_BUSY, edge_llm_session_start(r->session, &token, 1, NULL));
+            STATUS(EDGE_LLM_BUSY, edge_llm_session_next(r->session, &next));
+            STATUS(EDGE_LLM_BUSY, edge_llm_session_get_counters(r->session, &counters));
+            STATUS(EDGE_LLM_BUSY, edge_llm_sequence_tokens(r->session, 0, &token, 1, &count));
+            STATUS(EDGE_LLM_BUSY, edge_llm_sequence_remove(r->session, 0));
+            STATUS(EDGE_LLM_BUSY, edge_llm_state_save(r->session, 0, NULL, 0, &count));
+            OK(edge_llm_session_get_options(r->session, &options));
+            OK(edge_llm_tokenize(r->model, "x", 1, 0, NULL, 0, &count) == EDGE_LLM_BUFFER_TOO_SMALL ? EDGE_LLM_OK : EDGE_LLM_INTERNAL);
+            return 0;
+        default: return 0;
+    }
+}
+
+static void *generate(void *user)
+{
+    run *r = user;
+    int32_t token = 3;
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, r->what == NOTHING || r->what == REENTER ? 8 : -1);
+    r->status = edge_llm_session_generate(r->session, &token, 1, &options, on_piece, r);
+    return NULL;
+}
+
+static void in_callbacks(const char *path)
+{
+    static const struct { int what; edge_llm_status status; int32_t finish; } cases[] = {
+        {NOTHING, EDGE_LLM_OK, EDGE_LLM_FINISH_LENGTH},
+        {REENTER, EDGE_LLM_OK, EDGE_LLM_FINISH_LENGTH},
+        {STOP, EDGE_LLM_CANCELLED, EDGE_LLM_FINISH_NONE},
+        {CANCEL, EDGE_LLM_CANCELLED, EDGE_LLM_FINISH_CANCELLED},
+        {CLOSE, EDGE_LLM_CANCELLED, EDGE_LLM_FINISH_CANCELLED},
+        {CLOSE_BOTH, EDGE_LLM_CANCELLED, EDGE_LLM_FINISH_CANCELLED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run r = {.what = cases[i].what};
+        edge_llm_session_counters counters = {.struct_size = sizeof counters};
+        r.model = open_model(path);
+        r.session = open_session(r.model, 0, 1);
+        generate(&r);
+        CHECK(r.status == cases[i].status && r.finish == cases[i].finish);
+        if (r.what == CLOSE || r.what == CLOSE_BOTH) {
+            STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_close(r.session));
+        } else {
+            OK(edge_llm_session_get_counters(r.session, &counters));
+            CHECK(counters.finish == (r.what == STOP ? EDGE_LLM_FINISH_CANCELLED : cases[i].finish));
+            r.what = NOTHING; /* the session is usable */
+            generate(&r);
+            CHECK(r.status == EDGE_LLM_OK);
+            OK(edge_llm_session_close(r.session));
+        }
+        if (cases[i].what != CLOSE_BOTH) OK(edge_llm_model_close(r.model));
+    }
+}
+
+static int64_t milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void from_other_threads(const char *path)
+{
+    for (int close = 0; close < 2; close++) {
+        run r = {.what = THROTTLE};
+        pthread_t thread;
+        r.model = open_model(path);
+        r.session = open_session(r.model, 0, 1);
+        CHECK(pthread_create(&thread, NULL, generate, &r) == 0);
+        while (atomic_load(&r.pieces) < 2) usleep(500);
+        OK(close ? edge_llm_session_close(r.session) : edge_llm_session_cancel(r.session));
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK(r.status == EDGE_LLM_CANCELLED && r.finish == EDGE_LLM_FINISH_CANCELLED);
+        if (close) STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_cancel(r.session));
+        else OK(edge_llm_session_close(r.session));
+        OK(edge_llm_model_close(r.model));
+    }
+}
+
+static void pulled(const char *path)
+{
+    edge_llm_model *model = open_model(path);
+    edge_llm_session *session = open_session(model, 0, 1);
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, 5);
+    edge_llm_piece piece = {.struct_size = sizeof piece};
+    int32_t token = 3, steps = 0;
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
+    OK(edge_llm_session_start(session, &token, 1, &options));
+    do {
+        OK(edge_llm_session_next(session, &piece));
+        steps++;
+    } while (piece.finish == EDGE_LLM_FINISH_NONE);
+    CHECK(steps == 6 && piece.finish == EDGE_LLM_FINISH_LENGTH && piece.token == -1);
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
+
+    OK(edge_llm_session_start(session, &token, 1, &options)); /* cancelled between two steps */
+    OK(edge_llm_session_next(session, &piece));
+    OK(edge_llm_session_cancel(session));
+    STATUS(EDGE_LLM_CANCELLED, edge_llm_session_next(session, &piece));
+    CHECK(piece.finish == EDGE_LLM_FINISH_CANCELLED);
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
+
+    OK(edge_llm_session_start(session, &token, 1, &options)); /* ended by another use of the session */
+    OK(edge_llm_session_next(session, &piece));
+    OK(edge_llm_sequence_remove(session, 0));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
+    OK(edge_llm_session_cancel(session)); /* nothing is under way */
+    OK(edge_llm_session_eval(session, 0, &token, 1));
+
+    OK(edge_llm_session_start(session, &token, 1, &options)); /* closed between two steps */
+    OK(edge_llm_session_next(session, &piece));
+    OK(edge_llm_session_close(session));
+    STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_next(session, &piece));
+    OK(edge_llm_model_close(model));
+}
+
+static void deadlines(const char *path)
+{
+    run r = {.what = THROTTLE};
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, -1);
+    edge_llm_piece piece = {.struct_size = sizeof piece};
+    int32_t tokens[100];
+    size_t count;
+    float *vector = calloc(1 << 16, sizeof(float));
+    some_tokens(tokens, 100);
+    r.model = open_model(path);
+    r.session = open_session(r.model, 0, 1);
+
+    int64_t start = milliseconds();
+    options.deadline = 60;
+    r.status = edge_llm_session_generate(r.session, tokens, 10, &options, on_piece, &r);
+    CHECK(r.status == EDGE_LLM_DEADLINE_EXCEEDED && r.finish == EDGE_LLM_FINISH_DEADLINE && milliseconds() - start >= 50);
+    options.deadline = 0;
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_generate(r.session, tokens, 10, &options, on_piece, &r));
+    options.deadline = INT64_MAX;
+    options.max_tokens = 2;
+    OK(edge_llm_session_generate(r.session, tokens, 10, &options, on_piece, &r));
+
+    OK(edge_llm_session_set_deadline(r.session, 0));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_eval(r.session, 1, tokens, 10));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_eval_batch(r.session, tokens, NULL, NULL, 10));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_embed(r.session, tokens, 10, 1, vector, 1 << 16, &count));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_start(r.session, tokens, 10, &options));
+    OK(edge_llm_session_set_deadline(r.session, -1));
+    OK(edge_llm_session_eval(r.session, 1, tokens, 10));
+
+    options.deadline = 20;
+    options.max_tokens = -1;
+    OK(edge_llm_session_start(r.session, tokens, 10, &options));
+    usleep(40000);
+    edge_llm_status status;
+    do status = edge_llm_session_next(r.session, &piece);
+    while (status == EDGE_LLM_OK && piece.finish == EDGE_LLM_FINISH_NONE);
+    CHECK(status == EDGE_LLM_DEADLINE_EXCEEDED && piece.finish == EDGE_LLM_FINISH_DEADLINE);
+    free(vector);
+    OK(edge_llm_session_close(r.session));
+    OK(edge_llm_model_close(r.model));
+}
+
+static int32_t on_prefill(void *user, size_t done, size_t total)
+{
+    int *calls = user;
+    CHECK(done <= total && total == 100);
+    return ++*calls == 2;
+}
+
+static void prefill(const char *path)
+{
+    edge_llm_model *model = open_model(path);
+    edge_llm_session *session;
+    edge_llm_session_options small;
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, 1);
+    run r = {0};
+    int32_t tokens[100];
+    int calls = 0;
+    some_tokens(tokens, 100);
+    OK(edge_llm_session_options_default(&small, sizeof small));
+    small.batch_size = 20;
+    small.threads = 1;
+    OK(edge_llm_session_create(model, &small, &session));
+    options.prefill = on_prefill;
+    options.prefill_user = &calls;
+    STATUS(EDGE_LLM_CANCELLED, edge_llm_session_generate(session, tokens, 100, &options, on_piece, &r));
+    CHECK(calls == 2 && r.finish == EDGE_LLM_FINISH_CANCELLED);
+    OK(edge_llm_session_close(session));
+    OK(edge_llm_model_close(model));
+}
+
+static int releases, messages;
+
+static void on_release(void *user, const void *data, size_t size)
+{
+    CHECK(user == &releases && data != NULL && size > 0);
+    releases++;
+}
+
+static void on_log(void *user, edge_llm_log_level level, const char *message, size_t length)
+{
+    CHECK(user == &messages && level >= EDGE_LLM_LOG_ERROR && level <= EDGE_LLM_LOG_DEBUG && strlen(message) == length);
+    if (level == EDGE_LLM_LOG_WARNING) CHECK(strstr(message, "n_gpu_layers") != NULL);
+    messages++;
+}
+
+/* Memory that is lent is given back once, when nobody needs it; and the log is heard until then. */
+static void lending(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    CHECK(file && fseek(file, 0, SEEK_END) == 0);
+    size_t size = (size_t)ftell(file);
+    rewind(file);
+    void *data = aligned_alloc(64, (size + 127) / 64 * 64);
+    CHECK(data && fread(data, 1, size, file) == size && fclose(file) == 0);
+    edge_llm_model *model, *copy;
+    edge_llm_model_options options;
+    OK(edge_llm_model_open_memory(data, size, NULL, &copy));
+    OK(edge_llm_model_options_default(&options, sizeof options));
+    options.release = on_release;
+    options.release_user = &releases;
+    options.log = on_log;
+    options.log_user = &messages;
+    options.log_level = EDGE_LLM_LOG_DEBUG;
+    options.n_gpu_layers = 99;
+    OK(edge_llm_model_open_memory(data, size, &options, &model));
+    edge_llm_session *session = open_session(model, 0, 1), *other = open_session(copy, 0, 1);
+    int32_t token = 3;
+    const float *logits, *expected;
+    size_t count;
+    OK(edge_llm_session_eval(session, 0, &token, 1));
+    OK(edge_llm_session_eval(other, 0, &token, 1));
+    OK(edge_llm_session_logits(session, 0, &logits, &count));
+    OK(edge_llm_session_logits(other, 0, &expected, &count));
+    CHECK(memcmp(logits, expected, count * sizeof *logits) == 0);
+    OK(edge_llm_model_close(model));
+    CHECK(releases == 0);
+    OK(edge_llm_session_eval(session, 0, &token, 1));
+    OK(edge_llm_session_close(session));
+    CHECK(releases == 1 && messages >= 3);
+
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open_memory(data, 100, &options, &model));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory((char *)data + 1, size - 1, &options, &model));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, SIZE_MAX, &options, &model));
+    CHECK(releases == 4 && model == NULL);
+    memset(data, 0, size); /* the copy is one */
+    OK(edge_llm_session_eval(other, 0, &token, 1));
+    OK(edge_llm_session_close(other));
+    OK(edge_llm_model_close(copy));
+    free(data);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    in_callbacks(argv[1]);
+    from_other_threads(argv[1]);
+    pulled(argv[1]);
+    deadlines(argv[1]);
+    prefill(argv[1]);
+    lending(argv[1]);
+    puts("ok");
+    return 0;
+}

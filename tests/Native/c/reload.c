@@ -1,0 +1,75 @@
+/* dlclose leaves the library in place, for its threads run its code: the same one is there when it is opened again. And threads with hardly
+ * any stack are answered. */
+#define _GNU_SOURCE
+#include "check.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+
+static void *library;
+
+#define FIND(function) (*(__typeof__(&function) *)find(#function))
+
+static void **find(const char *name)
+{
+    static void *symbol;
+    symbol = dlsym(library, name);
+    CHECK(symbol != NULL);
+    return &symbol;
+}
+
+static const char *path;
+static edge_llm_status statuses[2];
+
+static void *with_little_stack(void *user)
+{
+    edge_llm_version_info version = {.struct_size = sizeof version};
+    edge_llm_model *model = NULL;
+    (void)user;
+    statuses[0] = FIND(edge_llm_version)(&version);
+    statuses[1] = FIND(edge_llm_model_open)(path, EDGE_LLM_ZERO_TERMINATED, NULL, &model);
+    if (model) CHECK(FIND(edge_llm_model_close)(model) == EDGE_LLM_OK);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 3); /* library, model */
+    path = argv[2];
+    edge_llm_model *model = NULL;
+    edge_llm_session *session = NULL;
+    edge_llm_session_options options;
+    int32_t token = 3;
+    void *first = NULL;
+    for (int i = 0; i < 3; i++) {
+        library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+        CHECK(library != NULL);
+        void *address = *find("edge_llm_version");
+        CHECK(first == NULL || first == address);
+        first = address;
+        if (!model) {
+            CHECK(FIND(edge_llm_model_open)(path, EDGE_LLM_ZERO_TERMINATED, NULL, &model) == EDGE_LLM_OK);
+            CHECK(FIND(edge_llm_session_options_default)(&options, sizeof options) == EDGE_LLM_OK);
+            options.threads = 2;
+            CHECK(FIND(edge_llm_session_create)(model, &options, &session) == EDGE_LLM_OK);
+        }
+        CHECK(FIND(edge_llm_session_eval)(session, 0, &token, 1) == EDGE_LLM_OK); /* handles outlive the closing */
+        CHECK(dlclose(library) == 0);
+    }
+    library = dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD);
+    CHECK(library != NULL); /* it never left */
+
+    for (size_t kilobytes = 64; kilobytes <= 512; kilobytes *= 2) {
+        pthread_attr_t attributes;
+        pthread_t thread;
+        CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstacksize(&attributes, kilobytes << 10) == 0);
+        CHECK(pthread_create(&thread, &attributes, with_little_stack, NULL) == 0 && pthread_join(thread, NULL) == 0);
+        CHECK(statuses[0] == EDGE_LLM_OK && (statuses[1] == EDGE_LLM_OK || statuses[1] == EDGE_LLM_OUT_OF_MEMORY));
+        printf("%zu KiB of stack: open gives %d\n", kilobytes, (int)statuses[1]);
+    }
+    CHECK(statuses[1] == EDGE_LLM_OK);
+    CHECK(FIND(edge_llm_session_close)(session) == EDGE_LLM_OK && FIND(edge_llm_model_close)(model) == EDGE_LLM_OK);
+    puts("ok");
+    return 0;
+}

@@ -1,0 +1,85 @@
+using System.CommandLine;
+using System.Globalization;
+using Edge.Llm.Gguf;
+using Edge.Llm.Memory;
+
+namespace Edge.Llm.Cli.Commands;
+
+/// <summary>One file into several.</summary>
+internal static class SplitCommand
+{
+    public static Command Make()
+    {
+        var file = new Argument<string>("FILE") { Description = "A GGUF file; of a split model any part." };
+        Option<string?> prefix = Opt.Text("--output", ["-o"], "Names begin with this; by default with the file's own without .gguf.", "PREFIX");
+        Option<string?> maxSize = Opt.Text("--max-size", ["--split-max-size"],
+            "Bytes of a part at most: a number, or one followed by M or G (10^6, 10^9).", "SIZE");
+        Option<int> maxTensors = Opt.Integer("--max-tensors", ["--split-max-tensors"], "Tensors in a part at most.", null, 1);
+        Option<bool> dryRun = Opt.Flag("--dry-run", "Print the parts, write none.");
+        var command = new CommandWithExamples("split",
+            "Splits a GGUF file into PREFIX-00001-of-0000N.gguf and so on, which llama.cpp reads, too.",
+            "model.gguf --max-size 2G", "model.gguf --max-tensors 128 -o parts/model") { file, prefix, maxSize, maxTensors, dryRun };
+        command.SetAction(parsed =>
+        {
+            string path = parsed.GetRequiredValue(file);
+            long bytes = parsed.GetValue(maxSize) is { } size ? ParseSize(size) : long.MaxValue;
+            int tensors = parsed.GetValue(maxTensors) is > 0 and int limit ? limit : int.MaxValue;
+            if (bytes == long.MaxValue && tensors == int.MaxValue)
+                throw new UsageException("how large may a part be? give --max-size or --max-tensors");
+            using GgufFile gguf = GgufFile.Open(path);
+            using var interrupts = new Interrupts();
+            using var copying = new Copying(gguf, "splitting");
+            var splitter = new GgufSplitter(gguf, copying.Done, interrupts.Token);
+            splitter.Plan(bytes, tensors);
+            Write(splitter, gguf, parsed.GetValue(prefix) ?? WithoutSuffix(path), parsed.GetValue(dryRun));
+            return Failure.Ok;
+        });
+        return command;
+    }
+
+    // All parts or none: they get their names when the last is written.
+    private static void Write(GgufSplitter splitter, GgufFile gguf, string prefix, bool dryRun)
+    {
+        var written = new List<AtomicFile>();
+        using var output = new Output();
+        try
+        {
+            for (int i = 0; i < splitter.Parts.Count; i++)
+            {
+                string part = GgufSplitter.PartPath(prefix, i, splitter.Parts.Count);
+                (int first, int count) = splitter.Parts[i].GetOffsetAndLength(gguf.Tensors.Count);
+                if (!dryRun)
+                {
+                    written.Add(AtomicFile.Create(part));
+                    splitter.WritePart(i, written[^1].Stream);
+                    written[^1].Close();
+                }
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{part}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data"));
+            }
+            foreach (AtomicFile part in written) part.Complete();
+        }
+        finally
+        {
+            foreach (AtomicFile part in written) part.Dispose();
+        }
+    }
+
+    private static long ParseSize(string text)
+    {
+        long unit = text.Length == 0 ? 1 : char.ToUpperInvariant(text[^1]) switch { 'M' => 1_000_000, 'G' => 1_000_000_000, _ => 1 };
+        string digits = unit == 1 ? text : text[..^1];
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value is > 0 and < 1L << 30
+            ? value * unit
+            : throw new UsageException($"--max-size: expected a number above 0, such as 2G or 300M, found '{text}'");
+    }
+
+    private static string WithoutSuffix(string path)
+    {
+        string name = path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? path[..^".gguf".Length] : path;
+        // Parts that are cut anew.
+        const int Numbers = 15; // characters of -00001-of-00001
+        bool isPart = name.Length > Numbers && name[^Numbers] == '-' && name[^9..].StartsWith("-of-", StringComparison.Ordinal);
+        return isPart ? name[..^Numbers] : name;
+    }
+}

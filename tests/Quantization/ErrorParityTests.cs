@@ -15,10 +15,15 @@ public sealed class ErrorParityTests
     private static readonly (string Tensor, Func<Random, double> Value)[] s_distributions =
     [
         ("attn_q", Gauss),
-        ("attn_k", random => Gauss(random) / Math.Sqrt((Math.Pow(Gauss(random), 2) + Math.Pow(Gauss(random), 2) + Math.Pow(Gauss(random), 2)) / 3)), // Student's t, 3 degrees
+        ("attn_k", random => Gauss(random) / Math.Sqrt(Enumerable.Range(0, 3).Average(_ => Math.Pow(Gauss(random), 2)))), // Student's t
         ("attn_v", random => Math.Sign(random.NextDouble() - 0.5) * -Math.Log(1 - random.NextDouble())), // Laplace
         ("attn_output", random => 2 * random.NextDouble() - 1),
         ("ffn_up", random => Gauss(random) * (random.Next(100) == 0 ? 8 : 1)),
+    ];
+
+    private static readonly string[] s_types =
+    [
+        "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K_S", "Q4_K_S", "Q5_K_S", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4_MOE",
     ];
 
     [TestMethod]
@@ -28,13 +33,14 @@ public sealed class ErrorParityTests
         try
         {
             using var peer = new PeerQuantizer();
-            string input = Path.Combine(folder, "in.gguf"), theirs = Path.Combine(folder, "theirs.gguf"), ours = Path.Combine(folder, "ours.gguf"), imatrix = Path.Combine(folder, "m.dat");
+            string input = Path.Combine(folder, "in.gguf"), imatrix = Path.Combine(folder, "m.dat");
+            string theirs = Path.Combine(folder, "theirs.gguf"), ours = Path.Combine(folder, "ours.gguf");
             WriteModel(input);
             WriteMatrix(imatrix);
             using GgufFile original = GgufFile.Open(input);
             var wrong = new List<string>();
             Console.WriteLine("largest ratio of our error to llama.cpp's: plain; with an importance matrix, plain and weighted by it");
-            foreach (string name in (string[])["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K_S", "Q4_K_S", "Q5_K_S", "Q6_K", "IQ4_NL", "IQ4_XS", "MXFP4_MOE"])
+            foreach (string name in s_types)
             {
                 Assert.IsTrue(FileType.TryParse(name, out FileType? type));
                 var worst = new double[3];
@@ -49,7 +55,8 @@ public sealed class ErrorParityTests
                     foreach ((string tensor, _) in s_distributions)
                     {
                         string full = $"blk.0.{tensor}.weight";
-                        float[] x = SampleModel.Floats(original.GetTensor(full)), ya = SampleModel.Floats(a.GetTensor(full)), yb = SampleModel.Floats(b.GetTensor(full));
+                        float[] x = SampleModel.Floats(original.GetTensor(full));
+                        float[] ya = SampleModel.Floats(a.GetTensor(full)), yb = SampleModel.Floats(b.GetTensor(full));
                         Assert.AreEqual(b.GetTensor(full).Type, a.GetTensor(full).Type);
                         double[] columns = [.. Enumerable.Repeat(1.0, Width)];
                         worst[weighted ? 1 : 0] = Math.Max(worst[weighted ? 1 : 0], Error(x, ya, columns) / Error(x, yb, columns));

@@ -26,7 +26,8 @@ internal sealed class PeerQuantizer : IDisposable
         _process.StandardInput.Flush();
         string answer = _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer died");
         using JsonDocument json = JsonDocument.Parse(answer);
-        return json.RootElement.TryGetProperty("types", out JsonElement types) ? types.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!) : null;
+        return json.RootElement.TryGetProperty("types", out JsonElement types)
+            ? types.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!) : null;
     }
 
     public void Dispose()

@@ -9,8 +9,6 @@ namespace Edge.Llm.Quantization;
 /// the best by turns, and keeps the best for each block.</summary>
 internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    private const float Smallest = 1e-30f;
-
     /// <summary>Less variance among the levels than this, relative to their squares, is none: all are alike.</summary>
     private const float LeastVariance = 1e-5f;
 
@@ -28,14 +26,14 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
         for (int step = 0; step < grid.Length + Turns; step++)
         {
             bool inGrid = step < grid.Length;
-            TLanes inverse = inGrid ? Divide(TLanes.Broadcast(grid[step]), range) : Divide(TLanes.Broadcast(1), s), start = inGrid ? lowest : m;
+            TLanes inverse = inGrid ? Quotient<TLanes>.Of(TLanes.Broadcast(grid[step]), range) : Quotient<TLanes>.Inverse(s), start = inGrid ? lowest : m;
             Sums(tile, highest, inverse, start, out TLanes q, out TLanes qq, out TLanes xq);
             TLanes determinant = TLanes.Subtract(TLanes.Multiply(sumW, qq), TLanes.Multiply(q, q));
             // Where all levels are alike, only one of the two can be found: the offset stays.
-            TLanes least = TLanes.Multiply(TLanes.Broadcast(LeastVariance), TLanes.Max(TLanes.Multiply(sumW, qq), TLanes.Broadcast(Smallest)));
-            TLanes fittedM = Divide(TLanes.Subtract(TLanes.Multiply(qq, sumX), TLanes.Multiply(q, xq)), determinant);
+            TLanes least = TLanes.Multiply(TLanes.Broadcast(LeastVariance), TLanes.Max(TLanes.Multiply(sumW, qq), TLanes.Broadcast(Quotient<TLanes>.Smallest)));
+            TLanes fittedM = Quotient<TLanes>.Of(TLanes.Subtract(TLanes.Multiply(qq, sumX), TLanes.Multiply(q, xq)), determinant);
             fittedM = TLanes.SelectLess(determinant, least, start, TLanes.Min(fittedM, roof));
-            TLanes fittedS = Divide(TLanes.Subtract(xq, TLanes.Multiply(fittedM, q)), qq); // the best for this offset
+            TLanes fittedS = Quotient<TLanes>.Of(TLanes.Subtract(xq, TLanes.Multiply(fittedM, q)), qq); // the best for this offset
             TLanes gain = Gain(fittedS, fittedM, sumW, sumX, q, qq, xq);
             s = TLanes.SelectLess(bestGain, gain, fittedS, s);
             m = TLanes.SelectLess(bestGain, gain, fittedM, m);
@@ -50,7 +48,7 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
     public static TLanes Gain(in BlockTile tile, float highest, TLanes scale, TLanes offset)
     {
         Totals(tile, out TLanes sumW, out TLanes sumX);
-        Sums(tile, highest, Divide(TLanes.Broadcast(1), scale), offset, out TLanes q, out TLanes qq, out TLanes xq);
+        Sums(tile, highest, Quotient<TLanes>.Inverse(scale), offset, out TLanes q, out TLanes qq, out TLanes xq);
         return Gain(scale, offset, sumW, sumX, q, qq, xq);
     }
 
@@ -58,7 +56,8 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store(in BlockTile tile, float highest, TLanes scale, TLanes offset)
     {
-        TLanes inverse = Divide(TLanes.Broadcast(1), scale), shift = TLanes.Multiply(TLanes.Subtract(TLanes.Zero, offset), inverse), top = TLanes.Broadcast(highest);
+        TLanes inverse = Quotient<TLanes>.Inverse(scale), shift = TLanes.Multiply(TLanes.Subtract(TLanes.Zero, offset), inverse);
+        TLanes top = TLanes.Broadcast(highest);
         for (int i = 0; i < tile.Length * BlockTile.Lanes; i += BlockTile.Lanes)
             TLanes.Store(Nearest(TLanes.Load(tile.X + i), inverse, shift, top), tile.Levels + i);
     }
@@ -86,14 +85,6 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
     /// <summary>sum w and sum w x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Totals(in BlockTile tile, out TLanes sumW, out TLanes sumX) => Totals(tile, out sumW, out sumX, out _, out _);
-
-    /// <summary>a / b, or 0 where b is next to nothing.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Divide(TLanes a, TLanes b)
-    {
-        TLanes size = TLanes.Max(b, TLanes.Subtract(TLanes.Zero, b)), least = TLanes.Broadcast(Smallest);
-        return TLanes.ZeroWhereLess(size, least, TLanes.Divide(a, TLanes.SelectLess(size, least, TLanes.Broadcast(1), b)));
-    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Totals(in BlockTile tile, out TLanes sumW, out TLanes sumX, out TLanes lowest, out TLanes largest)

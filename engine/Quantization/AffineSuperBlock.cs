@@ -22,7 +22,8 @@ internal unsafe interface IAffineSuperBlock : IRowEncoder
     static abstract ReadOnlySpan<float> Grid { get; }
 
     /// <summary>Stores a super-block: its blocks' levels are in the tile from a lane on, their scales and minimums in arrays.</summary>
-    static abstract void Pack(byte* block, in BlockTile tile, int firstLane, ushort d, ushort dmin, ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums);
+    static abstract void Pack(
+        byte* block, in BlockTile tile, int firstLane, ushort d, ushort dmin, ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums);
 }
 
 /// <summary>Super-blocks whose blocks have an integer scale and minimum each: x is stored as d * scale * q - dmin * minimum. The best scale
@@ -67,7 +68,7 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
         }
         TLanes unit = TLanes.Load(d), unitMin = TLanes.Load(dmin);
         Neighbours(tile, unit, unitMin, ref scale, ref minimum);
-        AffineFit<TLanes>.Store(tile, TFormat.HighestLevel, TLanes.Multiply(unit, scale), TLanes.Subtract(TLanes.Zero, TLanes.Multiply(unitMin, minimum)));
+        AffineFit<TLanes>.Store(tile, TFormat.HighestLevel, TLanes.Multiply(unit, scale), Offset(unitMin, minimum));
         TLanes.Store(scale, scales);
         TLanes.Store(minimum, minimums);
         for (int i = 0; i < supers; i++, block += TFormat.BlockBytes)
@@ -89,7 +90,10 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Integer(TLanes value, TLanes unit) => Clamp(TLanes.Round(AffineFit<TLanes>.Divide(value, unit)));
+    private static TLanes Offset(TLanes dmin, TLanes minimum) => TLanes.Subtract(TLanes.Zero, TLanes.Multiply(dmin, minimum));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Integer(TLanes value, TLanes unit) => Clamp(TLanes.Round(Quotient<TLanes>.Of(value, unit)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TLanes Clamp(TLanes integer) => TLanes.Min(TLanes.Max(integer, TLanes.Zero), TLanes.Broadcast(TFormat.HighestScale));
@@ -103,7 +107,7 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
             for (int dm = -1; dm <= 1; dm++)
             {
                 TLanes s = Clamp(TLanes.Add(s0, TLanes.Broadcast(ds))), m = Clamp(TLanes.Add(m0, TLanes.Broadcast(dm)));
-                TLanes gain = AffineFit<TLanes>.Gain(tile, TFormat.HighestLevel, TLanes.Multiply(d, s), TLanes.Subtract(TLanes.Zero, TLanes.Multiply(dmin, m)));
+                TLanes gain = AffineFit<TLanes>.Gain(tile, TFormat.HighestLevel, TLanes.Multiply(d, s), Offset(dmin, m));
                 scale = TLanes.SelectLess(bestGain, gain, s, scale);
                 minimum = TLanes.SelectLess(bestGain, gain, m, minimum);
                 bestGain = TLanes.Max(bestGain, gain);
@@ -115,9 +119,9 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
     private static void Refit(in BlockTile tile, TLanes scale, TLanes minimum, float* d, float* dmin, int blocksPerSuper, float* sums)
     {
         const int N = BlockTile.Lanes;
-        TLanes s = TLanes.Multiply(TLanes.Load(d), scale), m = TLanes.Subtract(TLanes.Zero, TLanes.Multiply(TLanes.Load(dmin), minimum));
+        TLanes s = TLanes.Multiply(TLanes.Load(d), scale), m = Offset(TLanes.Load(dmin), minimum);
         AffineFit<TLanes>.Totals(tile, out TLanes sumW, out TLanes sumX);
-        AffineFit<TLanes>.Sums(tile, TFormat.HighestLevel, AffineFit<TLanes>.Divide(TLanes.Broadcast(1), s), m, out TLanes q, out TLanes qq, out TLanes xq);
+        AffineFit<TLanes>.Sums(tile, TFormat.HighestLevel, Quotient<TLanes>.Inverse(s), m, out TLanes q, out TLanes qq, out TLanes xq);
         TLanes.Store(TLanes.Multiply(TLanes.Multiply(scale, scale), qq), sums);
         TLanes.Store(TLanes.Multiply(TLanes.Multiply(scale, minimum), q), sums + N);
         TLanes.Store(TLanes.Multiply(TLanes.Multiply(minimum, minimum), sumW), sums + 2 * N);

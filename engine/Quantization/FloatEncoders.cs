@@ -41,8 +41,9 @@ internal readonly unsafe struct F16Encoder : IRowEncoder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<uint> Half(float* x)
     {
-        Vector128<uint> bits = Vector128.Load((uint*)x), sign = (bits >> 16) & Vector128.Create(0x8000u), magnitude = bits & Vector128.Create(0x7fffffffu);
-        Vector128<uint> normal = (magnitude - Vector128.Create(0x38000000u) + Vector128.Create(0xfffu) + ((magnitude >> 13) & Vector128<uint>.One)) >> 13;
+        Vector128<uint> bits = Vector128.Load((uint*)x), magnitude = bits & Vector128.Create(0x7fffffffu);
+        Vector128<uint> sign = (bits >> 16) & Vector128.Create(0x8000u), even = (magnitude >> 13) & Vector128<uint>.One;
+        Vector128<uint> normal = (magnitude - Vector128.Create(0x38000000u - 0xfffu) + even) >> 13;
         Vector128<uint> subnormal = (magnitude.AsSingle() + Vector128.Create(0.5f)).AsUInt32() - Vector128.Create(0x3f000000u);
         Vector128<uint> half = Vector128.ConditionalSelect(Vector128.LessThan(magnitude, Vector128.Create(0x38800000u)), subnormal, normal);
         return sign | Vector128.ConditionalSelect(Vector128.LessThan(magnitude, Vector128.Create(0x477ff000u)), half, Vector128.Create(0x7bffu));

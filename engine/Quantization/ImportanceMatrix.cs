@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
 
@@ -47,7 +48,8 @@ public sealed class ImportanceMatrix
         float[] sums = entry.SumsOfSquares, counts = entry.Counts;
         if (sums.Length != k * experts || (counts.Length != experts && counts.Length != 1))
             throw new EdgeLlmException(ErrorCode.InvalidFile,
-                $"importance matrix: tensor {tensor}: expected {k} columns for each of {experts} matrices, found {sums.Length} values and {counts.Length} counts");
+                $"importance matrix: tensor {tensor}: expected {k} columns for each of {experts} matrices, "
+                + $"found {sums.Length} values and {counts.Length} counts");
         var weights = new float[sums.Length];
         for (int i = 0; i < weights.Length; i++)
         {
@@ -102,7 +104,7 @@ public sealed class ImportanceMatrix
             data.Add(entry.Counts);
         }
         int next = 0;
-        AtomicFile.Write(path, stream => writer.WriteTo(stream, (_, output) => output.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(data[next++].AsSpan()))));
+        AtomicFile.Write(path, stream => writer.WriteTo(stream, (_, output) => output.Write(MemoryMarshal.AsBytes(data[next++].AsSpan()))));
     }
 
     /// <summary>Sets an entry that a file holds.</summary>
@@ -127,7 +129,8 @@ public sealed class ImportanceMatrix
     private static unsafe float[] Floats(string path, Tensor tensor)
     {
         if (tensor.Type != GgmlType.F32) throw Invalid(path, $"tensor {tensor.Name}: expected type F32, found {tensor.Type}");
-        if (tensor.Elements > Array.MaxLength) throw Invalid(path, $"tensor {tensor.Name}: {tensor.Elements} values, expected at most {Array.MaxLength}");
+        if (tensor.Elements > Array.MaxLength)
+            throw Invalid(path, $"tensor {tensor.Name}: {tensor.Elements} values, expected at most {Array.MaxLength}");
         return new ReadOnlySpan<float>(tensor.Pointer, (int)tensor.Elements).ToArray();
     }
 

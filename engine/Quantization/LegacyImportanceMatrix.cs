@@ -44,7 +44,8 @@ internal static unsafe class LegacyImportanceMatrix
     private static int Count(ref GgufReader reader, string what, int leastBytes)
     {
         int count = reader.Read<int>("number of " + what);
-        if (count < 0 || count > reader.Remaining / leastBytes) reader.Fail($"not an importance matrix: {count} {what}, and the file has room for {reader.Remaining / leastBytes}");
+        long room = reader.Remaining / leastBytes;
+        if (count < 0 || count > room) reader.Fail($"not an importance matrix: {count} {what}, and the file has room for {room}");
         return count;
     }
 }

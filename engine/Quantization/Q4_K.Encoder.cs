@@ -34,7 +34,8 @@ internal readonly unsafe struct Q4_KEncoder : IAffineSuperBlock
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack(byte* block, in BlockTile tile, int firstLane, ushort d, ushort dmin, ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums)
+    public static void Pack(
+        byte* block, in BlockTile tile, int firstLane, ushort d, ushort dmin, ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums)
     {
         var b = (Q4_K*)block;
         b->D = d;

@@ -40,7 +40,8 @@ internal readonly unsafe struct Q6_KEncoder : IScaleSuperBlock
             for (int i = 0; i < 32; i++)
             {
                 int lane = 8 * h + i / 16, at = i % 16;
-                int q0 = tile.Level(lane, at) + 32, q1 = tile.Level(lane + 2, at) + 32, q2 = tile.Level(lane + 4, at) + 32, q3 = tile.Level(lane + 6, at) + 32;
+                int q0 = tile.Level(lane, at) + 32, q1 = tile.Level(lane + 2, at) + 32;
+                int q2 = tile.Level(lane + 4, at) + 32, q3 = tile.Level(lane + 6, at) + 32;
                 b->Low[64 * h + i] = (byte)((q0 & 15) | ((q2 & 15) << 4));
                 b->Low[64 * h + 32 + i] = (byte)((q1 & 15) | ((q3 & 15) << 4));
                 b->High[32 * h + i] = (byte)((q0 >> 4) | (q1 >> 4 << 2) | (q2 >> 4 << 4) | (q3 >> 4 << 6));

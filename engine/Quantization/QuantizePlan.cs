@@ -52,8 +52,8 @@ public sealed class QuantizePlan
         var planned = new PlannedTensor[all.Length];
         var model = new ModelTraits(input, options.Importance is not null);
         var mix = type.Type is null ? null : new TypeMix(type, model, all);
-        foreach (int i in Enumerable.Range(0, all.Length).OrderBy(i => TensorNames.Layer(all[i].Name)).ThenBy(i => all[i].Name, StringComparer.Ordinal))
-            planned[i] = Decide(all[i], type, mix, model, options);
+        IEnumerable<int> byLayer = Enumerable.Range(0, all.Length).OrderBy(i => TensorNames.Layer(all[i].Name)).ThenBy(i => all[i].Name, StringComparer.Ordinal);
+        foreach (int i in byLayer) planned[i] = Decide(all[i], type, mix, model, options);
         CheckImportance(planned, type, options);
         return new QuantizePlan(input, type, options, planned);
     }
@@ -63,14 +63,17 @@ public sealed class QuantizePlan
         bool isMatrix = tensor.Ne1 > 1 || tensor.Ne2 > 1 || tensor.Ne3 > 1;
         if (mix is null || !isMatrix || !TensorNames.IsQuantizable(tensor.Name) || (options.LeaveOutput && tensor.Name == "output.weight"))
             return new PlannedTensor(tensor, tensor.Type, null);
-        GgmlType wanted = Ordered(tensor, model, options) ?? (options.Pure ? file.Type!.Value : mix.Choose(tensor)), type = TypeMix.Fit(wanted, tensor.Ne0);
-        string? note = type == wanted ? null : $"{tensor.Ne0} values a row are no multiple of {GgmlTypes.Get(wanted).BlockLength}: {Name(type)} instead of {Name(wanted)}";
+        GgmlType wanted = Ordered(tensor, model, options) ?? (options.Pure ? file.Type!.Value : mix.Choose(tensor));
+        GgmlType type = TypeMix.Fit(wanted, tensor.Ne0);
+        string? note = type == wanted ? null
+            : $"{tensor.Ne0} values a row are no multiple of {GgmlTypes.Get(wanted).BlockLength}: {Name(type)} instead of {Name(wanted)}";
         if (type == tensor.Type) return new PlannedTensor(tensor, type, note);
         if (!RowReader.CanRead(tensor.Type))
             throw new EdgeLlmException(ErrorCode.Unsupported, $"tensor {tensor.Name}: cannot quantize from type {Name(tensor.Type)}");
         if (GgmlTypes.Get(tensor.Type).BlockLength > 1 && !options.AllowRequantize)
             throw new EdgeLlmException(ErrorCode.InvalidArgument,
-                $"tensor {tensor.Name} is {Name(tensor.Type)} already: quantizing again loses more than quantizing the original once, and must be allowed (--allow-requantize)");
+                $"tensor {tensor.Name} is {Name(tensor.Type)} already: quantizing again loses more than quantizing the original once, "
+                + "and must be allowed (--allow-requantize)");
         return new PlannedTensor(tensor, type, note);
     }
 
@@ -101,7 +104,8 @@ public sealed class QuantizePlan
             if (Importance(tensor.Source, options) is not null) continue;
             tensor = tensor with { LacksImportance = true };
             lacking++;
-            if (file.NeedsImportance && tensor.Type == file.Type && TensorNames.Role(tensor.Source.Name) is not (TensorRole.Output or TensorRole.TokenEmbedding))
+            bool isLayers = TensorNames.Role(tensor.Source.Name) is not (TensorRole.Output or TensorRole.TokenEmbedding);
+            if (file.NeedsImportance && tensor.Type == file.Type && isLayers)
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{file.Name} needs an importance matrix, and "
                     + $"{(options.Importance is null ? "there is none" : "the one given has nothing for tensor " + tensor.Source.Name)}");
         }

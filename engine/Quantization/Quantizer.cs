@@ -15,8 +15,8 @@ public readonly record struct QuantizeProgress(PlannedTensor Tensor, int Number,
 /// <summary>Carries a plan out.</summary>
 public static class Quantizer
 {
-    private const string QuantizationVersionKey = "general.quantization_version", FileTypeKey = "general.file_type", AlignmentKey = "general.alignment";
-    private const string SplitPrefix = "split.", ImportancePrefix = "quantize.imatrix.";
+    private const string QuantizationVersionKey = "general.quantization_version", FileTypeKey = "general.file_type";
+    private const string AlignmentKey = "general.alignment", SplitPrefix = "split.", ImportancePrefix = "quantize.imatrix.";
     private const uint QuantizationVersion = 2; // of the block formats: GGML_QNT_VERSION
 
     /// <summary>The files that a plan writes to: one, or as many as the input has.</summary>

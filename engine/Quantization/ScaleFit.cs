@@ -8,9 +8,6 @@ namespace Edge.Llm.Quantization;
 /// largest value near an end of the range, each improved by that formula, and keeps the best for each block.</summary>
 internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, ILanes<TLanes> where TLevels : ILevels
 {
-    /// <summary>Below this a scale is zero: its reciprocal would not be finite.</summary>
-    public const float Smallest = 1e-30f;
-
     private const int Turns = 2; // from the best of the grid: levels for the scale, scale for the levels
 
     /// <summary>The best scale found, of either sign; 0 for a block of zeros. <paramref name="places"/> is the grid: the levels at which the
@@ -23,7 +20,7 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
         {
             TLanes scale = step < places.Length ? TLanes.Divide(extreme, TLanes.Broadcast(places[step])) : best;
             Sums(tile, scale, out TLanes xl, out TLanes ll);
-            TLanes fitted = Divide(xl, ll), gain = TLanes.Multiply(fitted, xl); // the gain at the fitted scale
+            TLanes fitted = Quotient<TLanes>.Of(xl, ll), gain = TLanes.Multiply(fitted, xl); // the gain at the fitted scale
             best = TLanes.SelectLess(bestGain, gain, fitted, best);
             bestGain = TLanes.Max(bestGain, gain);
         }
@@ -42,7 +39,7 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sums(in BlockTile tile, TLanes scale, out TLanes xl, out TLanes ll)
     {
-        TLanes inverse = Inverse(scale), sumXl = TLanes.Zero, sumLl = TLanes.Zero;
+        TLanes inverse = Quotient<TLanes>.Inverse(scale), sumXl = TLanes.Zero, sumLl = TLanes.Zero;
         float* px = tile.X, pw = tile.W, end = tile.X + tile.Length * BlockTile.Lanes;
         for (; px < end; px += BlockTile.Lanes, pw += BlockTile.Lanes)
         {
@@ -59,7 +56,7 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store(in BlockTile tile, TLanes scale)
     {
-        TLanes inverse = Inverse(scale);
+        TLanes inverse = Quotient<TLanes>.Inverse(scale);
         for (int i = 0; i < tile.Length * BlockTile.Lanes; i += BlockTile.Lanes)
             TLanes.Store(TLevels.Nearest(TLanes.Multiply(TLanes.Load(tile.X + i), inverse)), tile.Levels + i);
     }
@@ -76,17 +73,5 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
             highest = TLanes.Max(highest, x);
         }
         return TLanes.SelectLess(highest, TLanes.Subtract(TLanes.Zero, lowest), lowest, highest);
-    }
-
-    /// <summary>1 / scale, or 0 for a scale that is too small.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Inverse(TLanes scale) => Divide(TLanes.Broadcast(1), scale);
-
-    // a / b, or 0 where b is next to nothing.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Divide(TLanes a, TLanes b)
-    {
-        TLanes size = TLanes.Max(b, TLanes.Subtract(TLanes.Zero, b)), least = TLanes.Broadcast(Smallest);
-        return TLanes.ZeroWhereLess(size, least, TLanes.Divide(a, TLanes.SelectLess(size, least, TLanes.Broadcast(1), b)));
     }
 }

@@ -34,7 +34,7 @@ internal sealed unsafe class TensorConverter : IDisposable
     public void Convert(Tensor tensor, GgmlType type, float[]? importance, MappedFile file, Stream output, Action<long> done)
     {
         long rows = tensor.Elements / tensor.Ne0, sourceBytes = tensor.RowBytes, targetBytes = GgmlTypes.RowBytes(type, tensor.Ne0);
-        long rowsPerSlice = Math.Clamp(SliceBytes / Math.Max(targetBytes, 1), 1, rows);
+        long rowsPerSlice = Math.Clamp(SliceBytes / Math.Max(sourceBytes, targetBytes), 1, rows);
         Reserve(tensor.Ne0, rowsPerSlice * targetBytes);
         Task writing = Task.CompletedTask;
         try
@@ -117,7 +117,8 @@ internal sealed unsafe class TensorConverter : IDisposable
         float value = ((float*)row.Data)[column];
         throw new EdgeLlmException(ErrorCode.InvalidFile, tensor.Type == GgmlType.F16 || !float.IsFinite(value)
             ? $"tensor {tensor.Name}: row {number}, column {column} is not a finite number"
-            : $"tensor {tensor.Name}: row {number}, column {column} is {value}, expected a magnitude of at most {limit} for type {GgmlTypes.Get(type).Name}");
+            : $"tensor {tensor.Name}: row {number}, column {column} is {value}, "
+                + $"expected a magnitude of at most {limit} for type {GgmlTypes.Get(type).Name}");
     }
 
     private struct Body : IParallelBody
@@ -145,7 +146,8 @@ internal sealed unsafe class TensorConverter : IDisposable
                     Bad((FirstRow + row) * K + bad);
                     return;
                 }
-                if (Encoder.UsesWeights) Converter._encoders.Weigh(x, Columns == null ? null : Columns + (FirstRow + row) / Tensor.Ne1 * K, K, weights);
+                float* columns = Columns == null ? null : Columns + (FirstRow + row) / Tensor.Ne1 * K; // of the row's matrix
+                if (Encoder.UsesWeights) Converter._encoders.Weigh(x, columns, K, weights);
                 Encoder.Encode(x, weights, K, Target + row * TargetBytes, memory);
             }
         }

@@ -69,6 +69,8 @@ internal static class TensorNames
         const string Prefix = "blk.";
         if (!name.StartsWith(Prefix, StringComparison.Ordinal)) return -1;
         int dot = name.IndexOf('.', Prefix.Length);
-        return dot > 0 && int.TryParse(name.AsSpan(Prefix.Length, dot - Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : -1;
+        if (dot < 0) return -1;
+        ReadOnlySpan<char> number = name.AsSpan(Prefix.Length, dot - Prefix.Length);
+        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : -1;
     }
 }

@@ -54,8 +54,11 @@ internal sealed class TypeMix
         return rowLength % GgmlTypes.Get(smaller).BlockLength == 0 ? smaller : GgmlType.F16;
     }
 
-    private GgmlType Output(Tensor tensor) =>
-        _file.BesidesExperts ?? (_model.IsFalcon || tensor.Ne0 % GgmlTypes.Get(_type).BlockLength != 0 || _type == GgmlType.Q8_0 ? GgmlType.Q8_0 : GgmlType.Q6_K);
+    private GgmlType Output(Tensor tensor)
+    {
+        bool fits = tensor.Ne0 % GgmlTypes.Get(_type).BlockLength == 0;
+        return _file.BesidesExperts ?? (_model.IsFalcon || !fits || _type == GgmlType.Q8_0 ? GgmlType.Q8_0 : GgmlType.Q6_K);
+    }
 
     private GgmlType AttnV()
     {

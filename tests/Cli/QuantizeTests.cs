@@ -48,16 +48,18 @@ public sealed class QuantizeTests
     public void ADryRunTellsSizesAndWritesNothing()
     {
         string input = new SampleModel().Write(At("in.gguf"));
-        CommandLine.Result result = CommandLine.Run("quantize", input, At("out.gguf"), "Q4_K_M", "--dry-run", "--tensor-type", "ffn_(up|gate)=q5_0", "--embedding-type", "q8_0");
+        string[] command = ["quantize", input, At("out.gguf"), "Q4_K_M", "--tensor-type", "ffn_(up|gate)=q5_0", "--embedding-type", "q8_0"];
+        CommandLine.Result result = CommandLine.Run([.. command, "--dry-run"]);
         Assert.AreEqual((0, ""), (result.ExitCode, result.Error));
         string[] lines = result.Output.TrimEnd().Split('\n');
-        string Line(string name) => string.Join(' ', lines.Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        string Line(string name) =>
+            string.Join(' ', lines.Single(line => line.StartsWith(name, StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.AreEqual("blk.1.ffn_up.weight F32 -> Q5_0 2048 -> 352", Line("blk.1.ffn_up.weight"));
         Assert.AreEqual("token_embd.weight F32 -> Q8_0 2048 -> 544", Line("token_embd.weight"));
         Assert.AreEqual("output_norm.weight F32 -> F32 1024 -> 1024", Line("output_norm.weight"));
         Assert.IsFalse(File.Exists(At("out.gguf")));
 
-        Assert.AreEqual(0, CommandLine.Run("quantize", input, At("out.gguf"), "Q4_K_M", "--tensor-type", "ffn_(up|gate)=q5_0", "--embedding-type", "q8_0").ExitCode);
+        Assert.AreEqual(0, CommandLine.Run(command).ExitCode);
         using GgufFile file = GgufFile.Open(At("out.gguf"));
         Assert.AreEqual(lines.Length - 1, file.Tensors.Count);
         foreach (Tensor tensor in file.Tensors) StringAssert.EndsWith(Line(tensor.Name), string.Create(CultureInfo.InvariantCulture, $" -> {tensor.Bytes}"));
@@ -101,7 +103,13 @@ public sealed class QuantizeTests
     public void WrongCommandLines(string expected, string arguments)
     {
         string input = new SampleModel { Layers = 1 }.Write(At("in.gguf"));
-        string[] words = [.. arguments.Split(' ').Select(word => word.Replace("FOLDER", _folder, StringComparison.Ordinal)).Select(word => word == "IN" ? input : word == "OUT" ? At("out.gguf") : word)];
+        string Word(string word) => word switch
+        {
+            "IN" => input,
+            "OUT" => At("out.gguf"),
+            _ => word.Replace("FOLDER", _folder, StringComparison.Ordinal),
+        };
+        string[] words = [.. arguments.Split(' ').Select(Word)];
         CommandLine.AssertUsageError(CommandLine.Run(["quantize", .. words]), expected.Replace("FOLDER", _folder, StringComparison.Ordinal));
         Assert.HasCount(1, Directory.GetFiles(_folder));
     }

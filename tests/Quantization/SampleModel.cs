@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using Edge.Llm.Gguf;
+using Edge.Llm.Kernels;
+using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Tests.Quantization;
 
@@ -16,7 +18,7 @@ internal sealed record SampleModel
     public int Width { get; init; } = 256;
     public int Rows { get; init; } = 2;
     public GgmlType Type { get; init; } = GgmlType.F32;
-    public Func<Random, float> Value { get; init; } = random => (float)(random.NextDouble() - 0.5);
+    public Func<string, Random, float> Value { get; init; } = (_, random) => (float)(random.NextDouble() - 0.5);
 
     /// <summary>More tensors.</summary>
     public (string Name, long[] Dimensions)[] Extra { get; init; } = [];
@@ -60,11 +62,22 @@ internal sealed record SampleModel
         return path;
     }
 
+    /// <summary>The values of a tensor of any type.</summary>
+    public static unsafe float[] Floats(Tensor tensor)
+    {
+        var values = new float[tensor.Elements];
+        int k = (int)tensor.Ne0;
+        fixed (float* y = values)
+            for (int row = 0; row < values.Length / k; row++)
+                RowEncoders.For(Isa.Scalar).Read(tensor.Type, tensor.Pointer + row * tensor.RowBytes, k, y + row * k);
+        return values;
+    }
+
     private byte[] Data(Tensor tensor)
     {
         var random = new Random(tensor.Name.Sum(c => c));
         var values = new float[tensor.Elements];
-        for (int i = 0; i < values.Length; i++) values[i] = Value(random);
+        for (int i = 0; i < values.Length; i++) values[i] = Value(tensor.Name, random);
         if (tensor.Type == GgmlType.F32) return MemoryMarshal.AsBytes<float>(values).ToArray();
         return tensor.Type == GgmlType.F16
             ? MemoryMarshal.AsBytes<Half>(Array.ConvertAll(values, value => (Half)value)).ToArray()

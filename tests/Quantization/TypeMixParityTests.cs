@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Edge.Llm.Gguf;
 using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Api;
@@ -12,12 +9,11 @@ namespace Edge.Llm.Tests.Quantization;
 public sealed class TypeMixParityTests
 {
     private static readonly string s_folder = Directory.CreateTempSubdirectory().FullName;
-    private static Process? s_peer;
+    private static PeerQuantizer? s_peer;
 
     [ClassCleanup]
     public static void Cleanup()
     {
-        s_peer?.StandardInput.Close();
         s_peer?.Dispose();
         Directory.Delete(s_folder, recursive: true);
     }
@@ -25,9 +21,10 @@ public sealed class TypeMixParityTests
     /// <summary>Names that a mix might mistake for others, or must leave alone.</summary>
     private static readonly (string, long[])[] s_oddNames =
     [
-        .. ((string[])["fooweight", "blk.0.foo.bias", "blk.0.foo", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight", "blk.1.attn_kv_b.weight",
-            "blk.0.ssm_conv1d.weight", "blk.0.cross_attn_v.weight", "blk.0.attn_rel_b.weight", "blk.0.indexer.k_proj.weight", "blk.1.nextn.eh_proj.weight",
-            "blk.1.ffn_down_shexp.weight", "v.patch_embd.weight", "blk.0.ssm_in.weight", "blk.0.attn_k_b.weight", "blk.1.time_mix_w1.weight", "blk.0.altup_proj.weight"])
+        .. ((string[])["fooweight", "blk.0.foo.bias", "blk.0.foo", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight",
+            "blk.1.attn_kv_b.weight", "blk.0.ssm_conv1d.weight", "blk.0.cross_attn_v.weight", "blk.0.attn_rel_b.weight",
+            "blk.0.indexer.k_proj.weight", "blk.1.nextn.eh_proj.weight", "blk.1.ffn_down_shexp.weight", "v.patch_embd.weight",
+            "blk.0.ssm_in.weight", "blk.0.attn_k_b.weight", "blk.1.time_mix_w1.weight", "blk.0.altup_proj.weight"])
             .Select(name => (name, (long[])[256, 2])),
         ("blk.0.ffn_gate_inp_shexp.weight", [256, 1]), ("blk.1.attn_v_b.weight", [256, 2, 2]), ("blk.1.stack.weight", [256, 1, 2]),
     ];
@@ -89,8 +86,9 @@ public sealed class TypeMixParityTests
     public void EveryArchitectureThatCanBeMade()
     {
         if (Environment.GetEnvironmentVariable("EDGE_LLM_FULL") != "1") Assert.Inconclusive("EDGE_LLM_FULL is not set");
-        foreach (string architecture in (string[])["llama", "deepseek2", "gpt-oss", "qwen2moe", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3", "phi2", "phi3", "gpt2", "gptneox", "starcoder2",
-            "falcon", "mpt", "bloom", "stablelm", "olmo2", "olmoe", "granitemoe", "internlm2", "smollm3", "glm4", "command-r", "cohere2", "bert", "nomic-bert"])
+        foreach (string architecture in (string[])["llama", "deepseek2", "gpt-oss", "qwen2moe", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3",
+            "phi2", "phi3", "gpt2", "gptneox", "starcoder2", "falcon", "mpt", "bloom", "stablelm", "olmo2", "olmoe", "granitemoe", "internlm2",
+            "smollm3", "glm4", "command-r", "cohere2", "bert", "nomic-bert"])
             foreach (FileType type in FileType.All)
                 if (type.Name != "Q2_K_S") AssertSame(Peer.MakeModel(architecture, "f32"), type, false, [], new QuantizeOptions());
     }
@@ -98,9 +96,9 @@ public sealed class TypeMixParityTests
     [TestMethod]
     public void OrderedTypes()
     {
-        string untied = new SampleModel { Layers = 8 }.Write(Path.Combine(s_folder, "untied.gguf")), tied = new SampleModel { Layers = 8, Tied = true }.Write(Path.Combine(s_folder, "tied.gguf"));
-        foreach (string path in (string[])[untied, tied])
+        foreach (bool tied in (bool[])[false, true])
         {
+            string path = new SampleModel { Layers = 8, Tied = tied }.Write(Path.Combine(s_folder, "in.gguf"));
             void Check(string type, QuantizeOptions options, params (string, object)[] job)
             {
                 Assert.IsTrue(FileType.TryParse(type, out FileType? file));
@@ -113,10 +111,13 @@ public sealed class TypeMixParityTests
                 Check(type, new() { LeaveOutput = true }, ("leave_output_tensor", true));
                 Check(type, new() { OutputType = GgmlType.Q5_0 }, ("output_type", "Q5_0"));
                 Check(type, new() { EmbeddingType = GgmlType.Q4_1 }, ("embedding_type", "Q4_1"));
-                Check(type, new() { OutputType = GgmlType.Q5_0, EmbeddingType = GgmlType.Q4_1, Pure = true }, ("output_type", "Q5_0"), ("embedding_type", "Q4_1"), ("pure", true));
-                string[][] rules = [["blk\\.[012]\\.(attn_v|ffn_down)", "Q8_0"], ["ffn_", "Q5_0"], ["token_embd|output", "F16"], ["^attn_q", "Q2_K"], ["norm", "Q4_0"]];
-                Check(type, new() { TensorTypes = [.. rules.Select(rule => TensorTypeRule.Parse(string.Join('=', rule)))] }, ("tensor_type", rules));
-                Check(type, new() { TensorTypes = [.. rules.Select(rule => TensorTypeRule.Parse(string.Join('=', rule)))], Pure = true }, ("tensor_type", rules), ("pure", true));
+                Check(type, new() { OutputType = GgmlType.Q5_0, EmbeddingType = GgmlType.Q4_1, Pure = true },
+                    ("output_type", "Q5_0"), ("embedding_type", "Q4_1"), ("pure", true));
+                string[][] rules =
+                    [["blk\\.[012]\\.(attn_v|ffn_down)", "Q8_0"], ["ffn_", "Q5_0"], ["token_embd|output", "F16"], ["^attn_q", "Q2_K"], ["norm", "Q4_0"]];
+                TensorTypeRule[] parsed = [.. rules.Select(rule => TensorTypeRule.Parse(string.Join('=', rule)))];
+                Check(type, new() { TensorTypes = parsed }, ("tensor_type", rules));
+                Check(type, new() { TensorTypes = parsed, Pure = true }, ("tensor_type", rules), ("pure", true));
             }
         }
     }
@@ -146,7 +147,8 @@ public sealed class TypeMixParityTests
         if (imatrix)
         {
             var matrix = new ImportanceMatrix();
-            foreach (Tensor tensor in file.Tensors) matrix.Set(tensor.Name, [.. Enumerable.Repeat(1f, (int)(tensor.Ne0 * tensor.Ne2))], [.. Enumerable.Repeat(1f, (int)tensor.Ne2)]);
+            foreach (Tensor tensor in file.Tensors)
+                matrix.Set(tensor.Name, [.. Enumerable.Repeat(1f, (int)(tensor.Ne0 * tensor.Ne2))], [.. Enumerable.Repeat(1f, (int)tensor.Ne2)]);
             job["imatrix"] = matrix.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.SumsOfSquares.Length);
             options = options with { Importance = matrix };
         }
@@ -167,21 +169,7 @@ public sealed class TypeMixParityTests
     /// <summary>llama.cpp's types, or null where it refuses.</summary>
     private static Dictionary<string, string>? Ask(Dictionary<string, object> job)
     {
-        s_peer ??= StartPeer();
-        s_peer.StandardInput.WriteLine(JsonSerializer.Serialize(job));
-        s_peer.StandardInput.Flush();
-        string answer = s_peer.StandardOutput.ReadLine() ?? throw new InvalidOperationException("the peer died");
-        using JsonDocument json = JsonDocument.Parse(answer);
-        return json.RootElement.TryGetProperty("types", out JsonElement types) ? types.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetString()!) : null;
-    }
-
-    private static Process StartPeer([CallerFilePath] string thisFile = "")
-    {
-        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
-        if (string.IsNullOrEmpty(shared)) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
-        var start = new ProcessStartInfo("python3") { RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(Path.Combine(Path.GetDirectoryName(thisFile)!, "peer_types.py"));
-        start.ArgumentList.Add(Path.Combine(shared, "tools", "peer"));
-        return Process.Start(start)!;
+        s_peer ??= new PeerQuantizer();
+        return s_peer.Run(job);
     }
 }

@@ -2,7 +2,7 @@
 
     peer_types.py FOLDER_OF_PEER < JOBS
 
-A line of JOBS is a JSON object: "input", "output", "type", and perhaps "imatrix" (name: number of columns, which all count alike), "pure",
+A line of JOBS is a JSON object: "input", "output", "type", and perhaps "imatrix" (a file, or name: number of columns, which all count alike), "pure",
 "allow_requantize", "leave_output_tensor", "output_type", "embedding_type", "tensor_type" (pairs). For each a line comes back:
 {"types": {name: type}} or {"error": text}.
 """
@@ -43,10 +43,14 @@ def run(job):
         keep.append((P.TensorOverride * len(rows))(*rows))
         p.tt_overrides = C.cast(keep[-1], C.c_void_p)
     if "imatrix" in job:
+        if isinstance(job["imatrix"], str):
+            entries = P.load_imatrix(peer, job["imatrix"])[0]
+        else:
+            entries = {name: [1.0] * columns for name, columns in job["imatrix"].items()}
         rows = []
-        for name, columns in job["imatrix"].items():
-            keep.append((C.c_float * columns)(*([1.0] * columns)))
-            rows.append((name.encode(), C.cast(keep[-1], C.POINTER(C.c_float)), columns))
+        for name, values in entries.items():
+            keep.append((C.c_float * len(values))(*values))
+            rows.append((name.encode(), C.cast(keep[-1], C.POINTER(C.c_float)), len(values)))
         keep.append((P.ImatrixData * (len(rows) + 1))(*rows))
         p.imatrix = C.cast(keep[-1], C.c_void_p)
     peer.messages.clear()

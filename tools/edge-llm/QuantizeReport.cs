@@ -11,9 +11,11 @@ internal static class QuantizeReport
     public static void WriteTensors(QuantizePlan plan, Output output)
     {
         foreach (PlannedTensor tensor in plan.Tensors)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{Failure.OneLine(tensor.Source.Name),-36} {Name(tensor.Source.Type),-7} -> {Name(tensor.Type),-7} {tensor.Source.Bytes,14} -> {tensor.Bytes,14}")
-                + (tensor.Note is null ? "" : "  " + tensor.Note));
+        {
+            string types = $"{Failure.OneLine(tensor.Source.Name),-36} {Name(tensor.Source.Type),-7} -> {Name(tensor.Type),-7}";
+            string note = tensor.Note is null ? "" : "  " + tensor.Note;
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{types} {tensor.Source.Bytes,14} -> {tensor.Bytes,14}{note}"));
+        }
         WriteTotal(plan, output);
     }
 
@@ -21,8 +23,9 @@ internal static class QuantizeReport
     public static void WriteTotal(QuantizePlan plan, Output output)
     {
         double values = plan.Tensors.Sum(tensor => (double)tensor.Source.Elements);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{plan.Type.Name}: {plan.Tensors.Count} tensors, {plan.BytesBefore} -> {plan.BytesAfter} bytes, {8 * plan.BytesBefore / values:F2} -> {8 * plan.BytesAfter / values:F2} bits a weight"));
+        string sizes = string.Create(CultureInfo.InvariantCulture, $"{plan.BytesBefore} -> {plan.BytesAfter} bytes");
+        string bits = string.Create(CultureInfo.InvariantCulture, $"{8 * plan.BytesBefore / values:F2} -> {8 * plan.BytesAfter / values:F2} bits a weight");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{plan.Type.Name}: {plan.Tensors.Count} tensors, {sizes}, {bits}"));
     }
 
     /// <summary>On standard error: which tensors do not get the type expected, and why.</summary>

@@ -18,13 +18,15 @@ internal static class QuantizeCommand
         var type = new Argument<string>("TYPE") { Description = $"What to quantize to: {TypeNames}." };
         Option<string?> imatrix = Opt.Text("--imatrix", [], "An importance matrix: which columns matter.", "FILE");
         Option<bool> pure = Opt.Flag("--pure", "One type for all matrices, no mix.");
-        Option<bool> requantize = Opt.Flag("--allow-requantize", "Quantize tensors that are quantized already; loses more than quantizing the original.");
+        Option<bool> requantize = Opt.Flag("--allow-requantize",
+            "Quantize tensors that are quantized already; loses more than quantizing the original.");
         Option<bool> leaveOutput = Opt.Flag("--leave-output-tensor", "Leave output.weight as it is.");
         Option<string?> outputType = Opt.Text("--output-type", ["--output-tensor-type"], "Type of output.weight, or of tied embeddings.", "TYPE");
         Option<string?> embeddingType = Opt.Text("--embedding-type", ["--token-embedding-type"], "Type of token_embd.weight.", "TYPE");
         var tensorType = new Option<string[]>("--tensor-type")
         {
-            Description = "Type of the tensors whose name the regular expression matches anywhere; may be repeated, the first match counts.", HelpName = "REGEX=TYPE",
+            Description = "Type of the tensors whose name the regular expression matches anywhere; may be repeated, the first match counts.",
+            HelpName = "REGEX=TYPE",
         };
         Option<bool> keepSplit = Opt.Flag("--keep-split", "Split the output as the input is split.");
         Option<bool> dryRun = Opt.Flag("--dry-run", "Print types and sizes; write nothing.");

@@ -311,6 +311,10 @@ static void texts(const char *path)
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("a\0b", 3, NULL, &none));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/dev/stdin", EDGE_LLM_ZERO_TERMINATED)); /* a pipe, in the tests */
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/dev/null", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED)); /* a full disk */
     STATUS(ARGUMENT, edge_llm_model_metadata(model, "no.such.key", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
     STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 4, tokens, 64, &count));
     OK(edge_llm_session_close(session));

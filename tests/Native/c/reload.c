@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 {
     CHECK(argc == 3); /* library, model */
     path = argv[2];
+    signal(SIGPIPE, SIG_DFL); /* whoever started this may have it ignored */
     edge_llm_model *model = NULL;
     edge_llm_session *session = NULL;
     edge_llm_session_options options;

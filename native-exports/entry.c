@@ -10,6 +10,7 @@
 
 #include <string.h>
 #ifndef _WIN32
+#include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
 #endif
@@ -64,6 +65,10 @@ static float_state float_default(void)
 typedef struct entry {
     float_state caller;
     struct entry *outer; /* the entry whose callback this one was made from */
+#ifndef _WIN32
+    struct sigaction pipe; /* what SIGPIPE does, in the first entry of all */
+    int first;
+#endif
 } entry;
 
 static THREAD_LOCAL entry *current;
@@ -76,27 +81,35 @@ static int processor_suffices(void)
     return known == 1;
 }
 
-static edge_llm_status check(void)
+static edge_llm_status enter(entry *self)
 {
 #ifndef _WIN32
     /* A child has one thread only: whatever lock another one held at the fork is held for ever. */
     static _Atomic pid_t owner;
-    pid_t self = getpid(), known = atomic_load_explicit(&owner, memory_order_relaxed);
-    if (known != self && (known != 0 || (!atomic_compare_exchange_strong(&owner, &known, self) && known != self))) return EDGE_LLM_FORKED;
+    pid_t process = getpid(), known = atomic_load_explicit(&owner, memory_order_relaxed);
+    self->first = 0;
+    if (known != process) {
+        if (known != 0) return EDGE_LLM_FORKED;
+        if (!processor_suffices()) return EDGE_LLM_UNSUPPORTED;
+        sigaction(SIGPIPE, NULL, &self->pipe); /* before another thread may enter */
+        self->first = atomic_compare_exchange_strong(&owner, &known, process);
+        if (!self->first && known != process) return EDGE_LLM_FORKED;
+    }
 #endif
-    return processor_suffices() ? EDGE_LLM_OK : EDGE_LLM_UNSUPPORTED;
-}
-
-static void enter(entry *self)
-{
+    if (!processor_suffices()) return EDGE_LLM_UNSUPPORTED;
     self->caller = float_get();
     self->outer = current;
     current = self;
     float_set(float_default());
+    return EDGE_LLM_OK;
 }
 
 static void leave(entry *self)
 {
+#ifndef _WIN32
+    /* The runtime, which begins with the first entry, ignores SIGPIPE; nothing here writes to a pipe, and the host may count on it. */
+    if (self->first) sigaction(SIGPIPE, &self->pipe, NULL);
+#endif
     current = self->outer;
     float_set(self->caller);
 }
@@ -156,8 +169,8 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
 {
     static const char forked[] = "the process forked after it had used the library, which cannot be used in the child";
     static const char processor[] = "this build of the library needs a newer processor";
-    edge_llm_status status = check();
     entry self;
+    edge_llm_status status = enter(&self);
     if (status != EDGE_LLM_OK) {
         if (error && error->struct_size >= sizeof *error) {
             error->code = status;
@@ -168,7 +181,6 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
         }
         return status;
     }
-    enter(&self);
     status = managed_edge_llm_last_error(error);
     leave(&self);
     return status;
@@ -178,10 +190,9 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
     extern edge_llm_status managed_##name parameters;         \
     edge_llm_status name parameters                           \
     {                                                         \
-        edge_llm_status status = check();                     \
         entry self;                                           \
+        edge_llm_status status = enter(&self);                \
         if (status != EDGE_LLM_OK) return status;             \
-        enter(&self);                                         \
         status = managed_##name arguments;                    \
         leave(&self);                                         \
         return status;                                        \

@@ -32,17 +32,21 @@ internal static unsafe class ModelExports
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            ModelOptionsData read = OptionReaders.Model(options);
-            if (model is null || data is null || size > long.MaxValue)
+            ModelOptionsData read = options is null ? OptionReaders.Model() : Versioned.Read(options);
+            try
             {
-                if (read.Release is not null) Callbacks.Release(read.Release, read.ReleaseUser, data, size);
                 Pointers.Need(model, "model");
                 *model = 0;
                 Pointers.Need(data, "data");
-                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"size {size}: expected at most {long.MaxValue}");
+                if (size > long.MaxValue) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"size {size}: expected at most {long.MaxValue}");
+                OptionReaders.Check(read);
             }
-            *model = 0;
-            *model = HandleTable.Instance.Open(ModelResource.Open(data, (long)size, read));
+            catch when (read.Release is not null)
+            {
+                Callbacks.Release(read.Release, read.ReleaseUser, data, size);
+                throw;
+            }
+            *model = HandleTable.Instance.Open(ModelResource.Open(data, (long)size, read)); // which releases, from here on
             return LastError.Ok;
         }
         catch (Exception e)

@@ -155,11 +155,14 @@ internal static unsafe class SequenceExports
     {
         try
         {
-            return new FileStream(path, mode, access);
+            var stream = new FileStream(path, mode, access);
+            if (stream.CanSeek) return stream;
+            stream.Dispose(); // a pipe whose reader left would end the process
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new EdgeLlmException(ErrorCode.InvalidFile, $"cannot open {path}", e);
         }
+        throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: expected a file, found a pipe or a device");
     }
 }

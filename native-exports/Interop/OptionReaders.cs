@@ -41,11 +41,17 @@ internal static unsafe class OptionReaders
     public static ModelOptionsData Model(ModelOptionsData* options)
     {
         ModelOptionsData data = options is null ? Model() : Versioned.Read(options);
+        Check(data);
+        return data;
+    }
+
+    /// <summary>Throws unless every value is in range.</summary>
+    public static void Check(ModelOptionsData data)
+    {
         Pointers.Flag(data.UseMmap, "use_mmap");
         Pointers.Flag(data.UseMlock, "use_mlock");
         Pointers.Flag(data.OffloadKqv, "offload_kqv");
         Range(data.GpuLayers, -1, int.MaxValue, "n_gpu_layers");
-        return data;
     }
 
     /// <inheritdoc cref="Model(ModelOptionsData*)"/>

@@ -142,8 +142,8 @@ typedef struct edge_llm_feature_info {
     size_t instruction_set_length;
 } edge_llm_feature_info;
 
-/* What this library can do on this machine. Errors: EDGE_LLM_INVALID_ARGUMENT if the environment variable EDGE_LLM_ISA names an instruction
- * set that is not there. */
+/* What this library can do on this machine. Errors: EDGE_LLM_INVALID_ARGUMENT and EDGE_LLM_UNSUPPORTED if the environment variable
+ * EDGE_LLM_ISA names no instruction set, or one that is not there. */
 EDGE_LLM_API edge_llm_status edge_llm_features(edge_llm_feature_info *features);
 
 /* The name of a status, as in "EDGE_LLM_INVALID_FILE". The text is zero-terminated and lives as long as the library. Errors:
@@ -200,7 +200,7 @@ EDGE_LLM_API edge_llm_status edge_llm_model_open(
 
 /* Opens the bytes of a GGUF file, which is not one of a split model's parts. Without options->release they are copied. With it they are used
  * where they lie: they must begin at a multiple of 32, and stay unchanged until release is called; that happens exactly once, when the
- * model and all its sessions are closed, or before this call returns an error. use_mmap and use_mlock have no effect.
+ * model and all its sessions are closed, or before this call returns an error (but for a struct_size that is refused). use_mmap and use_mlock have no effect.
  * Errors: as edge_llm_model_open. */
 EDGE_LLM_API edge_llm_status edge_llm_model_open_memory(
     const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model);

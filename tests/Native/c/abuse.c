@@ -1,6 +1,8 @@
 /* Every misuse is answered by a status: null pointers, dead handles, wrong sizes, invalid texts, huge counts. */
 #include "check.h"
 
+#include <unistd.h>
+
 static const edge_llm_status ARGUMENT = EDGE_LLM_INVALID_ARGUMENT, HANDLE = EDGE_LLM_INVALID_HANDLE;
 
 /* Each function of a model or session, with that handle and otherwise sensible arguments, gives the status. */
@@ -311,6 +313,14 @@ static void texts(const char *path)
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("a\0b", 3, NULL, &none));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/", EDGE_LLM_ZERO_TERMINATED));
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    snprintf(text, sizeof text, "/proc/self/fd/%d", ends[1]);
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, text, EDGE_LLM_ZERO_TERMINATED));
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/dev/null", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED)); /* a full disk */
     STATUS(ARGUMENT, edge_llm_model_metadata(model, "no.such.key", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
     STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 4, tokens, 64, &count));
     OK(edge_llm_session_close(session));

@@ -282,7 +282,11 @@ static void lending(const char *path)
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open_memory(data, 100, &options, &model));
     STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory((char *)data + 1, size - 1, &options, &model));
     STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, SIZE_MAX, &options, &model));
-    CHECK(releases == 4 && model == NULL);
+    options.use_mmap = 7;
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, size, &options, &model));
+    options.use_mmap = 1;
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, size, &options, NULL));
+    CHECK(releases == 6 && model == NULL);
     memset(data, 0, size); /* the copy is one */
     OK(edge_llm_session_eval(other, 0, &token, 1));
     OK(edge_llm_session_close(other));

@@ -1,11 +1,11 @@
-/* dlclose leaves the library in place, for its threads run its code: the same one is there when it is opened again. And threads with hardly
- * any stack are answered. */
+/* dlclose leaves the library in place, for its threads run its code: the same one is there when it is opened again. Threads with hardly any
+ * stack are answered. And the host's SIGPIPE does what it did. */
 #define _GNU_SOURCE
 #include "check.h"
 
 #include <dlfcn.h>
-#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 
 static void *library;
 
@@ -37,6 +37,7 @@ int main(int argc, char **argv)
 {
     CHECK(argc == 3); /* library, model */
     path = argv[2];
+    signal(SIGPIPE, SIG_DFL); /* whoever started this may have it ignored */
     edge_llm_model *model = NULL;
     edge_llm_session *session = NULL;
     edge_llm_session_options options;
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
     }
     library = dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD);
     CHECK(library != NULL); /* it never left */
+    struct sigaction pipe;
+    CHECK(sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_DFL);
 
     for (size_t kilobytes = 64; kilobytes <= 512; kilobytes *= 2) {
         pthread_attr_t attributes;

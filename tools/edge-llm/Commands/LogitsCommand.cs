@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Edge.Llm.Cache;
 using Edge.Llm.Models;
 
@@ -47,15 +46,15 @@ internal static class LogitsCommand
 
     private static void Summarize(InferenceContext context, int[] tokens, bool all, Output output)
     {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var hash = new Sha256();
         float[] last = [];
         Compute(context, tokens, all, row =>
         {
-            hash.AppendData(Bytes(row));
+            hash.Append(Bytes(row));
             last = last.Length == 0 ? row.ToArray() : last;
             row.CopyTo(last);
         });
-        output.WriteLine($"sha256 {Convert.ToHexStringLower(hash.GetHashAndReset())}");
+        output.WriteLine($"sha256 {hash.Finish()}");
         foreach (int token in Enumerable.Range(0, last.Length).OrderByDescending(id => last[id]).ThenBy(id => id).Take(Top))
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{token} {last[token]:R}"));
     }

@@ -11,31 +11,32 @@ internal static class KernelTimes
     public static int Run(string[] names)
     {
         bool worst = false;
-        Console.WriteLine($"{"type",-6} {"isa",-10} {"GB/s",8} {"cached",8} {"GMAC/s",8}   to scalar: gemv, gemm");
+        Console.WriteLine($"{"type",-6} {"isa",-10} {"GB/s",8} {"cached",8} {"few",8} {"GMAC/s",8}   to scalar: gemv, gemm");
         foreach (GgmlType type in KernelTable.Rows.Select(row => row.Type).Distinct())
         {
             if (names.Length > 0 && !names.Contains(type.ToString(), StringComparer.OrdinalIgnoreCase)) continue;
             KernelRow[] rows = [.. KernelTable.Rows.Where(row => row.Type == type).OrderBy(row => row.Isa)];
-            (double Gemv, double Cached, double Gemm)[] times = Time(rows);
+            (double Gemv, double Cached, double Few, double Gemm)[] times = Time(rows);
             for (int i = 0; i < rows.Length; i++)
             {
                 double gemv = times[0].Gemv / times[i].Gemv, gemm = times[0].Gemm / times[i].Gemm;
                 bool slow = i > 0 && (gemv < 2 || gemm < 2);
                 worst |= slow;
-                Console.WriteLine($"{type,-6} {KernelSet.Name(rows[i].Isa),-10} {1 / times[i].Gemv,8:F1} {1 / times[i].Cached,8:F1} {KernelWork.GemmGigaMacs / times[i].Gemm,8:F1}" +
+                Console.WriteLine($"{type,-6} {KernelSet.Name(rows[i].Isa),-10} {1 / times[i].Gemv,8:F1} {1 / times[i].Cached,8:F1} {1 / times[i].Few,8:F1} {KernelWork.GemmGigaMacs / times[i].Gemm,8:F1}" +
                     (i == 0 ? "" : $"   x{gemv:F1} x{gemm:F1}{(slow ? "  less than twice the scalar row" : "")}"));
             }
         }
         return worst ? 1 : 0;
     }
 
-    // The scalar row is slow: it gets a smaller matrix and few turns. GEMV times are seconds a gigabyte, from memory and in the cache.
-    private static (double Gemv, double Cached, double Gemm)[] Time(KernelRow[] rows)
+    // The scalar row is slow: it gets a smaller matrix and few turns. GEMV times are seconds a gigabyte, from memory and
+    // in the cache; few: seconds 10^9 multiply-accumulates of 16 tokens, weights from memory.
+    private static (double Gemv, double Cached, double Few, double Gemm)[] Time(KernelRow[] rows)
     {
         KernelWork[] work = [.. rows.Select(row => new KernelWork(row, row.Isa == Isa.Scalar ? 4 << 20 : 100 << 20))];
         KernelWork[] cached = [.. rows.Select(row => new KernelWork(row, 1 << 19))];
-        var best = new (double Gemv, double Cached, double Gemm)[rows.Length];
-        Array.Fill(best, (double.MaxValue, double.MaxValue, double.MaxValue));
+        var best = new (double Gemv, double Cached, double Few, double Gemm)[rows.Length];
+        Array.Fill(best, (double.MaxValue, double.MaxValue, double.MaxValue, double.MaxValue));
         for (int round = 0; round < 40; round++)
             for (int i = 0; i < rows.Length; i++)
             {
@@ -43,7 +44,8 @@ internal static class KernelTimes
                 double large = Seconds(work[i].Gemv) / work[i].GemvGigabytes, small = double.MaxValue;
                 for (int repeat = 0; repeat < (rows[i].Isa == Isa.Scalar ? 2 : 16); repeat++)
                     small = Math.Min(small, Seconds(cached[i].Gemv) / cached[i].GemvGigabytes);
-                best[i] = (Math.Min(best[i].Gemv, large), Math.Min(best[i].Cached, small), Math.Min(best[i].Gemm, Seconds(work[i].Gemm)));
+                best[i] = (Math.Min(best[i].Gemv, large), Math.Min(best[i].Cached, small),
+                    round % 4 == 0 ? Math.Min(best[i].Few, Environment.GetEnvironmentVariable("FC") != null ? Seconds(cached[i].Few) / cached[i].FewGigaMacs : Seconds(work[i].Few) / work[i].FewGigaMacs) : best[i].Few, Math.Min(best[i].Gemm, Seconds(work[i].Gemm)));
             }
         foreach (KernelWork w in work.Concat(cached)) w.Dispose();
         return best;

@@ -4,7 +4,8 @@ using Edge.Llm.Memory;
 
 namespace Edge.Llm.Bench;
 
-/// <summary>One kernel row with a matrix and activations to run it on: a GEMV that reads about 100 MB, a GEMM of 128 tokens.</summary>
+/// <summary>One kernel row with a matrix and activations to run it on: a GEMV that reads about 100 MB, a GEMM of 16
+/// tokens over the same, a GEMM of 128 tokens.</summary>
 internal sealed unsafe class KernelWork : IDisposable
 {
     /// <summary>Values a row.</summary>
@@ -12,6 +13,9 @@ internal sealed unsafe class KernelWork : IDisposable
 
     /// <summary>Tokens of the GEMM.</summary>
     public const int Tokens = 128;
+
+    /// <summary>Tokens of the small GEMM.</summary>
+    public const int FewTokens = 16;
 
     private const int GemmRows = 512;
 
@@ -31,7 +35,7 @@ internal sealed unsafe class KernelWork : IDisposable
         _row = row;
         long rowBytes = GgmlTypes.RowBytes(row.Type, K);
         _gemvRows = (int)(gemvBytes / rowBytes);
-        _dst = new AlignedBuffer(Math.Max(_gemvRows, GemmRows * Tokens) * sizeof(float));
+        _dst = new AlignedBuffer(Math.Max((long)_gemvRows * FewTokens, GemmRows * Tokens) * sizeof(float));
         Fill(row.Type);
         _args = new MatMulArgs
         {
@@ -59,6 +63,17 @@ internal sealed unsafe class KernelWork : IDisposable
     {
         MatMulArgs args = _args;
         (args.Rows, args.Tokens, args.DstStride) = (GemmRows, Tokens, GemmRows);
+        _row.Gemm(&args);
+    }
+
+    /// <summary>10^9 multiply-accumulates of a small GEMM.</summary>
+    public double FewGigaMacs => (double)_gemvRows * K * FewTokens / 1e9;
+
+    /// <summary>Runs the small GEMM, over the weights of the GEMV: sequences that are decoded together.</summary>
+    public void Few()
+    {
+        MatMulArgs args = _args;
+        (args.Rows, args.Tokens, args.DstStride) = (_gemvRows, FewTokens, _gemvRows);
         _row.Gemm(&args);
     }
 

@@ -34,7 +34,9 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             {
                 Unpack(w, args->RowBytes, Math.Min(8, blocks - b), tile);
                 int fours = args->Tokens / 4;
-                FourTokens(tile, x, args->XTokenStride, strip, fours);
+                byte* next = b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes);
+                if (fours == 0) BlockGemv.PrefetchRows(next, args->RowBytes, Rows, T.GroupBytes);
+                FourTokens(tile, x, args->XTokenStride, strip, fours, next, args->RowBytes);
                 for (int t = 4 * fours; t < args->Tokens; t++) OneToken(tile, x + (t * args->XTokenStride), strip + (t * Rows));
             }
             for (int t = 0; t < args->Tokens; t++)
@@ -54,8 +56,6 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
         for (int half = 0; half < 2; half++)
         {
             byte* group = w + (16 * half * rowBytes);
-            for (int r = 0; r < 16; r++)
-                for (int line = 0; line < T.GroupBytes; line += 64) Sse.Prefetch0(group + (r * rowBytes) + T.GroupBytes + line);
             for (int b = 0; b < blocks; b++)
             {
                 T.SixteenRows(group, b, rowBytes, tile + (b * BlockBytes) + (64 * half));
@@ -73,10 +73,17 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count)
+    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, byte* next, nint rowBytes)
     {
+        // The rows to be unpacked next are prefetched a few at a time: asked for all at once, they would hold up the loads behind them.
+        int rows = (Rows + count - 1) / Math.Max(1, count);
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
+            if ((count - 1) * rows < Rows)
+            {
+                BlockGemv.PrefetchRows(next, rowBytes, rows, T.GroupBytes);
+                next += rows * rowBytes;
+            }
             byte* w = tile, x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
             for (int b = 0; b < 8; b++, w += BlockBytes)
             {

@@ -63,11 +63,34 @@ internal static unsafe class NibbleGemv512<T> where T : INibbles
         Vector512<int> sums = Avx512F.InsertVector256(
             Vector256.Load((int*)(x0 + Q8_0x8.SumsOffset)).ToVector512Unsafe(), Vector256.Load((int*)(x1 + Q8_0x8.SumsOffset)), 1);
         if (!T.HasMin) isum -= sums << (T.HasHigh ? 4 : 3);
-        Vector512<int> heads = Transpose512.Heads(w, T.BlockBytes);
+        Vector512<int> heads = Avx512F.InsertVector256(Heads(w), Heads(w + 8 * T.BlockBytes).GetLower(), 1);
         Vector512<float> dx = Avx512F.InsertVector256(
             Vector256.Load((float*)(x0 + Q8_0x8.DOffset)).ToVector512Unsafe(), Vector256.Load((float*)(x1 + Q8_0x8.DOffset)), 1);
         Vector512<float> p = Avx512F.ConvertToVector512Single(isum) * HalfFloat.LowerToSingle(heads) * dx;
         return T.HasMin ? Avx512F.FusedMultiplyAdd(HalfFloat.UpperToSingle(heads), dx * Avx512F.ConvertToVector512Single(sums), p) : p;
+    }
+
+    /// <summary>The first dwords of a group's eight blocks, in order, in the lower half. The group's first 64 words have most of them, its last
+    /// 32 the rest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Heads(byte* w)
+    {
+        Vector512<ushort> at = T.BlockBytes switch
+        {
+            18 => Vector512.Create(0x000a000900010000ul, 0x001c001b00130012, 0x002e002d00250024, 0x0040003f00370036, 0, 0, 0, 0).AsUInt16(),
+            20 => Vector512.Create(0x000b000a00010000ul, 0x001f001e00150014, 0x0033003200290028, 0x00000000003d003c, 0, 0, 0, 0).AsUInt16(),
+            22 => Vector512.Create(0x000c000b00010000ul, 0x0022002100170016, 0x00380037002d002c, 0, 0, 0, 0, 0).AsUInt16(),
+            _ => Vector512.Create(0x000d000c00010000ul, 0x0025002400190018, 0x003d003c00310030, 0, 0, 0, 0, 0).AsUInt16(),
+        };
+        Vector512<ushort> heads = Avx512BW.PermuteVar32x16x2(Vector512.Load((ushort*)w), at, Vector512.Load((ushort*)(w + 64)));
+        if (T.BlockBytes == 18) return heads.AsInt32(); // whose minimums are not there
+        at = T.BlockBytes switch
+        {
+            20 => Vector512.Create(0x0003000200010000ul, 0x0007000600050004, 0x000b000a00090008, 0x00370036000d000c, 0, 0, 0, 0).AsUInt16(),
+            22 => Vector512.Create(0x0003000200010000ul, 0x0007000600050004, 0x000b000a00090008, 0x00360035002b002a, 0, 0, 0, 0).AsUInt16(),
+            _ => Vector512.Create(0x0003000200010000ul, 0x0007000600050004, 0x000b000a00090008, 0x0035003400290028, 0, 0, 0, 0).AsUInt16(),
+        };
+        return Avx512BW.PermuteVar32x16x2(heads, at, Vector512.Load((ushort*)(w + 8 * T.BlockBytes - 64))).AsInt32();
     }
 
     /// <summary>The sums of eight blocks, each in two parts: lanes 4i of the even ones, 8 + 4i of the odd ones. Up to here int16 suffices:

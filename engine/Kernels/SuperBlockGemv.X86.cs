@@ -12,12 +12,22 @@ internal static unsafe class SuperBlockGemv
 
     /// <summary>Asks for the super-block that will be read some microseconds later; it may lie past the matrix (a prefetch never faults).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch<T>(byte* w) where T : ISuperBlock
+    public static void Prefetch<T>(byte* w) where T : ISuperBlock => Lines<T>(w + Distance);
+
+    /// <summary>Asks for the first super-block of so many rows (they may lie past the matrix).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrefetchRows<T>(byte* w, nint rowBytes, int rows) where T : ISuperBlock
     {
-        Sse.Prefetch0(w + Distance);
-        Sse.Prefetch0(w + Distance + 64);
-        if (T.Bytes > 128) Sse.Prefetch0(w + Distance + 128);
-        if (T.Bytes > 192) Sse.Prefetch0(w + Distance + 192);
+        for (; rows > 0; rows--, w += rowBytes) Lines<T>(w);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Lines<T>(byte* w) where T : ISuperBlock
+    {
+        Sse.Prefetch0(w);
+        Sse.Prefetch0(w + 64);
+        if (T.Bytes > 128) Sse.Prefetch0(w + 128);
+        if (T.Bytes > 192) Sse.Prefetch0(w + 192);
     }
 
     /// <summary>The sums of four vectors, a lane each.</summary>
@@ -29,12 +39,16 @@ internal static unsafe class SuperBlockGemv
         return Sse2.UnpackLow(v01, v23).AsInt32() + Sse2.UnpackHigh(v01, v23).AsInt32();
     }
 
+    /// <summary>D and DMin of four super-blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> FourHalves<T>(byte* w) where T : ISuperBlock =>
+        Vector128.Create(T.Halves(w), T.Halves(w + T.Bytes), T.Halves(w + 2 * T.Bytes), T.Halves(w + 3 * T.Bytes));
+
     /// <summary>Four super-blocks: everything but the last, ordered step runs in four lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> FloatSteps<T>(Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, byte* w, byte* x, nint next)
-        where T : ISuperBlock
+    public static Vector128<float> FloatSteps<T>(
+        Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, Vector128<int> halves, byte* x, nint next) where T : ISuperBlock
     {
-        Vector128<int> halves = Vector128.Create(T.Halves(w), T.Halves(w + T.Bytes), T.Halves(w + 2 * T.Bytes), T.Halves(w + 3 * T.Bytes));
         Vector128<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
         if (T.Factor != 1) d *= T.Factor;
         Vector128<float> f = Sse2.ConvertToVector128Single(isum) * d;

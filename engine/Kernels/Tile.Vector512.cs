@@ -30,24 +30,17 @@ internal static unsafe class Tile512
     /// <summary>Size of all.</summary>
     public const int Bytes = Work + 64 + WorkBytes;
 
-    /// <summary>Unpacks 32 rows; <paramref name="next"/> are those to be unpacked after them (it may lie past the matrix).</summary>
+    /// <summary>Unpacks 32 rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Unpack<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock512
+    public static void Unpack<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
     {
-        Sixteen<T>(w, next, rowBytes, tile);
-        Sixteen<T>(w + (16 * rowBytes), next + (16 * rowBytes), rowBytes, tile + 64);
+        Sixteen<T>(w, rowBytes, tile);
+        Sixteen<T>(w + (16 * rowBytes), rowBytes, tile + 64);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sixteen<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock512
+    private static void Sixteen<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
     {
-        for (int r = 0; r < 16; r++, next += rowBytes)
-        {
-            Sse.Prefetch0(next);
-            Sse.Prefetch0(next + 64);
-            if (T.Bytes > 128) Sse.Prefetch0(next + 128);
-            if (T.Bytes > 192) Sse.Prefetch0(next + 192);
-        }
         T.SixteenRows(w, rowBytes, tile);
         Vector512<int> halves = Halves<T>(w, rowBytes);
         Vector512<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);

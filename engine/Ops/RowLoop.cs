@@ -39,6 +39,7 @@ internal static class ChunkSize
     /// <summary>Bytes that a chunk goes through at least: a microsecond or two, about what it costs to hand it to another thread.</summary>
     public const long Smallest = 32 << 10;
 
-    /// <summary>Chunks that large work is split into, a thread: enough to even out threads that lose their core.</summary>
-    public const int PerThread = 8;
+    /// <summary>Chunks that large work is split into, a thread: fine enough that at the end of a run no thread waits long for the others'
+    /// last chunks (a thirty-second of a decode step's matmul is a few microseconds).</summary>
+    public const int PerThread = 32;
 }

@@ -10,8 +10,8 @@ internal interface IParallelBody
     void Run(int chunk, int worker);
 }
 
-/// <summary>Persistent threads that share the chunks of one run at a time. Chunks are claimed one by one from an atomic counter, so a
-/// thread that the system takes off its core delays only the chunk it holds. Idle threads spin briefly, then sleep.</summary>
+/// <summary>Persistent threads that share the chunks of one run at a time. Chunks are claimed one by one (<see cref="ChunkRanges"/>), so a
+/// thread that the system takes off its core, or a slower core, delays only the chunk it holds. Idle threads spin briefly, then sleep.</summary>
 internal sealed unsafe class WorkerPool : IDisposable
 {
     /// <summary>How long a thread looks for work before it sleeps: longer than the glue between two matmuls, far shorter than a
@@ -23,11 +23,12 @@ internal sealed unsafe class WorkerPool : IDisposable
     private readonly object _gate = new();
     private readonly object _finished = new();
 
-    // The run in progress. The high half of _state counts runs, the low half is the number of unclaimed chunks: one compare-and-swap
-    // claims a chunk of the run it was read from and of no other. The other fields are written before _state and stay as they are
-    // until the last claimed chunk is done, so whoever holds a chunk reads its own run's.
-    private long _state;
+    // The run in progress. These fields are written before its chunks can be claimed and stay as they are until the last claimed chunk
+    // is done, so whoever holds a chunk reads its own run's. _runs counts runs: a change of it tells idle threads of work.
+    private readonly ChunkRanges _ranges;
+    private int _runs;
     private int _chunks;
+    private int _chunksAtOnce; // more than one only where there are more chunks than can be claimed singly
     private int _pending;
     private void* _body;
     private delegate*<void*, int, int, void> _invoke;
@@ -45,6 +46,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         Threads = threads;
         // With more threads than processors a spinning thread takes the core from one that has work.
         _spinTicks = threads <= Environment.ProcessorCount ? s_spinTicks : 0;
+        _ranges = new ChunkRanges(threads);
         _threads = new Thread[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
@@ -82,9 +84,10 @@ internal sealed unsafe class WorkerPool : IDisposable
         _body = Unsafe.AsPointer(ref local);
         _invoke = &Invoke<TBody>;
         _chunks = chunks;
-        _pending = chunks;
-        long run = (_state >> 32) + 1;
-        Interlocked.Exchange(ref _state, (run << 32) | (uint)chunks); // a full fence: a thread that goes to sleep now sees the work
+        _chunksAtOnce = ((chunks - 1) / ChunkRanges.MaxChunks) + 1;
+        _pending = ((chunks - 1) / _chunksAtOnce) + 1;
+        _ranges.Share(_pending);
+        Interlocked.Increment(ref _runs); // a full fence: a thread that goes to sleep now sees the work
         if (Volatile.Read(ref _sleepers) > 0) Wake(chunks - 1);
 
         Work(0);
@@ -128,17 +131,12 @@ internal sealed unsafe class WorkerPool : IDisposable
 
     private void Work(int worker)
     {
-        for (long state = Volatile.Read(ref _state); (uint)state != 0;)
+        while (_ranges.TryClaim(worker, out int claimed))
         {
-            long found = Interlocked.CompareExchange(ref _state, state - 1, state);
-            if (found != state)
-            {
-                state = found;
-                continue;
-            }
             try
             {
-                _invoke(_body, _chunks - (int)(uint)state, worker);
+                int chunk = claimed * _chunksAtOnce, end = Math.Min(_chunks, chunk + _chunksAtOnce);
+                for (; chunk < end; chunk++) _invoke(_body, chunk, worker);
             }
             catch (Exception e)
             {
@@ -146,37 +144,41 @@ internal sealed unsafe class WorkerPool : IDisposable
             }
             if (Interlocked.Decrement(ref _pending) == 0 && Volatile.Read(ref _callerSleeps) != 0)
                 lock (_finished) Monitor.Pulse(_finished);
-            state = Volatile.Read(ref _state);
         }
     }
 
     private void WorkerLoop(int worker)
     {
+        int seen = 0;
         while (!Volatile.Read(ref _stopping))
         {
-            if (SpinUntilWork()) Work(worker);
-            else Sleep();
+            if (!SpinUntilRun(seen)) SleepUntilRun(seen);
+            seen = Volatile.Read(ref _runs); // before the work: a run that begins meanwhile is not missed
+            Work(worker);
         }
     }
 
-    private bool SpinUntilWork()
+    private bool SpinUntilRun(int seen)
     {
         long start = Stopwatch.GetTimestamp();
         do
         {
-            if ((uint)Volatile.Read(ref _state) != 0) return true;
-            Thread.SpinWait(8);
+            for (int i = 0; i < 16; i++)
+            {
+                if (Volatile.Read(ref _runs) != seen) return true;
+                Thread.SpinWait(1);
+            }
         }
         while (Stopwatch.GetTimestamp() - start < _spinTicks);
         return false;
     }
 
-    private void Sleep()
+    private void SleepUntilRun(int seen)
     {
         lock (_gate)
         {
-            Interlocked.Increment(ref _sleepers); // a full fence before the state is read: see Run
-            while ((uint)Volatile.Read(ref _state) == 0 && !_stopping) Monitor.Wait(_gate);
+            Interlocked.Increment(ref _sleepers); // a full fence before the count of runs is read: see Run
+            while (Volatile.Read(ref _runs) == seen && !_stopping) Monitor.Wait(_gate);
             Interlocked.Decrement(ref _sleepers);
         }
     }
@@ -193,8 +195,11 @@ internal sealed unsafe class WorkerPool : IDisposable
         long start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetTimestamp() - start < _spinTicks)
         {
-            if (Volatile.Read(ref _pending) == 0) return;
-            Thread.SpinWait(8);
+            for (int i = 0; i < 16; i++)
+            {
+                if (Volatile.Read(ref _pending) == 0) return;
+                Thread.SpinWait(1);
+            }
         }
         lock (_finished)
         {

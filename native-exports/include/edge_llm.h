@@ -25,8 +25,9 @@
  *            as it was when a function returns. Where the library calls back, it is the caller's again for that time.
  *
  * Any function may also return EDGE_LLM_FORKED, EDGE_LLM_UNSUPPORTED (this library's build needs a newer processor), EDGE_LLM_OUT_OF_MEMORY
- * (also: fewer than 128 KiB of stack are left to the thread) and EDGE_LLM_INTERNAL; the lists below name the others. A null pointer where one
- * is needed is EDGE_LLM_INVALID_ARGUMENT.
+ * (also: fewer than 128 KiB of stack are left to the thread; or, in the first calls of a process, no thread or less address space than half
+ * its limit and 128 MiB, which is what the library needs to begin) and EDGE_LLM_INTERNAL; the lists below name the others. A null pointer
+ * where one is needed is EDGE_LLM_INVALID_ARGUMENT.
  */
 #ifndef EDGE_LLM_H
 #define EDGE_LLM_H
@@ -160,8 +161,8 @@ typedef struct edge_llm_error {
 } edge_llm_error;
 
 /* The last call of this thread that failed. The texts are valid until the next failing call of this thread, or its end. A call that succeeds
- * leaves it as it is; so does this one. Errors: none of its own; with EDGE_LLM_FORKED, and EDGE_LLM_UNSUPPORTED for the processor, *error is
- * filled in, too. */
+ * leaves it as it is; so does this one. Errors: none of its own; with EDGE_LLM_FORKED, EDGE_LLM_UNSUPPORTED for the processor, and
+ * EDGE_LLM_OUT_OF_MEMORY for want of room to begin, *error is filled in, too. */
 EDGE_LLM_API edge_llm_status edge_llm_last_error(edge_llm_error *error);
 
 /* ------------------------------------------------------------------- model ------------------------------------------------------------------- */

@@ -83,7 +83,11 @@ class Library:
             raise EdgeLlmError(Status.UNSUPPORTED, f"{path} has interface version {version.abi_major}, expected {ABI_MAJOR}")
 
     def __call__(self, name: str, *arguments: object, expect: tuple[int, ...] = ()) -> int:
-        status = self._functions[name](*arguments)
+        function = self._functions[name]
+        for kind, value in zip(function.argtypes, arguments):
+            if isinstance(value, int):
+                s.check_range(kind, value, name)
+        status = function(*arguments)
         if status != 0 and status not in expect:
             raise self.error(status)
         return status

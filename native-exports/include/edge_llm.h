@@ -20,7 +20,7 @@
  *            status is EDGE_LLM_BUFFER_TOO_SMALL and nothing is written but *count; capacity 0 with a NULL buffer thus asks for the size.
  * Memory.    Arguments belong to the caller and are not needed after the call, unless said. Pointers that the library gives out are valid as
  *            long as said, and never to be freed.
- * Callbacks. Run on the calling thread, with the caller's floating-point environment. They must return: no exception, no longjmp.
+ * Callbacks. Run on the calling thread, with the caller's floating-point environment. They must return: no exception, no longjmp, no end of the thread.
  * Floats.    The caller's floating-point environment (rounding mode, flush-to-zero, exceptions) has no influence on results, and is
  *            as it was when a function returns. Where the library calls back, it is the caller's again for that time.
  *
@@ -201,7 +201,8 @@ EDGE_LLM_API edge_llm_status edge_llm_model_open(
 
 /* Opens the bytes of a GGUF file, which is not one of a split model's parts. Without options->release they are copied. With it they are used
  * where they lie: they must begin at a multiple of 32, and stay unchanged until release is called; that happens exactly once, when the
- * model and all its sessions are closed, or before this call returns an error (but for a struct_size that is refused). use_mmap and use_mlock have no effect.
+ * model and all its sessions are closed, or before this call returns an error (but for a struct_size that is refused). use_mmap and
+ * use_mlock have no effect.
  * Errors: as edge_llm_model_open. */
 EDGE_LLM_API edge_llm_status edge_llm_model_open_memory(
     const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model);

@@ -8,7 +8,7 @@ namespace Edge.Llm.Tests.Native;
 [DoNotParallelize]
 public sealed class Arm64LibraryTests
 {
-    private const string Emulator = "qemu-aarch64-static", Compiler = "aarch64-linux-gnu-gcc", Rid = "linux-arm64";
+    private const string Emulator = "qemu-aarch64-static", Compiler = "aarch64-linux-gnu-gcc", Rid = "linux-arm64", Headers = "/usr/aarch64-linux-gnu/include/stdint.h";
 
     private static readonly Lazy<string> s_library = new(Publish);
 
@@ -50,6 +50,7 @@ public sealed class Arm64LibraryTests
     {
         foreach (string tool in (string[])["clang", "ld.lld", "llvm-objcopy", Compiler, Emulator])
             if (!NativeLibrary.Has(tool)) Assert.Inconclusive($"{tool} is not here");
+        if (!File.Exists(Headers)) Assert.Inconclusive($"{Headers} is not here");
         string output = Path.Combine(NativeLibrary.Scratch, Rid);
         NativeLibrary.Result result = NativeLibrary.Run(Path.Combine(NativeLibrary.Root, "native-exports", "publish"),
             ["--only", "library", "--rid", Rid, "baseline", output], "");

@@ -133,6 +133,6 @@ def library() -> Library:
         path = _find()
         try:
             _loaded = Library(path)
-        except OSError as error:
+        except (OSError, AttributeError) as error:
             raise EdgeLlmError(Status.INVALID_FILE, f"cannot load {path}: {error}; EDGE_LLM_LIBRARY may name the library") from error
     return _loaded

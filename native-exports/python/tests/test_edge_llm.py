@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import gc
 import os
 import signal
@@ -50,6 +51,12 @@ class LibraryTests(EdgeLlmTest):
         self.assertIn(features.level, edge_llm.processor_levels())
         self.assertGreaterEqual(features.default_threads, 1)
         self.assertEqual(0, features.offload_plugins)
+
+    def test_a_file_that_is_not_the_library_is_named(self) -> None:
+        for wrong in (sys.executable, ctypes.util.find_library("m"), self.path, "/no/such/file"):
+            child = subprocess.run([sys.executable, "-c", "import edge_llm\ntry: edge_llm.version()\nexcept edge_llm.EdgeLlmError as e: print(e)"],
+                                   env={**os.environ, "EDGE_LLM_LIBRARY": wrong, "PYTHONPATH": sys.path[1]}, capture_output=True, text=True)
+            self.assertIn(f"cannot load {wrong}", child.stdout, child.stderr)
 
     def test_in_a_forked_child_every_call_says_so(self) -> None:
         child = os.fork()

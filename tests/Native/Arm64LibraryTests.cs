@@ -17,13 +17,20 @@ public sealed class Arm64LibraryTests
     [DataRow("options", "max")]
     [DataRow("interrupt", "max")]
     [DataRow("threads", "cortex-a72")]
+    [DataRow("fork", "max")]
+    [DataRow("reload", "cortex-a72")]
     [DataRow("floats", "max")]
     [DataRow("floats", "cortex-a72")]
     [DataRow("memory", "cortex-a72")]
     public void EveryMisuseIsAnsweredByAStatus(string test, string processor)
     {
         using TinyModel model = Model();
-        string[] arguments = test == "options" ? [model.File, "500"] : [model.File];
+        string[] arguments = test switch
+        {
+            "options" => [model.File, "500"],
+            "reload" => [Path.Combine(s_library.Value, "libedge_llm.so.1"), model.File],
+            _ => [model.File],
+        };
         StringAssert.EndsWith(Emulate(Compile($"tests/Native/c/{test}.c"), processor, arguments), "ok\n");
     }
 

@@ -1,6 +1,7 @@
 /* What stands between a C caller and the managed code, and must not need the managed runtime:
  *
- *   - a processor older than the build, or a forked child, where the runtime would end the process or hang: a status instead;
+ *   - a processor older than the build, a process without room for the runtime, or a forked child, where the runtime would end the process
+ *     or hang: a status instead;
  *   - the floating-point environment: the engine computes under the default one, the caller gets its own back, also in callbacks.
  *
  * For each function of edge_llm.h there is one line below, and one managed_edge_llm_... in Exports/. */
@@ -10,8 +11,11 @@
 
 #include <string.h>
 #ifndef _WIN32
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #endif
 
@@ -81,6 +85,34 @@ static int processor_suffices(void)
     return known == 1;
 }
 
+#ifndef _WIN32
+#ifndef MAP_ANONYMOUS
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+static void *nothing(void *argument) { return argument; }
+
+/* Whether the runtime can begin: it ends the process where it gets no thread, or no address space for its heap. Where that space is limited, it
+ * reserves half of the limit, whatever else the process has. */
+static int runtime_can_begin(void)
+{
+    const size_t least = (size_t)256 << 20, besides = (size_t)128 << 20;
+    struct rlimit limit;
+    size_t room = least;
+    pthread_t thread;
+    void *address;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 2 + besides > least)
+        room = (size_t)limit.rlim_cur / 2 + besides;
+    address = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address == MAP_FAILED) return 0;
+    munmap(address, room);
+    return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+#endif
+
 static edge_llm_status enter(entry *self)
 {
 #ifndef _WIN32
@@ -91,6 +123,7 @@ static edge_llm_status enter(entry *self)
     if (known != process) {
         if (known != 0) return EDGE_LLM_FORKED;
         if (!processor_suffices()) return EDGE_LLM_UNSUPPORTED;
+        if (!runtime_can_begin()) return EDGE_LLM_OUT_OF_MEMORY;
         sigaction(SIGPIPE, NULL, &self->pipe); /* before another thread may enter */
         self->first = atomic_compare_exchange_strong(&owner, &known, process);
         if (!self->first && known != process) return EDGE_LLM_FORKED;
@@ -169,12 +202,13 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
 {
     static const char forked[] = "the process forked after it had used the library, which cannot be used in the child";
     static const char processor[] = "this build of the library needs a newer processor";
+    static const char memory[] = "the process has too little address space left (ulimit -v), or no thread, for the library to begin";
     entry self;
     edge_llm_status status = enter(&self);
     if (status != EDGE_LLM_OK) {
         if (error && error->struct_size >= sizeof *error) {
             error->code = status;
-            error->message = status == EDGE_LLM_FORKED ? forked : processor;
+            error->message = status == EDGE_LLM_FORKED ? forked : status == EDGE_LLM_UNSUPPORTED ? processor : memory;
             error->message_length = strlen(error->message);
             error->detail = "";
             error->detail_length = 0;

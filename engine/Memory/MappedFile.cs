@@ -9,6 +9,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
 {
     private const int ReadChunk = 64 << 20;
     private const int MadviseWillNeed = 3, MadviseDontNeed = 4;
+    private const int NoMemory = 12; // ENOMEM: no address space for the mapping
 
     private readonly SafeFileHandle? _handle;
     private readonly MemoryMappedFile? _map;
@@ -100,6 +101,10 @@ internal sealed unsafe partial class MappedFile : IDisposable
             }
             if (lockPages) file.Lock();
             return file;
+        }
+        catch (IOException e) when (e.HResult == NoMemory)
+        {
+            throw new EdgeLlmException(ErrorCode.OutOfMemory, $"cannot map {path}: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -20,13 +20,14 @@
  *            status is EDGE_LLM_BUFFER_TOO_SMALL and nothing is written but *count; capacity 0 with a NULL buffer thus asks for the size.
  * Memory.    Arguments belong to the caller and are not needed after the call, unless said. Pointers that the library gives out are valid as
  *            long as said, and never to be freed.
- * Callbacks. Run on the calling thread, with the caller's floating-point environment. They must return: no exception, no longjmp.
+ * Callbacks. Run on the calling thread, with the caller's floating-point environment. They must return: no exception, no longjmp, no end of the thread.
  * Floats.    The caller's floating-point environment (rounding mode, flush-to-zero, exceptions) has no influence on results, and is
  *            as it was when a function returns. Where the library calls back, it is the caller's again for that time.
  *
  * Any function may also return EDGE_LLM_FORKED, EDGE_LLM_UNSUPPORTED (this library's build needs a newer processor), EDGE_LLM_OUT_OF_MEMORY
- * (also: fewer than 128 KiB of stack are left to the thread) and EDGE_LLM_INTERNAL; the lists below name the others. A null pointer where one
- * is needed is EDGE_LLM_INVALID_ARGUMENT.
+ * (also: fewer than 128 KiB of stack are left to the thread; or, in the first calls of a process, no thread or less address space than half
+ * its limit and 128 MiB, which is what the library needs to begin) and EDGE_LLM_INTERNAL; the lists below name the others. A null pointer
+ * where one is needed is EDGE_LLM_INVALID_ARGUMENT.
  */
 #ifndef EDGE_LLM_H
 #define EDGE_LLM_H
@@ -160,8 +161,8 @@ typedef struct edge_llm_error {
 } edge_llm_error;
 
 /* The last call of this thread that failed. The texts are valid until the next failing call of this thread, or its end. A call that succeeds
- * leaves it as it is; so does this one. Errors: none of its own; with EDGE_LLM_FORKED, and EDGE_LLM_UNSUPPORTED for the processor, *error is
- * filled in, too. */
+ * leaves it as it is; so does this one. Errors: none of its own; with EDGE_LLM_FORKED, EDGE_LLM_UNSUPPORTED for the processor, and
+ * EDGE_LLM_OUT_OF_MEMORY for want of room to begin, *error is filled in, too. */
 EDGE_LLM_API edge_llm_status edge_llm_last_error(edge_llm_error *error);
 
 /* ------------------------------------------------------------------- model ------------------------------------------------------------------- */
@@ -200,7 +201,8 @@ EDGE_LLM_API edge_llm_status edge_llm_model_open(
 
 /* Opens the bytes of a GGUF file, which is not one of a split model's parts. Without options->release they are copied. With it they are used
  * where they lie: they must begin at a multiple of 32, and stay unchanged until release is called; that happens exactly once, when the
- * model and all its sessions are closed, or before this call returns an error (but for a struct_size that is refused). use_mmap and use_mlock have no effect.
+ * model and all its sessions are closed, or before this call returns an error (but for a struct_size that is refused). use_mmap and
+ * use_mlock have no effect.
  * Errors: as edge_llm_model_open. */
 EDGE_LLM_API edge_llm_status edge_llm_model_open_memory(
     const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model);

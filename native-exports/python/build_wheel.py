@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import platform
 import re
 import sys
 import zipfile
@@ -18,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LIBRARY = "libedge_llm.so.1"
 DATE = (1980, 1, 1, 0, 0, 0)
+MACHINES = {62: "x86_64", 183: "aarch64"}  # as ELF files name them
 
 METADATA = """\
 Metadata-Version: 2.1
@@ -45,9 +45,10 @@ def project_version() -> str:
 
 
 def wheel_tag(libraries: list[bytes]) -> str:
-    """The oldest glibc that has all symbols the libraries ask for."""
+    """The oldest glibc that has all symbols the libraries ask for, and their processor, which need not be this machine's."""
     minor = max(int(m) for library in libraries for m in re.findall(rb"GLIBC_2\.(\d+)", library))
-    return f"py3-none-manylinux_2_{minor}_{platform.machine()}"
+    (machine,) = {MACHINES[int.from_bytes(library[18:20], "little")] for library in libraries}
+    return f"py3-none-manylinux_2_{minor}_{machine}"
 
 
 def build(out: Path, artifacts: Path) -> Path:

@@ -6,13 +6,46 @@ using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Extensions;
 
-/// <summary>The packed engine, installed in an empty project.</summary>
+/// <summary>The packages, each installed in an empty project.</summary>
 [TestClass]
 [DoNotParallelize]
 public sealed class PackageTests
 {
+    // Saving a sequence takes a checksum from System.IO.Hashing.
+    private const string UsesTheEngine = """
+        using Edge.Llm;
+        using LanguageModel model = LanguageModel.Open(args[0]);
+        using InferenceContext context = model.CreateContext();
+        using var sequence = context.NewSequence();
+        var batch = new Edge.Llm.Models.Batch();
+        batch.Add([3, 4, 5], sequence);
+        Console.WriteLine(context.Forward(batch)[0].Length);
+        using var state = new MemoryStream();
+        context.Save(sequence, state);
+        Console.WriteLine(state.Length == InferenceContext.SavedBytes(sequence));
+        """;
+
+    private const string UsesTheInterfaces = """
+        using Edge.Llm;
+        using Edge.Llm.Extensions.AI;
+        using Microsoft.Extensions.AI;
+        using LanguageModel model = LanguageModel.Open(args[0]);
+        using IChatClient client = new EdgeLlmChatClient(model);
+        ChatResponse answer = await client.GetResponseAsync("abc", new ChatOptions { MaxOutputTokens = 3 });
+        Console.WriteLine(answer.Usage!.OutputTokenCount);
+        using IEmbeddingGenerator<string, Embedding<float>> embedder = new EdgeLlmEmbeddingGenerator(model);
+        Console.WriteLine((await embedder.GenerateVectorAsync("abc")).Length);
+        """;
+
     [TestMethod]
-    public void TheEngineInstallsInAnEmptyProjectAndRuns()
+    public void TheEngineInstallsInAnEmptyProjectAndRuns() => InstallsAndRuns("Edge.Llm", UsesTheEngine, $"{TinyModel.Vocab}\nTrue\n",
+        "lib/net10.0/Edge.Llm.dll", "lib/net10.0/Edge.Llm.xml", "lib/net10.0/System.IO.Hashing.dll", "README.md");
+
+    [TestMethod]
+    public void TheInterfacesInstallInAnEmptyProjectAndRun() => InstallsAndRuns("Edge.Llm.Extensions.AI", UsesTheInterfaces, "3\n256\n",
+        "lib/net10.0/Edge.Llm.Extensions.AI.dll", "lib/net10.0/Edge.Llm.Extensions.AI.xml");
+
+    private static void InstallsAndRuns(string name, string program, string expected, params string[] contents)
     {
         string root = Architecture.RepositoryFiles.Root(), folder = Directory.CreateTempSubdirectory("edge-llm-package").FullName;
         string packages = Path.Combine(folder, "packages"), project = Path.Combine(folder, "project");
@@ -21,11 +54,14 @@ public sealed class PackageTests
             // A version of its own: another one of this name may be in the cache.
             string version = $"0.1.0-test.{DateTime.UtcNow.Ticks}";
             string configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/'))!);
-            Dotnet(root, "pack", Path.Combine(root, "engine"), "--no-build", "-c", configuration, "-o", packages, $"-p:PackageVersion={version}", "-v", "q", "-nologo");
-            using (ZipArchive package = ZipFile.OpenRead(Path.Combine(packages, $"Edge.Llm.{version}.nupkg")))
-                CollectionAssert.IsSubsetOf((string[])["lib/net10.0/Edge.Llm.dll", "lib/net10.0/Edge.Llm.xml", "lib/net10.0/System.IO.Hashing.dll", "README.md"],
-                    package.Entries.Select(entry => entry.FullName).ToArray());
+            foreach (string source in (string[])["engine", "extensions/Edge.Llm.Extensions.AI"])
+                Dotnet(root, "pack", Path.Combine(root, source), "--no-build", "-c", configuration, "-o", packages, $"-p:PackageVersion={version}", "-v", "q", "-nologo");
+            using (ZipArchive package = ZipFile.OpenRead(Path.Combine(packages, $"{name}.{version}.nupkg")))
+                CollectionAssert.IsSubsetOf(contents, package.Entries.Select(entry => entry.FullName).ToArray());
 
+            // What the packages need of others was restored for the tests.
+            string restored = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } cache
+                ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
             Directory.CreateDirectory(project);
             File.WriteAllText(Path.Combine(project, "project.csproj"), $"""
                 <Project Sdk="Microsoft.NET.Sdk">
@@ -34,28 +70,16 @@ public sealed class PackageTests
                     <TargetFramework>net10.0</TargetFramework>
                     <ImplicitUsings>enable</ImplicitUsings>
                     <RestorePackagesPath>{folder}/cache</RestorePackagesPath>
-                    <RestoreSources>{packages}</RestoreSources>
+                    <RestoreSources>{packages};{restored}</RestoreSources>
                   </PropertyGroup>
                   <ItemGroup>
-                    <PackageReference Include="Edge.Llm" Version="{version}" />
+                    <PackageReference Include="{name}" Version="{version}" />
                   </ItemGroup>
                 </Project>
                 """);
-            // Saving a sequence takes a checksum from System.IO.Hashing.
-            File.WriteAllText(Path.Combine(project, "Program.cs"), """
-                using Edge.Llm;
-                using LanguageModel model = LanguageModel.Open(args[0]);
-                using InferenceContext context = model.CreateContext();
-                using var sequence = context.NewSequence();
-                var batch = new Edge.Llm.Models.Batch();
-                batch.Add([3, 4, 5], sequence);
-                Console.WriteLine(context.Forward(batch)[0].Length);
-                using var state = new MemoryStream();
-                context.Save(sequence, state);
-                Console.WriteLine(state.Length == InferenceContext.SavedBytes(sequence));
-                """);
-            using var model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
-            Assert.AreEqual($"{TinyModel.Vocab}\nTrue\n", Dotnet(project, "run", "--project", project, "--", model.File));
+            File.WriteAllText(Path.Combine(project, "Program.cs"), program);
+            using var model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0, chatTemplate: "{% for m in messages %}{{ m.content }}{% endfor %}");
+            Assert.AreEqual(expected, Dotnet(project, "run", "--project", project, "--", model.File));
         }
         finally
         {

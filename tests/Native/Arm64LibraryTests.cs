@@ -8,7 +8,7 @@ namespace Edge.Llm.Tests.Native;
 [DoNotParallelize]
 public sealed class Arm64LibraryTests
 {
-    private const string Emulator = "qemu-aarch64-static", Compiler = "aarch64-linux-gnu-gcc", Rid = "linux-arm64";
+    private const string Emulator = "qemu-aarch64-static", Compiler = "aarch64-linux-gnu-gcc", Rid = "linux-arm64", Headers = "/usr/aarch64-linux-gnu/include/stdint.h";
 
     private static readonly Lazy<string> s_library = new(Publish);
 
@@ -17,13 +17,20 @@ public sealed class Arm64LibraryTests
     [DataRow("options", "max")]
     [DataRow("interrupt", "max")]
     [DataRow("threads", "cortex-a72")]
+    [DataRow("fork", "max")]
+    [DataRow("reload", "cortex-a72")]
     [DataRow("floats", "max")]
     [DataRow("floats", "cortex-a72")]
     [DataRow("memory", "cortex-a72")]
     public void EveryMisuseIsAnsweredByAStatus(string test, string processor)
     {
         using TinyModel model = Model();
-        string[] arguments = test == "options" ? [model.File, "500"] : [model.File];
+        string[] arguments = test switch
+        {
+            "options" => [model.File, "500"],
+            "reload" => [Path.Combine(s_library.Value, "libedge_llm.so.1"), model.File],
+            _ => [model.File],
+        };
         StringAssert.EndsWith(Emulate(Compile($"tests/Native/c/{test}.c"), processor, arguments), "ok\n");
     }
 
@@ -50,6 +57,7 @@ public sealed class Arm64LibraryTests
     {
         foreach (string tool in (string[])["clang", "ld.lld", "llvm-objcopy", Compiler, Emulator])
             if (!NativeLibrary.Has(tool)) Assert.Inconclusive($"{tool} is not here");
+        if (!File.Exists(Headers)) Assert.Inconclusive($"{Headers} is not here");
         string output = Path.Combine(NativeLibrary.Scratch, Rid);
         NativeLibrary.Result result = NativeLibrary.Run(Path.Combine(NativeLibrary.Root, "native-exports", "publish"),
             ["--only", "library", "--rid", Rid, "baseline", output], "");

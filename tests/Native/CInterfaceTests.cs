@@ -31,6 +31,7 @@ public sealed class CInterfaceTests
     [DataRow("fork")]
     [DataRow("floats")]
     [DataRow("memory")]
+    [DataRow("scarce")]
     [DataRow("reload")]
     public void EveryMisuseIsAnsweredByAStatus(string test)
     {
@@ -38,7 +39,8 @@ public sealed class CInterfaceTests
         StringAssert.EndsWith(output, "ok\n");
     }
 
-    // Of the others, fork leaves a child with memory that it cannot free, and memory puts itself in the allocator's place.
+    // Of the others, fork leaves a child with memory that it cannot free, memory puts itself in the allocator's place, and
+    // scarce leaves no address space to the sanitizers.
     [TestMethod]
     [DataRow("abuse")]
     [DataRow("options")]

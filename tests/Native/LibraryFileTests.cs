@@ -57,6 +57,9 @@ public sealed partial class LibraryFileTests
         NativeLibrary.Succeed(Path.Combine(NativeLibrary.Root, "native-exports", "install"), prefix, levels);
         Directory.Move(prefix, prefix += "-moved");
 
+        string command = Path.Combine(prefix, "bin", "edge-llm");
+        if (File.Exists(command)) Assert.AreNotEqual("", NativeLibrary.Succeed(command, "run", "-n", "3", "Once upon a time"), "with its own model");
+
         NativeLibrary.Succeed("cmake", "-S", Path.Combine(NativeLibrary.Root, "native-exports", "examples", "cpp"), "-B", build, $"-DCMAKE_PREFIX_PATH={prefix}");
         NativeLibrary.Succeed("cmake", "--build", build, "--target", "complete");
         NativeLibrary.Result usage = NativeLibrary.Run(Path.Combine(build, "complete"), ["no such file"], "");

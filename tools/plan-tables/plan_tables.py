@@ -1,12 +1,13 @@
 """The tables of docs/memory.md and docs/raspberry-pi.md: python3 plan_tables.py EDGE-LLM [CONTEXT...]
 
 Writes, for published models of the Llama architecture, files with the right tensors and no data (sparse: they take no room on the disk), and
-asks `EDGE-LLM plan` what they take. EDGE-LLM is the executable.
+asks `EDGE-LLM plan` what they take; the types of the tensors are those of `EDGE-LLM quantize --dry-run`. EDGE-LLM is the executable.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -28,43 +29,29 @@ MODELS = {
 }
 
 # name: number in GGUF, values and bytes of a block
-TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34), "Q2_K": (10, 256, 84), "Q3_K": (11, 256, 110),
+TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q5_0": (6, 32, 22), "Q5_1": (7, 32, 24), "Q8_0": (8, 32, 34),
          "Q4_K": (12, 256, 144), "Q5_K": (13, 256, 176), "Q6_K": (14, 256, 210)}
 MIXES = ("F16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0")
-
-
-def tensor_type(mix: str, name: str, layer: int, layers: int, width: int) -> str:
-    """llama.cpp's choice for a tensor; where a row is no multiple of 256, the next format with blocks of 32."""
-    base = mix.removesuffix("_M")
-    if mix.endswith("_M"):
-        more = layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
-        if name == "output" or (name in ("attn_v", "ffn_down") and more):
-            base = "Q6_K"
-    elif name == "output" and base == "Q4_0":
-        base = "Q6_K"
-    if base.endswith("_K") and width % 256:
-        base = "Q4_0" if base in ("Q2_K", "Q3_K", "Q4_K") else "Q8_0"
-    return base
 
 
 def text(value: str) -> bytes:
     return struct.pack("<Q", len(value)) + value.encode()
 
 
-def write(path: Path, shape: tuple, mix: str) -> None:
-    """A file with a header, a tensor directory, and a hole where the data would be."""
+def write(path: Path, shape: tuple, types: dict[str, str]) -> None:
+    """A file with a header, a tensor directory, and a hole where the data would be. Matrices that types does not name are F16."""
     layers, width, heads, heads_kv, head, ff, vocab, tied, context = shape
     q, kv = heads * head, heads_kv * head
-    tensors = [("token_embd", "output" if tied else "token_embd", 0, width, vocab), ("output_norm", "norm", 0, width, 1)]
+    tensors = [("token_embd", width, vocab), ("output_norm", width, 1)]
     if not tied:
-        tensors.append(("output", "output", 0, width, vocab))
+        tensors.append(("output", width, vocab))
     for i in range(layers):
         for name, n, m in (("attn_q", width, q), ("attn_k", width, kv), ("attn_v", width, kv), ("attn_output", q, width), ("ffn_gate", width, ff),
                            ("ffn_up", width, ff), ("ffn_down", ff, width), ("attn_norm", width, 1), ("ffn_norm", width, 1)):
-            tensors.append((f"blk.{i}.{name}", "norm" if name.endswith("norm") else name, i, n, m))
+            tensors.append((f"blk.{i}.{name}", n, m))
     directory, size = b"", 0
-    for name, kind, layer, n, m in tensors:
-        number, block, block_bytes = TYPES["F32" if kind == "norm" else tensor_type(mix, kind, layer, layers, n)]
+    for name, n, m in tensors:
+        number, block, block_bytes = TYPES["F32" if m == 1 else types.get(name + ".weight", "F16")]
         directory += text(name + ".weight") + struct.pack("<IQQIQ", 2, n, m, number, size)
         size += (n // block * block_bytes * m + 31) // 32 * 32
     keys = [text("general.architecture") + struct.pack("<I", 8) + text("llama"),
@@ -77,6 +64,16 @@ def write(path: Path, shape: tuple, mix: str) -> None:
     with open(path, "wb") as file:
         file.write(header)
         file.truncate((len(header) + 31) // 32 * 32 + size)
+
+
+def write_quantized(executable: str, path: Path, shape: tuple, mix: str) -> None:
+    """The file that quantizing would make."""
+    write(path, shape, {})
+    if mix == "F16":
+        return
+    command = [executable, "quantize", str(path), str(path) + ".none", mix, "--dry-run"]
+    lines = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    write(path, shape, dict(re.findall(r"^(\S+) +F16 +-> (\S+)", lines, re.MULTILINE)))
 
 
 def plan(executable: str, path: Path, context: int, cache: str) -> dict[str, int]:
@@ -96,13 +93,13 @@ def main() -> None:
         for name, shape in MODELS.items():
             cells = []
             for mix in MIXES:
-                write(path, shape, mix)
+                write_quantized(executable, path, shape, mix)
                 cells.append(mebibytes(plan(executable, path, contexts[0], "f16")["weights_bytes"]))
             print(f"| {name} | " + " | ".join(cells) + " |")
         heads = [f"{c} tokens, {cache}" for c in contexts for cache in ("f16", "q8_0")]
         print("\n| model | " + " | ".join(heads) + " | activations |\n| --- |" + " --: |" * (len(heads) + 1))
         for name, shape in MODELS.items():
-            write(path, shape, "Q4_K_M")
+            write_quantized(executable, path, shape, "Q4_K_M")
             plans = [plan(executable, path, c, cache) for c in contexts for cache in ("f16", "q8_0")]
             print(f"| {name} | " + " | ".join(mebibytes(p["kv_cache_bytes"]) for p in plans) + f" | {mebibytes(plans[0]['activations_bytes'])} |")
 

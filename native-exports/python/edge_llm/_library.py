@@ -83,7 +83,11 @@ class Library:
             raise EdgeLlmError(Status.UNSUPPORTED, f"{path} has interface version {version.abi_major}, expected {ABI_MAJOR}")
 
     def __call__(self, name: str, *arguments: object, expect: tuple[int, ...] = ()) -> int:
-        status = self._functions[name](*arguments)
+        function = self._functions[name]
+        for kind, value in zip(function.argtypes, arguments):
+            if isinstance(value, int):
+                s.check_range(kind, value, name)
+        status = function(*arguments)
         if status != 0 and status not in expect:
             raise self.error(status)
         return status
@@ -129,6 +133,6 @@ def library() -> Library:
         path = _find()
         try:
             _loaded = Library(path)
-        except OSError as error:
+        except (OSError, AttributeError) as error:
             raise EdgeLlmError(Status.INVALID_FILE, f"cannot load {path}: {error}; EDGE_LLM_LIBRARY may name the library") from error
     return _loaded

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes as c
+from typing import Any
+
+from .errors import InvalidArgument, Status
 
 ZERO_TERMINATED = c.c_size_t(-1).value
 RANDOM_SEED = (1 << 64) - 1
@@ -13,11 +16,26 @@ LogCallback = c.CFUNCTYPE(None, ptr, i32, ptr, size)
 ReleaseCallback = c.CFUNCTYPE(None, ptr, ptr, size)
 
 
+_RANGES = {i32: (-(1 << 31), (1 << 31) - 1), u32: (0, (1 << 32) - 1), i64: (-(1 << 63), (1 << 63) - 1), size: (0, (1 << 64) - 1)}
+
+
+def check_range(kind: type, value: int, name: str) -> None:
+    """ctypes takes any number and keeps its lowest bits."""
+    least, most = _RANGES.get(kind, (value, value))
+    if not least <= value <= most:
+        raise InvalidArgument(Status.INVALID_ARGUMENT, f"{name}: expected {least} to {most}, found {value}")
+
+
 class Struct(c.Structure):
     """A struct that begins with its size."""
 
     def __init__(self) -> None:
         super().__init__(struct_size=c.sizeof(self))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, int):
+            check_range(dict(self._fields_)[name], value, name)
+        super().__setattr__(name, value)
 
 
 def _struct(name: str, /, **fields: type) -> type[Struct]:

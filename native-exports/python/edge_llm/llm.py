@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -20,18 +23,20 @@ _IGNORED = ("model", "user", "stream_options")
 class LLM:
     """llm = LLM("model.gguf", n_ctx=4096); llm.chat.completions.create(messages=[...]); llm("Once upon a time", max_tokens=64).
 
-    Takes the options of Model and Session. Requests of several threads are answered one after the other.
+    Takes the options of Model and Session. Requests of several threads are answered one after the other; a stream that is not read to its end
+    makes the others wait until it is closed or collected. A new request of the same thread ends it.
     """
 
     def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
                  n_gpu_layers: int = 0, offload_kqv: bool = True, use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16",
                  type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, verbose: bool = False) -> None:
-        log = (lambda level, text: print(f"edge_llm: {text}")) if verbose else None
+        log = (lambda level, text: print(f"edge_llm: {text}", file=sys.stderr)) if verbose else None
         self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
         self.session = Session(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v, seed=seed)
         self.name = os.path.basename(os.fspath(model_path))
         self._chat_template = chat_template
         self._lock = threading.Lock()
+        self._streams: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # begun and not finished, by thread
         self.chat = SimpleNamespace(completions=SimpleNamespace(create=self._create_chat))
         self.completions = SimpleNamespace(create=self._create_completion)
         self.embeddings = SimpleNamespace(create=self._create_embeddings)
@@ -49,7 +54,7 @@ class LLM:
 
     def __call__(self, prompt: str, **options: Any) -> str:
         """The text that follows a prompt."""
-        with self._lock:
+        with self._turn():
             return self.session.complete(prompt, **options)
 
     def _create_chat(self, *, messages: Iterable[Message], stream: bool = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
@@ -70,7 +75,7 @@ class LLM:
 
     def _create_embeddings(self, *, input: str | Sequence[str], **_: Any) -> Any:
         texts = [input] if isinstance(input, str) else list(input)
-        with self._lock:
+        with self._turn():
             tokens = [self.model.tokenize(text) for text in texts]
             vectors = [list(self.session.embed(t)) for t in tokens]
         data = [SimpleNamespace(object="embedding", index=i, embedding=vector) for i, vector in enumerate(vectors)]
@@ -78,7 +83,7 @@ class LLM:
         return SimpleNamespace(object="list", model=self.name, data=data, usage=SimpleNamespace(prompt_tokens=count, total_tokens=count))
 
     def _whole(self, prompt: str | Sequence[int], options: dict[str, Any]) -> tuple[str, Piece, SimpleNamespace]:
-        with self._lock:
+        with self._turn():
             pieces = list(self.session.generate(prompt, **_known(options)))
             counters = self.session.counters
         usage = SimpleNamespace(prompt_tokens=counters.prompt_tokens, completion_tokens=counters.generated_tokens,
@@ -86,12 +91,25 @@ class LLM:
         return "".join(pieces), pieces[-1], usage
 
     def _stream(self, prompt: str | Sequence[int], options: dict[str, Any], make: Any) -> Iterator[Any]:
+        itself: list[Any] = []  # weakly: a stream that is dropped ends at once
+
         def run() -> Iterator[Any]:
-            with self._lock:
+            with self._turn():
+                self._streams[threading.get_ident()] = itself[0]()
                 for i, piece in enumerate(self.session.generate(prompt, **_known(options))):
                     yield make(piece, i == 0)
 
-        return run()
+        stream = run()
+        itself.append(weakref.ref(stream))
+        return stream
+
+    def _turn(self) -> threading.Lock:
+        """To be held by a request. A thread that has a stream half read would wait for itself."""
+        stream = self._streams.pop(threading.get_ident(), None)
+        if stream is not None:
+            with contextlib.suppress(ValueError):  # another thread is reading it at this moment
+                stream.close()
+        return self._lock
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import ctypes
 import json
 import os
 import weakref
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import _structs as s
 from ._library import library
+from .errors import InvalidArgument, Status
 
 if TYPE_CHECKING:
     from .session import Session
@@ -178,7 +180,11 @@ class Model:
 
 def token_array(tokens: Sequence[int]) -> ctypes.Array:
     """Tokens as C has them."""
-    return (ctypes.c_int32 * len(tokens))(*tokens)
+    try:
+        numbers = array("i", tokens)
+    except OverflowError as error:
+        raise InvalidArgument(Status.INVALID_ARGUMENT, f"a token is no number of 32 bits: {error}") from error
+    return (ctypes.c_int32 * len(numbers)).from_buffer(numbers) if numbers else (ctypes.c_int32 * 0)()
 
 
 def _close(loaded: Any, function: str, handle: int, _kept: object) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from .errors import InvalidArgument, Status
 from .model import Model, _close, token_array
 
 CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
+LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
 FINISH_REASONS = (None, "stop", "length", "end", "cancelled", "deadline")
 
 
@@ -80,7 +82,8 @@ def sampling_options(loaded: Library, *, temperature: float | None = None, top_k
     if seed is not None:
         options.seed = seed % (1 << 64)
     if logit_bias:
-        options.logit_bias = (s.LogitBias * len(logit_bias))(*[s.LogitBias(int(token), bias) for token, bias in logit_bias.items()])
+        tokens = token_array([int(token) for token in logit_bias])
+        options.logit_bias = (s.LogitBias * len(logit_bias))(*map(s.LogitBias, tokens, logit_bias.values()))
         options.logit_bias_count = len(logit_bias)
     return options
 
@@ -159,23 +162,57 @@ class Session:
         texts = [text.encode() for text in ([stop] if isinstance(stop, str) else stop or [])]
         options.max_tokens = -1 if max_tokens is None else max_tokens
         options.ignore_eos, options.render_special, options.sequence = int(ignore_eos), int(render_special), sequence
-        options.deadline = -1 if timeout is None else max(0, int(timeout * 1000))
+        options.deadline = -1 if timeout is None else max(0, int(min(timeout, 1e12) * 1000))
         options.sampling = ctypes.pointer(chosen)
         options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
         options.stop_count = len(texts)
         self._library("session_start", self._handle, token_array(tokens), len(tokens), options)
-        return self._steps()
+        return self._steps(len(tokens))
 
-    def _steps(self) -> Iterator[Piece]:
+    def _steps(self, prompt_length: int) -> Iterator[Piece]:
         piece, at, function = s.Piece(), ctypes.string_at, self._library.function("session_next")
         pointer, handle = ctypes.byref(piece), self._handle
-        finish = 0
-        while finish == 0:
+
+        def step() -> int:
             status = function(handle, pointer)
-            finish = piece.finish
-            if status != 0 and finish == 0:
+            if status != 0 and piece.finish == 0:
                 raise self._library.error(status)
+            return piece.finish
+
+        finish = self._interruptibly(prompt_length, step)
+        while True:
             yield Piece.make(at(piece.text, piece.text_length).decode("utf-8", "replace"), piece.token, FINISH_REASONS[finish])
+            if finish != 0:
+                return
+            finish = step()
+
+    def _interruptibly(self, tokens: int, call: Callable[[], Any]) -> Any:
+        """Makes a call that computes so many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a
+        long call to another one and waits; if a handler raises, as Ctrl-C's does, the call is cancelled."""
+        if tokens < LONG or threading.current_thread() is not threading.main_thread():
+            return call()
+        outcome: list[Any] = []
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                outcome.append((call(), None))
+            except BaseException as error:
+                outcome.append((None, error))
+            finally:
+                done.set()
+
+        try:
+            threading.Thread(target=run, daemon=True).start()
+            done.wait()
+        except BaseException:
+            while not done.wait(0.02):  # more than once: the first may come before the call
+                self._library.function("session_cancel")(self._handle)
+            raise
+        value, error = outcome[0]
+        if error is not None:
+            raise error
+        return value
 
     def complete(self, prompt: str | Sequence[int] | None, **options: Any) -> str:
         """The whole text that generate gives."""
@@ -183,7 +220,7 @@ class Session:
 
     def eval(self, tokens: Sequence[int], *, sequence: int = 0) -> None:
         """Runs tokens as the next ones of a sequence; logits(0) are those after the last of them."""
-        self._library("session_eval", self._handle, sequence, token_array(tokens), len(tokens))
+        self._interruptibly(len(tokens), lambda: self._library("session_eval", self._handle, sequence, token_array(tokens), len(tokens)))
 
     def eval_batch(self, tokens: Sequence[int], *, sequences: Sequence[int] | None = None, want_logits: Sequence[bool] | None = None) -> None:
         """Runs tokens of several sequences in one pass, at most n_batch; those wanted get rows of logits, at most logits_rows."""
@@ -191,7 +228,8 @@ class Session:
             if other is not None and len(other) != len(tokens):
                 raise InvalidArgument(Status.INVALID_ARGUMENT, f"{len(tokens)} tokens, but {len(other)} values for them")
         want = None if want_logits is None else (ctypes.c_uint8 * len(tokens))(*map(int, want_logits))
-        self._library("session_eval_batch", self._handle, token_array(tokens), None if sequences is None else token_array(sequences), want, len(tokens))
+        numbers = None if sequences is None else token_array(sequences)
+        self._interruptibly(len(tokens), lambda: self._library("session_eval_batch", self._handle, token_array(tokens), numbers, want, len(tokens)))
 
     def logits(self, row: int = 0) -> memoryview:
         """A row of the logits last computed: floats in memory of its own, which numpy.asarray views without a copy."""
@@ -209,7 +247,8 @@ class Session:
     def embed(self, text: str | Sequence[int], *, normalize: bool = True) -> memoryview:
         """A vector for a text: the mean of the last hidden states, of length 1 if normalized."""
         tokens = self._model.tokenize(text) if isinstance(text, str) else text
-        vector = self._library.fill(ctypes.c_float, self._embedding_length, "session_embed", self._handle, token_array(tokens), len(tokens), int(normalize))
+        vector = self._interruptibly(len(tokens), lambda: self._library.fill(
+            ctypes.c_float, self._embedding_length, "session_embed", self._handle, token_array(tokens), len(tokens), int(normalize)))
         return memoryview(vector).cast("B").cast("f")
 
     def tokens(self, sequence: int = 0) -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,12 @@ class LibraryTests(EdgeLlmTest):
         self.assertIn(features.level, edge_llm.processor_levels())
         self.assertGreaterEqual(features.default_threads, 1)
         self.assertEqual(0, features.offload_plugins)
+
+    def test_a_file_that_is_not_the_library_is_named(self) -> None:
+        for wrong in (sys.executable, ctypes.util.find_library("m"), self.path, "/no/such/file"):
+            child = subprocess.run([sys.executable, "-c", "import edge_llm\ntry: edge_llm.version()\nexcept edge_llm.EdgeLlmError as e: print(e)"],
+                                   env={**os.environ, "EDGE_LLM_LIBRARY": wrong, "PYTHONPATH": sys.path[1]}, capture_output=True, text=True)
+            self.assertIn(f"cannot load {wrong}", child.stdout, child.stderr)
 
     def test_in_a_forked_child_every_call_says_so(self) -> None:
         child = os.fork()
@@ -117,6 +125,20 @@ class ModelTests(EdgeLlmTest):
         closed.close()
         self.fails(Status.INVALID_HANDLE, lambda: closed.info)
 
+    def test_numbers_that_c_would_cut_are_refused(self) -> None:
+        wide = (1 << 32) + 3
+        for option in ("n_ctx", "n_batch", "n_threads", "n_seq_max", "logits_rows"):
+            self.assertIn(str(wide), str(self.fails(Status.INVALID_ARGUMENT, self.model.session, **{option: wide})))
+        self.fails(Status.INVALID_ARGUMENT, self.model.detokenize, [wide])
+        self.fails(Status.INVALID_ARGUMENT, self.model.token_bytes, wide)
+        with self.model.session(n_threads=1) as session:
+            for call in (lambda: session.eval([wide]), lambda: session.eval([5], sequence=wide), lambda: session.logits(-1),
+                         lambda: session.copy(0, wide), lambda: session.generate([wide]), lambda: session.generate([5], max_tokens=wide),
+                         lambda: session.generate([5], top_k=wide), lambda: session.generate([5], logit_bias={wide: 1.0})):
+                self.fails(Status.INVALID_ARGUMENT, call)
+            self.assertEqual([], session.tokens())
+            self.assertRaises(TypeError, session.eval, [5.0])
+
 
 class SessionTests(EdgeLlmTest):
     def test_generate(self) -> None:
@@ -159,6 +181,31 @@ class SessionTests(EdgeLlmTest):
             self.fails(Status.DEADLINE_EXCEEDED, session.eval, [5])
             session.set_deadline(None)
             session.eval([5])
+
+    def test_an_interrupt_ends_a_long_call(self) -> None:
+        with self.model.session(n_threads=1) as session:
+            ended = []
+
+            def endless() -> None:
+                os.kill(os.getpid(), signal.SIGINT)
+                try:
+                    while True:
+                        session.trim(0)
+                        session.eval([5] * 20)
+                except EdgeLlmError as error:
+                    ended.append(error.status)
+
+            self.assertRaises(KeyboardInterrupt, session._interruptibly, 1000, endless)
+            self.assertEqual([Status.CANCELLED], ended)
+            session.trim(0)
+            prompt = [5 + i % 50 for i in range(100)]
+            session.eval(prompt)
+            expected = bytes(session.logits())
+            session.trim(0)
+            for token in prompt:
+                session.eval([token])
+            self.assertEqual(expected, bytes(session.logits()))
+            self.fails(Status.CONTEXT_FULL, session.eval, [5] * 2000)
 
     def test_closed_from_another_thread(self) -> None:
         session = self.model.session(n_threads=1)
@@ -257,6 +304,20 @@ class LLMTests(EdgeLlmTest):
             text = llm.completions.create(prompt="abc", max_tokens=5, temperature=0).choices[0].text
             self.assertEqual(text, llm("abc", max_tokens=5, temperature=0))
             self.assertEqual(2, len(llm.embeddings.create(input=["a", "b"]).data))
+
+    def test_a_stream_half_read_keeps_nobody_waiting(self) -> None:
+        with LLM(self.path, n_ctx=200, n_threads=1) as llm:
+            expected = llm("abc", max_tokens=5, temperature=0)
+            stream = llm.completions.create(prompt="xyz", max_tokens=50, ignore_eos=True, stream=True)
+            next(stream)
+            self.assertEqual(expected, llm("abc", max_tokens=5, temperature=0))
+            self.assertEqual([], list(stream), "it has ended")
+            next(llm.completions.create(prompt="xyz", max_tokens=50, ignore_eos=True, stream=True))  # and is collected
+            texts = []
+            thread = threading.Thread(target=lambda: texts.append(llm("abc", max_tokens=5, temperature=0)))
+            thread.start()
+            thread.join()
+            self.assertEqual([expected], texts)
 
     def test_examples(self) -> None:
         def run(name: str, *arguments: str, text: str = "") -> str:

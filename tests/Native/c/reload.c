@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 static void *library;
 
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
     for (size_t kilobytes = 64; kilobytes <= 512; kilobytes *= 2) {
         pthread_attr_t attributes;
         pthread_t thread;
+        if (kilobytes << 10 < (size_t)sysconf(_SC_THREAD_STACK_MIN)) continue;
         CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstacksize(&attributes, kilobytes << 10) == 0);
         CHECK(pthread_create(&thread, &attributes, with_little_stack, NULL) == 0 && pthread_join(thread, NULL) == 0);
         CHECK(statuses[0] == EDGE_LLM_OK && (statuses[1] == EDGE_LLM_OK || statuses[1] == EDGE_LLM_OUT_OF_MEMORY));

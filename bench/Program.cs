@@ -1,7 +1,9 @@
 using BenchmarkDotNet.Running;
 using Edge.Llm.Bench;
 
-// kernels [type ...]: quick timing of the kernel table. Anything else goes to BenchmarkDotNet.
+// kernels [type ...]: quick timing of the kernel table. instructions [type ...]: how many each kernel executes. Anything else goes to
+// BenchmarkDotNet.
 if (args is ["kernels", .. string[] types]) return KernelTimes.Run(types);
+if (args is ["instructions", .. string[] counted]) return InstructionCounts.Run(counted);
 BenchmarkSwitcher.FromAssembly(typeof(KernelBench).Assembly).Run(args);
 return 0;

@@ -31,9 +31,10 @@ internal sealed unsafe class InstructionCounts : IDisposable
             return 2;
         }
         using var counts = new InstructionCounts(path);
-        Console.WriteLine($"| type | instruction set | decode: a weight | vector | prefill: a weight and token | vector |");
+        Console.WriteLine("| type | instruction set | decode: a weight | vector | prefill: a weight and token | vector |");
         Console.WriteLine("| --- | --- | --: | --: | --: | --: |");
-        foreach (KernelRow row in KernelTable.Rows.Where(row => row.Isa != Isa.Scalar).OrderBy(row => row.Type.ToString(), StringComparer.Ordinal).ThenBy(row => row.Isa))
+        IEnumerable<KernelRow> rows = KernelTable.Rows.Where(row => row.Isa != Isa.Scalar);
+        foreach (KernelRow row in rows.OrderBy(row => row.Type.ToString(), StringComparer.Ordinal).ThenBy(row => row.Isa))
         {
             if (names.Length > 0 && !names.Contains(row.Type.ToString(), StringComparer.OrdinalIgnoreCase)) continue;
             using var work = new KernelWork(row, 1 << 20);

@@ -89,7 +89,8 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
         if (TFormat.HasMin)
         {
             TFormat.Mins(w, out Vector128<float> m0, out Vector128<float> m1);
-            Vector128<int> sums0 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset)), sums1 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset) + 4);
+            Vector128<int> sums0 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset));
+            Vector128<int> sums1 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset) + 4);
             p0 = AdvSimd.FusedMultiplyAdd(p0, m0, dx0 * AdvSimd.ConvertToSingle(sums0));
             p1 = AdvSimd.FusedMultiplyAdd(p1, m1, dx1 * AdvSimd.ConvertToSingle(sums1));
         }

@@ -51,7 +51,8 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x, int at) => AdvSimd.AddPairwiseWidening(Products(w, AdvSimd.LoadVector128(x + at)));
+    public static Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x, int at) =>
+        AdvSimd.AddPairwiseWidening(Products(w, AdvSimd.LoadVector128(x + at)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

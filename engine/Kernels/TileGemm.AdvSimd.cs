@@ -52,7 +52,8 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
                 for (int r = 0; r < rows; r += TTile.Rows, tile += TTile.Bytes)
                     TTile.Unpack(w + (r * a->RowBytes), a->RowBytes, Math.Min(k, 256), tile);
                 for (int t = 0; t < a->Tokens; t += TTile.Tokens)
-                    TTile.Multiply(tiles, rows / TTile.Rows, x + (t * a->XTokenStride), a->XTokenStride, a->Tokens - t, sums + (t * MatMulArgs.TileRows));
+                    TTile.Multiply(
+                        tiles, rows / TTile.Rows, x + (t * a->XTokenStride), a->XTokenStride, a->Tokens - t, sums + (t * MatMulArgs.TileRows));
             }
             for (int t = 0; t < a->Tokens; t++)
                 for (int r = 0; r < rows; r++)

@@ -38,7 +38,10 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
     {
         Vector128<int>* parts = stackalloc Vector128<int>[4];
         for (; tiles > 0; tiles--, tile += Bytes, sums += 4)
-            AdvSimd.Store(sums, SuperBlockGemvAdvSimd<UnpackedSuperBlock<TFormat>, DotAdvSimd>.Add(AdvSimd.LoadVector128(sums), tile, sizeof(UnpackedSuperBlock), x, parts));
+        {
+            Vector128<float> acc = AdvSimd.LoadVector128(sums);
+            AdvSimd.Store(sums, SuperBlockGemvAdvSimd<UnpackedSuperBlock<TFormat>, DotAdvSimd>.Add(acc, tile, sizeof(UnpackedSuperBlock), x, parts));
+        }
     }
 
     /// <inheritdoc/>
@@ -74,7 +77,10 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
     {
         Vector128<float>* parts = stackalloc Vector128<float>[4];
         for (; tiles > 0; tiles--, tile += Bytes, sums += 4)
-            AdvSimd.Store(sums, BlockGemvAdvSimd<UnpackedGroup<TFormat>, DotAdvSimd>.Add(AdvSimd.LoadVector128(sums), tile, sizeof(UnpackedGroup), x, parts));
+        {
+            Vector128<float> acc = AdvSimd.LoadVector128(sums);
+            AdvSimd.Store(sums, BlockGemvAdvSimd<UnpackedGroup<TFormat>, DotAdvSimd>.Add(acc, tile, sizeof(UnpackedGroup), x, parts));
+        }
     }
 
     /// <inheritdoc/>

@@ -51,18 +51,24 @@ internal sealed unsafe class KernelWork : IDisposable
     public static double GemmGigaMacs => (double)GemmRows * K * Tokens / 1e9;
 
     /// <summary>Runs the GEMV.</summary>
-    public void Gemv()
+    public void Gemv() => Gemv(_gemvRows);
+
+    /// <summary>Runs the GEMM.</summary>
+    public void Gemm() => Gemm(GemmRows, Tokens);
+
+    /// <summary>Runs the GEMV of the first rows.</summary>
+    public void Gemv(int rows)
     {
         MatMulArgs args = _args;
-        (args.Rows, args.Tokens, args.DstStride) = (_gemvRows, 1, _gemvRows);
+        (args.Rows, args.Tokens, args.DstStride) = (rows, 1, rows);
         _row.Gemv(&args);
     }
 
-    /// <summary>Runs the GEMM.</summary>
-    public void Gemm()
+    /// <summary>Runs the GEMM of the first rows and tokens.</summary>
+    public void Gemm(int rows, int tokens)
     {
         MatMulArgs args = _args;
-        (args.Rows, args.Tokens, args.DstStride) = (GemmRows, Tokens, GemmRows);
+        (args.Rows, args.Tokens, args.DstStride) = (rows, tokens, rows);
         _row.Gemm(&args);
     }
 

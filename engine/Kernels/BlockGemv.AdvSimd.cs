@@ -26,7 +26,7 @@ internal unsafe interface IBlockGroupAdvSimd
     static abstract void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1);
 }
 
-/// <summary>Matrix times one token for the formats with blocks of 32.</summary>
+/// <summary>Matrix times one token for the formats with blocks of 32, four rows at a time: their sums share vectors.</summary>
 internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : struct, IBlockGroupAdvSimd where TDot : struct, IDotAdvSimd
 {
     /// <summary>dst[r] for one token.</summary>
@@ -34,53 +34,76 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gemv(MatMulArgs* a)
     {
-        byte* padded = stackalloc byte[UnpackedGroup.MaxBytes];
-        for (int r = 0; r < a->Rows; r++)
+        byte* padded = stackalloc byte[4 * UnpackedGroup.MaxBytes];
+        Vector128<float>* terms = stackalloc Vector128<float>[4];
+        for (int r = 0, rows; r < a->Rows; r += rows)
         {
+            // The last few one by one, each as four rows at the same place.
+            rows = a->Rows - r < 4 ? 1 : 4;
+            nint stride = rows < 4 ? 0 : a->RowBytes;
             byte* w = a->W + (r * a->RowBytes), x = a->X;
-            float acc = 0;
+            Vector128<float> acc = Vector128<float>.Zero;
             for (int k = a->K; k > 0; k -= 256, w += TFormat.Bytes, x += a->XGroupStride)
             {
-                if (k < 256) w = UnpackedGroup.Pad(w, k * TFormat.Bytes / 256, padded);
-                acc = Add(acc, w, x);
+                if (k < 256)
+                {
+                    for (int i = 0; i < 4; i++) UnpackedGroup.Pad(w + (i * stride), k * TFormat.Bytes / 256, padded + (i * UnpackedGroup.MaxBytes));
+                    w = padded;
+                    stride = UnpackedGroup.MaxBytes;
+                }
+                acc = Add(acc, w, stride, x, terms);
             }
-            a->Dst[r] = acc;
+            if (rows < 4) a->Dst[r] = acc.ToScalar();
+            else AdvSimd.Store(a->Dst + r, acc);
         }
     }
 
-    /// <summary>One group's step of a dot product.</summary>
+    /// <summary>One group's step of the dot products of four rows, <paramref name="stride"/> bytes apart, as Canonical.Group;
+    /// <paramref name="terms"/> is room for four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Add(float acc, byte* w, byte* x)
+    public static Vector128<float> Add(Vector128<float> acc, byte* w, nint stride, byte* x, Vector128<float>* terms)
     {
-        if (TFormat.By16) return AddHalves(acc, w, x);
-        var q = (sbyte*)x;
-        Vector128<int> low = AdvSimd.Arm64.AddPairwise(
-            AdvSimd.Arm64.AddPairwise(Dot(w, q, 0), Dot(w, q, 1)), AdvSimd.Arm64.AddPairwise(Dot(w, q, 2), Dot(w, q, 3)));
-        Vector128<int> high = AdvSimd.Arm64.AddPairwise(
-            AdvSimd.Arm64.AddPairwise(Dot(w, q, 4), Dot(w, q, 5)), AdvSimd.Arm64.AddPairwise(Dot(w, q, 6), Dot(w, q, 7)));
+        for (int r = 0; r < 4; r++, w += stride) terms[r] = Row(w, x);
+        return acc + AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(terms[0], terms[1]), AdvSimd.Arm64.AddPairwise(terms[2], terms[3]));
+    }
 
+    // The sums of a row's neighbouring terms: blocks 0 and 1, 2 and 3, ...
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Row(byte* w, byte* x)
+    {
+        var q = (sbyte*)x;
         TFormat.Scales(w, out Vector128<float> d0, out Vector128<float> d1);
-        var dx = (float*)(x + Q8_0x8.DOffset);
-        Vector128<float> dx0 = AdvSimd.LoadVector128(dx), dx1 = AdvSimd.LoadVector128(dx + 4);
-        Vector128<float> p0 = AdvSimd.ConvertToSingle(low) * d0 * dx0, p1 = AdvSimd.ConvertToSingle(high) * d1 * dx1;
+        Vector128<float> dx0 = AdvSimd.LoadVector128((float*)(x + Q8_0x8.DOffset)), dx1 = AdvSimd.LoadVector128((float*)(x + Q8_0x8.DOffset) + 4);
+        Vector128<float> p0, p1;
+        if (TFormat.By16)
+        {
+            TFormat.Mins(w, out Vector128<float> e0, out Vector128<float> e1);
+            p0 = Halves(w, q, 0, d0, e0, dx0);
+            p1 = Halves(w, q, 4, d1, e1, dx1);
+        }
+        else
+        {
+            p0 = Four(w, q, 0, d0, dx0);
+            p1 = Four(w, q, 4, d1, dx1);
+        }
         if (TFormat.HasMin)
         {
             TFormat.Mins(w, out Vector128<float> m0, out Vector128<float> m1);
-            var sums = (int*)(x + Q8_0x8.SumsOffset);
-            p0 = AdvSimd.FusedMultiplyAdd(p0, m0, dx0 * AdvSimd.ConvertToSingle(AdvSimd.LoadVector128(sums)));
-            p1 = AdvSimd.FusedMultiplyAdd(p1, m1, dx1 * AdvSimd.ConvertToSingle(AdvSimd.LoadVector128(sums + 4)));
+            Vector128<int> sums0 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset));
+            Vector128<int> sums1 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset) + 4);
+            p0 = AdvSimd.FusedMultiplyAdd(p0, m0, dx0 * AdvSimd.ConvertToSingle(sums0));
+            p1 = AdvSimd.FusedMultiplyAdd(p1, m1, dx1 * AdvSimd.ConvertToSingle(sums1));
         }
-        return AddGroup(acc, p0, p1);
+        return AdvSimd.Arm64.AddPairwise(p0, p1);
     }
 
+    // The p of four blocks, without minimums.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float AddHalves(float acc, byte* w, byte* x)
+    private static Vector128<float> Four(byte* w, sbyte* q, int b, Vector128<float> d, Vector128<float> dx)
     {
-        var q = (sbyte*)x;
-        TFormat.Scales(w, out Vector128<float> d0, out Vector128<float> d1);
-        TFormat.Mins(w, out Vector128<float> e0, out Vector128<float> e1);
-        var dx = (float*)(x + Q8_0x8.DOffset);
-        return AddGroup(acc, Halves(w, q, 0, d0, e0, AdvSimd.LoadVector128(dx)), Halves(w, q, 4, d1, e1, AdvSimd.LoadVector128(dx + 4)));
+        Vector128<int> isum = AdvSimd.Arm64.AddPairwise(
+            AdvSimd.Arm64.AddPairwise(Dot(w, q, b), Dot(w, q, b + 1)), AdvSimd.Arm64.AddPairwise(Dot(w, q, b + 2), Dot(w, q, b + 3)));
+        return AdvSimd.ConvertToSingle(isum) * d * dx;
     }
 
     // The p of four blocks whose halves have scales d and e.
@@ -100,23 +123,14 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
     private static void Halves(byte* w, sbyte* q, int b, out Vector128<int> first, out Vector128<int> second)
     {
         TFormat.Block(w, b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
-        first = TDot.Dot16(v0, q + (32 * b));
-        second = TDot.Dot16(v1, q + (32 * b) + 16);
-    }
-
-    // As Canonical.Group.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float AddGroup(float acc, Vector128<float> p0, Vector128<float> p1)
-    {
-        Vector128<float> tree = AdvSimd.Arm64.AddPairwise(p0, p1);
-        tree = AdvSimd.Arm64.AddPairwise(tree, tree);
-        return acc + (tree.ToScalar() + tree.GetElement(1));
+        first = TDot.Dot16(v0, q, 32 * b);
+        second = TDot.Dot16(v1, q, (32 * b) + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> Dot(byte* w, sbyte* q, int b)
     {
         TFormat.Block(w, b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
-        return TDot.Dot32(v0, v1, q + (32 * b));
+        return TDot.Dot32(v0, v1, q, 32 * b);
     }
 }

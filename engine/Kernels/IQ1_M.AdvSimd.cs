@@ -36,7 +36,11 @@ internal readonly unsafe struct IQ1_M_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(IQ1_M.Half(w)) * (1f / 8), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.ToSingle4(Vector64.Create(IQ1_M.Half(w0), IQ1_M.Half(w1), IQ1_M.Half(w2), IQ1_M.Half(w3)).AsInt16()) * (1f / 8);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,14 +50,14 @@ internal readonly unsafe struct IQ1_M_AdvSimd : ISuperBlockAdvSimd
     {
         ushort* grid = Grids.Pointer(Grids.IQ1);
         byte* q = ((IQ1_M*)w)->Qs + (8 * i);
-        int high = *(int*)(((IQ1_M*)w)->Qh + (4 * i));
+        nuint high = *(uint*)(((IQ1_M*)w)->Qh + (4 * i));
 
         Vector128<byte> entries = CodebookAdvSimd.Eight(grid, q[0] | ((high << 8) & 0x700), q[1] | ((high << 4) & 0x700), q[2] | (high & 0x700),
             q[3] | ((high >> 4) & 0x700), q[4] | ((high >> 8) & 0x700), q[5] | ((high >> 12) & 0x700),
             q[6] | ((high >> 16) & 0x700), q[7] | ((high >> 20) & 0x700));
         // Bit 3 of nibble l: run l's delta is negative.
         Vector128<byte> bits = AdvSimd.CompareTest(
-            AdvSimd.Arm64.VectorTableLookup(Vector128.CreateScalarUnsafe(high).AsByte(), Vector128.Create(0x0303020201010000ul, 0).AsByte()),
+            AdvSimd.Arm64.VectorTableLookup(Vector128.CreateScalarUnsafe((uint)high).AsByte(), Vector128.Create(0x0303020201010000ul, 0).AsByte()),
             Vector128.Create(0x8008800880088008ul, 0).AsByte());
         Vector128<byte> lowest = Vector128.Create((byte)0xf9) - (bits & Vector128.Create((byte)2));
         v0 = CodebookAdvSimd.Ternary(entries, CodebookAdvSimd.EachEightTimes(lowest, 0), 0);

@@ -28,7 +28,11 @@ internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((IQ1_S*)w)->D) * (1f / 8), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((IQ1_S*)w0)->D, &((IQ1_S*)w1)->D, &((IQ1_S*)w2)->D, &((IQ1_S*)w3)->D) * (1f / 8);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -38,8 +42,8 @@ internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
     {
         ushort* grid = Grids.Pointer(Grids.IQ1);
         byte* q = ((IQ1_S*)w)->Qs + (8 * i);
-        int h0 = ((IQ1_S*)w)->Qh[2 * i], h1 = ((IQ1_S*)w)->Qh[2 * i + 1];
-        Vector128<byte> lowest0 = Vector128.Create((byte)(-7 - (h0 >> 15 << 1))), lowest1 = Vector128.Create((byte)(-7 - (h1 >> 15 << 1)));
+        nuint h0 = ((IQ1_S*)w)->Qh[2 * i], h1 = ((IQ1_S*)w)->Qh[2 * i + 1];
+        Vector128<byte> lowest0 = Vector128.Create((byte)(0xf9 - (h0 >> 15 << 1))), lowest1 = Vector128.Create((byte)(0xf9 - (h1 >> 15 << 1)));
 
         Vector128<byte> entries = CodebookAdvSimd.Eight(grid, q[0] | ((h0 << 8) & 0x700), q[1] | ((h0 << 5) & 0x700), q[2] | ((h0 << 2) & 0x700),
             q[3] | ((h0 >> 1) & 0x700), q[4] | ((h1 << 8) & 0x700), q[5] | ((h1 << 5) & 0x700),

@@ -27,7 +27,11 @@ internal readonly unsafe struct IQ2_S_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((IQ2_S*)w)->D) * (1f / 8), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((IQ2_S*)w0)->D, &((IQ2_S*)w1)->D, &((IQ2_S*)w2)->D, &((IQ2_S*)w3)->D) * (1f / 8);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -37,7 +41,7 @@ internal readonly unsafe struct IQ2_S_AdvSimd : ISuperBlockAdvSimd
     {
         ulong* grid = Grids.Pointer(Grids.IQ2_S);
         byte* q = ((IQ2_S*)w)->Qs + (8 * i);
-        int high = *(ushort*)(((IQ2_S*)w)->Qh + (2 * i));
+        nuint high = *(ushort*)(((IQ2_S*)w)->Qh + (2 * i));
         Vector128<byte> signs = AdvSimd.LoadVector64(((IQ2_S*)w)->Signs + (8 * i)).ToVector128Unsafe();
         v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[0] | ((high << 8) & 0x300), q[1] | ((high << 6) & 0x300)), signs, 0);
         v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[2] | ((high << 4) & 0x300), q[3] | ((high << 2) & 0x300)), signs, 1);

@@ -27,7 +27,11 @@ internal readonly unsafe struct IQ2_XS_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((IQ2_XS*)w)->D) * (1f / 8), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((IQ2_XS*)w0)->D, &((IQ2_XS*)w1)->D, &((IQ2_XS*)w2)->D, &((IQ2_XS*)w3)->D) * (1f / 8);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -39,9 +43,9 @@ internal readonly unsafe struct IQ2_XS_AdvSimd : ISuperBlockAdvSimd
         ushort* q = ((IQ2_XS*)w)->Qs + (8 * i);
         Vector64<byte> seven = AdvSimd.ExtractNarrowingLower(AdvSimd.LoadVector128(q) >>> 9);
         Vector128<byte> signs = CodebookAdvSimd.EvenSigns(seven.ToVector128Unsafe());
-        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[0] & 511, q[1] & 511), signs, 0);
-        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[2] & 511, q[3] & 511), signs, 1);
-        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[4] & 511, q[5] & 511), signs, 2);
-        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[6] & 511, q[7] & 511), signs, 3);
+        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[0] & 511, (nuint)q[1] & 511), signs, 0);
+        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[2] & 511, (nuint)q[3] & 511), signs, 1);
+        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[4] & 511, (nuint)q[5] & 511), signs, 2);
+        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[6] & 511, (nuint)q[7] & 511), signs, 3);
     }
 }

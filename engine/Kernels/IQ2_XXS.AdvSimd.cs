@@ -31,7 +31,11 @@ internal readonly unsafe struct IQ2_XXS_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((IQ2_XXS*)w)->D) * (1f / 8), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((IQ2_XXS*)w0)->D, &((IQ2_XXS*)w1)->D, &((IQ2_XXS*)w2)->D, &((IQ2_XXS*)w3)->D) * (1f / 8);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

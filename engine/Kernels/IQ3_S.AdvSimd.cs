@@ -30,7 +30,11 @@ internal readonly unsafe struct IQ3_S_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((IQ3_S*)w)->D), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((IQ3_S*)w0)->D, &((IQ3_S*)w1)->D, &((IQ3_S*)w2)->D, &((IQ3_S*)w3)->D);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -38,18 +42,22 @@ internal readonly unsafe struct IQ3_S_AdvSimd : ISuperBlockAdvSimd
         byte* w, [ConstantExpected(Max = 3)] int i,
         out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
-        byte* q = ((IQ3_S*)w)->Qs + (16 * i);
-        int high = *(ushort*)(((IQ3_S*)w)->Qh + (2 * i));
+        Vector128<byte> q = AdvSimd.LoadVector128(((IQ3_S*)w)->Qs + (16 * i));
+        Vector128<ushort> high = Vector128.Create(*(ushort*)(((IQ3_S*)w)->Qh + (2 * i)));
+        // Indices, whose ninth bits are those of high.
+        Vector128<ushort> last = AdvSimd.ZeroExtendWideningUpper(q)
+            | (AdvSimd.CompareTest(high, Vector128.Create(0x0800040002000100ul, 0x8000400020001000).AsUInt16()) & Vector128.Create((ushort)256));
+        Vector128<ushort> first = AdvSimd.ZeroExtendWideningLower(q.GetLower())
+            | (AdvSimd.CompareTest(high, Vector128.Create(0x0008000400020001ul, 0x0080004000200010).AsUInt16()) & Vector128.Create((ushort)256));
         Vector128<byte> signs = AdvSimd.LoadVector64(((IQ3_S*)w)->Signs + (8 * i)).ToVector128Unsafe();
-        v0 = CodebookAdvSimd.Signed(Entries(q, high), signs, 0);
-        v1 = CodebookAdvSimd.Signed(Entries(q + 4, high >> 4), signs, 1);
-        v2 = CodebookAdvSimd.Signed(Entries(q + 8, high >> 8), signs, 2);
-        v3 = CodebookAdvSimd.Signed(Entries(q + 12, high >> 12), signs, 3);
+        v0 = CodebookAdvSimd.Signed(Entries(first, 0), signs, 0);
+        v1 = CodebookAdvSimd.Signed(Entries(first, 4), signs, 1);
+        v2 = CodebookAdvSimd.Signed(Entries(last, 0), signs, 2);
+        v3 = CodebookAdvSimd.Signed(Entries(last, 4), signs, 3);
     }
 
-    // Four runs, whose indices' ninth bits are the lowest ones of high.
+    // The entries of four indices.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Entries(byte* q, int high) => CodebookAdvSimd.Four(
-        Grids.Pointer(Grids.IQ3_S),
-        q[0] | ((high << 8) & 256), q[1] | ((high << 7) & 256), q[2] | ((high << 6) & 256), q[3] | ((high << 5) & 256));
+    private static Vector128<byte> Entries(Vector128<ushort> indices, [ConstantExpected] int at) => CodebookAdvSimd.Four(
+        Grids.Pointer(Grids.IQ3_S), indices.GetElement(at), indices.GetElement(at + 1), indices.GetElement(at + 2), indices.GetElement(at + 3));
 }

@@ -28,7 +28,11 @@ internal readonly unsafe struct IQ3_XXS_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((IQ3_XXS*)w)->D) * (1f / 4), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((IQ3_XXS*)w0)->D, &((IQ3_XXS*)w1)->D, &((IQ3_XXS*)w2)->D, &((IQ3_XXS*)w3)->D) * (1f / 4);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -32,11 +32,22 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadHalf(ushort* p) => new(Half(p), Half(p + 4), Half(p + 8), Half(p + 12));
+    public static Lanes128 LoadHalf(ushort* p)
+    {
+        Vector128<short> low = Vector128.Load((short*)p), high = Vector128.Load((short*)p + 8);
+        // Upper halves first: see DotAdvSimd.
+        Vector128<float> b = HalfFloatAdvSimd.ToSingleUpper(low), d = HalfFloatAdvSimd.ToSingleUpper(high);
+        return new(HalfFloatAdvSimd.ToSingle4(low.GetLower()), b, HalfFloatAdvSimd.ToSingle4(high.GetLower()), d);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadBFloat16(ushort* p) => new(BFloat16(p), BFloat16(p + 4), BFloat16(p + 8), BFloat16(p + 12));
+    public static Lanes128 LoadBFloat16(ushort* p)
+    {
+        Vector128<ushort> low = Vector128.Load(p), high = Vector128.Load(p + 8), zero = Vector128<ushort>.Zero;
+        return new(AdvSimd.Arm64.ZipLow(zero, low).AsSingle(), AdvSimd.Arm64.ZipHigh(zero, low).AsSingle(),
+            AdvSimd.Arm64.ZipLow(zero, high).AsSingle(), AdvSimd.Arm64.ZipHigh(zero, high).AsSingle());
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -125,14 +136,6 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     /// <summary>Lanes 8 apart, then 4 apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Fold(Lanes128 a) => (a.A + a.C) + (a.B + a.D);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Half(ushort* p) =>
-        (Vector128.WidenLower(Vector64.Load((short*)p).ToVector128Unsafe()) << 13 & Vector128.Create(HalfFloat.ShiftedMask)).AsSingle() *
-        Vector128.Create(HalfFloat.Rebias);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> BFloat16(ushort* p) => (Vector128.WidenLower(Vector64.Load(p).ToVector128Unsafe()) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes128 Widen(Vector128<sbyte> q)

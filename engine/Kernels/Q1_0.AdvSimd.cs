@@ -17,7 +17,7 @@ internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
         byte* q = ((Q1_0*)group)[b / 4].Qs + (4 * (b % 4));
-        Q5_0_AdvSimd.BitMasks(q, out Vector128<byte> b0, out Vector128<byte> b1);
+        Q5_0_AdvSimd.BitMasks(Q5_0_AdvSimd.Word(q), out Vector128<byte> b0, out Vector128<byte> b1);
         // All ones or zeros: 1 or -1.
         v0 = (Vector128.Create(byte.MaxValue) - b0 - b0).AsSByte();
         v1 = (Vector128.Create(byte.MaxValue) - b1 - b1).AsSByte();

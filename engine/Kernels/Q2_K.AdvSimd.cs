@@ -31,7 +31,8 @@ internal readonly unsafe struct Q2_K_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((Q2_K*)w)->D), HalfFloat.ToSingle(((Q2_K*)w)->DMin));
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+        => HalfFloatAdvSimd.LoadPairs4(&((Q2_K*)w0)->D, &((Q2_K*)w1)->D, &((Q2_K*)w2)->D, &((Q2_K*)w3)->D, out d, out dmin);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

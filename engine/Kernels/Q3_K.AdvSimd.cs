@@ -8,6 +8,8 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q3_K"/> with NEON.</summary>
 internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
 {
+    private const int QsOffset = 32;
+
     /// <inheritdoc/>
     public static int Bytes => Q3_K.Bytes;
 
@@ -33,7 +35,11 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((Q3_K*)w)->D), 0);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = HalfFloatAdvSimd.Load4(&((Q3_K*)w0)->D, &((Q3_K*)w1)->D, &((Q3_K*)w2)->D, &((Q3_K*)w3)->D);
+        dmin = default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,22 +47,19 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
         byte* w, [ConstantExpected(Max = 3)] int i,
         out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
-        byte* q = ((Q3_K*)w)->Qs + (i / 2 * 32), high = ((Q3_K*)w)->HighBits;
-        Vector128<byte> q0 = AdvSimd.LoadVector128(q), q1 = AdvSimd.LoadVector128(q + 16);
-        Vector128<byte> h0 = AdvSimd.LoadVector128(high), h1 = AdvSimd.LoadVector128(high + 16);
-        v0 = Value(Q2_K_AdvSimd.Pair(q0, i % 2 * 4), h0, 2 * i);
-        v1 = Value(Q2_K_AdvSimd.Pair(q1, i % 2 * 4), h1, 2 * i);
-        v2 = Value(Q2_K_AdvSimd.Pair(q0, (i % 2 * 4) + 2), h0, (2 * i) + 1);
-        v3 = Value(Q2_K_AdvSimd.Pair(q1, (i % 2 * 4) + 2), h1, (2 * i) + 1);
+        Vector128<byte> q0 = AdvSimd.LoadVector128(w + QsOffset + (i / 2 * 32)), q1 = AdvSimd.LoadVector128(w + QsOffset + (i / 2 * 32) + 16);
+        Vector128<byte> clear0 = ~AdvSimd.LoadVector128(w), clear1 = ~AdvSimd.LoadVector128(w + 16);
+        Vector128<byte> even = Vector128.Create((byte)(1 << (2 * i))), odd = Vector128.Create((byte)(2 << (2 * i)));
+        v0 = Value(q0, i % 2 * 4, clear0, even);
+        v1 = Value(q1, i % 2 * 4, clear1, even);
+        v2 = Value(q0, (i % 2 * 4) + 2, clear0, odd);
+        v3 = Value(q1, (i % 2 * 4) + 2, clear1, odd);
     }
 
-    // q + 4 * bit - 4: bits clear where the high one is set, and 4 to subtract elsewhere.
+    // Two bits of q. A clear high bit takes 4 off: in two's complement, it sets the upper six.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<sbyte> Value(Vector128<byte> q, Vector128<byte> high, int bit)
-    {
-        Vector128<byte> third = bit < 2 ? high << (2 - bit) : bit == 2 ? high : high >>> (bit - 2);
-        return (q - AdvSimd.BitwiseClear(Vector128.Create((byte)4), third)).AsSByte();
-    }
+    private static Vector128<sbyte> Value(Vector128<byte> q, int shift, Vector128<byte> clear, Vector128<byte> bit) =>
+        AdvSimd.ShiftLeftAndInsert(shift == 0 ? q : q >>> shift, AdvSimd.CompareTest(clear, bit), 2).AsSByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<short> Widened(ulong bytes) =>

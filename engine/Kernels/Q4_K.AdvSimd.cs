@@ -25,20 +25,24 @@ internal readonly unsafe struct Q4_K_AdvSimd : ISuperBlockAdvSimd
         s1 = m1 = default;
     }
 
-    /// <summary>The twelve bytes of <see cref="Q4_K.ScaleMin"/>, four at a time in integer registers.</summary>
+    /// <summary>The twelve bytes of <see cref="Q4_K.ScaleMin"/>: words of four scales, four minimums, and the other fours' lower halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ScaleMins(byte* packed, out Vector128<short> scales, out Vector128<short> mins)
     {
-        uint a = Unsafe.ReadUnaligned<uint>(packed), b = Unsafe.ReadUnaligned<uint>(packed + 4), c = Unsafe.ReadUnaligned<uint>(packed + 8);
-        uint highScales = (c & 0x0f0f0f0f) | ((a >> 2) & 0x30303030);
-        uint highMins = ((c >> 4) & 0x0f0f0f0f) | ((b >> 2) & 0x30303030);
-        scales = Widened((a & 0x3f3f3f3f) | ((ulong)highScales << 32));
-        mins = Widened((b & 0x3f3f3f3f) | ((ulong)highMins << 32));
+        Vector128<byte> first = AdvSimd.LoadVector64(packed).ToVector128Unsafe();
+        Vector128<byte> second = AdvSimd.LoadAndReplicateToVector64((uint*)(packed + 8)).AsByte().ToVector128Unsafe();
+        second = AdvSimd.ShiftLogical(second, Vector128.Create(0xfcfcfcfc00000000ul).AsSByte()) & Vector128.Create((byte)15);
+        second |= (first >>> 2) & Vector128.Create((byte)0x30);
+        first &= Vector128.Create((byte)0x3f);
+        Vector128<byte> both = AdvSimd.Arm64.ZipLow(first.AsUInt32(), second.AsUInt32()).AsByte();
+        mins = AdvSimd.ZeroExtendWideningUpper(both).AsInt16();
+        scales = AdvSimd.ZeroExtendWideningLower(both.GetLower()).AsInt16();
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((Q4_K*)w)->D), HalfFloat.ToSingle(((Q4_K*)w)->DMin));
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+        => HalfFloatAdvSimd.LoadPairs4(&((Q4_K*)w0)->D, &((Q4_K*)w1)->D, &((Q4_K*)w2)->D, &((Q4_K*)w3)->D, out d, out dmin);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,14 +50,10 @@ internal readonly unsafe struct Q4_K_AdvSimd : ISuperBlockAdvSimd
         byte* w, [ConstantExpected(Max = 3)] int i,
         out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
-        byte* q = ((Q4_K*)w)->Qs + (32 * i);
-        Vector128<byte> q0 = AdvSimd.LoadVector128(q), q1 = AdvSimd.LoadVector128(q + 16);
+        Vector128<byte> q0 = AdvSimd.LoadVector128(((Q4_K*)w)->Qs + (32 * i)), q1 = AdvSimd.LoadVector128(((Q4_K*)w)->Qs + (32 * i) + 16);
         v0 = (q0 & Vector128.Create((byte)15)).AsSByte();
         v1 = (q1 & Vector128.Create((byte)15)).AsSByte();
         v2 = (q0 >>> 4).AsSByte();
         v3 = (q1 >>> 4).AsSByte();
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> Widened(ulong bytes) => AdvSimd.ZeroExtendWideningLower(Vector64.CreateScalar(bytes).AsByte()).AsInt16();
 }

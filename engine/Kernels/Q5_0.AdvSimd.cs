@@ -19,10 +19,10 @@ internal readonly unsafe struct Q5_0_AdvSimd : IBlockGroupAdvSimd
     {
         Q5_0* w = (Q5_0*)group + b;
         Vector128<byte> q = AdvSimd.LoadVector128(w->Qs);
-        BitMasks(w->Qh, out Vector128<byte> b0, out Vector128<byte> b1);
-        // A clear fifth bit takes 16 off: in two's complement, it sets the upper four.
-        v0 = ((q & Vector128.Create((byte)15)) | AdvSimd.BitwiseClear(Vector128.Create((byte)0xf0), b0)).AsSByte();
-        v1 = ((q >>> 4) | AdvSimd.BitwiseClear(Vector128.Create((byte)0xf0), b1)).AsSByte();
+        // A clear fifth bit takes 16 off: in two's complement, it sets the upper four. (The upper nibbles first: the other insertion overwrites q.)
+        BitMasks(~Word(w->Qh), out Vector128<byte> b0, out Vector128<byte> b1);
+        v1 = AdvSimd.ShiftRightAndInsert(b1, q, 4).AsSByte();
+        v0 = AdvSimd.ShiftLeftAndInsert(q, b0, 4).AsSByte();
     }
 
     /// <inheritdoc/>
@@ -35,12 +35,14 @@ internal readonly unsafe struct Q5_0_AdvSimd : IBlockGroupAdvSimd
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) =>
         m0 = m1 = default;
 
+    /// <summary>32 bits. (Loaded as a float: an integer would go through a general register, into a vector whose old lanes it waits for.)</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Word(byte* bits) => Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<float>(bits)).AsByte();
+
     /// <summary>32 bits to bytes, all ones where the bit is set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void BitMasks(byte* bits, out Vector128<byte> b0, out Vector128<byte> b1)
+    public static void BitMasks(Vector128<byte> word, out Vector128<byte> b0, out Vector128<byte> b1)
     {
-        // Loaded as a float: an integer would go through a general register, into a vector whose old lanes it waits for.
-        Vector128<byte> word = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<float>(bits)).AsByte();
         Vector128<byte> bit = Vector128.Create(0x8040201008040201).AsByte();
         b0 = AdvSimd.CompareTest(AdvSimd.Arm64.VectorTableLookup(word, Vector128.Create(0ul, 0x0101010101010101).AsByte()), bit);
         b1 = AdvSimd.CompareTest(

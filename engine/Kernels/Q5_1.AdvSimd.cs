@@ -19,9 +19,9 @@ internal readonly unsafe struct Q5_1_AdvSimd : IBlockGroupAdvSimd
     {
         Q5_1* w = (Q5_1*)group + b;
         Vector128<byte> q = AdvSimd.LoadVector128(w->Qs);
-        Q5_0_AdvSimd.BitMasks(w->Qh, out Vector128<byte> b0, out Vector128<byte> b1);
-        v0 = ((q & Vector128.Create((byte)15)) | (b0 & Vector128.Create((byte)16))).AsSByte();
-        v1 = ((q >>> 4) | (b1 & Vector128.Create((byte)16))).AsSByte();
+        Q5_0_AdvSimd.BitMasks(Q5_0_AdvSimd.Word(w->Qh), out Vector128<byte> b0, out Vector128<byte> b1);
+        v1 = (AdvSimd.ShiftRightAndInsert(b1, q, 4) & Vector128.Create((byte)31)).AsSByte();
+        v0 = (AdvSimd.ShiftLeftAndInsert(q, b0, 4) & Vector128.Create((byte)31)).AsSByte();
     }
 
     /// <inheritdoc/>

@@ -27,7 +27,8 @@ internal readonly unsafe struct Q5_K_AdvSimd : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (HalfFloat.ToSingle(((Q5_K*)w)->D), HalfFloat.ToSingle(((Q5_K*)w)->DMin));
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+        => HalfFloatAdvSimd.LoadPairs4(&((Q5_K*)w0)->D, &((Q5_K*)w1)->D, &((Q5_K*)w2)->D, &((Q5_K*)w3)->D, out d, out dmin);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -35,16 +36,21 @@ internal readonly unsafe struct Q5_K_AdvSimd : ISuperBlockAdvSimd
         byte* w, [ConstantExpected(Max = 3)] int i,
         out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
-        byte* q = ((Q5_K*)w)->Qs + (32 * i), high = ((Q5_K*)w)->HighBits;
-        Vector128<byte> q0 = AdvSimd.LoadVector128(q), q1 = AdvSimd.LoadVector128(q + 16);
-        Vector128<byte> h0 = AdvSimd.LoadVector128(high), h1 = AdvSimd.LoadVector128(high + 16);
-        v0 = ((q0 & Vector128.Create((byte)15)) | Fifth(h0, 2 * i)).AsSByte();
-        v1 = ((q1 & Vector128.Create((byte)15)) | Fifth(h1, 2 * i)).AsSByte();
-        v2 = ((q0 >>> 4) | Fifth(h0, (2 * i) + 1)).AsSByte();
-        v3 = ((q1 >>> 4) | Fifth(h1, (2 * i) + 1)).AsSByte();
+        Vector128<byte> q0 = AdvSimd.LoadVector128(((Q5_K*)w)->Qs + (32 * i)), q1 = AdvSimd.LoadVector128(((Q5_K*)w)->Qs + (32 * i) + 16);
+        Vector128<byte> h0 = AdvSimd.LoadVector128(((Q5_K*)w)->HighBits), h1 = AdvSimd.LoadVector128(((Q5_K*)w)->HighBits + 16);
+        // The upper nibbles first: the other insertion overwrites q.
+        v2 = High(q0, h0, (2 * i) + 1);
+        v3 = High(q1, h1, (2 * i) + 1);
+        v0 = Low(q0, h0, 2 * i);
+        v1 = Low(q1, h1, 2 * i);
     }
 
-    // Bit j moved to bit 4.
+    // A nibble below bit j of high.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Fifth(Vector128<byte> high, int j) => (j < 4 ? high << (4 - j) : high >>> (j - 4)) & Vector128.Create((byte)16);
+    private static Vector128<sbyte> Low(Vector128<byte> q, Vector128<byte> high, int j) =>
+        (AdvSimd.ShiftLeftAndInsert(q, j == 0 ? high : high >>> j, 4) & Vector128.Create((byte)31)).AsSByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<sbyte> High(Vector128<byte> q, Vector128<byte> high, int j) =>
+        (AdvSimd.ShiftRightAndInsert(j < 4 ? high << (4 - j) : high >>> (j - 4), q, 4) & Vector128.Create((byte)31)).AsSByte();
 }

@@ -20,8 +20,8 @@ internal unsafe interface ISuperBlockAdvSimd
     /// <summary>Scales and minimums of blocks 0..7 and, of 16, 8..15.</summary>
     static abstract void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1);
 
-    /// <summary>Scales of the scales and of the minimums.</summary>
-    static abstract (float D, float DMin) Factors(byte* w);
+    /// <summary>Scales of the scales and of the minimums of four rows' blocks.</summary>
+    static abstract void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin);
 
     /// <summary>Values 64i..64i+63.</summary>
     static abstract void Quarter(
@@ -29,72 +29,88 @@ internal unsafe interface ISuperBlockAdvSimd
         out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
 }
 
-/// <summary>Matrix times one token for the formats with super-blocks.</summary>
+/// <summary>Matrix times one token for the formats with super-blocks, four rows at a time, whose float steps share vectors. Addresses of
+/// loads are sums of a local and a constant, which become part of the instruction.</summary>
 internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat : struct, ISuperBlockAdvSimd where TDot : struct, IDotAdvSimd
 {
     /// <summary>dst[r] for one token.</summary>
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gemv(MatMulArgs* a)
     {
-        for (int r = 0; r < a->Rows; r++)
+        Vector128<int>* sums = stackalloc Vector128<int>[4];
+        for (int r = 0, rows; r < a->Rows; r += rows)
         {
+            // The last few one by one, each as four rows at the same place.
+            rows = a->Rows - r < 4 ? 1 : 4;
+            nint stride = rows < 4 ? 0 : a->RowBytes;
             byte* w = a->W + (r * a->RowBytes), x = a->X;
-            float acc = 0;
-            for (int k = a->K; k > 0; k -= 256, w += TFormat.Bytes, x += a->XGroupStride) acc = Add(acc, w, x);
-            a->Dst[r] = acc;
+            Vector128<float> acc = Vector128<float>.Zero;
+            for (int k = a->K; k > 0; k -= 256, w += TFormat.Bytes, x += a->XGroupStride) acc = Add(acc, w, stride, x, sums);
+            if (rows < 4) a->Dst[r] = acc.ToScalar();
+            else AdvSimd.Store(a->Dst + r, acc);
         }
     }
 
-    /// <summary>One super-block's step of a dot product.</summary>
+    /// <summary>One super-block's step of the dot products of four rows, <paramref name="stride"/> bytes apart, as
+    /// <see cref="Canonical"/>; <paramref name="sums"/> is room for four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Add(float acc, byte* w, byte* x)
+    public static Vector128<float> Add(Vector128<float> acc, byte* w, nint stride, byte* x, Vector128<int>* sums)
+    {
+        // A loop, though written out it would load x once: the code generator stops inlining where a method becomes too large.
+        byte* row = w;
+        for (int r = 0; r < 4; r++, row += stride) sums[r] = Row(row, x);
+        TFormat.Factors(w, w + stride, w + (2 * stride), w + (3 * stride), out Vector128<float> d, out Vector128<float> dmin);
+        Vector128<int> first = AdvSimd.Arm64.AddPairwise(sums[0], sums[1]), last = AdvSimd.Arm64.AddPairwise(sums[2], sums[3]);
+        Vector128<int> isum = TFormat.HasMin ? AdvSimd.Arm64.UnzipEven(first, last) : AdvSimd.Arm64.AddPairwise(first, last);
+        Vector128<float> f = AdvSimd.ConvertToSingle(isum) * d;
+        if (TFormat.HasMin) f = AdvSimd.FusedMultiplySubtract(f, AdvSimd.ConvertToSingle(AdvSimd.Arm64.UnzipOdd(first, last)), dmin);
+        return AdvSimd.Arm64.FusedMultiplyAddByScalar(acc, f, Vector64.CreateScalarUnsafe(*(float*)(x + Q8_K.DOffset)));
+    }
+
+    // A row's products, scaled: four parts of their sum, or two and two of the minimums'.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Row(byte* w, byte* x)
     {
         TFormat.Scales(w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1);
+        Vector128<int> min = default;
+        if (TFormat.HasMin)
+        {
+            Vector128<short> sums = AdvSimd.LoadVector128((short*)(x + (TFormat.By16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset)));
+            min = AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpper(m0, sums), m0.GetLower(), sums.GetLower());
+            if (TFormat.By16)
+            {
+                sums = AdvSimd.LoadVector128((short*)(x + Q8_K.Sums16Offset + 16));
+                min = AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpperAndAdd(min, m1, sums), m1.GetLower(), sums.GetLower());
+            }
+        }
         var q = (sbyte*)x;
         Vector128<int> sum = Vector128<int>.Zero;
         TFormat.Quarter(w, 0, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, s0, 0) : By32(sum, v0, v1, v2, v3, q, s0, 0);
+        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 0, s0, 0) : By32(sum, v0, v1, v2, v3, q, 0, s0, 0);
         TFormat.Quarter(w, 1, out v0, out v1, out v2, out v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q + 64, s0, 4) : By32(sum, v0, v1, v2, v3, q + 64, s0, 2);
+        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 64, s0, 4) : By32(sum, v0, v1, v2, v3, q, 64, s0, 2);
         TFormat.Quarter(w, 2, out v0, out v1, out v2, out v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q + 128, s1, 0) : By32(sum, v0, v1, v2, v3, q + 128, s0, 4);
+        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 128, s1, 0) : By32(sum, v0, v1, v2, v3, q, 128, s0, 4);
         TFormat.Quarter(w, 3, out v0, out v1, out v2, out v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q + 192, s1, 4) : By32(sum, v0, v1, v2, v3, q + 192, s0, 6);
-
-        (float d, float dmin) = TFormat.Factors(w);
-        float dx = *(float*)(x + Q8_K.DOffset);
-        if (!TFormat.HasMin) return Canonical.SuperBlock(acc, AdvSimd.Arm64.AddAcross(sum).ToScalar(), d, dx);
-
-        Vector128<int> min;
-        if (TFormat.By16)
-        {
-            var sums = (short*)(x + Q8_K.Sums16Offset);
-            min = Products(Products(Vector128<int>.Zero, m0, AdvSimd.LoadVector128(sums)), m1, AdvSimd.LoadVector128(sums + 8));
-        }
-        else min = Products(Vector128<int>.Zero, m0, AdvSimd.LoadVector128((short*)(x + Q8_K.Sums32Offset)));
-        sum = AdvSimd.Arm64.AddPairwise(sum, min);
-        sum = AdvSimd.Arm64.AddPairwise(sum, sum);
-        return Canonical.SuperBlock(acc, sum.ToScalar(), d, sum.GetElement(1), dmin, dx);
+        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 192, s1, 4) : By32(sum, v0, v1, v2, v3, q, 192, s0, 6);
+        return TFormat.HasMin ? AdvSimd.Arm64.AddPairwise(sum, min) : sum;
     }
 
-#pragma warning disable CA1857 // The lanes are constant once this is inlined.
+#pragma warning disable CA1857 // Offsets and lanes are constant once this is inlined.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> By16(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2,
-        Vector128<sbyte> v3, sbyte* q, Vector128<short> scales, [ConstantExpected] int lane)
+        Vector128<sbyte> v3, sbyte* q, [ConstantExpected] int at, Vector128<short> scales, [ConstantExpected] int lane)
     {
-        sum = TDot.Add16(sum, v0, q, scales, (byte)lane);
-        sum = TDot.Add16(sum, v1, q + 16, scales, (byte)(lane + 1));
-        sum = TDot.Add16(sum, v2, q + 32, scales, (byte)(lane + 2));
-        return TDot.Add16(sum, v3, q + 48, scales, (byte)(lane + 3));
+        sum = TDot.Add16(sum, v0, q, at, scales, (byte)lane);
+        sum = TDot.Add16(sum, v1, q, at + 16, scales, (byte)(lane + 1));
+        sum = TDot.Add16(sum, v2, q, at + 32, scales, (byte)(lane + 2));
+        return TDot.Add16(sum, v3, q, at + 48, scales, (byte)(lane + 3));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> By32(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2,
-        Vector128<sbyte> v3, sbyte* q, Vector128<short> scales, [ConstantExpected] int lane) =>
-        TDot.Add32(TDot.Add32(sum, v0, v1, q, scales, (byte)lane), v2, v3, q + 32, scales, (byte)(lane + 1));
+        Vector128<sbyte> v3, sbyte* q, [ConstantExpected] int at, Vector128<short> scales, [ConstantExpected] int lane) =>
+        TDot.Add32(TDot.Add32(sum, v0, v1, q, at, scales, (byte)lane), v2, v3, q, at + 32, scales, (byte)(lane + 1));
 #pragma warning restore CA1857
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Products(Vector128<int> acc, Vector128<short> m, Vector128<short> sums) =>
-        AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpperAndAdd(acc, m, sums), m.GetLower(), sums.GetLower());
 }

@@ -22,9 +22,9 @@ internal unsafe interface ITileAdvSimd
     /// <summary>Unpacks a group of <see cref="Rows"/> rows; <paramref name="k"/> values (at most 256) are left in each.</summary>
     static abstract void Unpack(byte* w, nint rowBytes, int k, byte* tile);
 
-    /// <summary>Adds the group's share for 1..<see cref="Tokens"/> tokens: row r of token t at
+    /// <summary>Adds the group's share of successive tiles for 1..<see cref="Tokens"/> tokens (more count as that many): row r of token t at
     /// sums[t * <see cref="MatMulArgs.TileRows"/> + r].</summary>
-    static abstract void Multiply(byte* tile, byte* x, nint tokenStride, int tokens, float* sums);
+    static abstract void Multiply(byte* tile, int tiles, byte* x, nint tokenStride, int tokens, float* sums);
 
     /// <summary>The format's kernel for one token, for rows that fill no tile.</summary>
     static abstract void Gemv(MatMulArgs* a);
@@ -52,12 +52,8 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
                 for (int r = 0; r < rows; r += TTile.Rows, tile += TTile.Bytes)
                     TTile.Unpack(w + (r * a->RowBytes), a->RowBytes, Math.Min(k, 256), tile);
                 for (int t = 0; t < a->Tokens; t += TTile.Tokens)
-                {
-                    tile = tiles;
-                    for (int r = 0; r < rows; r += TTile.Rows, tile += TTile.Bytes)
-                        TTile.Multiply(
-                            tile, x + (t * a->XTokenStride), a->XTokenStride, a->Tokens - t, sums + (t * MatMulArgs.TileRows) + r);
-                }
+                    TTile.Multiply(
+                        tiles, rows / TTile.Rows, x + (t * a->XTokenStride), a->XTokenStride, a->Tokens - t, sums + (t * MatMulArgs.TileRows));
             }
             for (int t = 0; t < a->Tokens; t++)
                 for (int r = 0; r < rows; r++)

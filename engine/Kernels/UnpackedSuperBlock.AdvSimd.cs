@@ -1,14 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A row's super-block, unpacked: what a Gemm without dot-product instructions reads again for every token.
-/// (The size keeps every block's vectors aligned.)</summary>
-[StructLayout(LayoutKind.Sequential, Size = 336)]
+/// <summary>A row's super-block, unpacked: what a Gemm without dot-product instructions reads again for every token.</summary>
 internal unsafe struct UnpackedSuperBlock
 {
     /// <summary>Values.</summary>
@@ -20,13 +17,7 @@ internal unsafe struct UnpackedSuperBlock
     /// <summary>Block minimums, if the format has them.</summary>
     public fixed short Mins[16];
 
-    /// <summary>Scale of the scales.</summary>
-    public float D;
-
-    /// <summary>Scale of the minimums.</summary>
-    public float DMin;
-
-    /// <summary>Unpacks the super-block at <paramref name="w"/>.</summary>
+    /// <summary>Unpacks the super-block at <paramref name="w"/>, but for its factors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack<TFormat>(byte* w, UnpackedSuperBlock* block) where TFormat : struct, ISuperBlockAdvSimd
     {
@@ -35,7 +26,6 @@ internal unsafe struct UnpackedSuperBlock
         AdvSimd.Store(block->Scales + 8, s1);
         AdvSimd.Store(block->Mins, m0);
         AdvSimd.Store(block->Mins + 8, m1);
-        (block->D, block->DMin) = TFormat.Factors(w);
         TFormat.Quarter(w, 0, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
         Store(block->Qs, v0, v1, v2, v3);
         TFormat.Quarter(w, 1, out v0, out v1, out v2, out v3);
@@ -56,7 +46,7 @@ internal unsafe struct UnpackedSuperBlock
     }
 }
 
-/// <summary>Reads an <see cref="UnpackedSuperBlock"/> of a format.</summary>
+/// <summary>Reads the <see cref="UnpackedSuperBlock"/>s of four rows, which d and dmin of each follow.</summary>
 internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd where TFormat : struct, ISuperBlockAdvSimd
 {
     /// <inheritdoc/>
@@ -81,7 +71,11 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (float D, float DMin) Factors(byte* w) => (((UnpackedSuperBlock*)w)->D, ((UnpackedSuperBlock*)w)->DMin);
+    public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
+    {
+        d = AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)));
+        dmin = HasMin ? AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)) + 4) : default;
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -89,10 +83,9 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
         byte* w, [ConstantExpected(Max = 3)] int i,
         out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3)
     {
-        sbyte* q = ((UnpackedSuperBlock*)w)->Qs + (64 * i);
-        v0 = AdvSimd.LoadVector128(q);
-        v1 = AdvSimd.LoadVector128(q + 16);
-        v2 = AdvSimd.LoadVector128(q + 32);
-        v3 = AdvSimd.LoadVector128(q + 48);
+        v0 = AdvSimd.LoadVector128(((UnpackedSuperBlock*)w)->Qs + (64 * i));
+        v1 = AdvSimd.LoadVector128(((UnpackedSuperBlock*)w)->Qs + (64 * i) + 16);
+        v2 = AdvSimd.LoadVector128(((UnpackedSuperBlock*)w)->Qs + (64 * i) + 32);
+        v3 = AdvSimd.LoadVector128(((UnpackedSuperBlock*)w)->Qs + (64 * i) + 48);
     }
 }

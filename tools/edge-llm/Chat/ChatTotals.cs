@@ -28,7 +28,7 @@ internal sealed class ChatTotals
             $"context: {_inContext} of {conversation.ContextSize} tokens; "
             + $"messages: {conversation.Messages.Count}, {conversation.ForgottenMessages} of them no longer seen"));
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{_answers} answers: {_read} tokens read, {_generated} generated, {_time.TotalSeconds:F1} s"));
+            $"answers: {_answers}; {_read} tokens read, {_generated} generated, {_time.TotalSeconds:F1} s"));
         if (_answers == 0) return;
         Console.Error.Write("the last one: ");
         Generation.WriteStatistics(conversation.Statistics, _finish);

@@ -108,7 +108,7 @@ public sealed class ChatTests
         using PseudoTerminal terminal = Chat(s_story);
         terminal.WaitFor(Prompt);
         terminal.Type("\e[200~th ox\e[201~\e[D\e[D\u0001\e[C\e[C\x0b one\e[D\e[D\e[Dd \r"); // "th one", with a detour
-        terminal.WaitFor("finish: eos");
+        terminal.WaitFor(" two three four\r\n");
         terminal.WaitFor(Prompt);
         terminal.Type("two\\\r");
         terminal.WaitFor(". ");
@@ -134,12 +134,12 @@ public sealed class ChatTests
         terminal.Type("one\r");
         terminal.WaitFor(" two one two one");
         terminal.Type("\u0003");
-        terminal.WaitFor("finish: cancelled");
+        terminal.WaitFor("(stopped)");
         terminal.WaitFor(Prompt);
         terminal.Type("/regen\r");
         terminal.WaitFor(" two one two one");
         terminal.Type("\u0003");
-        terminal.WaitFor("finish: cancelled");
+        terminal.WaitFor("(stopped)");
         terminal.WaitFor(Prompt);
         terminal.Type("/stats\r");
         terminal.WaitFor("messages: 2,");
@@ -164,10 +164,10 @@ public sealed class ChatTests
         using PseudoTerminal terminal = Chat(s_story, "--system", "S");
         foreach ((string command, string expected) in (ReadOnlySpan<(string, string)>)
         [
-            ("/system", "lS\r\n"), ("/system T", ""), ("/system", "lT\r\n"), ("/regen", "no answer"), (" one", " two three four\r\n"), ("/stats", "messages: 3, 0"),
+            ("/system", "message: S\r\n"), ("/system T", "message: T\r\n"), ("/regen", "no answer"), (" one", " two three four\r\n"), ("/stats", "messages: 3, 0"), ("/stats", "finish: eos"),
             ("/load " + file, "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
             ("/load /no/such/file", "no such file"), ("/load", "give a file"), ("/save /no/such/folder/x", "cannot write"), ("/fly", "no command /fly"),
-            ("/reset", "anew"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),
+            ("/reset", "anew"), ("/stats", "context: 0 of"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),
         ])
         {
             terminal.WaitFor(Prompt);
@@ -188,7 +188,7 @@ public sealed class ChatTests
         {
             terminal.WaitFor(Prompt);
             terminal.Type("remembered one\r");
-            terminal.WaitFor("finish: eos");
+            terminal.WaitFor(" two three four\r\n");
             terminal.Type("\u0004");
             terminal.WaitForExit();
         }
@@ -205,7 +205,7 @@ public sealed class ChatTests
         {
             terminal.WaitFor(Prompt);
             terminal.Type("\e[Aunseen one\r");
-            terminal.WaitFor("finish: eos");
+            terminal.WaitFor(" two three four\r\n");
             Assert.DoesNotContain("remembered", terminal.Screen);
             terminal.Type("\u0004");
             terminal.WaitForExit();

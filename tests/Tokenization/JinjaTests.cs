@@ -78,6 +78,7 @@ public sealed class JinjaTests
     [DataRow("{{ map|dictsort|map('first')|list }} {{ map|items|list|length }} {{ range(5)|batch(2)|list }} {{ range(5)|slice(2)|list }} {{ '<a>&'|e }}", "['a', 'b'] 2 [[0, 1], [2, 3], [4]] [[0, 1, 2], [3, 4]] &lt;a&gt;&amp;")]
     [DataRow("{% for age, group in users|groupby('age') %}{{ age }}:{{ group|map(attribute='n')|join }} {% endfor %}", "1:y 2:xz ")]
     [DataRow("{{ '%s is %d, %.1f'|format(name, n, f) }} {{ '{} {x}'.format(1, x=2) }} {{ 'a b  c'|wordcount }} {{ map|length }} {{ 'abc'|list }}", "Ann is 3, 1.5 1 2 3 2 ['a', 'b', 'c']")]
+    [DataRow("{{ \"it's -- a_1 é漢²! 🙂 x\u0301y Ⅳ\"|wordcount }} {{ '-'|wordcount }} {{ 1.5|wordcount }}", "7 0 2")]
     // JSON
     [DataRow("""{{ {'a': [1, 2.0, true, none, "é\n\"<"], 'b': {}, 'c': []}|tojson }}""", """{"a": [1, 2.0, true, null, "é\n\"<"], "b": {}, "c": []}""")]
     [DataRow("""{{ {'b': [1], 'a': {}}|tojson(indent=2) }}""", "{\n  \"b\": [\n    1\n  ],\n  \"a\": {}\n}")]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Edge.Llm.Tokenization.Jinja;
 
@@ -34,7 +35,7 @@ internal static class Filters
             PythonText.Str(r, a.Demand(1, "new")), a.Integer(2, "count", -1)),
         ["indent"] = Indent,
         ["format"] = (r, value, a) => StringFormat.Percent(r, PythonText.Str(r, value), new JinjaList(a.Positional, isTuple: true)),
-        ["wordcount"] = (r, value, _) => (long)Splitting.Split(r, PythonText.Str(r, value), null, -1).Items.Count,
+        ["wordcount"] = (r, value, _) => CountWords(PythonText.Str(r, value).Value),
         ["split"] = (r, value, a) => Splitting.Split(r, PythonText.Str(r, value), a.TextOrNull(0, "sep"), a.Integer(1, "maxsplit", -1)),
         ["attr"] = (r, value, a) => Members.Attribute(r, value, a.Text(0, "name").Value),
     };
@@ -49,6 +50,20 @@ internal static class Filters
         return s_table.TryGetValue(name, out Func<Rendering, object?, Arguments, object?>? filter)
             ? filter(rendering, value, arguments)
             : throw rendering.Unsupported($"unknown filter {name}");
+    }
+
+    // Jinja2 counts matches of \w+: "it's" has two.
+    private static long CountWords(string text)
+    {
+        long words = 0;
+        bool inside = false;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            bool isWord = Rune.IsLetter(rune) || Rune.IsNumber(rune) || rune.Value == '_';
+            if (isWord && !inside) words++;
+            inside = isWord;
+        }
+        return words;
     }
 
     private static object? Default(Rendering rendering, object? value, Arguments arguments) =>

@@ -28,12 +28,20 @@ function ollamaTemplates() {
   return entries.map((entry) => ({ name: entry.model.replace("library/", "").replace(/[:/]/g, "-"), source: entry.gguf }));
 }
 
+// Not copied here: what its publisher gives for non-commercial use alone, and long texts under licences with conditions.
+const leftOut = {
+  "for non-commercial use only": ["aya", "command-", "exaone", "mistral-large", "qwen-0.5b", "smallthinker", "stable-code"],
+  "long texts under licences with conditions": ["dbrx", "firefunction", "llama-guard", "shieldgemma"],
+};
+const isLeftOut = (name) => Object.values(leftOut).flat().some((start) => name.startsWith(start));
+
 const names = new Set();
 const table = [];
 for (const { name, source } of ollamaTemplates()) {
   let unique = name;
   for (let i = 2; names.has(unique); i++) unique = `${name}-${i}`;
   names.add(unique);
+  if (isLeftOut(name)) continue;
   const golden = {};
   for (const [caseName, input] of Object.entries(cases)) {
     try {
@@ -52,6 +60,18 @@ ${table.length} real templates, from the GGUF files of the models that the Ollam
 \`@huggingface/ollama-utils\` (MIT licence; its table \`chat-template-automap\`), and renders \`conversations.json\` with \`@huggingface/jinja\`, an
 implementation independent of ours, into \`NAME.json\` (null: it refuses). \`check-jinja2.py\` renders them with Jinja2 itself; where that differs,
 \`jinja2.json\` has its text. (Known causes: JavaScript's way to write lists and to add them to strings, and methods against keys of one name.)
+
+## Licences
+
+The package is under the MIT licence ([LICENSE](LICENSE)); no template has a licence text in it. A template is a short description of a format
+that its model's publisher ships in each model file. These are here as test data; nothing that is built or published contains them. As far
+as we know, most belong to models under Apache 2.0 or MIT (Granite, Mistral and Devstral, OLMo, Phi, Qwen, SmolLM, TinyLlama, Yi,
+DeepSeek-R1, Cogito and others), some to models under licences that allow redistribution with conditions (Llama and what is made from it,
+Gemma, Falcon, DeepSeek, GLM, Nemotron). Left out are these, by their names' beginnings:
+
+${Object.entries(leftOut).map(([why, starts]) => `- ${why}: ${starts.map((start) => `\`${start}\``).join(", ")}`).join("\n")}
+
+## Templates
 
 | Template | Conversations rendered, of ${Object.keys(cases).length} |
 |---|---|

@@ -33,11 +33,12 @@ internal sealed class ChatCommands(Conversation conversation, ChatTotals totals)
                 break;
             case "/reset":
                 conversation.Reset();
+                totals.Forget();
                 Console.Error.WriteLine("the conversation starts anew");
                 break;
             case "/system":
                 if (argument.Length > 0) conversation.System = argument;
-                else Console.Error.WriteLine(conversation.System ?? "there is no message of the system");
+                Console.Error.WriteLine(conversation.System is { } system ? $"the system's message: {system}" : "there is no message of the system");
                 break;
             case "/save":
                 ChatFile.Save(File(parts[0], argument), conversation.Messages);
@@ -45,6 +46,7 @@ internal sealed class ChatCommands(Conversation conversation, ChatTotals totals)
                 break;
             case "/load":
                 conversation.Replace(ChatFile.Load(File(parts[0], argument)));
+                totals.Forget();
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{conversation.Messages.Count} messages loaded"));
                 break;
             case "/stats":

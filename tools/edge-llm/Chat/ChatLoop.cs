@@ -65,8 +65,10 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
             if (begun) output.WriteLine();
             output.Flush();
         }
-        _totals.Add(conversation.Statistics);
-        Generation.WriteStatistics(conversation.Statistics, finish);
+        _totals.Add(conversation.Statistics, finish);
+        if (!ForPerson) Generation.WriteStatistics(conversation.Statistics, finish);
+        else if (finish == FinishReason.Cancelled) Console.Error.WriteLine("(stopped)");
+        else if (finish == FinishReason.Length) Console.Error.WriteLine("(cut off: at the limit of -n, or the context is full)");
         return finish;
     }
 

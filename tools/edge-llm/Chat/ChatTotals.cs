@@ -5,24 +5,32 @@ namespace Edge.Llm.Cli.Chat;
 /// <summary>Tokens and times of all answers of a chat.</summary>
 internal sealed class ChatTotals
 {
-    private int _answers, _read, _generated;
+    private int _answers, _read, _generated, _inContext;
     private TimeSpan _time;
+    private FinishReason _finish;
 
-    public void Add(GenerationStatistics answer)
+    public void Add(GenerationStatistics answer, FinishReason finish)
     {
         _answers++;
+        _finish = finish;
+        _inContext = answer.PromptTokens + answer.GeneratedTokens;
         _read += answer.PromptTokens - answer.ReusedTokens;
         _generated += answer.GeneratedTokens;
         _time += answer.PromptTime + answer.GenerationTime;
     }
 
+    /// <summary>Other messages have taken the place of those that were answered.</summary>
+    public void Forget() => _inContext = 0;
+
     public void Write(Conversation conversation)
     {
-        GenerationStatistics last = conversation.Statistics;
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"context: {last.PromptTokens + last.GeneratedTokens} of {conversation.ContextSize} tokens; "
+            $"context: {_inContext} of {conversation.ContextSize} tokens; "
             + $"messages: {conversation.Messages.Count}, {conversation.ForgottenMessages} of them no longer seen"));
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{_answers} answers: {_read} tokens read, {_generated} generated, {_time.TotalSeconds:F1} s"));
+            $"answers: {_answers}; {_read} tokens read, {_generated} generated, {_time.TotalSeconds:F1} s"));
+        if (_answers == 0) return;
+        Console.Error.Write("the last one: ");
+        Generation.WriteStatistics(conversation.Statistics, _finish);
     }
 }

@@ -69,7 +69,7 @@ internal static class SplitCommand
     {
         long unit = text.Length == 0 ? 1 : char.ToUpperInvariant(text[^1]) switch { 'M' => 1_000_000, 'G' => 1_000_000_000, _ => 1 };
         string digits = unit == 1 ? text : text[..^1];
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value is > 0 and < 1L << 30
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value > 0 && value <= long.MaxValue / unit
             ? value * unit
             : throw new UsageException($"--max-size: expected a number above 0, such as 2G or 300M, found '{text}'");
     }

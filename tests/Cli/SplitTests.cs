@@ -1,5 +1,6 @@
 using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Memory;
 
 namespace Edge.Llm.Tests.Cli;
 
@@ -69,6 +70,14 @@ public sealed class SplitTests
     {
         CommandLine.Result result = CommandLine.Run("merge", Model(), "-o", "/dev/full");
         CommandLine.AssertUsageError(result, "cannot write /dev/full", "No space left");
+        string model = In("model.gguf");
+        using var disk = new SmallDisk((int)new FileInfo(model).Length / 2);
+        string prefix = Path.Combine(disk.Folder, "x");
+        result = CommandLine.Run("split", model, "--max-tensors", "5", "-o", prefix);
+        Assert.AreEqual(2, result.ExitCode);
+        CommandLine.AssertOneLine(result.Error);
+        StringAssert.Contains(result.Error, $"cannot write {prefix}-0000");
+        Assert.IsEmpty(Directory.GetFileSystemEntries(disk.Folder));
     }
 
     private string Model()

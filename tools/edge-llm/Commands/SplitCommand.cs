@@ -40,29 +40,23 @@ internal static class SplitCommand
     // All parts or none: they get their names when the last is written.
     private static void Write(GgufSplitter splitter, GgufFile gguf, string prefix, bool dryRun)
     {
-        var written = new List<AtomicFile>();
         using var output = new Output();
-        try
+        var files = new List<(string, Action<Stream>)>();
+        for (int i = 0; i < splitter.Parts.Count; i++)
         {
-            for (int i = 0; i < splitter.Parts.Count; i++)
+            int number = i;
+            string path = GgufSplitter.PartPath(prefix, i, splitter.Parts.Count);
+            (int first, int count) = splitter.Parts[i].GetOffsetAndLength(gguf.Tensors.Count);
+            string line = string.Create(CultureInfo.InvariantCulture,
+                $"{path}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data");
+            if (dryRun) output.WriteLine(line);
+            files.Add((path, stream =>
             {
-                string part = GgufSplitter.PartPath(prefix, i, splitter.Parts.Count);
-                (int first, int count) = splitter.Parts[i].GetOffsetAndLength(gguf.Tensors.Count);
-                if (!dryRun)
-                {
-                    written.Add(AtomicFile.Create(part));
-                    splitter.WritePart(i, written[^1].Stream);
-                    written[^1].Close();
-                }
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{part}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data"));
-            }
-            foreach (AtomicFile part in written) part.Complete();
+                splitter.WritePart(number, stream);
+                output.WriteLine(line);
+            }));
         }
-        finally
-        {
-            foreach (AtomicFile part in written) part.Dispose();
-        }
+        if (!dryRun) AtomicFile.Write(files);
     }
 
     private static long ParseSize(string text)

@@ -31,7 +31,7 @@ public sealed class AtomicFile : IDisposable
         if (Directory.Exists(path)) throw CannotWrite(path, "it is a directory");
         try
         {
-            bool device = path.StartsWith("/dev/", StringComparison.Ordinal);
+            bool device = IsInDev(Path.GetFullPath(path));
             string target = File.Exists(path) && !device ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
             string temporary = device ? target : $"{target}.{Environment.ProcessId}.tmp";
             return new AtomicFile(target, temporary,
@@ -115,6 +115,10 @@ public sealed class AtomicFile : IDisposable
         }
         if (!IsDevice) File.Delete(_temporary);
     }
+
+    // /dev/shm is an ordinary folder, in memory.
+    private static bool IsInDev(string path) =>
+        path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal);
 
     private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");
 }

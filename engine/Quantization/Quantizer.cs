@@ -61,27 +61,14 @@ public static class Quantizer
     {
         foreach (string path in paths)
         {
-            string real = RealPath(path);
-            if (plan.Input.Parts.Any(part => RealPath(part.File.Path) == real))
+            string real = RealPath.Of(path); // an output that is another name of the input is the input
+            if (plan.Input.Parts.Any(part => RealPath.Of(part.File.Path) == real))
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{path}: the output is the input");
             if (!plan.Options.Overwrite && File.Exists(path))
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{path} exists already");
         }
         if (FreeBytes(paths[0]) is { } free && free < plan.BytesAfter)
             throw new EdgeLlmException(ErrorCode.InvalidFile, $"cannot write {paths[0]}: {plan.BytesAfter} bytes needed, {free} free on its disk");
-    }
-
-    // Of the file itself: an output that is another name of the input is the input.
-    private static string RealPath(string path)
-    {
-        try
-        {
-            return Path.GetFullPath(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return Path.GetFullPath(path);
-        }
     }
 
     private static long? FreeBytes(string path)

@@ -49,6 +49,22 @@ internal static class CommandLine
         return Process.Start(start)!;
     }
 
+    /// <summary>Sends a process a signal, INT or TERM. A shell without job control starts what it puts in the background with INT ignored, and
+    /// children inherit that: then the test is inconclusive.</summary>
+    public static void Signal(Process process, string signal)
+    {
+        const string Ignored = "SigIgn:";
+        const int Interrupt = 2;
+        string? mask = File.Exists("/proc/self/status")
+            ? File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(Ignored, StringComparison.Ordinal)) : null;
+        if (signal == "INT" && mask is not null && (Convert.ToUInt64(mask[Ignored.Length..].Trim(), 16) >> (Interrupt - 1) & 1) != 0)
+        {
+            process.Kill();
+            Assert.Inconclusive("this process was started with SIGINT ignored");
+        }
+        Process.Start("kill", [$"-{signal}", $"{process.Id}"]).WaitForExit();
+    }
+
     /// <summary>The words that start it.</summary>
     public static string[] Program() => Environment.GetEnvironmentVariable("EDGE_LLM_CLI") is { Length: > 0 } executable
         ? [executable] : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", BuiltAssembly()];

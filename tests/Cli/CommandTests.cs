@@ -235,7 +235,7 @@ public sealed class CommandTests
         byte[] start = new byte[8];
         process.StandardOutput.BaseStream.ReadExactly(start);
         output.Write(start);
-        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
+        CommandLine.Signal(process, "INT");
         process.StandardOutput.BaseStream.CopyTo(output);
         CommandLine.Result result = CommandLine.Finish(process, error, output.ToArray);
         Assert.AreEqual(130, result.ExitCode, result.Error);

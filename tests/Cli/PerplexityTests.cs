@@ -136,7 +136,7 @@ public sealed class PerplexityTests
             Assert.IsTrue(patience.Elapsed < TimeSpan.FromMinutes(1) && !process.HasExited, "no logits are written");
             Thread.Sleep(10);
         }
-        Process.Start("kill", ["-INT", $"{process.Id}"]).WaitForExit();
+        CommandLine.Signal(process, "INT");
         var output = new MemoryStream();
         process.StandardOutput.BaseStream.CopyTo(output);
         CommandLine.Result result = CommandLine.Finish(process, error, output.ToArray);

@@ -6,7 +6,8 @@ namespace Edge.Llm.Tests.Cli;
 /// <summary>A program at a terminal, driven as a person would: type, and wait for what appears. Python's pty module makes the terminal.</summary>
 internal sealed class PseudoTerminal : IDisposable
 {
-    private const string Relay = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    private const string Relay =
+        "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     private readonly Process _process;

@@ -147,7 +147,7 @@ public sealed class QuantizeTests
         string? line;
         do line = process.StandardError.ReadLine();
         while (line is not null && !line.Contains("blk.0.attn_k", StringComparison.Ordinal));
-        Process.Start("kill", [$"-{signal}", $"{process.Id}"]).WaitForExit();
+        CommandLine.Signal(process, signal);
         Task<string> error = process.StandardError.ReadToEndAsync();
         Assert.IsTrue(process.WaitForExit(TimeSpan.FromMinutes(1)));
         Assert.AreEqual((130, ""), (process.ExitCode, output.Result), error.Result);

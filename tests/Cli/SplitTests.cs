@@ -1,5 +1,6 @@
 using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Memory;
 
 namespace Edge.Llm.Tests.Cli;
 
@@ -38,6 +39,7 @@ public sealed class SplitTests
         string model = Model();
         CommandLine.Result dry = CommandLine.Run("split", model, "--max-size", "1M", "-o", In("x"), "--dry-run");
         Assert.AreEqual((0, $"{In("x-00001-of-00001.gguf")}: 20 tensors, "), (dry.ExitCode, dry.Output[..dry.Output.IndexOf("tensors, ", StringComparison.Ordinal)] + "tensors, "), dry.Error);
+        Assert.AreEqual(dry.Output, CommandLine.Run("split", model, "--max-size", "5000000000", "-o", In("x"), "--dry-run").Output);
         Assert.HasCount(1, Directory.GetFiles(_folder));
         Assert.AreEqual(0, CommandLine.Run("split", model, "--max-tensors", "10", "-o", In("x")).ExitCode);
         Assert.AreEqual(0, CommandLine.Run("split", In("x-00002-of-00002.gguf"), "--split-max-size", "200000").ExitCode);
@@ -49,7 +51,7 @@ public sealed class SplitTests
     {
         string model = Model();
         CommandLine.AssertUsageError(CommandLine.Run("split", model), "--max-size", "--max-tensors");
-        foreach (string size in (string[])["0", "x", "2T", "-1", "G", ""])
+        foreach (string size in (string[])["0", "x", "2T", "-1", "G", "", "9999999999G", "99999999999999999999"])
             CommandLine.AssertUsageError(CommandLine.Run("split", model, $"--max-size={size}"), "--max-size");
         CommandLine.AssertUsageError(CommandLine.Run("split", model, "--max-tensors", "0"), "--max-tensors: expected");
         CommandLine.AssertUsageError(CommandLine.Run("split", In("no.gguf"), "--max-tensors", "1"), "no.gguf: no such file");
@@ -68,6 +70,14 @@ public sealed class SplitTests
     {
         CommandLine.Result result = CommandLine.Run("merge", Model(), "-o", "/dev/full");
         CommandLine.AssertUsageError(result, "cannot write /dev/full", "No space left");
+        string model = In("model.gguf");
+        using var disk = new SmallDisk((int)new FileInfo(model).Length / 2);
+        string prefix = Path.Combine(disk.Folder, "x");
+        result = CommandLine.Run("split", model, "--max-tensors", "5", "-o", prefix);
+        Assert.AreEqual(2, result.ExitCode);
+        CommandLine.AssertOneLine(result.Error);
+        StringAssert.Contains(result.Error, $"cannot write {prefix}-0000");
+        Assert.IsEmpty(Directory.GetFileSystemEntries(disk.Folder));
     }
 
     private string Model()

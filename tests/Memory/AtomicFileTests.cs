@@ -52,6 +52,31 @@ public sealed class AtomicFileTests
 
     [TestMethod]
     [OSCondition(OperatingSystems.Linux)]
+    public void WhatIsInDevIsADeviceUnlessItIsInSharedMemory()
+    {
+        AtomicFile.Write("/dev/null", stream => stream.Write("text"u8));
+        if (!Directory.Exists("/dev/shm")) Assert.Inconclusive("no /dev/shm");
+        string folder = Path.Combine("/dev/shm", Path.GetRandomFileName());
+        Directory.CreateDirectory(folder);
+        try
+        {
+            string path = Path.Combine(folder, "a");
+            AtomicFile.Write(path, stream =>
+            {
+                stream.Write("text"u8);
+                Assert.IsFalse(File.Exists(path));
+            });
+            Assert.AreEqual("text", File.ReadAllText(path));
+            CollectionAssert.AreEqual((string[])[path], Directory.GetFiles(folder));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [TestMethod]
+    [OSCondition(OperatingSystems.Linux)]
     public void AFullDiskIsTold()
     {
         using var disk = new SmallDisk(1 << 20);

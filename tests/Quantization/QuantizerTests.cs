@@ -171,6 +171,10 @@ public sealed class QuantizerTests
             AssertError(ErrorCode.InvalidArgument, "the output is the input",
                 () => Quantize(At("link.gguf"), "Q8_0", new() { Overwrite = true }, "in.gguf"));
             File.Delete(At("link.gguf"));
+            Directory.CreateSymbolicLink(At("folder"), _folder);
+            AssertError(ErrorCode.InvalidArgument, "the output is the input",
+                () => Quantize(input, "Q8_0", new() { Overwrite = true }, "folder/in.gguf"));
+            Directory.Delete(At("folder"));
         }
         foreach (string rule in (string[])["ffn", "=q8_0", "(=q8_0", "ffn=q9", "ffn=Q8_K"])
             AssertError(ErrorCode.InvalidArgument, "", () => TensorTypeRule.Parse(rule));

@@ -40,36 +40,30 @@ internal static class SplitCommand
     // All parts or none: they get their names when the last is written.
     private static void Write(GgufSplitter splitter, GgufFile gguf, string prefix, bool dryRun)
     {
-        var written = new List<AtomicFile>();
         using var output = new Output();
-        try
+        var files = new List<(string, Action<Stream>)>();
+        for (int i = 0; i < splitter.Parts.Count; i++)
         {
-            for (int i = 0; i < splitter.Parts.Count; i++)
+            int number = i;
+            string path = GgufSplitter.PartPath(prefix, i, splitter.Parts.Count);
+            (int first, int count) = splitter.Parts[i].GetOffsetAndLength(gguf.Tensors.Count);
+            string line = string.Create(CultureInfo.InvariantCulture,
+                $"{path}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data");
+            if (dryRun) output.WriteLine(line);
+            files.Add((path, stream =>
             {
-                string part = GgufSplitter.PartPath(prefix, i, splitter.Parts.Count);
-                (int first, int count) = splitter.Parts[i].GetOffsetAndLength(gguf.Tensors.Count);
-                if (!dryRun)
-                {
-                    written.Add(AtomicFile.Create(part));
-                    splitter.WritePart(i, written[^1].Stream);
-                    written[^1].Close();
-                }
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{part}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data"));
-            }
-            foreach (AtomicFile part in written) part.Complete();
+                splitter.WritePart(number, stream);
+                output.WriteLine(line);
+            }));
         }
-        finally
-        {
-            foreach (AtomicFile part in written) part.Dispose();
-        }
+        if (!dryRun) AtomicFile.Write(files);
     }
 
     private static long ParseSize(string text)
     {
         long unit = text.Length == 0 ? 1 : char.ToUpperInvariant(text[^1]) switch { 'M' => 1_000_000, 'G' => 1_000_000_000, _ => 1 };
         string digits = unit == 1 ? text : text[..^1];
-        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value is > 0 and < 1L << 30
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value > 0 && value <= long.MaxValue / unit
             ? value * unit
             : throw new UsageException($"--max-size: expected a number above 0, such as 2G or 300M, found '{text}'");
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Threading;
@@ -20,7 +21,6 @@ internal static unsafe class MatMul
     public static void Run(WorkerPool pool, KernelSet kernels, byte* scratch, nint scratchStride, PackedActivations x,
         params ReadOnlySpan<(Tensor Weight, FloatRows Dst)> products)
     {
-        Product* list = stackalloc Product[MaxProducts];
         int tokens = x.Rows.Count;
         if (tokens == 0) return;
         long work = 0;
@@ -30,7 +30,8 @@ internal static unsafe class MatMul
             work += weight.Bytes * tokens;
         }
         long chunkWork = Math.Max(ChunkSize.Smallest, pool.Threads == 1 ? work : work / (pool.Threads * ChunkSize.PerThread));
-        int chunks = 0;
+        var body = new Body { Count = products.Length, Scratch = scratch, ScratchStride = scratchStride };
+        int chunks = 0, longest = 0;
         for (int i = 0; i < products.Length; i++)
         {
             (Tensor weight, FloatRows dst) = products[i];
@@ -38,7 +39,8 @@ internal static unsafe class MatMul
             PackedView view = x.In(kernel.Activation, weight.Name);
             int rows = (int)Math.Min(weight.Ne1, chunkWork / (weight.RowBytes * tokens));
             rows = Math.Max(MatMulArgs.TileRows, (rows + MatMulArgs.TileRows - 1) / MatMulArgs.TileRows * MatMulArgs.TileRows);
-            list[i] = new Product
+            longest = Math.Max(longest, rows);
+            body.Products[i] = new Product
             {
                 Kernel = tokens == 1 ? kernel.Gemv : kernel.Gemm,
                 RowsPerChunk = rows,
@@ -52,8 +54,8 @@ internal static unsafe class MatMul
             };
             chunks += ((int)weight.Ne1 + rows - 1) / rows;
         }
-        var body = new Body { Products = list, Count = products.Length, Scratch = scratch, ScratchStride = scratchStride };
         if (work <= chunkWork) WorkerPool.RunHere(chunks, ref body);
+        else if (tokens == 1 && longest * sizeof(float) <= scratchStride && chunks <= ChunkRanges.MaxChunks) pool.RunRedoable(chunks, body);
         else pool.Run(chunks, ref body);
     }
 
@@ -69,14 +71,41 @@ internal static unsafe class MatMul
         public int FirstChunk;
     }
 
-    private struct Body : IParallelBody
+    [InlineArray(MaxProducts)]
+    private struct ProductList
     {
-        public Product* Products;
+        private Product _first;
+    }
+
+    private struct Body : IParallelBody, IRedoableBody
+    {
+        public ProductList Products;
         public int Count;
         public byte* Scratch;
         public nint ScratchStride;
 
         public void Run(int chunk, int worker)
+        {
+            MatMulArgs args = ArgsOf(chunk, out delegate*<MatMulArgs*, void> kernel);
+            args.Scratch = Scratch + (worker * ScratchStride);
+            kernel(&args);
+        }
+
+        // One token, whose kernels need no working memory: the results wait there.
+        public void Compute(int chunk, int worker)
+        {
+            MatMulArgs args = ArgsOf(chunk, out delegate*<MatMulArgs*, void> kernel);
+            args.Dst = (float*)(Scratch + (worker * ScratchStride));
+            kernel(&args);
+        }
+
+        public void Publish(int chunk, int worker)
+        {
+            MatMulArgs args = ArgsOf(chunk, out _);
+            Unsafe.CopyBlockUnaligned(args.Dst, Scratch + (worker * ScratchStride), (uint)(args.Rows * sizeof(float)));
+        }
+
+        private MatMulArgs ArgsOf(int chunk, out delegate*<MatMulArgs*, void> kernel)
         {
             int i = Count - 1;
             while (Products[i].FirstChunk > chunk) i--;
@@ -85,8 +114,8 @@ internal static unsafe class MatMul
             args.W += row * args.RowBytes;
             args.Dst += row;
             args.Rows = Math.Min(args.Rows - row, Products[i].RowsPerChunk);
-            args.Scratch = Scratch + (worker * ScratchStride);
-            Products[i].Kernel(&args);
+            kernel = Products[i].Kernel;
+            return args;
         }
     }
 }

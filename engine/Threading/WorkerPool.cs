@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Edge.Llm.Memory;
 
 namespace Edge.Llm.Threading;
 
@@ -12,21 +13,21 @@ internal interface IParallelBody
 
 /// <summary>Persistent threads that share the chunks of one run at a time. Chunks are claimed one by one (<see cref="ChunkRanges"/>), so a
 /// thread that the system takes off its core, or a slower core, delays only the chunk it holds. Idle threads spin briefly, then sleep.</summary>
-internal sealed unsafe class WorkerPool : IDisposable
+internal sealed unsafe partial class WorkerPool : IDisposable
 {
     /// <summary>How long a thread looks for work before it sleeps: longer than the glue between two matmuls, far shorter than a
     /// time slice of a busy neighbour.</summary>
     private static readonly long s_spinTicks = Stopwatch.Frequency / 20_000; // 50 microseconds
 
     private readonly Thread[] _threads; // all but the caller's
-    private readonly long _spinTicks;
+    private readonly int _active; // threads that take part at a time
     private readonly object _gate = new();
     private readonly object _finished = new();
 
     // The run in progress. These fields are written before its chunks can be claimed and stay as they are until the last claimed chunk
-    // is done, so whoever holds a chunk reads its own run's. _runs counts runs: a change of it tells idle threads of work.
+    // is done, so whoever holds a chunk reads its own run's. _run is its number, odd if it is redoable: a change tells idle threads of work.
     private readonly ChunkRanges _ranges;
-    private int _runs;
+    private int _run;
     private int _chunks;
     private int _chunksAtOnce; // more than one only where there are more chunks than can be claimed singly
     private int _pending;
@@ -34,19 +35,23 @@ internal sealed unsafe class WorkerPool : IDisposable
     private delegate*<void*, int, int, void> _invoke;
     private Exception? _error;
 
-    private int _sleepers;
+    private int _sleepers; // written under _gate
     private int _callerSleeps;
     private bool _stopping;
 
-    /// <summary>Starts the threads: the caller of Run is one of them.</summary>
+    /// <summary>Starts the threads: the caller of Run is one of them. Where there are fewer processors, only so many threads take part at a
+    /// time: more would wait for one another's cores.</summary>
+    /// <param name="threads">Threads, the caller's included.</param>
+    /// <param name="processors">Processors at hand; 0: <see cref="Environment.ProcessorCount"/>.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument; OutOfMemory: the system starts no more threads.</exception>
-    public WorkerPool(int threads)
+    public WorkerPool(int threads, int processors = 0)
     {
         if (threads < 1) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"threads: expected at least 1, found {threads}");
         Threads = threads;
-        // With more threads than processors a spinning thread takes the core from one that has work.
-        _spinTicks = threads <= Environment.ProcessorCount ? s_spinTicks : 0;
-        _ranges = new ChunkRanges(threads);
+        _active = Math.Min(threads, processors > 0 ? processors : Environment.ProcessorCount);
+        _ranges = new ChunkRanges(_active);
+        _jobs = new AlignedBuffer((1 + threads) * (long)sizeof(Job));
+        _copied = new int[16 * threads];
         _threads = new Thread[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
         {
@@ -68,6 +73,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     /// <summary>Threads that take part in a run, the caller included; workers are numbered 0..Threads-1.</summary>
     public int Threads { get; }
 
+    /// <summary>Threads that sleep: for tests.</summary>
+    internal int Sleepers => Volatile.Read(ref _sleepers);
+
     /// <summary>Runs all chunks and returns when they are done. One run at a time; not from inside a body.</summary>
     /// <exception cref="EdgeLlmException">Internal: a body threw; the first exception is inside.</exception>
     public void Run<TBody>(int chunks, ref TBody body) where TBody : struct, IParallelBody
@@ -80,15 +88,11 @@ internal sealed unsafe class WorkerPool : IDisposable
             return;
         }
         TBody local = body; // on this stack, where the garbage collector does not move it
-        _error = null;
         _body = Unsafe.AsPointer(ref local);
         _invoke = &Invoke<TBody>;
         _chunks = chunks;
         _chunksAtOnce = ((chunks - 1) / ChunkRanges.MaxChunks) + 1;
-        _pending = ((chunks - 1) / _chunksAtOnce) + 1;
-        _ranges.Share(_pending);
-        Interlocked.Increment(ref _runs); // a full fence: a thread that goes to sleep now sees the work
-        if (Volatile.Read(ref _sleepers) > 0) Wake(chunks - 1);
+        Begin(((chunks - 1) / _chunksAtOnce) + 1, NextRun(redoable: false));
 
         Work(0);
         if (Volatile.Read(ref _pending) != 0) AwaitOthers();
@@ -112,6 +116,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             Monitor.PulseAll(_gate);
         }
         foreach (Thread thread in _threads) thread.Join();
+        _jobs.Dispose();
     }
 
     private static void RunOne<TBody>(ref TBody body) where TBody : struct, IParallelBody
@@ -129,10 +134,28 @@ internal sealed unsafe class WorkerPool : IDisposable
     private static void Invoke<TBody>(void* body, int chunk, int worker) where TBody : struct, IParallelBody =>
         Unsafe.AsRef<TBody>(body).Run(chunk, worker);
 
+    private int NextRun(bool redoable) => ((_run | 1) + 1) | (redoable ? 1 : 0);
+
+    // Lets the others take part.
+    private void Begin(int chunks, int run)
+    {
+        _error = null;
+        _pending = chunks;
+        _ranges.Share(chunks, run);
+        Interlocked.Exchange(ref _run, run); // a full fence: a thread that goes to sleep now sees the work
+        int sleepers = Volatile.Read(ref _sleepers), awake = Threads - sleepers;
+        if (sleepers > 0) Wake(Math.Min(chunks, _active) - awake);
+    }
+
     private void Work(int worker)
     {
-        while (_ranges.TryClaim(worker, out int claimed))
+        while (_ranges.TryClaim(worker, out int claimed, out int run))
         {
+            if ((run & 1) != 0)
+            {
+                Attempt(claimed, worker, run);
+                continue;
+            }
             try
             {
                 int chunk = claimed * _chunksAtOnce, end = Math.Min(_chunks, chunk + _chunksAtOnce);
@@ -142,9 +165,15 @@ internal sealed unsafe class WorkerPool : IDisposable
             {
                 Interlocked.CompareExchange(ref _error, e, null);
             }
-            if (Interlocked.Decrement(ref _pending) == 0 && Volatile.Read(ref _callerSleeps) != 0)
-                lock (_finished) Monitor.Pulse(_finished);
+            Finish();
         }
+    }
+
+    // One chunk is done.
+    private void Finish()
+    {
+        if (Interlocked.Decrement(ref _pending) == 0 && Volatile.Read(ref _callerSleeps) != 0)
+            lock (_finished) Monitor.Pulse(_finished);
     }
 
     private void WorkerLoop(int worker)
@@ -153,7 +182,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         while (!Volatile.Read(ref _stopping))
         {
             if (!SpinUntilRun(seen)) SleepUntilRun(seen);
-            seen = Volatile.Read(ref _runs); // before the work: a run that begins meanwhile is not missed
+            seen = Volatile.Read(ref _run); // before the work: a run that begins meanwhile is not missed
             Work(worker);
         }
     }
@@ -165,11 +194,11 @@ internal sealed unsafe class WorkerPool : IDisposable
         {
             for (int i = 0; i < 16; i++)
             {
-                if (Volatile.Read(ref _runs) != seen) return true;
+                if (Volatile.Read(ref _run) != seen) return true;
                 Thread.SpinWait(1);
             }
         }
-        while (Stopwatch.GetTimestamp() - start < _spinTicks);
+        while (Stopwatch.GetTimestamp() - start < s_spinTicks);
         return false;
     }
 
@@ -177,23 +206,33 @@ internal sealed unsafe class WorkerPool : IDisposable
     {
         lock (_gate)
         {
-            Interlocked.Increment(ref _sleepers); // a full fence before the count of runs is read: see Run
-            while (Volatile.Read(ref _runs) == seen && !_stopping) Monitor.Wait(_gate);
-            Interlocked.Decrement(ref _sleepers);
+            Interlocked.Increment(ref _sleepers); // a full fence before the run is read: see Begin
+            if (Volatile.Read(ref _run) != seen || _stopping)
+            {
+                _sleepers--;
+                return;
+            }
+            do Monitor.Wait(_gate);
+            while (Volatile.Read(ref _run) == seen && !_stopping);
         }
     }
 
     private void Wake(int threads)
     {
         lock (_gate)
+        {
             for (int i = Math.Min(threads, _sleepers); i > 0; i--)
+            {
+                _sleepers--; // here, not when it runs: the next run must not wake another in its place
                 Monitor.Pulse(_gate);
+            }
+        }
     }
 
     private void AwaitOthers()
     {
         long start = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetTimestamp() - start < _spinTicks)
+        while (Stopwatch.GetTimestamp() - start < s_spinTicks)
         {
             for (int i = 0; i < 16; i++)
             {
@@ -203,7 +242,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
         lock (_finished)
         {
-            Interlocked.Exchange(ref _callerSleeps, 1); // a full fence before the count is read: see Work
+            Interlocked.Exchange(ref _callerSleeps, 1); // a full fence before the count is read: see Finish
             while (Volatile.Read(ref _pending) != 0) Monitor.Wait(_finished);
             _callerSleeps = 0;
         }

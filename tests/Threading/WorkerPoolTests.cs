@@ -12,7 +12,7 @@ public sealed class WorkerPoolTests
     [DataRow(16)]
     public void EveryChunkRunsOnceInEveryRun(int threads)
     {
-        using var pool = new WorkerPool(threads);
+        using var pool = new WorkerPool(threads, processors: threads);
         for (int run = 0; run < 500; run++)
         {
             var body = new CountingBody { Runs = new int[run % 70], Threads = threads };
@@ -24,7 +24,7 @@ public sealed class WorkerPoolTests
     [TestMethod]
     public void RunsAfterTheThreadsWentToSleep()
     {
-        using var pool = new WorkerPool(3);
+        using var pool = new WorkerPool(3, processors: 3);
         for (int run = 0; run < 20; run++)
         {
             Thread.Sleep(2);
@@ -37,7 +37,7 @@ public sealed class WorkerPoolTests
     [TestMethod]
     public void AWorkerThatIsHeldUpDelaysOnlyItsChunk()
     {
-        using var pool = new WorkerPool(2);
+        using var pool = new WorkerPool(2, processors: 2);
         using var held = new ManualResetEventSlim();
         var body = new HeldBody { Done = new int[100], Held = held };
         pool.Run(100, ref body); // chunk 0 waits until all others are done: one thread does all of them
@@ -47,7 +47,7 @@ public sealed class WorkerPoolTests
     [TestMethod]
     public void WritesToTheBodyComeBack()
     {
-        using var pool = new WorkerPool(4);
+        using var pool = new WorkerPool(4, processors: 4);
         var body = new MarkingBody();
         pool.Run(50, ref body);
         Assert.IsTrue(body.Seen);
@@ -56,7 +56,7 @@ public sealed class WorkerPoolTests
     [TestMethod]
     public void AnExceptionInABodyReachesTheCallerAndThePoolGoesOn()
     {
-        using var pool = new WorkerPool(3);
+        using var pool = new WorkerPool(3, processors: 3);
         for (int run = 0; run < 20; run++)
         {
             var failing = new FailingBody();
@@ -74,7 +74,7 @@ public sealed class WorkerPoolTests
     {
         Parallel.For(0, 8, _ =>
         {
-            using var pool = new WorkerPool(3);
+            using var pool = new WorkerPool(3, processors: 3);
             for (int run = 0; run < 200; run++)
             {
                 var body = new CountingBody { Runs = new int[9], Threads = 3 };
@@ -87,12 +87,28 @@ public sealed class WorkerPoolTests
     [TestMethod]
     public void ARunAllocatesNothing()
     {
-        using var pool = new WorkerPool(2);
+        using var pool = new WorkerPool(2, processors: 2);
         var body = new CountingBody { Runs = new int[4], Threads = 2 };
         pool.Run(4, ref body);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int run = 0; run < 100; run++) pool.Run(4, ref body);
         Assert.AreEqual(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [TestMethod]
+    [DataRow(5, 1)]
+    [DataRow(16, 3)]
+    public void NoMoreThreadsTakePartThanThereAreProcessors(int threads, int processors)
+    {
+        using var pool = new WorkerPool(threads, processors);
+        Assert.IsTrue(SpinWait.SpinUntil(() => pool.Sleepers == threads - 1, TimeSpan.FromSeconds(60)));
+        for (int run = 0; run < 300; run++)
+        {
+            var body = new WorkersBody { Workers = new int[threads], Runs = new int[64] };
+            pool.Run(64, ref body);
+            Assert.IsTrue(body.Runs.All(runs => runs == 1), $"run {run}");
+            Assert.IsLessThanOrEqualTo(processors, body.Workers.Count(seen => seen != 0), $"run {run}");
+        }
     }
 
     [TestMethod]
@@ -107,6 +123,17 @@ public sealed class WorkerPoolTests
         public readonly void Run(int chunk, int worker)
         {
             if ((uint)worker >= (uint)Threads) throw new InvalidOperationException($"worker {worker}");
+            Interlocked.Increment(ref Runs[chunk]);
+        }
+    }
+
+    private struct WorkersBody : IParallelBody
+    {
+        public int[] Workers, Runs;
+
+        public readonly void Run(int chunk, int worker)
+        {
+            Volatile.Write(ref Workers[worker], 1);
             Interlocked.Increment(ref Runs[chunk]);
         }
     }

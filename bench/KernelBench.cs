@@ -24,7 +24,7 @@ public class KernelBench
 
     /// <summary>Prepares one row's work.</summary>
     [GlobalSetup]
-    public void Setup() => _work = new KernelWork(KernelTable.Rows.Single(row => Name(row) == Row));
+    public void Setup() => _work = new KernelWork(RowNamed(Row));
 
     /// <summary>Frees it.</summary>
     [GlobalCleanup]
@@ -38,18 +38,23 @@ public class KernelBench
     [Benchmark]
     public void Gemm() => _work!.Gemm();
 
+    private static KernelRow RowNamed(string name) => KernelTable.Rows.Single(row => Name(row) == name);
+
     private static string Name(KernelRow row) => $"{row.Type} {KernelSet.Name(row.Isa)}";
 
     private sealed class Config : ManualConfig
     {
         public Config()
         {
-            AddColumn(new RateColumn("GB/s", nameof(Gemv), (100 << 20) / 1e9));
-            AddColumn(new RateColumn("GMAC/s", nameof(Gemm), KernelWork.GemmGigaMacs));
+            AddColumn(new RateColumn("GB/s", nameof(Gemv), (100 << 20) / 1e9, _ => 1));
+            AddColumn(new RateColumn("of plain reading", nameof(Gemv), (100 << 20) / 1e9, _ => Peak.ReadGigabytes()));
+            AddColumn(new RateColumn("GMAC/s", nameof(Gemm), KernelWork.GemmGigaMacs, _ => 1));
+            AddColumn(new RateColumn("of peak", nameof(Gemm), KernelWork.GemmGigaMacs, Peak.GigaMacs));
         }
     }
 
-    private sealed class RateColumn(string name, string method, double work) : IColumn
+    // Work a second, or its share of what the machine gives at most: 0 if that is not known.
+    private sealed class RateColumn(string name, string method, double work, Func<KernelRow, double> most) : IColumn
     {
         public string Id => name;
 
@@ -67,10 +72,12 @@ public class KernelBench
 
         public string Legend => $"{name} of {method}";
 
-        public string GetValue(Summary summary, BenchmarkCase benchmarkCase) =>
-            benchmarkCase.Descriptor.WorkloadMethod.Name == method && summary[benchmarkCase]?.ResultStatistics is { } s
-                ? (work / (s.Mean / 1e9)).ToString("F1", System.Globalization.CultureInfo.InvariantCulture)
-                : "-";
+        public string GetValue(Summary summary, BenchmarkCase benchmarkCase)
+        {
+            if (benchmarkCase.Descriptor.WorkloadMethod.Name != method || summary[benchmarkCase]?.ResultStatistics is not { } s) return "-";
+            double rate = work / (s.Mean / 1e9), limit = most(RowNamed((string)benchmarkCase.Parameters[nameof(Row)]));
+            return limit == 0 ? "-" : (rate / limit).ToString("F2", System.Globalization.CultureInfo.InvariantCulture);
+        }
 
         public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) => GetValue(summary, benchmarkCase);
 

@@ -34,16 +34,18 @@ internal sealed unsafe class CpuBackend
     /// <summary>y[t] = embedding[tokens[t]].</summary>
     public void Embed(Tensor embedding, int* tokens, FloatRows y) => RowOps.Embed(_pool, embedding, tokens, y);
 
-    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight.</summary>
-    public void RmsNorm(FloatRows x, Tensor weight, float eps, FloatRows y) => RowOps.RmsNorm(_pool, _kernels.Float, x, weight, eps, y);
+    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight, packed on the way for the weights that y is multiplied with next.</summary>
+    public void RmsNorm(FloatRows x, Tensor weight, float eps, FloatRows y, params ReadOnlySpan<Tensor> readers) =>
+        RowOps.RmsNorm(_packed, _kernels.Float, x, weight, eps, y, readers);
 
     /// <summary>y = x * weight^T for each pair; they share one packing of x and one run over the threads.</summary>
     /// <exception cref="EdgeLlmException">NonFinite: x, where a weight needs it quantized.</exception>
     public void MatMul(FloatRows x, params ReadOnlySpan<(Tensor Weight, FloatRows Y)> products)
     {
         Observer?.Invoke(x, products);
-        _packed.Rows = x;
+        _packed.Take(x);
         Ops.MatMul.Run(_pool, _kernels, _scratch, _scratchStride, _packed, products);
+        _packed.Forget();
     }
 
     /// <summary>Rotates every head of x in place.</summary>
@@ -58,8 +60,9 @@ internal sealed unsafe class CpuBackend
     public void Attend(ReadOnlySpan<TokenRun> runs, KvLayer layer, FloatRows q, int window, float scale, FloatRows y) =>
         CacheOps.Attend(_pool, _kernels.Float, _scratch, _scratchStride, runs, layer, q, y, window, scale);
 
-    /// <summary>gate = silu(gate) * up.</summary>
-    public void SiluMul(FloatRows gate, FloatRows up) => RowOps.SiluMul(_pool, _kernels.Float, gate, up);
+    /// <summary>gate = silu(gate) * up, packed on the way for the weights that gate is multiplied with next.</summary>
+    public void SiluMul(FloatRows gate, FloatRows up, params ReadOnlySpan<Tensor> readers) =>
+        RowOps.SiluMul(_packed, _kernels.Float, gate, up, readers);
 
     /// <summary>y += x.</summary>
     public void Add(FloatRows y, FloatRows x) => RowOps.Add(_pool, _kernels.Float, y, x);

@@ -11,7 +11,7 @@ internal sealed class FeedForward(CpuBackend cpu, Activations buffers)
     {
         FloatRows gate = buffers.Gate.Take(h.Count), up = buffers.Up.Take(h.Count);
         cpu.MatMul(h, (layer.FfnGate, gate), (layer.FfnUp, up));
-        cpu.SiluMul(gate, up);
+        cpu.SiluMul(gate, up, layer.FfnDown);
         cpu.MatMul(gate, (layer.FfnDown, h));
     }
 }

@@ -51,7 +51,7 @@ internal sealed unsafe class Transformer
             if (cancellation.IsCancellationRequested) ThrowCancelled(il);
             LayerWeights layer = _weights.Layers[il];
 
-            FloatRows h = Norm(x, layer.AttnNorm);
+            FloatRows h = Norm(x, layer.AttnNorm, layer.AttnQ, layer.AttnK, layer.AttnV);
             Trace("attn_norm", il, h);
             FloatRows kqv = _attention.Forward(batch, il, layer, h, Tracer);
             if (il == _config.BlockCount - 1)
@@ -66,7 +66,7 @@ internal sealed unsafe class Transformer
             _cpu.Add(x, h);
             Trace("ffn_inp", il, x);
 
-            h = Norm(x, layer.FfnNorm);
+            h = Norm(x, layer.FfnNorm, layer.FfnGate, layer.FfnUp);
             Trace("ffn_norm", il, h);
             _feedForward.Forward(layer, h);
             Trace("ffn_out", il, h);
@@ -74,7 +74,7 @@ internal sealed unsafe class Transformer
             Trace("l_out", il, x);
         }
 
-        FloatRows result = Norm(x, _weights.OutputNorm);
+        FloatRows result = Norm(x, _weights.OutputNorm, _weights.Output);
         Trace("result_norm", -1, result);
         if (batch.WantsHidden)
         {
@@ -88,10 +88,10 @@ internal sealed unsafe class Transformer
         return logits;
     }
 
-    private FloatRows Norm(FloatRows x, Tensor weight)
+    private FloatRows Norm(FloatRows x, Tensor weight, params ReadOnlySpan<Tensor> readers)
     {
         FloatRows h = _buffers.H.Take(x.Count);
-        _cpu.RmsNorm(x, weight, _config.LayerNormRmsEpsilon, h);
+        _cpu.RmsNorm(x, weight, _config.LayerNormRmsEpsilon, h, readers);
         return h;
     }
 

@@ -1,3 +1,4 @@
+using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Threading;
 
@@ -11,7 +12,7 @@ internal sealed unsafe class PackedActivations
     private readonly WorkerPool _pool;
     private readonly FloatKernels _kernels;
     private readonly byte*[] _buffers;
-    private readonly bool[] _packed;
+    private readonly bool[] _packed, _nonFinite; // by format
     private FloatRows _rows;
 
     /// <summary>Packs into <paramref name="q8K"/> and <paramref name="q8_0x8"/>, each <see cref="BufferBytes"/> of the largest input,
@@ -22,6 +23,7 @@ internal sealed unsafe class PackedActivations
         _kernels = kernels;
         _buffers = new byte*[3];
         _packed = new bool[3];
+        _nonFinite = new bool[3];
         _buffers[(int)ActivationFormat.Q8_K] = q8K;
         _buffers[(int)ActivationFormat.Q8_0x8] = q8_0x8;
     }
@@ -30,14 +32,38 @@ internal sealed unsafe class PackedActivations
     public static long BufferBytes(int tokens, int width) => (long)tokens * Groups(width) * Q8_K.Bytes;
 
     /// <summary>The rows to multiply.</summary>
-    public FloatRows Rows
+    public FloatRows Rows => _rows;
+
+    /// <summary>Takes rows to multiply. What <see cref="PackAfter"/> has packed of just these rows serves, until <see cref="Forget"/>.</summary>
+    public void Take(FloatRows rows)
     {
-        get => _rows;
-        set
+        if (rows.Data == _rows.Data && rows.Count == _rows.Count) return;
+        _rows = rows;
+        Array.Clear(_packed);
+    }
+
+    /// <summary>The rows may change from now on.</summary>
+    public void Forget() => Take(default);
+
+    /// <summary>Makes rows, and packs each while it is in the cache, for the weights that they are multiplied with next.</summary>
+    public void PackAfter<TBody>(ref TBody makes, FloatRows rows, long rowBytes, ReadOnlySpan<Tensor> readers) where TBody : struct, IRowBody
+    {
+        Forget();
+        Take(rows);
+        bool q8K = false, q8_0x8 = false;
+        foreach (Tensor reader in readers)
         {
-            _rows = value;
-            Array.Clear(_packed);
+            ActivationFormat format = KernelTable.FindFormat(reader.Type)!.Activation;
+            q8K |= format == ActivationFormat.Q8_K;
+            q8_0x8 |= format == ActivationFormat.Q8_0x8;
         }
+        var body = new MakeAndQuantizeBody<TBody>
+        {
+            Makes = makes, IsQ8_K = q8K, IsQ8_0x8 = q8_0x8, Q8_K = Quantize(ActivationFormat.Q8_K), Q8_0x8 = Quantize(ActivationFormat.Q8_0x8),
+        };
+        RowLoop<MakeAndQuantizeBody<TBody>>.Run(_pool, rows.Count, rowBytes, ref body);
+        if (q8K) Packed(ActivationFormat.Q8_K, body.Q8_K);
+        if (q8_0x8) Packed(ActivationFormat.Q8_0x8, body.Q8_0x8);
     }
 
     /// <summary>The rows in a format. <paramref name="consumer"/> is the tensor to blame an error on.</summary>
@@ -46,21 +72,25 @@ internal sealed unsafe class PackedActivations
     {
         if (format == ActivationFormat.F32)
             return new PackedView((byte*)_rows.Data, _rows.Stride * sizeof(float), 256 * sizeof(float));
-        byte* buffer = _buffers[(int)format];
-        nint groupStride = (nint)_rows.Count * Q8_K.Bytes;
         if (!_packed[(int)format])
         {
-            var body = new QuantizeBody
-            {
-                Kernel = format == ActivationFormat.Q8_K ? _kernels.QuantizeQ8_K : _kernels.QuantizeQ8_0x8,
-                Rows = _rows, Dst = buffer, GroupStride = groupStride,
-            };
+            QuantizeBody body = Quantize(format);
             RowLoop<QuantizeBody>.Run(_pool, _rows.Count, (long)_rows.Stride * sizeof(float), ref body);
-            if (body.NonFinite) ThrowNonFinite(consumer);
-            _packed[(int)format] = true;
+            Packed(format, body);
         }
-        return new PackedView(buffer, Q8_K.Bytes, groupStride);
+        if (_nonFinite[(int)format]) ThrowNonFinite(consumer);
+        return new PackedView(_buffers[(int)format], Q8_K.Bytes, GroupStride);
     }
+
+    private nint GroupStride => (nint)_rows.Count * Q8_K.Bytes;
+
+    private QuantizeBody Quantize(ActivationFormat format) => new()
+    {
+        Kernel = format == ActivationFormat.Q8_K ? _kernels.QuantizeQ8_K : _kernels.QuantizeQ8_0x8,
+        Rows = _rows, Dst = _buffers[(int)format], GroupStride = GroupStride,
+    };
+
+    private void Packed(ActivationFormat format, QuantizeBody body) => (_packed[(int)format], _nonFinite[(int)format]) = (true, body.NonFinite);
 
     private static int Groups(int width) => (width + 255) / 256;
 
@@ -78,6 +108,20 @@ internal sealed unsafe class PackedActivations
         public void Run(int row)
         {
             if (!Kernel(Rows.Row(row), Rows.Width, Dst + ((nint)row * Q8_K.Bytes), GroupStride)) NonFinite = true;
+        }
+    }
+
+    private struct MakeAndQuantizeBody<TBody> : IRowBody where TBody : struct, IRowBody
+    {
+        public TBody Makes;
+        public QuantizeBody Q8_K, Q8_0x8;
+        public bool IsQ8_K, IsQ8_0x8;
+
+        public void Run(int row)
+        {
+            Makes.Run(row);
+            if (IsQ8_K) Q8_K.Run(row);
+            if (IsQ8_0x8) Q8_0x8.Run(row);
         }
     }
 }

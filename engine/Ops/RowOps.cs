@@ -8,12 +8,13 @@ namespace Edge.Llm.Ops;
 /// <summary>Operations that treat each token's row alone.</summary>
 internal static unsafe class RowOps
 {
-    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight.</summary>
-    public static void RmsNorm(WorkerPool pool, FloatKernels kernels, FloatRows x, Tensor weight, float eps, FloatRows y)
+    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight; y is packed for its readers.</summary>
+    public static void RmsNorm(
+        PackedActivations packed, FloatKernels kernels, FloatRows x, Tensor weight, float eps, FloatRows y, ReadOnlySpan<Tensor> readers)
     {
         Debug.Assert(x.Width == y.Width && x.Count == y.Count && weight.Ne0 == x.Width && weight.Type == GgmlType.F32);
         var body = new RmsNormBody { Kernel = kernels.RmsNorm, X = x, Weight = (float*)weight.Pointer, Eps = eps, Y = y };
-        RowLoop<RmsNormBody>.Run(pool, x.Count, Bytes(x), ref body);
+        packed.PackAfter(ref body, y, Bytes(x), readers);
     }
 
     /// <summary>y += x.</summary>
@@ -24,12 +25,12 @@ internal static unsafe class RowOps
         RowLoop<AddBody>.Run(pool, x.Count, Bytes(x), ref body);
     }
 
-    /// <summary>gate = silu(gate) * up.</summary>
-    public static void SiluMul(WorkerPool pool, FloatKernels kernels, FloatRows gate, FloatRows up)
+    /// <summary>gate = silu(gate) * up; gate is packed for its readers.</summary>
+    public static void SiluMul(PackedActivations packed, FloatKernels kernels, FloatRows gate, FloatRows up, ReadOnlySpan<Tensor> readers)
     {
         Debug.Assert(gate.Width == up.Width && gate.Count == up.Count);
         var body = new SiluMulBody { Kernel = kernels.SiluMul, Gate = gate, Up = up };
-        RowLoop<SiluMulBody>.Run(pool, gate.Count, 2 * Bytes(gate), ref body);
+        packed.PackAfter(ref body, gate, 2 * Bytes(gate), readers);
     }
 
     /// <summary>Rotates the first cos.Width values of every head of every row; each row has its own cos and sin.</summary>

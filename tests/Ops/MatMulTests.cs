@@ -42,11 +42,50 @@ public sealed unsafe class MatMulTests
         var yb = new FloatRows((float*)output.Data + (Most * 144), tokens, 33);
         var yc = new FloatRows((float*)output.Data + (2 * Most * 144), tokens, 96);
 
-        var packed = new PackedActivations(pool, kernels.Float, q8K.Data, q8_0x8.Data) { Rows = x };
+        var packed = new PackedActivations(pool, kernels.Float, q8K.Data, q8_0x8.Data);
+        packed.Take(x);
         MatMul.Run(pool, kernels, scratch.Data, scratchStride, packed, (a, ya), (b, yb), (c, yc));
         Check(a, ya, packed);
         Check(b, yb, packed);
         Check(c, yc, packed);
+    }
+
+    /// <summary>Rows that are packed as they are made are packed as any others, and not once they may have changed.</summary>
+    [TestMethod]
+    public void RowsArePackedAsTheyAreMade()
+    {
+        const int Tokens = 9;
+        using var pool = new WorkerPool(3, processors: 3);
+        FloatKernels kernels = KernelSet.Default().Float;
+        long bytes = PackedActivations.BufferBytes(Tokens, K);
+        using var floats = new AlignedBuffer(2 * Tokens * K * sizeof(float));
+        using var packings = new AlignedBuffer(4 * bytes);
+        var x = new FloatRows((float*)floats.Data, Tokens, K);
+        var y = new FloatRows((float*)floats.Data + (Tokens * K), Tokens, K);
+        var random = new Random(5);
+        for (int t = 0; t < Tokens; t++)
+            for (int i = 0; i < K; i++) x[t][i] = random.NextSingle() - 0.5f;
+        Tensor norm = new("norm", GgmlType.F32, (nint)x.Row(3), K), q4K = new("a", GgmlType.Q4_K, 0, K, 1), q8_0 = new("b", GgmlType.Q8_0, 0, K, 1);
+
+        var ahead = new PackedActivations(pool, kernels, packings.Data, packings.Data + bytes);
+        RowOps.RmsNorm(ahead, kernels, x, norm, 1e-5f, y, [q4K, q8_0]);
+        var later = new PackedActivations(pool, kernels, packings.Data + (2 * bytes), packings.Data + (3 * bytes));
+        later.Take(y);
+        ahead.Take(y);
+        foreach (ActivationFormat format in (ReadOnlySpan<ActivationFormat>)[ActivationFormat.Q8_K, ActivationFormat.Q8_0x8])
+        {
+            byte* expected = later.In(format, "later").X, found = ahead.In(format, "ahead").X;
+            Assert.IsTrue(new Span<byte>(expected, (int)bytes).SequenceEqual(new Span<byte>(found, (int)bytes)), $"{format}");
+        }
+
+        ahead.Forget();
+        y[4][7] = float.NaN;
+        ahead.Take(y);
+        Assert.AreEqual(ErrorCode.NonFinite, Assert.ThrowsExactly<EdgeLlmException>(() => ahead.In(ActivationFormat.Q8_K, "c")).Code);
+        x[2][1] = float.PositiveInfinity;
+        RowOps.RmsNorm(ahead, kernels, x, norm, 1e-5f, y, [q8_0]);
+        ahead.Take(y);
+        StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => ahead.In(ActivationFormat.Q8_0x8, "d")).Message, "input of d");
     }
 
     [TestMethod]
@@ -55,7 +94,8 @@ public sealed unsafe class MatMulTests
         using var pool = new WorkerPool(1);
         KernelSet kernels = KernelSet.For(Isa.Scalar);
         using var memory = new AlignedBuffer(4096);
-        var packed = new PackedActivations(pool, kernels.Float, null, null) { Rows = new FloatRows((float*)memory.Data, 1, 16) };
+        var packed = new PackedActivations(pool, kernels.Float, null, null);
+        packed.Take(new FloatRows((float*)memory.Data, 1, 16));
         var weight = new Tensor("w", GgmlType.F32, (nint)memory.Data, 16, 8);
         Assert.AreEqual(ErrorCode.Internal, Assert.ThrowsExactly<EdgeLlmException>(() =>
             MatMul.Run(pool, kernels, null, 0, packed, (weight, new FloatRows((float*)memory.Data, 1, 9)))).Code);

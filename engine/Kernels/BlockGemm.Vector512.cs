@@ -10,13 +10,13 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
 {
     private const int Rows = 32;
 
-    // Offsets in scratch: values [block][step][32]; scales and minimums [block][32]; p [block][token][32]; the strip.
-    private const int D = 8 * 2048, M = D + 1024, P = M + 1024, Strip = P + 4096;
+    // Offsets in scratch: values [block][step][32]; scales and minimums [block][32]; p [block][token][32]; int16 activations [4][256]; the strip.
+    private const int D = 8 * 2048, M = D + 1024, P = M + 1024, X = P + 4096, Strip = X + 2048;
 
     private static int BlockBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => T.SecondPart != 0 && T.Steps == 8 ? 2048 : 1024;
+        get => T.Words || (T.SecondPart != 0 && T.Steps == 8) ? 2048 : 1024;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
@@ -36,6 +36,11 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                 int fours = args->Tokens / 4;
                 byte* next = b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes);
                 if (fours == 0) BlockGemv.PrefetchRows(next, args->RowBytes, Rows, T.GroupBytes);
+                if (T.Words)
+                {
+                    WordTokens(tile, x, args->XTokenStride, strip, args->Tokens, next, args->RowBytes);
+                    continue;
+                }
                 FourTokens(tile, x, args->XTokenStride, strip, fours, next, args->RowBytes);
                 for (int t = 4 * fours; t < args->Tokens; t++) OneToken(tile, x + (t * args->XTokenStride), strip + (t * Rows));
             }

@@ -20,6 +20,9 @@ internal unsafe interface IUnpack512
     /// <summary>The second half of a block, which is its second part, has a scale of its own, in the place of a minimum.</summary>
     static virtual bool By16 => false;
 
+    /// <summary>The tile holds int16 values, two a lane and step, sixteen steps a block: for values that leave int16 no room to join products.</summary>
+    static virtual bool Words => false;
+
     /// <summary>Steps of a part: 4 or 8.</summary>
     static abstract int Steps { get; }
 
@@ -105,18 +108,21 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
         Avx512F.MultiplyLow(bits & Vector512.Create(15), Vector512.Create(0x02040810)) & Vector512.Create(0x10101010);
 }
 
-/// <summary>Q8_0 plus 128 as two parts, low nibbles and high nibbles: q + 128 = low + 16 * high.</summary>
-internal readonly unsafe struct SplitQ8_0 : IUnpack512
+/// <summary>Q8_0 as int16: its bytes fill whole steps of vpmaddubsw, which would have to be done for low and high nibbles apart; vpmaddwd takes
+/// as many instructions and adds to int32 at once.</summary>
+internal readonly unsafe struct WordsQ8_0 : IUnpack512
 {
     public static int GroupBytes => 8 * Q8_0.Bytes;
 
-    public static int OffsetBits => 7;
+    public static int OffsetBits => -1;
 
     public static bool HasMin => false;
 
+    public static bool Words => true;
+
     public static int Steps => 8;
 
-    public static short SecondPart => 16;
+    public static short SecondPart => 0;
 
     public static int SecondStart => 0;
 
@@ -130,22 +136,26 @@ internal readonly unsafe struct SplitQ8_0 : IUnpack512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
     {
-        for (int half = 0; half < 2; half++, tile += 512)
+        for (int half = 0; half < 2; half++, tile += 1024)
         {
             Transpose512.SixteenRows(group + b * Q8_0.Bytes + 2 + 16 * half, rowBytes,
                 out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
             Put(v0, tile);
-            Put(v1, tile + 128);
-            Put(v2, tile + 256);
-            Put(v3, tile + 384);
+            Put(v1, tile + 256);
+            Put(v2, tile + 512);
+            Put(v3, tile + 768);
         }
     }
 
+    // Two bytes of each lane to the upper halves of its words, then down with their signs.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Put(Vector512<int> q, byte* tile)
     {
-        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f);
-        (q & nibble).Store((int*)tile);
-        (((q >>> 4) & nibble) ^ Vector512.Create(0x08080808)).Store((int*)(tile + 1024));
+        Vector512<byte> first = Vector512.Create(0x0580048001800080ul, 0x0d800c8009800880, 0x0580048001800080, 0x0d800c8009800880,
+            0x0580048001800080, 0x0d800c8009800880, 0x0580048001800080, 0x0d800c8009800880).AsByte();
+        Vector512<byte> second = Vector512.Create(0x0780068003800280ul, 0x0f800e800b800a80, 0x0780068003800280, 0x0f800e800b800a80,
+            0x0780068003800280, 0x0f800e800b800a80, 0x0780068003800280, 0x0f800e800b800a80).AsByte();
+        (Avx512BW.Shuffle(q.AsByte(), first).AsInt16() >> 8).Store((short*)tile);
+        (Avx512BW.Shuffle(q.AsByte(), second).AsInt16() >> 8).Store((short*)(tile + 128));
     }
 }

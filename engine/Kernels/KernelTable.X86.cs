@@ -11,8 +11,8 @@ internal static unsafe partial class KernelTable
         {
             AddSuperBlock512<Q2_K, Q2_K_Vector512>(rows);
             AddSuperBlock512<Q3_K, Q3_K_Vector512>(rows);
-            AddScaleMins512<Q4_K, Q4_K_Vector512>(rows);
-            AddScaleMins512<Q5_K, Q5_K_Vector512>(rows);
+            AddSuperBlock512<Q4_K, Q4_K_Vector512>(rows);
+            AddSuperBlock512<Q5_K, Q5_K_Vector512>(rows);
             AddSuperBlock512<Q6_K, Q6_K_Vector512>(rows);
             AddSuperBlock512<TQ1_0, TQ1_0_Vector512>(rows);
             AddSuperBlock512<TQ2_0, TQ2_0_Vector512>(rows);
@@ -51,8 +51,5 @@ internal static unsafe partial class KernelTable
         Add<TFormat>(rows, isa, &SuperBlockGemv256<TUnpack, TScale>.Run, &SuperBlockGemm256<TUnpack, TScale>.Run);
 
     private static void AddSuperBlock512<TFormat, TUnpack>(List<KernelRow> rows) where TFormat : unmanaged, IBlockFormat where TUnpack : ISuperBlock512 =>
-        Add<TFormat>(rows, Isa.Avx512, &SuperBlockGemv512<TUnpack, FourAlone512<TUnpack>>.Run, &SuperBlockGemm512<TUnpack>.Run);
-
-    private static void AddScaleMins512<TFormat, TUnpack>(List<KernelRow> rows) where TFormat : unmanaged, IBlockFormat where TUnpack : IScaleMins512 =>
-        Add<TFormat>(rows, Isa.Avx512, &SuperBlockGemv512<TUnpack, FourScaleMins512<TUnpack>>.Run, &SuperBlockGemm512<TUnpack>.Run);
+        Add<TFormat>(rows, Isa.Avx512, &SuperBlockGemv512<TUnpack>.Run, &SuperBlockGemm512<TUnpack>.Run);
 }

@@ -68,7 +68,7 @@ internal static unsafe partial class KernelTable
     private static void Gemm512<T>(MatMulArgs* args) where T : INibbles =>
         BlockGemm512<Nibbles512<T>>.Run(args, &NibbleGemv512<T>.Run);
 
-    private static void Gemm512Q8_0(MatMulArgs* args) => BlockGemm512<SplitQ8_0>.Run(args, &BlockGemv256<SignedQ8_0, SignedDot256>.Run);
+    private static void Gemm512Q8_0(MatMulArgs* args) => BlockGemm512<WordsQ8_0>.Run(args, &BlockGemv256<SignedQ8_0, SignedDot256>.Run);
 
     private static void Gemm512IQ4_NL(MatMulArgs* args) =>
         BlockGemm512<Levels512<BiasedIQ4_NL>>.Run(args, &BlockGemv256<Levels256<SignedIQ4_NL>, SignedDot256>.Run);

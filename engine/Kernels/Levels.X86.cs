@@ -146,8 +146,8 @@ internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
     }
 }
 
-/// <summary>Looks levels up for the 512-bit Gemm. Levels up to 31 fit four steps; others are split into low and high nibbles, as
-/// <see cref="SplitQ8_0"/> is.</summary>
+/// <summary>Looks levels up for the 512-bit Gemm. Levels up to 31 fit four steps; others are done in two
+/// parts, low nibbles and high nibbles.</summary>
 internal readonly unsafe struct Levels512<T> : IUnpack512 where T : ILevelsX86
 {
     public static int GroupBytes => 8 * T.BlockBytes;

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q4_K"/> at 512 bits. Values are at most 15: 8 * 2 * 15 * 127 = 30480 fits int16.</summary>
-internal readonly unsafe struct Q4_K_Vector512 : IScaleMins512
+internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
 {
     /// <inheritdoc/>
     public static int Bytes => Q4_K.Bytes;
@@ -27,14 +27,8 @@ internal readonly unsafe struct Q4_K_Vector512 : IScaleMins512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
-        SuperBlockGemv.ScaleMins(w + 4, out Vector128<short> scales, out _);
-        return Products(w, x, scales.ToVector256Unsafe().ToVector512Unsafe());
-    }
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Products(byte* w, byte* x, Vector512<short> scales)
-    {
+        SuperBlockGemv.ScaleMins(w + 4, out Vector128<short> scales8, out _);
+        Vector512<short> scales = scales8.ToVector256Unsafe().ToVector512Unsafe();
         // 64 bytes hold blocks 0 and 2 in their low nibbles, 1 and 3 in the high ones.
         Vector512<byte> nibble = Vector512.Create((byte)15), q0 = Vector512.Load(w + 16), q1 = Vector512.Load(w + 80);
         Vector512<int> v0 = SuperBlockDot512.Blocks(q0 & nibble, x, x + 64, scales, SuperBlockDot512.Pair(0, 2));

@@ -6,7 +6,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q5_K"/> at 512 bits. Values are at most 31: 4 * 2 * 31 * 127 = 31496 fits int16, so the tile holds
 /// each scale twice.</summary>
-internal readonly unsafe struct Q5_K_Vector512 : IScaleMins512
+internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
 {
     /// <inheritdoc/>
     public static int Bytes => Q5_K.Bytes;
@@ -28,14 +28,8 @@ internal readonly unsafe struct Q5_K_Vector512 : IScaleMins512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
-        SuperBlockGemv.ScaleMins(w + 4, out Vector128<short> scales, out _);
-        return Products(w, x, scales.ToVector256Unsafe().ToVector512Unsafe());
-    }
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Products(byte* w, byte* x, Vector512<short> scales)
-    {
+        SuperBlockGemv.ScaleMins(w + 4, out Vector128<short> scales8, out _);
+        Vector512<short> scales = scales8.ToVector256Unsafe().ToVector512Unsafe();
         // 64 bytes hold blocks 0 and 2 in their low nibbles, 1 and 3 in the high ones; block j's fifth bits are bit j of 32 bytes.
         Vector512<byte> nibble = Vector512.Create((byte)15), fifth = Vector512.Create((byte)16);
         Vector512<byte> q0 = Vector512.Load(w + 48), q1 = Vector512.Load(w + 112);

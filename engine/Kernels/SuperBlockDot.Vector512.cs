@@ -23,19 +23,6 @@ internal static unsafe class SuperBlockDot512
             Avx512BW.MultiplyAddAdjacent(q, Vector512.Load((sbyte*)x)),
             Avx512BW.PermuteVar32x16(scales, Fours(first, first + 2)));
 
-    /// <summary>In each 64 bits, two partial sums: of a, of b.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<long> Pairs(Vector512<int> a, Vector512<int> b) => (Avx512F.UnpackLow(a, b) + Avx512F.UnpackHigh(a, b)).AsInt64();
-
-    /// <summary>The sums of four vectors, a lane each, of their <see cref="Pairs"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> SumEach(Vector512<long> v01, Vector512<long> v23)
-    {
-        Vector512<int> v = Avx512F.UnpackLow(v01, v23).AsInt32() + Avx512F.UnpackHigh(v01, v23).AsInt32();
-        Vector256<int> half = v.GetLower() + v.GetUpper();
-        return half.GetLower() + half.GetUpper();
-    }
-
     /// <summary>Indices that spread two scales over the products of 32 values each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<short> Pair(ulong first, ulong second) => Quarters(first * Each, first * Each, second * Each, second * Each).AsInt16();

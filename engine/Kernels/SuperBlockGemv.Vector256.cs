@@ -58,7 +58,7 @@ internal static unsafe class SuperBlockGemv256<T, TScale> where T : ISuperBlock2
         Vector256<int> v = Avx2.UnpackLow(v01, v23).AsInt32() + Avx2.UnpackHigh(v01, v23).AsInt32();
         Vector128<int> isum = v.GetLower() + v.GetUpper(), msum = default;
         if (T.HasMins) msum = SuperBlockGemv.SumEach(T.MinProducts(w, x), T.MinProducts(w1, x1), T.MinProducts(w2, x2), T.MinProducts(w3, x3));
-        return SuperBlockGemv.FloatSteps<T>(acc, isum, msum, SuperBlockGemv.FourHalves<T>(w), x, next);
+        return SuperBlockGemv.FloatSteps<T>(acc, isum, msum, w, x, next);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

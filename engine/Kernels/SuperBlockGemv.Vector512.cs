@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
@@ -17,15 +18,8 @@ internal unsafe interface ISuperBlock512 : ISuperBlock
     static abstract void SixteenRows(byte* w, nint rowBytes, byte* tile);
 }
 
-/// <summary>Four super-blocks of a row, joined to its running result.</summary>
-internal unsafe interface IFourSuperBlocks512
-{
-    /// <summary><paramref name="acc"/> and its four float steps, in lane 0; <paramref name="next"/> bytes lie between groups of activations.</summary>
-    static abstract Vector128<float> Four(Vector128<float> acc, byte* w, byte* x, nint next);
-}
-
 /// <summary>Matrix times one token, one row at a time.</summary>
-internal static unsafe class SuperBlockGemv512<T, TFour> where T : ISuperBlock512 where TFour : IFourSuperBlocks512
+internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
 {
     /// <summary>dst[r] for one token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
@@ -39,10 +33,33 @@ internal static unsafe class SuperBlockGemv512<T, TFour> where T : ISuperBlock51
             byte* w = args->W + (r * args->RowBytes), x = args->X;
             Vector128<float> acc = Vector128<float>.Zero;
             int b = blocks;
-            for (; b >= 4; b -= 4, w += 4 * T.Bytes, x += 4 * next) acc = TFour.Four(acc, w, x, next);
+            for (; b >= 4; b -= 4, w += 4 * T.Bytes, x += 4 * next) acc = Four(acc, w, x, next);
             for (; b > 0; b--, w += T.Bytes, x += next) acc = Vector128.CreateScalarUnsafe(One(acc.ToScalar(), w, x));
             args->Dst[r] = acc.ToScalar();
         }
+    }
+
+    // The integer sums of four super-blocks are reduced by one tree, to one lane each; the float steps then run as the canon has them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Four(Vector128<float> acc, byte* w, byte* x, nint next)
+    {
+        byte* x1 = x + next, x2 = x1 + next, x3 = x2 + next;
+        byte* w1 = w + T.Bytes, w2 = w + 2 * T.Bytes, w3 = w + 3 * T.Bytes;
+        Ahead(w);
+        Vector512<int> v0 = T.Products(w, x);
+        Ahead(w1);
+        Vector512<int> v1 = T.Products(w1, x1);
+        Vector512<long> v01 = (Avx512F.UnpackLow(v0, v1) + Avx512F.UnpackHigh(v0, v1)).AsInt64();
+        Ahead(w2);
+        v0 = T.Products(w2, x2);
+        Ahead(w3);
+        v1 = T.Products(w3, x3);
+        Vector512<long> v23 = (Avx512F.UnpackLow(v0, v1) + Avx512F.UnpackHigh(v0, v1)).AsInt64();
+        Vector512<int> v = Avx512F.UnpackLow(v01, v23).AsInt32() + Avx512F.UnpackHigh(v01, v23).AsInt32();
+        Vector256<int> half = v.GetLower() + v.GetUpper();
+        Vector128<int> isum = half.GetLower() + half.GetUpper(), msum = default;
+        if (T.HasMins) msum = SuperBlockGemv.SumEach(T.MinProducts(w, x), T.MinProducts(w1, x1), T.MinProducts(w2, x2), T.MinProducts(w3, x3));
+        return SuperBlockGemv.FloatSteps<T>(acc, isum, msum, w, x, next);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,28 +68,7 @@ internal static unsafe class SuperBlockGemv512<T, TFour> where T : ISuperBlock51
         int isum = Vector512.Sum(T.Products(w, x));
         return SuperBlockGemv.FloatStep<T>(acc, isum, T.HasMins ? Vector128.Sum(T.MinProducts(w, x)) : 0, w, x);
     }
-}
 
-/// <summary>Four super-blocks, each with its own scales.</summary>
-internal readonly unsafe struct FourAlone512<T> : IFourSuperBlocks512 where T : ISuperBlock512
-{
-    // The integer sums are reduced by one tree, to one lane each; the float steps then run as the canon has them.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Four(Vector128<float> acc, byte* w, byte* x, nint next)
-    {
-        byte* x1 = x + next, x2 = x1 + next, x3 = x2 + next;
-        byte* w1 = w + T.Bytes, w2 = w + 2 * T.Bytes, w3 = w + 3 * T.Bytes;
-        SuperBlockGemv.Prefetch<T>(w);
-        Vector512<int> v0 = T.Products(w, x);
-        SuperBlockGemv.Prefetch<T>(w1);
-        Vector512<int> v1 = T.Products(w1, x1);
-        Vector512<long> v01 = SuperBlockDot512.Pairs(v0, v1);
-        SuperBlockGemv.Prefetch<T>(w2);
-        v0 = T.Products(w2, x2);
-        SuperBlockGemv.Prefetch<T>(w3);
-        v1 = T.Products(w3, x3);
-        Vector128<int> isum = SuperBlockDot512.SumEach(v01, SuperBlockDot512.Pairs(v0, v1)), msum = default;
-        if (T.HasMins) msum = SuperBlockGemv.SumEach(T.MinProducts(w, x), T.MinProducts(w1, x1), T.MinProducts(w2, x2), T.MinProducts(w3, x3));
-        return SuperBlockGemv.FloatSteps<T>(acc, isum, msum, SuperBlockGemv.FourHalves<T>(w), x, next);
-    }
+    private static void Ahead(byte* w) => SuperBlockGemv.Prefetch<T>(w);
 }

@@ -39,16 +39,12 @@ internal static unsafe class SuperBlockGemv
         return Sse2.UnpackLow(v01, v23).AsInt32() + Sse2.UnpackHigh(v01, v23).AsInt32();
     }
 
-    /// <summary>D and DMin of four super-blocks.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> FourHalves<T>(byte* w) where T : ISuperBlock =>
-        Vector128.Create(T.Halves(w), T.Halves(w + T.Bytes), T.Halves(w + 2 * T.Bytes), T.Halves(w + 3 * T.Bytes));
-
     /// <summary>Four super-blocks: everything but the last, ordered step runs in four lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> FloatSteps<T>(
-        Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, Vector128<int> halves, byte* x, nint next) where T : ISuperBlock
+    public static Vector128<float> FloatSteps<T>(Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, byte* w, byte* x, nint next)
+        where T : ISuperBlock
     {
+        Vector128<int> halves = Vector128.Create(T.Halves(w), T.Halves(w + T.Bytes), T.Halves(w + 2 * T.Bytes), T.Halves(w + 3 * T.Bytes));
         Vector128<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
         if (T.Factor != 1) d *= T.Factor;
         Vector128<float> f = Sse2.ConvertToVector128Single(isum) * d;

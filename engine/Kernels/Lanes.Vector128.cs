@@ -35,18 +35,22 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     public static Lanes128 LoadHalf(ushort* p)
     {
         Vector128<short> low = Vector128.Load((short*)p), high = Vector128.Load((short*)p + 8);
+        if (!KernelTable.HasAdvSimd) // a constant: quantizers run on x64 without AVX2, too
+            return new(Half(Vector128.WidenLower(low)), Half(Vector128.WidenUpper(low)), Half(Vector128.WidenLower(high)), Half(Vector128.WidenUpper(high)));
         // Upper halves first: see DotAdvSimd.
-        Vector128<float> b = Half(Vector128.WidenUpper(low)), d = Half(Vector128.WidenUpper(high));
-        return new(Half(Vector128.WidenLower(low)), b, Half(Vector128.WidenLower(high)), d);
+        Vector128<float> b = HalfFloatAdvSimd.ToSingleUpper(low), d = HalfFloatAdvSimd.ToSingleUpper(high);
+        return new(HalfFloatAdvSimd.ToSingle4(low.GetLower()), b, HalfFloatAdvSimd.ToSingle4(high.GetLower()), d);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadBFloat16(ushort* p)
     {
-        Vector128<ushort> low = Vector128.Load(p), high = Vector128.Load(p + 8);
-        Vector128<uint> b = Vector128.WidenUpper(low) << 16, d = Vector128.WidenUpper(high) << 16;
-        return new((Vector128.WidenLower(low) << 16).AsSingle(), b.AsSingle(), (Vector128.WidenLower(high) << 16).AsSingle(), d.AsSingle());
+        Vector128<ushort> low = Vector128.Load(p), high = Vector128.Load(p + 8), zero = Vector128<ushort>.Zero;
+        if (!KernelTable.HasAdvSimd)
+            return new(BFloat16(Vector128.WidenLower(low)), BFloat16(Vector128.WidenUpper(low)), BFloat16(Vector128.WidenLower(high)), BFloat16(Vector128.WidenUpper(high)));
+        return new(AdvSimd.Arm64.ZipLow(zero, low).AsSingle(), AdvSimd.Arm64.ZipHigh(zero, low).AsSingle(),
+            AdvSimd.Arm64.ZipLow(zero, high).AsSingle(), AdvSimd.Arm64.ZipHigh(zero, high).AsSingle());
     }
 
     /// <inheritdoc/>
@@ -140,6 +144,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Half(Vector128<int> h) =>
         (h << 13 & Vector128.Create(HalfFloat.ShiftedMask)).AsSingle() * Vector128.Create(HalfFloat.Rebias);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> BFloat16(Vector128<uint> h) => (h << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes128 Widen(Vector128<sbyte> q)

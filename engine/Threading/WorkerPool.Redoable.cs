@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Edge.Llm.Memory;
+using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Threading;
 
@@ -25,7 +25,7 @@ internal sealed unsafe partial class WorkerPool
     // State of a chunk, with the number of its run: a stale worker's compare-and-swap fails.
     private const long Open = 0, Publishing = 1, Done = 2;
 
-    private readonly AlignedBuffer _jobs;  // [1 + Threads][JobBytes]: the live run's, then a copy for each worker
+    private readonly byte[] _jobs;         // [1 + Threads][sizeof(Job)], pinned: the live run's, then a copy for each worker
     private readonly int[] _copied;        // whose run the worker's copy is, 16 apart
     private long[] _marks = new long[256]; // by chunk: 4 * run + state
     private int _live;                     // the redoable run that is not over; 0: none
@@ -101,7 +101,7 @@ internal sealed unsafe partial class WorkerPool
         Finish();
     }
 
-    private Job* JobOf(int worker) => (Job*)_jobs.Data + 1 + worker;
+    private Job* JobOf(int worker) => (Job*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_jobs)) + 1 + worker;
 
     private static long Mark(int run, long state) => (4L * run) + state;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Threading;
 
@@ -50,7 +49,7 @@ internal sealed unsafe partial class WorkerPool : IDisposable
         Threads = threads;
         _active = Math.Min(threads, processors > 0 ? processors : Environment.ProcessorCount);
         _ranges = new ChunkRanges(_active);
-        _jobs = new AlignedBuffer((1 + threads) * (long)sizeof(Job));
+        _jobs = GC.AllocateArray<byte>((1 + threads) * sizeof(Job), pinned: true);
         _copied = new int[16 * threads];
         _threads = new Thread[threads - 1];
         for (int i = 0; i < _threads.Length; i++)
@@ -116,7 +115,6 @@ internal sealed unsafe partial class WorkerPool : IDisposable
             Monitor.PulseAll(_gate);
         }
         foreach (Thread thread in _threads) thread.Join();
-        _jobs.Dispose();
     }
 
     private static void RunOne<TBody>(ref TBody body) where TBody : struct, IParallelBody

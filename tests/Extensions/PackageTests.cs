@@ -31,7 +31,7 @@ public sealed class PackageTests
         using Microsoft.Extensions.AI;
         using LanguageModel model = LanguageModel.Open(args[0]);
         using IChatClient client = new EdgeLlmChatClient(model);
-        ChatResponse answer = await client.GetResponseAsync("abc", new ChatOptions { MaxOutputTokens = 3 });
+        ChatResponse answer = await client.GetResponseAsync("abc", new ChatOptions { MaxOutputTokens = 3, Temperature = 0 });
         Console.WriteLine(answer.Usage!.OutputTokenCount);
         using IEmbeddingGenerator<string, Embedding<float>> embedder = new EdgeLlmEmbeddingGenerator(model);
         Console.WriteLine((await embedder.GenerateVectorAsync("abc")).Length);

@@ -1,6 +1,6 @@
-"""llama.cpp's speed as `edge-llm bench` measures its own, in one process that keeps the model: Process-wide use through Peer below, or
+"""llama.cpp's speed as `edge-llm bench` measures its own, in a process that keeps the model: Peer below starts
     python3 peer_speed.py FOLDER-OF-PEER.PY MODEL THREADS CACHE
-which answers each line `pp|tg TOKENS DEPTH` of standard input with a line of tokens a second.
+and that answers each line `pp|tg TOKENS DEPTH` of standard input with a line of tokens a second.
 
 The prompt test evaluates TOKENS in batches of 512, the generation test one by one, both after DEPTH tokens that are not timed, in a context
 of just that size, flash attention on; the first test of its kind warms up before."""

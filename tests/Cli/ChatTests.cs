@@ -157,6 +157,18 @@ public sealed class ChatTests
     }
 
     [TestMethod]
+    public void WhatIsTypedDuringAnAnswerIsTakenAfterIt()
+    {
+        using PseudoTerminal terminal = Chat(s_circle, "-n", "2000");
+        terminal.WaitFor(Prompt);
+        terminal.Type("one\r");
+        terminal.WaitFor(" two one two one");
+        terminal.Type("/stats\r\u0004");
+        terminal.WaitFor("messages: 2,");
+        Assert.AreEqual(0, terminal.WaitForExit(), terminal.Screen);
+    }
+
+    [TestMethod]
     public void Commands()
     {
         string file = Path.Combine(_folder, "in.json");

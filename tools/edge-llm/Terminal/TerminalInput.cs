@@ -5,7 +5,8 @@ namespace Edge.Llm.Cli.Terminal;
 /// <summary>Lines from a person at a terminal, edited on the screen.</summary>
 internal sealed unsafe partial class TerminalInput(Output output, History history)
 {
-    private const int StandardInput = 0, EscapeMilliseconds = 50, EINTR = 4;
+    private const int StandardInput = 0, EscapeMilliseconds = 50, EINTR = 4, MaxRead = 4096; // as much as a line discipline holds
+    private const byte CtrlD = 4;
     private const short PollIn = 1;
     private const string BracketedPasteOn = "\e[?2004h", BracketedPasteOff = "\e[?2004l";
 
@@ -20,6 +21,7 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
     public EditResult ReadLine(string prompt, out string text)
     {
         using var raw = new RawMode();
+        TakeTypedAhead();
         var editor = new LineEditor(history.Entries);
         var view = new LineView(prompt);
         (int columns, int rows) = Size();
@@ -52,22 +54,45 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
         output.Flush();
     }
 
+    // What was typed while an answer was printed and the line discipline was on. Linux keeps there the Ctrl-D that ended a line as 0.
+    private void TakeTypedAhead()
+    {
+        if (!Waits(milliseconds: 0)) return;
+        byte* bytes = stackalloc byte[MaxRead];
+        nint count = Read(StandardInput, bytes, MaxRead);
+        if (count <= 0) return; // the next read meets the same
+        var typed = new Span<byte>(bytes, (int)count);
+        typed.Replace((byte)0, CtrlD);
+        Enqueue(typed);
+    }
+
     // At least one key, or false: the terminal is gone.
     private bool ReadKeys()
     {
-        byte* bytes = stackalloc byte[4096];
-        var keys = new List<Key>();
-        while (keys.Count == 0)
+        byte* bytes = stackalloc byte[MaxRead];
+        while (_keys.Count == 0)
         {
             // A lone escape character is the Escape key; a sequence follows its own at once.
-            var poll = new PollFile { File = StandardInput, Events = PollIn };
-            if (_decoder.AtEscape && Poll(&poll, 1, EscapeMilliseconds) == 0) _decoder.ForgetEscape();
-            nint count = Read(StandardInput, bytes, 4096);
-            if (count > 0) _decoder.Feed(new ReadOnlySpan<byte>(bytes, (int)count), keys);
+            if (_decoder.AtEscape && !Waits(EscapeMilliseconds)) _decoder.ForgetEscape();
+            nint count = Read(StandardInput, bytes, MaxRead);
+            if (count > 0) Enqueue(new ReadOnlySpan<byte>(bytes, (int)count));
             else if (count == 0 || Marshal.GetLastPInvokeError() != EINTR) return false;
         }
-        foreach (Key key in keys) _keys.Enqueue(key);
         return true;
+    }
+
+    private void Enqueue(ReadOnlySpan<byte> bytes)
+    {
+        var keys = new List<Key>();
+        _decoder.Feed(bytes, keys);
+        foreach (Key key in keys) _keys.Enqueue(key);
+    }
+
+    // Whether something waits to be read; an error is found by the read.
+    private static bool Waits(int milliseconds)
+    {
+        var poll = new PollFile { File = StandardInput, Events = PollIn };
+        return Poll(&poll, 1, milliseconds) != 0;
     }
 
     private static (int Columns, int Rows) Size()

@@ -28,20 +28,21 @@ internal readonly unsafe struct Q3_K_Vector256 : ISuperBlock256
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
         Vector256<short> scales = SuperBlockGemv.SignedScales(w + 96);
+        Vector256<int> v = Vector256<int>.Zero - (Avx2.MultiplyAddAdjacent(scales, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 2);
         Vector256<short> half = SuperBlockDot256.Lower(scales);
         Vector256<byte> three = Vector256.Create((byte)3), third = Vector256.Create((byte)4);
         Vector256<ushort> q = Vector256.Load((ushort*)(w + 32)), h = Vector256.Load((ushort*)w);
-        Vector256<int> v0 = SuperBlockDot256.Blocks<TScale>(Vector256<int>.Zero, (q.AsByte() & three) | ((h << 2).AsByte() & third), x, half, 0);
-        Vector256<int> v1 = SuperBlockDot256.Blocks<TScale>(Vector256<int>.Zero, ((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, half, 2);
-        v0 = SuperBlockDot256.Blocks<TScale>(v0, ((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, half, 4);
-        v1 = SuperBlockDot256.Blocks<TScale>(v1, ((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third), x + 96, half, 6);
+        v = SuperBlockDot256.Blocks<TScale>(v, (q.AsByte() & three) | ((h << 2).AsByte() & third), x, half, 0);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, half, 2);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, half, 4);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 6).AsByte() & three) | ((h >>> 1).AsByte() & third), x + 96, half, 6);
         half = SuperBlockDot256.Upper(scales);
         q = Vector256.Load((ushort*)(w + 64));
-        v0 = SuperBlockDot256.Blocks<TScale>(v0, (q.AsByte() & three) | ((h >>> 2).AsByte() & third), x + 128, half, 0);
-        v1 = SuperBlockDot256.Blocks<TScale>(v1, ((q >>> 2).AsByte() & three) | ((h >>> 3).AsByte() & third), x + 160, half, 2);
-        v0 = SuperBlockDot256.Blocks<TScale>(v0, ((q >>> 4).AsByte() & three) | ((h >>> 4).AsByte() & third), x + 192, half, 4);
-        v1 = SuperBlockDot256.Blocks<TScale>(v1, ((q >>> 6).AsByte() & three) | ((h >>> 5).AsByte() & third), x + 224, half, 6);
-        return v0 + v1 - (Avx2.MultiplyAddAdjacent(scales, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 2);
+        v = SuperBlockDot256.Blocks<TScale>(v, (q.AsByte() & three) | ((h >>> 2).AsByte() & third), x + 128, half, 0);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 2).AsByte() & three) | ((h >>> 3).AsByte() & third), x + 160, half, 2);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 4).AsByte() & three) | ((h >>> 4).AsByte() & third), x + 192, half, 4);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 6).AsByte() & three) | ((h >>> 5).AsByte() & third), x + 224, half, 6);
+        return v;
     }
 
     /// <inheritdoc/>

@@ -35,12 +35,13 @@ internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
         q = Vector256.Load(w + 48);
         v0 = SuperBlockDot256.Block<TScale>(v0, q & nibble, x + 64, scales, 2);
         v1 = SuperBlockDot256.Block<TScale>(v1, (q.AsUInt16() >>> 4).AsByte() & nibble, x + 96, scales, 3);
+        scales = SuperBlockDot256.UpperFour(scales);
         q = Vector256.Load(w + 80);
-        v0 = SuperBlockDot256.Block<TScale>(v0, q & nibble, x + 128, scales, 4);
-        v1 = SuperBlockDot256.Block<TScale>(v1, (q.AsUInt16() >>> 4).AsByte() & nibble, x + 160, scales, 5);
+        v0 = SuperBlockDot256.Block<TScale>(v0, q & nibble, x + 128, scales, 0);
+        v1 = SuperBlockDot256.Block<TScale>(v1, (q.AsUInt16() >>> 4).AsByte() & nibble, x + 160, scales, 1);
         q = Vector256.Load(w + 112);
-        v0 = SuperBlockDot256.Block<TScale>(v0, q & nibble, x + 192, scales, 6);
-        v1 = SuperBlockDot256.Block<TScale>(v1, (q.AsUInt16() >>> 4).AsByte() & nibble, x + 224, scales, 7);
+        v0 = SuperBlockDot256.Block<TScale>(v0, q & nibble, x + 192, scales, 2);
+        v1 = SuperBlockDot256.Block<TScale>(v1, (q.AsUInt16() >>> 4).AsByte() & nibble, x + 224, scales, 3);
         return v0 + v1;
     }
 

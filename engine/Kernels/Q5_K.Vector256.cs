@@ -32,22 +32,23 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
         Vector256<short> scales = Vector256.Create(scales8, scales8);
         Vector256<byte> nibble = Vector256.Create((byte)15), fifth = Vector256.Create((byte)16), q = Vector256.Load(w + 48);
         Vector256<ushort> h = Vector256.Load((ushort*)(w + 16));
-        Vector256<int> v0 = SuperBlockDot256.Block<TScale>(Vector256<int>.Zero, (q & nibble) | ((h << 4).AsByte() & fifth), x, scales, 0);
-        Vector256<int> v1 = SuperBlockDot256.Block<TScale>(
-            Vector256<int>.Zero, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h << 3).AsByte() & fifth), x + 32, scales, 1);
+        Vector256<int> v = SuperBlockDot256.Block<TScale>(Vector256<int>.Zero, (q & nibble) | ((h << 4).AsByte() & fifth), x, scales, 0);
+        v = SuperBlockDot256.Block<TScale>(
+            v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h << 3).AsByte() & fifth), x + 32, scales, 1);
         q = Vector256.Load(w + 80);
-        v0 = SuperBlockDot256.Block<TScale>(v0, (q & nibble) | ((h << 2).AsByte() & fifth), x + 64, scales, 2);
-        v1 = SuperBlockDot256.Block<TScale>(
-            v1, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h << 1).AsByte() & fifth), x + 96, scales, 3);
+        v = SuperBlockDot256.Block<TScale>(v, (q & nibble) | ((h << 2).AsByte() & fifth), x + 64, scales, 2);
+        v = SuperBlockDot256.Block<TScale>(
+            v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h << 1).AsByte() & fifth), x + 96, scales, 3);
+        scales = SuperBlockDot256.UpperFour(scales);
         q = Vector256.Load(w + 112);
-        v0 = SuperBlockDot256.Block<TScale>(v0, (q & nibble) | (h.AsByte() & fifth), x + 128, scales, 4);
-        v1 = SuperBlockDot256.Block<TScale>(
-            v1, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 1).AsByte() & fifth), x + 160, scales, 5);
+        v = SuperBlockDot256.Block<TScale>(v, (q & nibble) | (h.AsByte() & fifth), x + 128, scales, 0);
+        v = SuperBlockDot256.Block<TScale>(
+            v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 1).AsByte() & fifth), x + 160, scales, 1);
         q = Vector256.Load(w + 144);
-        v0 = SuperBlockDot256.Block<TScale>(v0, (q & nibble) | ((h >>> 2).AsByte() & fifth), x + 192, scales, 6);
-        v1 = SuperBlockDot256.Block<TScale>(
-            v1, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 3).AsByte() & fifth), x + 224, scales, 7);
-        return v0 + v1;
+        v = SuperBlockDot256.Block<TScale>(v, (q & nibble) | ((h >>> 2).AsByte() & fifth), x + 192, scales, 2);
+        v = SuperBlockDot256.Block<TScale>(
+            v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 3).AsByte() & fifth), x + 224, scales, 3);
+        return v;
     }
 
     /// <inheritdoc/>

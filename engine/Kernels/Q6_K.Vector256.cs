@@ -28,22 +28,24 @@ internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
         Vector256<short> scales = Avx2.ConvertToVector256Int16(Vector128.Load((sbyte*)(w + 192)));
+        Vector256<int> v = Vector256<int>.Zero - (Avx2.MultiplyAddAdjacent(scales, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 5);
         Vector256<short> half = SuperBlockDot256.Lower(scales);
-        Vector256<byte> nibble = Vector256.Create((byte)15), two = Vector256.Create((byte)0x30), q0 = Vector256.Load(w), q1 = Vector256.Load(w + 32);
+        Vector256<byte> nibble = Vector256.Create((byte)15), two = Vector256.Create((byte)0x30), q = Vector256.Load(w);
         Vector256<ushort> h = Vector256.Load((ushort*)(w + 128));
-        Vector256<int> v0 = SuperBlockDot256.Blocks<TScale>(Vector256<int>.Zero, (q0 & nibble) | ((h << 4).AsByte() & two), x, half, 0);
-        Vector256<int> v1 = SuperBlockDot256.Blocks<TScale>(Vector256<int>.Zero, (q1 & nibble) | ((h << 2).AsByte() & two), x + 32, half, 2);
-        v0 = SuperBlockDot256.Blocks<TScale>(v0, ((q0.AsUInt16() >>> 4).AsByte() & nibble) | (h.AsByte() & two), x + 64, half, 4);
-        v1 = SuperBlockDot256.Blocks<TScale>(v1, ((q1.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two), x + 96, half, 6);
+        v = SuperBlockDot256.Blocks<TScale>(v, (q & nibble) | ((h << 4).AsByte() & two), x, half, 0);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | (h.AsByte() & two), x + 64, half, 4);
+        q = Vector256.Load(w + 32);
+        v = SuperBlockDot256.Blocks<TScale>(v, (q & nibble) | ((h << 2).AsByte() & two), x + 32, half, 2);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two), x + 96, half, 6);
         half = SuperBlockDot256.Upper(scales);
-        q0 = Vector256.Load(w + 64);
-        q1 = Vector256.Load(w + 96);
+        q = Vector256.Load(w + 64);
         h = Vector256.Load((ushort*)(w + 160));
-        v0 = SuperBlockDot256.Blocks<TScale>(v0, (q0 & nibble) | ((h << 4).AsByte() & two), x + 128, half, 0);
-        v1 = SuperBlockDot256.Blocks<TScale>(v1, (q1 & nibble) | ((h << 2).AsByte() & two), x + 160, half, 2);
-        v0 = SuperBlockDot256.Blocks<TScale>(v0, ((q0.AsUInt16() >>> 4).AsByte() & nibble) | (h.AsByte() & two), x + 192, half, 4);
-        v1 = SuperBlockDot256.Blocks<TScale>(v1, ((q1.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two), x + 224, half, 6);
-        return v0 + v1 - (Avx2.MultiplyAddAdjacent(scales, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 5);
+        v = SuperBlockDot256.Blocks<TScale>(v, (q & nibble) | ((h << 4).AsByte() & two), x + 128, half, 0);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | (h.AsByte() & two), x + 192, half, 4);
+        q = Vector256.Load(w + 96);
+        v = SuperBlockDot256.Blocks<TScale>(v, (q & nibble) | ((h << 2).AsByte() & two), x + 160, half, 2);
+        v = SuperBlockDot256.Blocks<TScale>(v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two), x + 224, half, 6);
+        return v;
     }
 
     /// <inheritdoc/>

@@ -10,17 +10,12 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     private const int WordBytes = 256 * sizeof(short); // of a token's activations
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void WordTokens(byte* tile, byte* x, nint xStride, float* strip, int tokens, byte* next, nint rowBytes)
+    private static void WordTokens(byte* tile, byte* x, nint xStride, float* strip, int tokens, NextTile next)
     {
         byte* words = tile + X;
-        int count = tokens / 4, rows = (Rows + count - 1) / Math.Max(1, count); // that are prefetched at a time: see FourTokens
-        for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
+        for (int count = tokens / 4; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            if ((count - 1) * rows < Rows)
-            {
-                BlockGemv.PrefetchRows(next, rowBytes, rows, T.GroupBytes);
-                next += rows * rowBytes;
-            }
+            next.Ask(T.GroupBytes, count - 1);
             byte* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
             Widen(x, words);
             Widen(x1, words + WordBytes);

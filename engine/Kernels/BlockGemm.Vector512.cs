@@ -34,14 +34,14 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             {
                 Unpack(w, args->RowBytes, Math.Min(8, blocks - b), tile);
                 int fours = args->Tokens / 4;
-                byte* next = b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes);
-                if (fours == 0) BlockGemv.PrefetchRows(next, args->RowBytes, Rows, T.GroupBytes);
+                var next = new NextTile(b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
+                if (fours == 0) next.Ask(T.GroupBytes, 0);
                 if (T.Words)
                 {
-                    WordTokens(tile, x, args->XTokenStride, strip, args->Tokens, next, args->RowBytes);
+                    WordTokens(tile, x, args->XTokenStride, strip, args->Tokens, next);
                     continue;
                 }
-                FourTokens(tile, x, args->XTokenStride, strip, fours, next, args->RowBytes);
+                FourTokens(tile, x, args->XTokenStride, strip, fours, next);
                 for (int t = 4 * fours; t < args->Tokens; t++) OneToken(tile, x + (t * args->XTokenStride), strip + (t * Rows));
             }
             for (int t = 0; t < args->Tokens; t++)
@@ -78,17 +78,11 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, byte* next, nint rowBytes)
+    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, NextTile next)
     {
-        // The rows to be unpacked next are prefetched a few at a time: asked for all at once, they would hold up the loads behind them.
-        int rows = (Rows + count - 1) / Math.Max(1, count);
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            if ((count - 1) * rows < Rows)
-            {
-                BlockGemv.PrefetchRows(next, rowBytes, rows, T.GroupBytes);
-                next += rows * rowBytes;
-            }
+            next.Ask(T.GroupBytes, count - 1);
             byte* w = tile, x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
             for (int b = 0; b < 8; b++, w += BlockBytes)
             {

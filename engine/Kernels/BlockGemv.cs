@@ -19,14 +19,6 @@ internal static unsafe class BlockGemv
         for (int t = 0; t < args->Tokens; t++, one.X += args->XTokenStride, one.Dst += args->DstStride) gemv(&one);
     }
 
-    /// <summary>Asks for the first group of so many rows (they may lie past the matrix).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PrefetchRows(byte* w, nint rowBytes, int rows, int bytes)
-    {
-        for (; rows > 0; rows--, w += rowBytes)
-            for (int line = 0; line < bytes; line += 64) Sse.Prefetch0(w + line);
-    }
-
     /// <summary><see cref="Canonical.Group"/> of four groups, one after the other. Horizontal adds are the tree's adjacent pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float AddFour(float acc, float* p)

@@ -13,3 +13,27 @@ internal static unsafe class Prefetch
         if (Sse.IsSupported) Sse.Prefetch0(p);
     }
 }
+
+/// <summary>The rows of the tile that a GEMM unpacks next, asked for while the tokens go through this one: a few rows a pass, in the last
+/// passes, so that they neither hold up the loads behind them nor are gone again when it is their turn. They may lie past the matrix.</summary>
+/// <param name="row">The first row's blocks.</param>
+/// <param name="rowBytes">Bytes from a row to the next.</param>
+/// <param name="rows">How many rows.</param>
+/// <param name="passes">How many passes there are; without any, the first call asks for all.</param>
+internal unsafe struct NextTile(byte* row, nint rowBytes, int rows, int passes)
+{
+    private readonly nint _rowBytes = rowBytes;
+    private readonly int _rows = rows, _atOnce = (rows + Math.Max(1, passes) - 1) / Math.Max(1, passes);
+    private byte* _row = row;
+
+    /// <summary>Asks for the share of a pass: so many bytes of each row.</summary>
+    /// <param name="bytes">Of a row.</param>
+    /// <param name="left">How many passes follow.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Ask(int bytes, int left)
+    {
+        if (left * _atOnce >= _rows) return;
+        for (int r = 0; r < _atOnce; r++, _row += _rowBytes)
+            for (int line = 0; line < bytes; line += 64) Prefetch.Read(_row + line);
+    }
+}

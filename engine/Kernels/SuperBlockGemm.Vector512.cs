@@ -25,10 +25,10 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
             for (int k = args->K; k > 0; k -= 256, w += T.Bytes, x += args->XGroupStride)
             {
-                byte* next = k > 256 ? w + T.Bytes : args->W + ((row + Rows) * args->RowBytes);
+                var next = new NextTile(k > 256 ? w + T.Bytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
                 Tile512.Unpack<T>(w, args->RowBytes, tile);
-                if (fours == 0) SuperBlockGemv.PrefetchRows<T>(next, args->RowBytes, Rows);
-                FourTokens(tile, x, args->XTokenStride, strip, fours, next, args->RowBytes);
+                if (fours == 0) next.Ask(T.Bytes, 0);
+                FourTokens(tile, x, args->XTokenStride, strip, fours, next);
                 OneToken(tile, x + (4 * fours * args->XTokenStride), args->XTokenStride, strip + (4 * fours * Rows), args->Tokens - (4 * fours));
             }
             for (int t = 0; t < args->Tokens; t++)
@@ -42,17 +42,11 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, byte* next, nint rowBytes)
+    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, NextTile next)
     {
-        // The rows to be unpacked next are prefetched a few at a time: asked for all at once, they would hold up the loads behind them.
-        int rows = (Rows + count - 1) / Math.Max(1, count);
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            if ((count - 1) * rows < Rows)
-            {
-                SuperBlockGemv.PrefetchRows<T>(next, rowBytes, rows);
-                next += rows * rowBytes;
-            }
+            next.Ask(T.Bytes, count - 1);
             byte* w = tile, scales = tile + Tile512.Scales, a0 = x, a1 = x + xStride, a2 = a1 + xStride, a3 = a2 + xStride;
             Vector512<int> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
             for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++)

@@ -12,18 +12,9 @@ internal static unsafe class SuperBlockGemv
 
     /// <summary>Asks for the super-block that will be read some microseconds later; it may lie past the matrix (a prefetch never faults).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch<T>(byte* w) where T : ISuperBlock => Lines<T>(w + Distance);
-
-    /// <summary>Asks for the first super-block of so many rows (they may lie past the matrix).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PrefetchRows<T>(byte* w, nint rowBytes, int rows) where T : ISuperBlock
+    public static void Prefetch<T>(byte* w) where T : ISuperBlock
     {
-        for (; rows > 0; rows--, w += rowBytes) Lines<T>(w);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Lines<T>(byte* w) where T : ISuperBlock
-    {
+        w += Distance;
         Sse.Prefetch0(w);
         Sse.Prefetch0(w + 64);
         if (T.Bytes > 128) Sse.Prefetch0(w + 128);

@@ -171,13 +171,12 @@ public sealed class ChatTests
     [TestMethod]
     public void Commands()
     {
-        string file = Path.Combine(_folder, "in.json");
-        File.WriteAllText(file, """{"messages": [{"role": "user", "content": "x one"}, {"role": "assistant", "content": "no"}]}""");
+        File.WriteAllText(Path.Combine(_folder, "in.json"), """{"messages": [{"role": "user", "content": "x one"}, {"role": "assistant", "content": "no"}]}""");
         using PseudoTerminal terminal = Chat(s_story, "--system", "S");
         foreach ((string command, string expected) in (ReadOnlySpan<(string, string)>)
         [
             ("/system", "message: S\r\n"), ("/system T", "message: T\r\n"), ("/regen", "no answer"), (" one", " two three four\r\n"), ("/stats", "messages: 3, 0"), ("/stats", "finish: eos"),
-            ("/load " + file, "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
+            ("/load in.json", "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
             ("/load /no/such/file", "no such file"), ("/load", "give a file"), ("/save /no/such/folder/x", "cannot write"), ("/fly", "no command /fly"),
             ("/reset", "anew"), ("/stats", "context: 0 of"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),
         ])

@@ -141,8 +141,8 @@ internal sealed unsafe partial class WorkerPool : IDisposable
         _pending = chunks;
         _ranges.Share(chunks, run);
         Interlocked.Exchange(ref _run, run); // a full fence: a thread that goes to sleep now sees the work
-        int sleepers = Volatile.Read(ref _sleepers), awake = Threads - sleepers;
-        if (sleepers > 0) Wake(Math.Min(chunks, _active) - awake);
+        int wanted = Math.Min(chunks, _active);
+        if (Threads - Volatile.Read(ref _sleepers) < wanted) Wake(wanted);
     }
 
     private void Work(int worker)
@@ -215,11 +215,12 @@ internal sealed unsafe partial class WorkerPool : IDisposable
         }
     }
 
-    private void Wake(int threads)
+    // Until so many are awake. They are counted here: a thread that was about to sleep as the run began counted as a sleeper for a moment.
+    private void Wake(int wanted)
     {
         lock (_gate)
         {
-            for (int i = Math.Min(threads, _sleepers); i > 0; i--)
+            for (int i = wanted - (Threads - _sleepers); i > 0; i--)
             {
                 _sleepers--; // here, not when it runs: the next run must not wake another in its place
                 Monitor.Pulse(_gate);

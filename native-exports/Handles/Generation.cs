@@ -53,6 +53,7 @@ internal sealed unsafe class Generation : IDisposable
     /// <exception cref="EdgeLlmException">As the engine's <see cref="Session.Generate"/>.</exception>
     public PieceData Next()
     {
+        _owner.Interruption.CheckDeadline();
         long start = Stopwatch.GetTimestamp();
         long before = Evaluated();
         _steps.MoveNext(); // the last step says that it is the last

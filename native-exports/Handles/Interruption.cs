@@ -57,6 +57,13 @@ internal sealed class Interruption : IDisposable
         }
     }
 
+    /// <summary>Ends the work if its deadline has passed. The timer does that, too, but it comes late on a machine that has no time for it.</summary>
+    public void CheckDeadline()
+    {
+        lock (_gate)
+            if (_working && Stopwatch.GetTimestamp() >= _deadline) _source.Cancel();
+    }
+
     /// <summary>Cancels, and lets no more work begin.</summary>
     public void Close()
     {

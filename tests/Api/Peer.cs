@@ -11,7 +11,13 @@ namespace Edge.Llm.Tests.Api;
 /// <summary>The reference tools: made models, and llama.cpp's answers for them.</summary>
 internal static class Peer
 {
-    private static readonly string s_folder = Path.Combine(Path.GetTempPath(), $"edge-llm-tests-{Environment.ProcessId}");
+    private static readonly object s_gate = new();
+    private static readonly Lazy<string> s_folder = new(() =>
+    {
+        string folder = Directory.CreateTempSubdirectory("edge-llm-tests-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return folder;
+    });
 
     private static string Shared => Environment.GetEnvironmentVariable("EDGE_LLM_SHARED") ?? Missing();
 
@@ -21,16 +27,9 @@ internal static class Peer
     /// <summary>A small model with random weights, made once a test run.</summary>
     public static string MakeModel(string architecture, string type)
     {
-        string path = Path.Combine(s_folder, $"{architecture}-{type}.gguf");
-        lock (s_folder)
-        {
-            if (!Directory.Exists(s_folder))
-            {
-                Directory.CreateDirectory(s_folder);
-                AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(s_folder, recursive: true);
-            }
+        string path = Path.Combine(s_folder.Value, $"{architecture}-{type}.gguf");
+        lock (s_gate)
             if (!File.Exists(path)) Run("make_gguf.py", architecture, path, "--dtype", type);
-        }
         return path;
     }
 
@@ -39,7 +38,7 @@ internal static class Peer
     {
         string path = Path.ChangeExtension(model, $"{type}.gguf");
         string[] pure = type.EndsWith("_M", StringComparison.Ordinal) || type.EndsWith("_S", StringComparison.Ordinal) ? [] : ["--pure"];
-        lock (s_folder)
+        lock (s_gate)
             if (!File.Exists(path)) Run("peer.py", ["quantize", model, path, type, .. pure]);
         return path;
     }
@@ -49,7 +48,7 @@ internal static class Peer
     public static string Quantize(string model, GgmlType type)
     {
         string path = Path.ChangeExtension(model, $"all.{type}.gguf"), importance = Path.ChangeExtension(model, "imatrix");
-        lock (s_folder)
+        lock (s_gate)
         {
             if (!File.Exists(importance)) WriteImportance(model, importance);
             // The file type is the one that demands nothing; every matrix is overridden.

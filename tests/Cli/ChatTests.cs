@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Edge.Llm.Tests.Api;
@@ -171,13 +173,12 @@ public sealed class ChatTests
     [TestMethod]
     public void Commands()
     {
-        string file = Path.Combine(_folder, "in.json");
-        File.WriteAllText(file, """{"messages": [{"role": "user", "content": "x one"}, {"role": "assistant", "content": "no"}]}""");
+        File.WriteAllText(Path.Combine(_folder, "in.json"), """{"messages": [{"role": "user", "content": "x one"}, {"role": "assistant", "content": "no"}]}""");
         using PseudoTerminal terminal = Chat(s_story, "--system", "S");
         foreach ((string command, string expected) in (ReadOnlySpan<(string, string)>)
         [
             ("/system", "message: S\r\n"), ("/system T", "message: T\r\n"), ("/regen", "no answer"), (" one", " two three four\r\n"), ("/stats", "messages: 3, 0"), ("/stats", "finish: eos"),
-            ("/load " + file, "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
+            ("/load in.json", "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
             ("/load /no/such/file", "no such file"), ("/load", "give a file"), ("/save /no/such/folder/x", "cannot write"), ("/fly", "no command /fly"),
             ("/reset", "anew"), ("/stats", "context: 0 of"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),
         ])
@@ -223,6 +224,26 @@ public sealed class ChatTests
             terminal.WaitForExit();
         }
         Assert.AreEqual("remembered one\n/exit\n", File.ReadAllText(history));
+    }
+
+    [TestMethod]
+    public void AProcessThatWasStoppedGoesOnWithItsLine()
+    {
+        string chat = string.Join(' ', ((string[])[.. CommandLine.Program(), .. Arguments(s_story)]).Select(word => $"'{word}'"));
+        using var terminal = new PseudoTerminal(_folder, "sh", "-c", $"echo process $$.; exec {chat}");
+        terminal.WaitFor("process ");
+        terminal.WaitFor(".");
+        string screen = terminal.Screen;
+        int process = int.Parse(screen[(screen.IndexOf("process ", StringComparison.Ordinal) + 8)..screen.IndexOf('.', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+        terminal.WaitFor(Prompt);
+        terminal.Type("first one\r");
+        terminal.WaitFor(" two three four\r\n");
+        terminal.WaitFor(Prompt);
+        foreach (string signal in (string[])["STOP", "CONT"]) Process.Start("kill", [$"-{signal}", $"{process}"]).WaitForExit();
+        terminal.Type("\e[A"); // without Enter: only an editor that has every key at once shows it
+        terminal.WaitFor("first one");
+        terminal.Type("\u0015\u0004");
+        Assert.AreEqual(0, terminal.WaitForExit(), terminal.Screen);
     }
 
     [TestMethod]

@@ -131,9 +131,9 @@ public sealed class PerplexityTests
         process.StandardInput.Close();
         // The first rows are written when the first chunks are done.
         var patience = Stopwatch.StartNew();
-        while (!Directory.GetFiles(s_folder, "stopped.logits*").Any(path => new FileInfo(path).Length > 10_000_000))
+        while (!new DirectoryInfo(s_folder).EnumerateFiles("stopped.logits*").Any(file => file is { Exists: true, Length: > 10_000_000 }))
         {
-            Assert.IsTrue(patience.Elapsed < TimeSpan.FromMinutes(1) && !process.HasExited, "no logits are written");
+            Assert.IsTrue(patience.Elapsed < CommandLine.Patience && !process.HasExited, "no logits are written");
             Thread.Sleep(10);
         }
         CommandLine.Signal(process, "INT");

@@ -8,20 +8,22 @@ internal sealed class PseudoTerminal : IDisposable
 {
     private const string Relay =
         "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     private readonly Process _process;
     private readonly Task _reading;
     private readonly StringBuilder _screen = new();
     private int _seen;
 
-    /// <summary>Starts a program; the state folder is where it may keep a history.</summary>
-    public PseudoTerminal(string stateFolder, params string[] program)
+    /// <summary>Starts a program in a folder, where it may keep a history, too.</summary>
+    public PseudoTerminal(string folder, params string[] program)
     {
-        var start = new ProcessStartInfo("python3") { RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8 };
+        var start = new ProcessStartInfo("python3")
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8, WorkingDirectory = folder,
+        };
         foreach (string argument in (string[])["-c", Relay, .. program]) start.ArgumentList.Add(argument);
         start.Environment["TERM"] = "xterm";
-        start.Environment["XDG_STATE_HOME"] = stateFolder;
+        start.Environment["XDG_STATE_HOME"] = folder;
         start.Environment.Remove("EDGE_LLM_MODEL");
         try
         {
@@ -63,7 +65,7 @@ internal sealed class PseudoTerminal : IDisposable
                 return;
             }
             if (_reading.IsCompleted && screen == Screen) Assert.Fail($"'{text}' did not appear before the end:\n{screen[_seen..]}");
-            if (Stopwatch.GetElapsedTime(start) > s_patience) Assert.Fail($"'{text}' does not appear:\n{screen[_seen..]}");
+            if (Stopwatch.GetElapsedTime(start) > CommandLine.Patience) Assert.Fail($"'{text}' does not appear:\n{screen[_seen..]}");
             Thread.Sleep(5);
         }
     }
@@ -71,8 +73,8 @@ internal sealed class PseudoTerminal : IDisposable
     /// <summary>Waits for the end of the program; its exit code.</summary>
     public int WaitForExit()
     {
-        Assert.IsTrue(_process.WaitForExit(s_patience), $"still running:\n{Screen[_seen..]}");
-        _reading.Wait(s_patience);
+        Assert.IsTrue(_process.WaitForExit(CommandLine.Patience), $"still running:\n{Screen[_seen..]}");
+        _reading.Wait(CommandLine.Patience);
         return _process.ExitCode;
     }
 

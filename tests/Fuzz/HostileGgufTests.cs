@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Gguf;
 
@@ -10,7 +9,7 @@ namespace Edge.Llm.Tests.Fuzz;
 public sealed class HostileGgufTests
 {
     private const long AllowedBytes = 64L << 20;
-    private static readonly TimeSpan s_allowedTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_allowedTime = TimeSpan.FromSeconds(20); // of the processor: the clock goes on where the process does not
 
     /// <summary>What is done with every file that opens. An entry may throw EdgeLlmException and nothing else.</summary>
     private static readonly Action<GgufFile>[] s_consumers =
@@ -113,7 +112,7 @@ public sealed class HostileGgufTests
     private static bool Survives(byte[] bytes, string what)
     {
         long before = GC.GetAllocatedBytesForCurrentThread();
-        var watch = Stopwatch.StartNew();
+        TimeSpan start = Environment.CpuUsage.TotalTime;
         bool opened = false;
         try
         {
@@ -142,7 +141,8 @@ public sealed class HostileGgufTests
         {
             Assert.Fail($"{what}: {e}");
         }
-        Assert.IsTrue(watch.Elapsed < s_allowedTime, $"{what}: took {watch.Elapsed}");
+        TimeSpan taken = Environment.CpuUsage.TotalTime - start;
+        Assert.IsTrue(taken < s_allowedTime, $"{what}: took {taken}");
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.IsTrue(allocated <= AllowedBytes, $"{what}: allocated {allocated} bytes");
         return opened;

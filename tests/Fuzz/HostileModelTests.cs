@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Edge.Llm.Cache;
 using Edge.Llm.Gguf;
 using Edge.Llm.Models;
@@ -13,7 +12,7 @@ namespace Edge.Llm.Tests.Fuzz;
 public sealed class HostileModelTests
 {
     private const long AllowedBytes = 64L << 20;
-    private static readonly TimeSpan s_allowedTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_allowedTime = TimeSpan.FromSeconds(20); // of the processor: the clock goes on where the process does not
 
     [TestMethod]
     public void DamagedModelsRunOrAreRefused()
@@ -45,7 +44,7 @@ public sealed class HostileModelTests
 
     private static Outcome Try(byte[] bytes, bool mapped, string what)
     {
-        var watch = Stopwatch.StartNew();
+        TimeSpan start = Environment.CpuUsage.TotalTime;
         long before = GC.GetAllocatedBytesForCurrentThread();
         Outcome outcome = Outcome.Refused;
         string? path = mapped ? Path.GetTempFileName() : null;
@@ -73,7 +72,8 @@ public sealed class HostileModelTests
         {
             if (path is not null) File.Delete(path);
         }
-        Assert.IsTrue(watch.Elapsed < s_allowedTime, $"{what}: took {watch.Elapsed}");
+        TimeSpan taken = Environment.CpuUsage.TotalTime - start;
+        Assert.IsTrue(taken < s_allowedTime, $"{what}: took {taken}");
         return outcome;
     }
 

@@ -20,7 +20,7 @@ internal sealed class SmallDisk : IDisposable
 
     public void Dispose()
     {
-        if (_mounted) _ = Run("umount", Folder);
+        if (_mounted) _ = Run("umount", "-l", Folder);
         Directory.Delete(Folder, recursive: true);
     }
 

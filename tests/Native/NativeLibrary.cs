@@ -8,7 +8,7 @@ namespace Edge.Llm.Tests.Native;
 /// each level; without it, it is published once, for this machine's level.</summary>
 internal static class NativeLibrary
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(30); // publishing takes minutes, and longer on a busy machine
     private static readonly Lazy<string> s_artifacts = new(Publish);
     private static readonly Lazy<string> s_scratch = new(() =>
     {

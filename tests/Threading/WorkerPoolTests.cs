@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Edge.Llm.Threading;
 
 namespace Edge.Llm.Tests.Threading;
@@ -102,8 +103,10 @@ public sealed class WorkerPoolTests
     {
         using var pool = new WorkerPool(threads, processors);
         Assert.IsTrue(SpinWait.SpinUntil(() => pool.Sleepers == threads - 1, TimeSpan.FromSeconds(60)));
-        for (int run = 0; run < 300; run++)
+        for (int run = 0; run < 3000; run++)
         {
+            // About as long as a thread looks for work: some are on their way to sleep as the next run begins.
+            for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start).TotalMicroseconds < run % 100;) Thread.SpinWait(1);
             var body = new WorkersBody { Workers = new int[threads], Runs = new int[64] };
             pool.Run(64, ref body);
             Assert.IsTrue(body.Runs.All(runs => runs == 1), $"run {run}");
@@ -134,6 +137,7 @@ public sealed class WorkerPoolTests
         public readonly void Run(int chunk, int worker)
         {
             Volatile.Write(ref Workers[worker], 1);
+            Thread.SpinWait(50); // long enough for every thread that was woken to have its share
             Interlocked.Increment(ref Runs[chunk]);
         }
     }

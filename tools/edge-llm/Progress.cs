@@ -14,7 +14,7 @@ internal sealed class Progress : IDisposable
     private readonly bool _visible = !Console.IsErrorRedirected;
     private readonly Timer? _timer;
     private TimeSpan _shown;
-    private bool _drawn;
+    private bool _drawn, _ended;
 
     /// <summary>Starts; without reports it shows the seconds gone by.</summary>
     public Progress(string what, bool reports)
@@ -37,14 +37,17 @@ internal sealed class Progress : IDisposable
     {
         _timer?.Dispose();
         lock (_gate)
+        {
             if (_drawn) Console.Error.Write("\r\x1b[K");
-        _drawn = false;
+            (_drawn, _ended) = (false, true);
+        }
     }
 
     private void Draw(string state)
     {
         lock (_gate)
         {
+            if (_ended) return; // the timer's last call may come late
             _drawn = true;
             Console.Error.Write($"\r{_what} {state}\x1b[K");
         }

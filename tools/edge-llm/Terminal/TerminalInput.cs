@@ -92,7 +92,10 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
     private static bool Waits(int milliseconds)
     {
         var poll = new PollFile { File = StandardInput, Events = PollIn };
-        return Poll(&poll, 1, milliseconds) != 0;
+        int ready;
+        do ready = Poll(&poll, 1, milliseconds);
+        while (ready < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return ready != 0;
     }
 
     private static (int Columns, int Rows) Size()

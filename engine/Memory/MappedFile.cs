@@ -205,6 +205,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         _ when Directory.Exists(path) => "it is a directory",
         UnauthorizedAccessException => "permission denied",
         ArgumentException => "not a valid path",
+        NotSupportedException => "not a regular file", // a pipe has no size
         _ => e.Message,
     };
 

@@ -59,6 +59,8 @@ public sealed class SplitTests
         CommandLine.AssertUsageError(CommandLine.Run("merge", model), "-o FILE");
         CommandLine.AssertUsageError(CommandLine.Run("merge", model, "-o", _folder), "directory");
         Assert.AreEqual(0, CommandLine.Run("split", model, "--max-tensors", "10").ExitCode);
+        foreach (string part in (string[])["model-00001-of-00002.gguf", "model-00002-of-00002.gguf"])
+            CommandLine.AssertUsageError(CommandLine.Run("merge", In("model-00001-of-00002.gguf"), "-o", In(part)), part, "the output is the input");
         File.Delete(In("model-00002-of-00002.gguf"));
         CommandLine.AssertUsageError(CommandLine.Run("merge", In("model-00001-of-00002.gguf"), "-o", In("merged.gguf")), "model-00002-of-00002.gguf: no such file");
         Assert.HasCount(2, Directory.GetFiles(_folder));

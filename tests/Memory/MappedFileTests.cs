@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Edge.Llm.Memory;
 
 namespace Edge.Llm.Tests.Memory;
@@ -33,6 +34,18 @@ public sealed class MappedFileTests
         Assert.AreEqual(0, file.Length);
         file.Prefetch();
         file.CheckUnchanged();
+    }
+
+    [TestMethod]
+    [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows)]
+    public void A_pipe_is_refused()
+    {
+        string pipe = Path.Combine(_folder, "pipe");
+        using (Process make = Process.Start("mkfifo", [pipe])) make.WaitForExit();
+        Task writing = Task.Run(() => File.OpenWrite(pipe).Dispose());
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => MappedFile.Open(pipe));
+        StringAssert.Contains(error.Message, "pipe: not a regular file");
+        writing.Wait(TimeSpan.FromSeconds(30));
     }
 
     [TestMethod]

@@ -13,8 +13,9 @@ internal sealed unsafe partial class RawMode : IDisposable
     private readonly PosixSignalRegistration[] _signals;
     private int _restored;
 
+    /// <param name="atDeath">What else to put back when a signal ends the process.</param>
     /// <exception cref="IOException">Standard input is no terminal.</exception>
-    public RawMode()
+    public RawMode(Action atDeath)
     {
         byte* raw = stackalloc byte[MaxTermios];
         fixed (byte* before = _before)
@@ -24,7 +25,7 @@ internal sealed unsafe partial class RawMode : IDisposable
         }
         MakeRaw(raw);
         PosixSignal[] deadly = [PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
-        _signals = [.. deadly.Select(signal => PosixSignalRegistration.Create(signal, _ => Restore()))];
+        _signals = [.. deadly.Select(signal => PosixSignalRegistration.Create(signal, _ => Die(atDeath)))];
         _ = SetAttributes(StandardInput, TcsaDrain, raw);
     }
 
@@ -32,6 +33,12 @@ internal sealed unsafe partial class RawMode : IDisposable
     {
         Restore();
         foreach (PosixSignalRegistration signal in _signals) signal.Dispose();
+    }
+
+    private void Die(Action atDeath)
+    {
+        Restore();
+        atDeath();
     }
 
     private void Restore()

@@ -51,6 +51,13 @@ public sealed class GgufFile : IDisposable
     /// <summary>The files it is split into.</summary>
     internal IReadOnlyList<GgufPart> Parts => _parts;
 
+    /// <summary>Whether a path names one of its files, be it by way of links: writing there would destroy what is read.</summary>
+    public bool IsPart(string path)
+    {
+        string real = RealPath.Of(path);
+        return _parts.Any(part => RealPath.Of(part.File.Path) == real);
+    }
+
     /// <summary>Number of files it is split into, 1 for most.</summary>
     public int PartCount => _parts.Count;
 

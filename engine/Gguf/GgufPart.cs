@@ -51,8 +51,9 @@ internal sealed unsafe class GgufPart
 
     private static (uint Version, int Tensors, int Keys) ReadHeader(ref GgufReader reader)
     {
+        GgufReader start = reader;
         uint magic = reader.Read<uint>("GGUF header");
-        if (magic != Magic) reader.Fail($"not a GGUF file: magic 0x{magic:x8}, expected 0x{Magic:x8} (\"GGUF\")");
+        if (magic != Magic) start.Fail($"not a GGUF file: magic 0x{magic:x8}, expected 0x{Magic:x8} (\"GGUF\")");
         uint version = reader.Read<uint>("GGUF header");
         // A small number in the other byte order has its low half zero.
         if (version != 0 && (version & 0xffff) == 0)

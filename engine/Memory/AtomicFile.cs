@@ -23,7 +23,7 @@ public sealed class AtomicFile : IDisposable
 
     private bool IsDevice => _temporary == _path;
 
-    /// <summary>Begins a file. A device (/dev/...) is written as it is; a link stays one.</summary>
+    /// <summary>Begins a file. A device (/dev/...) and a named pipe are written as they are; a link stays one.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile: it cannot be created.</exception>
     public static AtomicFile Create(string path)
     {
@@ -32,7 +32,9 @@ public sealed class AtomicFile : IDisposable
         try
         {
             bool device = IsInDev(Path.GetFullPath(path));
-            string target = File.Exists(path) && !device ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
+            string target = File.Exists(path) && !device ? RealPath.Of(path) : path;
+            device |= IsInDev(target);
+            if (!device && OpenPipe(target) is { } pipe) return new AtomicFile(target, target, pipe);
             string temporary = device ? target : $"{target}.{Environment.ProcessId}.tmp";
             return new AtomicFile(target, temporary,
                 new FileStream(temporary, device ? FileMode.Open : FileMode.Create, FileAccess.Write, FileShare.Read, BufferBytes));
@@ -114,6 +116,23 @@ public sealed class AtomicFile : IDisposable
             // The disk is full; the file is closed all the same.
         }
         if (!IsDevice) File.Delete(_temporary);
+    }
+
+    // What has a name already and cannot be sought in is no file that another could replace.
+    private static FileStream? OpenPipe(string path)
+    {
+        if (!File.Exists(path)) return null;
+        try
+        {
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, BufferBytes);
+            if (!stream.CanSeek) return stream;
+            stream.Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Read-only, or a program that runs: renaming needs no leave of the file itself.
+        }
+        return null;
     }
 
     // /dev/shm is an ordinary folder, in memory.

@@ -86,6 +86,8 @@ internal sealed unsafe partial class MappedFile : IDisposable
         SafeFileHandle? handle = null;
         try
         {
+            // To open a named pipe is to wait for somebody who writes. It has size 0; so has an empty file, which need not be opened either.
+            if (new FileInfo(RealPath.Of(path)) is { Exists: true, Length: 0 }) return new MappedFile(path, new AlignedBuffer(0));
             // Whoever shares may read, replace or even write the file: its pages are not locked against anybody.
             handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
             long length = RandomAccess.GetLength(handle);
@@ -205,6 +207,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         _ when Directory.Exists(path) => "it is a directory",
         UnauthorizedAccessException => "permission denied",
         ArgumentException => "not a valid path",
+        NotSupportedException => "not a regular file", // a pipe has no size
         _ => e.Message,
     };
 

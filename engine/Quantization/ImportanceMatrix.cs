@@ -87,7 +87,10 @@ public sealed class ImportanceMatrix
 
     /// <summary>Writes the GGUF form; the file appears when it is complete.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile: it cannot be written.</exception>
-    public void Save(string path)
+    public void Save(string path) => AtomicFile.Write(path, WriteTo);
+
+    /// <summary>Writes the GGUF form to a stream.</summary>
+    public void WriteTo(Stream stream)
     {
         var writer = new GgufWriter();
         writer.AddMetadata("general.type", "imatrix");
@@ -104,7 +107,7 @@ public sealed class ImportanceMatrix
             data.Add(entry.Counts);
         }
         int next = 0;
-        AtomicFile.Write(path, stream => writer.WriteTo(stream, (_, output) => output.Write(MemoryMarshal.AsBytes(data[next++].AsSpan()))));
+        writer.WriteTo(stream, (_, output) => output.Write(MemoryMarshal.AsBytes(data[next++].AsSpan())));
     }
 
     /// <summary>Sets an entry that a file holds.</summary>

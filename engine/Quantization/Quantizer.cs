@@ -61,8 +61,7 @@ public static class Quantizer
     {
         foreach (string path in paths)
         {
-            string real = RealPath.Of(path); // an output that is another name of the input is the input
-            if (plan.Input.Parts.Any(part => RealPath.Of(part.File.Path) == real))
+            if (plan.Input.IsPart(path))
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{path}: the output is the input");
             if (!plan.Options.Overwrite && File.Exists(path))
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{path} exists already");

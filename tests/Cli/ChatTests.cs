@@ -260,6 +260,37 @@ public sealed class ChatTests
         Assert.DoesNotContain("-icanon", terminal.Screen);
         Assert.DoesNotContain("-echo ", terminal.Screen);
         Assert.DoesNotContain("-isig", terminal.Screen);
+        AssertModesAreOff(terminal.Screen);
+    }
+
+    [TestMethod]
+    public void ASignalThatEndsTheProgramLeavesTheTerminalAsItWas()
+    {
+        using var terminal = new PseudoTerminal(_folder,
+            ["sh", "-c", "sh -c 'echo pid=$$.; exec \"$@\"' sh \"$@\"; stty -a; echo done", "sh", .. CommandLine.Program(), .. Arguments(s_story)]);
+        terminal.WaitFor(Prompt);
+        string screen = terminal.Screen;
+        int start = screen.IndexOf("pid=", StringComparison.Ordinal) + 4;
+        using (Process kill = Process.Start("kill", [screen[start..screen.IndexOf('.', start)]])) kill.WaitForExit();
+        terminal.WaitFor("done");
+        Assert.DoesNotContain("-icanon", terminal.Screen);
+        AssertModesAreOff(terminal.Screen);
+    }
+
+    // Bracketed paste, and the keypad that sends other sequences.
+    private static void AssertModesAreOff(string screen)
+    {
+        foreach (string mode in (string[])["\e[?2004", "\e[?1"])
+            Assert.IsGreaterThan(screen.LastIndexOf(mode + "h", StringComparison.Ordinal), screen.LastIndexOf(mode + "l", StringComparison.Ordinal), mode);
+    }
+
+    [TestMethod]
+    public void RunSendsTheTerminalNothingButText()
+    {
+        using var terminal = new PseudoTerminal(_folder, [.. CommandLine.Program(), "run", "-m", s_story.File, "-p", "one", "-n", "1"]);
+        Assert.AreEqual(0, terminal.WaitForExit());
+        StringAssert.Contains(terminal.Screen, " two");
+        Assert.DoesNotContain("\e", terminal.Screen);
     }
 
     private static string[] Arguments(ScriptedModel model) => ["chat", "-m", model.File, "--temp", "0", "-t", "1", "--chat-template", Template];

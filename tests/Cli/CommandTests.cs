@@ -68,6 +68,30 @@ public sealed class CommandTests
     }
 
     [TestMethod]
+    public void OfAnOptionGivenTwiceTheLastCounts()
+    {
+        CommandLine.Result result = CommandLine.Run("run", "-m", "/no/such/file", "-m", s_story.File, "-p", "three", "-p", "one", "-n", "9", "-n", "1",
+            "--temp", "1", "--temp", "0", "-s", "1", "--seed", "2", "-ctk", "f16", "-ctk", "f32", "--json", "--json");
+        Assert.AreEqual(0, result.ExitCode, result.Error);
+        using JsonDocument json = JsonDocument.Parse(result.Output);
+        Assert.AreEqual(" two", json.RootElement.GetProperty("text").GetString());
+        Assert.AreEqual(2ul, json.RootElement.GetProperty("seed").GetUInt64());
+    }
+
+    [TestMethod]
+    public void AFlagTakesNoValue()
+    {
+        string Text(params string[] arguments)
+        {
+            using JsonDocument json = JsonDocument.Parse(CommandLine.Run(["run", "-m", s_story.File, "-n", "1", .. arguments]).Output);
+            return json.RootElement.GetProperty("prompt_tokens").ToString();
+        }
+
+        Assert.AreEqual(Text("-p", "true", "--json"), Text("--json", "true"));
+        Assert.AreEqual(Text("-p", "false", "--json"), Text("--json", "-e", "false"));
+    }
+
+    [TestMethod]
     public void StopStringsEndTheText()
     {
         CommandLine.Result result = CommandLine.Run("run", "-m", s_story.File, "-p", "one", "--stop", "o th", "--stop", "never");
@@ -124,6 +148,9 @@ public sealed class CommandTests
         Assert.AreEqual(0, CommandLine.Run([.. tokens, "--all", "--out", file]).ExitCode);
         CollectionAssert.AreEqual(raw.OutputBytes, File.ReadAllBytes(file));
         File.Delete(file);
+        // What fails in the second batch leaves nothing of the first.
+        CommandLine.AssertUsageError(CommandLine.Run("logits", "-m", s_story.File, "--tokens", "1,99999", "-b", "1", "--all", "--out", file), "99999");
+        Assert.IsFalse(File.Exists(file));
     }
 
     [TestMethod]

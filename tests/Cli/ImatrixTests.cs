@@ -63,6 +63,8 @@ public sealed class ImatrixTests
         CommandLine.AssertUsageError(CommandLine.Run("imatrix", "-m", In("no.gguf"), "-f", In("text.txt"), "-o", In("x")), "no.gguf: no such file");
         CommandLine.AssertUsageError(Run("-o", In("x")), "62 tokens", "512");
         CommandLine.AssertUsageError(Run("-o", "/no/such/folder/x", "-c", "16"), "cannot write /no/such/folder/x", "no such folder");
+        // Before the model is opened, let alone run.
+        CommandLine.AssertUsageError(CommandLine.Run("imatrix", "-m", In("no.gguf"), "-f", In("text.txt"), "-o", In(new string('x', 300))), "cannot write", "too long");
         CommandLine.AssertUsageError(Run("-o", In("x"), "-c", "16", "--in-file", s_model.File), "not an importance matrix");
         Assert.HasCount(2, Directory.GetFiles(_folder));
         var other = new ImportanceMatrix();

@@ -19,6 +19,9 @@ public sealed class UsageTests
     [TestMethod]
     [DataRow("no command given", "")]
     [DataRow("unknown command 'fly'", "fly")]
+    [DataRow("expected a command before '-m'", "-m MODEL -p x")]
+    [DataRow("--top-k: expected an integer, found 'x'", "run -m MODEL -p x --top-k x")]
+    [DataRow("--repeat-penalty: expected a number above 0, found '0'", "run -m MODEL -p x --repeat-penalty 0")]
     [DataRow("unknown option '--foo'", "run -m MODEL -p x --foo")]
     [DataRow("unknown option '--foo'", "run -m MODEL --foo")]
     [DataRow("unknown option '-x'", "kernels -x")]
@@ -124,6 +127,15 @@ public sealed class UsageTests
     {
         string foreign = System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? "avx2" : "advsimd";
         CommandLine.AssertUsageError(CommandLine.Run(["kernels"], null, ("EDGE_LLM_ISA", foreign)), foreign, "scalar");
+    }
+
+    [TestMethod]
+    public void ALongMessageIsCut()
+    {
+        string name = new('a', 100_000);
+        CommandLine.Result result = CommandLine.Run("inspect", name);
+        CommandLine.AssertUsageError(result, "cannot open aaa", " ... ", "long");
+        Assert.IsLessThan(3000, result.Error.Length);
     }
 
     [TestMethod]

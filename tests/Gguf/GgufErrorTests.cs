@@ -14,7 +14,7 @@ public sealed class GgufErrorTests
     {
         const ErrorCode invalid = ErrorCode.InvalidFile;
         yield return ("empty", [], invalid, ["offset 0", "header", "4 bytes"]);
-        yield return ("magic", Raw("GGML"u8.ToArray(), 3u, 0ul, 0ul), invalid, ["not a GGUF file", "0x4c4d4747"]);
+        yield return ("magic", Raw("GGML"u8.ToArray(), 3u, 0ul, 0ul), invalid, ["offset 0: not a GGUF file", "0x4c4d4747"]);
         yield return ("short header", Raw(s_magic, 3u, 0ul), invalid, ["offset 16", "header"]);
         yield return ("big-endian", Raw(s_magic, 0x03000000u, 0ul, 0ul), ErrorCode.Unsupported, ["big-endian"]);
         yield return ("version 0", Raw(s_magic, 0u, 0ul, 0ul), ErrorCode.Unsupported, ["version 0", "2 or 3"]);

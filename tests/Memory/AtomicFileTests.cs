@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Edge.Llm.Memory;
 
 namespace Edge.Llm.Tests.Memory;
@@ -73,6 +74,32 @@ public sealed class AtomicFileTests
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [TestMethod]
+    [OSCondition(OperatingSystems.Linux)]
+    public void ALinkToADeviceLeadsToTheDevice()
+    {
+        File.CreateSymbolicLink(At("link"), "/dev/full");
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => AtomicFile.Write(At("link"), stream => stream.Write("text"u8)));
+        StringAssert.Contains(error.Message, "No space left");
+        Assert.HasCount(1, Directory.GetFileSystemEntries(_folder));
+    }
+
+    [TestMethod]
+    [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows)]
+    public void ANamedPipeIsWrittenAsItIs()
+    {
+        using (Process make = Process.Start("mkfifo", [At("pipe")])) make.WaitForExit();
+        File.CreateSymbolicLink(At("link"), At("pipe"));
+        foreach (string name in (string[])["pipe", "link"])
+        {
+            Task<string> reading = Task.Run(() => File.ReadAllText(At("pipe")));
+            AtomicFile.Write(At(name), stream => stream.Write("text"u8));
+            Assert.IsTrue(reading.Wait(TimeSpan.FromSeconds(30)), "nothing came through the pipe");
+            Assert.AreEqual("text", reading.Result);
+        }
+        Assert.HasCount(2, Directory.GetFileSystemEntries(_folder));
     }
 
     [TestMethod]

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.IO.Pipes;
 using Edge.Llm.Memory;
 
 namespace Edge.Llm.Tests.Memory;
@@ -33,6 +35,41 @@ public sealed class MappedFileTests
         Assert.AreEqual(0, file.Length);
         file.Prefetch();
         file.CheckUnchanged();
+    }
+
+    [TestMethod]
+    [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows)]
+    public void Nobody_waits_for_a_pipe()
+    {
+        string pipe = Path.Combine(_folder, "pipe"), link = Path.Combine(_folder, "link");
+        using (Process make = Process.Start("mkfifo", [pipe])) make.WaitForExit();
+        File.CreateSymbolicLink(link, pipe);
+        foreach (string path in (string[])[pipe, link])
+        {
+            Task<MappedFile> opening = Task.Run(() => MappedFile.Open(path));
+            Assert.IsTrue(opening.Wait(TimeSpan.FromSeconds(30)), "still waiting");
+            using MappedFile file = opening.Result;
+            Assert.AreEqual(0, file.Length);
+        }
+    }
+
+    [TestMethod]
+    [OSCondition(OperatingSystems.Linux)]
+    public void An_open_pipe_is_refused()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        string path = $"/proc/self/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}";
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => MappedFile.Open(path));
+        StringAssert.Contains(error.Message, "not a regular file");
+    }
+
+    [TestMethod]
+    public void A_linked_file_opens()
+    {
+        string path = Write(new byte[100]), link = Path.Combine(_folder, "link");
+        File.CreateSymbolicLink(link, path);
+        using MappedFile file = MappedFile.Open(link);
+        Assert.AreEqual(100, file.Length);
     }
 
     [TestMethod]

@@ -6,12 +6,14 @@ namespace Edge.Llm.Cli;
 internal static class Failure
 {
     public const int Ok = 0, Engine = 1, Usage = 2, Interrupted = 130;
+    private const int MaxLine = 2000; // a parser's message may quote half a file
 
     /// <summary>Prints one line, <c>edge-llm: ...</c>, and returns the exit code. EDGE_LLM_DEBUG=1 adds the stack trace.</summary>
     public static int Report(Exception error)
     {
         if (error is ClosedPipeException) return Ok; // the reader has seen enough (| head)
-        Console.Error.WriteLine("edge-llm: " + OneLine(Describe(error)));
+        string line = OneLine(Describe(error));
+        Console.Error.WriteLine("edge-llm: " + (line.Length <= MaxLine ? line : line[..(MaxLine / 2)] + " ... " + line[^(MaxLine / 2)..]));
         if (Environment.GetEnvironmentVariable("EDGE_LLM_DEBUG") == "1") Console.Error.WriteLine(error);
         return ExitCode(error);
     }

@@ -18,7 +18,8 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     private readonly Option<float> _topP = Opt.Number("--top-p", [], "Choose among the likeliest that sum to p; 1: all.", s_defaults.TopP, 0, 1);
     private readonly Option<float> _minP = Opt.Number("--min-p", [], "Leave out what is less than p times as likely as the likeliest; 0: nothing.",
         s_defaults.MinP, 0, 1);
-    private readonly Option<float> _repeatPenalty = Opt.Number("--repeat-penalty", [], "Penalty on recent tokens; 1: none.", s_defaults.RepeatPenalty, 0);
+    private readonly Option<float> _repeatPenalty = Opt.Number("--repeat-penalty", [], "Penalty on recent tokens; 1: none.", s_defaults.RepeatPenalty,
+        float.Epsilon);
     private readonly Option<int> _repeatLastN = Opt.Integer("--repeat-last-n", [], "How far back penalties look; -1: all.", s_defaults.RepeatLastN, -1);
     private readonly Option<float> _presence = Opt.Number("--presence-penalty", [], "Penalty on tokens that occurred.", s_defaults.PresencePenalty);
     private readonly Option<float> _frequency = Opt.Number("--frequency-penalty", [], "Penalty for each time a token occurred.", s_defaults.FrequencyPenalty);

@@ -5,31 +5,40 @@ namespace Edge.Llm.Cli;
 /// <summary>Bytes from a file or, for the name "-", from standard input.</summary>
 internal static class Input
 {
+    /// <summary>Texts are held in memory, and some inputs never end.</summary>
+    private const int MaxBytes = 256 << 20;
+
     public static byte[] ReadFile(string path)
     {
         if (path == "-") return ReadStandardInput();
         if (Directory.Exists(path)) throw new UsageException($"cannot read {path}: it is a directory");
         if (!File.Exists(path)) throw new UsageException($"cannot read {path}: no such file");
-        return File.ReadAllBytes(path);
-    }
-
-    public static FileStream CreateFile(string path)
-    {
         try
         {
-            return File.Create(path);
+            using FileStream file = File.OpenRead(path);
+            return ReadAll(file, path);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException)
         {
-            throw new UsageException($"cannot write {path}: {(Directory.Exists(path) ? "it is a directory" : e.Message)}");
+            throw new UsageException($"cannot read {path}: permission denied");
         }
     }
 
     public static byte[] ReadStandardInput()
     {
         using Stream input = Console.OpenStandardInput();
+        return ReadAll(input, "standard input");
+    }
+
+    private static byte[] ReadAll(Stream input, string name)
+    {
         using var bytes = new MemoryStream();
-        input.CopyTo(bytes);
+        byte[] buffer = new byte[1 << 16];
+        for (int read; (read = input.Read(buffer)) > 0;)
+        {
+            if (bytes.Length + read > MaxBytes) throw new UsageException($"{name}: expected at most {MaxBytes} bytes of text, found more");
+            bytes.Write(buffer, 0, read);
+        }
         return bytes.ToArray();
     }
 

@@ -6,13 +6,16 @@ namespace Edge.Llm.Cli;
 /// <summary>Nobody reads standard output any more.</summary>
 internal sealed class ClosedPipeException() : IOException("standard output is closed");
 
-/// <summary>Standard output in UTF-8, buffered. Unlike the console's own stream it tells when the reader has gone.</summary>
-internal sealed partial class Output : Stream
+/// <summary>Standard output (or, as file 2, standard error) in UTF-8, buffered. Unlike the console's own stream it tells when the reader has
+/// gone, and sends a terminal nothing of its own.</summary>
+internal sealed partial class Output(int file = Output.StandardOutput) : Stream
 {
+    public const int StandardOutput = 1, StandardError = 2;
     private const int EINTR = 4, EPIPE = 32;
     private static readonly int s_again = OperatingSystem.IsLinux() ? 11 : 35; // EAGAIN
     private readonly byte[] _buffer = new byte[1 << 16];
-    private readonly Stream? _console = OperatingSystem.IsWindows() ? Console.OpenStandardOutput() : null;
+    private readonly Stream? _console = !OperatingSystem.IsWindows() ? null
+        : file == StandardError ? Console.OpenStandardError() : Console.OpenStandardOutput();
     private int _used;
 
     public override bool CanRead => false;
@@ -69,7 +72,7 @@ internal sealed partial class Output : Stream
         while (!bytes.IsEmpty)
         {
             nint written;
-            fixed (byte* data = bytes) written = SystemWrite(1, data, (nuint)bytes.Length);
+            fixed (byte* data = bytes) written = SystemWrite(file, data, (nuint)bytes.Length);
             if (written >= 0)
             {
                 bytes = bytes[(int)written..];

@@ -10,6 +10,7 @@ internal static class Program
     private static int Main(string[] args)
     {
         if (OperatingSystem.IsWindows()) Console.OutputEncoding = System.Text.Encoding.UTF8;
+        ErrorStream.Install();
         try
         {
             ParseResult parsed = MakeRoot().Parse(args, new ParserConfiguration
@@ -48,7 +49,8 @@ internal static class Program
         if (parsed.Action is HelpWithExamples or ShowVersion) return null;
         string see = $"(see edge-llm {Path(parsed)}--help)";
         if (parsed.CommandResult.Command is RootCommand)
-            return parsed.UnmatchedTokens is [var name, ..] ? $"unknown command '{name}' {see}" : $"no command given {see}";
+            return parsed.UnmatchedTokens is not [var name, ..] ? $"no command given {see}"
+                : name.StartsWith('-') ? $"expected a command before '{name}' {see}" : $"unknown command '{name}' {see}";
         // An unknown flag would be taken for a value of a positional argument.
         if (UnknownOption(parsed) is { } option) return $"unknown option '{option}' {see}; after -- such a text is an argument";
         if (parsed.UnmatchedTokens is [var unexpected, ..]) return $"unexpected argument '{unexpected}' {see}";

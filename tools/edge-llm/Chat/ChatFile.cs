@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Edge.Llm.Memory;
 using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Chat;
@@ -6,9 +7,10 @@ namespace Edge.Llm.Cli.Chat;
 /// <summary>Messages as JSON: an array of objects with role and content, as the OpenAI API has them.</summary>
 internal static class ChatFile
 {
-    public static void Save(string path, IEnumerable<ChatMessage> messages)
+    public static void Save(string path, IEnumerable<ChatMessage> messages) => AtomicFile.Write(path, file => Write(messages, file));
+
+    private static void Write(IEnumerable<ChatMessage> messages, Stream file)
     {
-        using FileStream file = Input.CreateFile(path);
         using var json = new Utf8JsonWriter(file, Json.Indented);
         json.WriteStartArray();
         foreach (ChatMessage message in messages)

@@ -1,3 +1,4 @@
+using System.Text;
 using Edge.Llm.Cli.Terminal;
 
 namespace Edge.Llm.Cli.Chat;
@@ -11,12 +12,31 @@ internal interface IMessages
 /// <summary>Each line is a message; blank ones are none.</summary>
 internal sealed class PipedMessages(TextReader input) : IMessages
 {
+    private const int MaxLine = 1 << 24;
+    private bool _afterReturn; // a newline that follows belongs to it
+
+    /// <exception cref="UsageException">A line is longer than any context: it may never end.</exception>
     public string? Next()
     {
         string? line;
-        do line = input.ReadLine();
+        do line = ReadLine();
         while (line is not null && string.IsNullOrWhiteSpace(line));
         return line;
+    }
+
+    private string? ReadLine()
+    {
+        var line = new StringBuilder();
+        for (int c; (c = input.Read()) >= 0;)
+        {
+            bool ends = c is '\r' or '\n', ended = c == '\n' && _afterReturn;
+            _afterReturn = c == '\r';
+            if (ended) continue;
+            if (ends) return line.ToString();
+            if (line.Length == MaxLine) throw new UsageException($"standard input: expected lines of at most {MaxLine} characters, found a longer one");
+            line.Append((char)c);
+        }
+        return line.Length > 0 ? line.ToString() : null;
     }
 }
 

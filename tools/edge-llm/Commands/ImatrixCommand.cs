@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Edge.Llm.Evaluation;
+using Edge.Llm.Memory;
 using Edge.Llm.Quantization;
 using Edge.Llm.Tokenization;
 
@@ -34,8 +35,8 @@ internal static class ImatrixCommand
                 throw new UsageException("no text: give -f FILE, or --in-file to merge matrices");
             byte[]? text = parsed.GetValue(file) is { } name ? Input.TrimLastNewline(Input.ReadFile(name)) : null;
             if (text is { Length: 0 }) throw new UsageException($"{parsed.GetValue(file)}: the text is empty");
-            if (Directory.Exists(path) || Path.GetDirectoryName(path) is { Length: > 0 } folder && !Directory.Exists(folder))
-                throw new UsageException($"cannot write {path}: {(Directory.Exists(path) ? "it is a directory" : "no such folder")}");
+            using var interrupts = new Interrupts();
+            using AtomicFile result = AtomicFile.Create(path); // what cannot be written must not come to light after hours
             var sums = new ImportanceSums();
             foreach (string other in others) sums.Add(ImportanceMatrix.Load(other));
             bool complete = true;
@@ -46,10 +47,11 @@ internal static class ImatrixCommand
                 int limit = parsed.GetValue(most) is > 0 and int given ? given : int.MaxValue;
                 TextChunks chunks = TextChunks.Of(text, tokenizer, parsed.GetValue(size), limit);
                 using var run = new ImportanceRun(model, tokenizer.Vocabulary, chunks, modelOptions.Context(parsed), parsed.GetValue(output));
-                complete = Collect(run, sums, chunks, Path.GetFileName(parsed.GetValue(file)!));
+                complete = Collect(run, sums, chunks, Path.GetFileName(parsed.GetValue(file)!), interrupts.Token);
             }
             if (sums.ChunkCount == 0 && !complete) return Failure.Interrupted; // nothing to write
-            sums.ToMatrix().Save(path);
+            sums.ToMatrix().WriteTo(result.Stream);
+            result.Complete();
             Console.Error.WriteLine($"{Failure.OneLine(path)}: {sums.ToMatrix().Entries.Count} tensors, {sums.ChunkCount} chunks");
             return complete ? Failure.Ok : Failure.Interrupted;
         });
@@ -57,14 +59,13 @@ internal static class ImatrixCommand
     }
 
     /// <summary>Ctrl-C keeps the chunks done; false then.</summary>
-    private static bool Collect(ImportanceRun run, ImportanceSums sums, TextChunks chunks, string dataset)
+    private static bool Collect(ImportanceRun run, ImportanceSums sums, TextChunks chunks, string dataset, CancellationToken cancellation)
     {
-        using var interrupts = new Interrupts();
         using var progress = new Progress("collecting", reports: true);
         int done = 0;
         try
         {
-            run.Run(sums, dataset, () => progress.Report(++done, chunks.Count, " chunks"), interrupts.Token);
+            run.Run(sums, dataset, () => progress.Report(++done, chunks.Count, " chunks"), cancellation);
             return true;
         }
         catch (EdgeLlmException e) when (e.Code == ErrorCode.Cancelled)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Edge.Llm.Cache;
+using Edge.Llm.Memory;
 using Edge.Llm.Models;
 
 namespace Edge.Llm.Cli.Commands;
@@ -35,10 +36,7 @@ internal static class LogitsCommand
             if (parsed.GetValue(path) is not { } file) Summarize(context, tokens, parsed.GetValue(all), output);
             else if (file == "-") Compute(context, tokens, parsed.GetValue(all), row => output.Write(Bytes(row)));
             else
-            {
-                using FileStream stream = Input.CreateFile(file);
-                Compute(context, tokens, parsed.GetValue(all), row => stream.Write(Bytes(row)));
-            }
+                AtomicFile.Write(file, stream => Compute(context, tokens, parsed.GetValue(all), row => stream.Write(Bytes(row))));
             return Failure.Ok;
         });
         return command;

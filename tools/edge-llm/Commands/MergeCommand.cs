@@ -17,6 +17,7 @@ internal static class MergeCommand
         {
             string path = parsed.GetValue(target) ?? throw new UsageException("no file to write: give -o FILE");
             using GgufFile gguf = GgufFile.Open(parsed.GetRequiredValue(file));
+            if (gguf.IsPart(path)) throw new UsageException($"{path}: the output is the input");
             using var interrupts = new Interrupts();
             using var copying = new Copying(gguf, "merging");
             AtomicFile.Write(path, new GgufSplitter(gguf, copying.Done, interrupts.Token).WriteMerged);

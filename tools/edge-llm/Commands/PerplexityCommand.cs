@@ -43,6 +43,7 @@ internal static class PerplexityCommand
             byte[]? text = parsed.GetValue(file) is { } path ? Input.TrimLastNewline(Input.ReadFile(path)) : null;
             if (text is { Length: 0 }) throw new UsageException($"{parsed.GetValue(file)}: the text is empty");
             using LogitsFile? others = parsed.GetValue(compare) is { } name ? LogitsFile.Open(name) : null;
+            using var interrupts = new Interrupts(); // before there are files to leave behind
             using AtomicFile? saved = parsed.GetValue(save) is { } target ? AtomicFile.Create(target) : null;
             using AtomicFile? picture = parsed.GetValue(plot) is { } svg ? AtomicFile.Create(svg) : null;
 
@@ -50,7 +51,6 @@ internal static class PerplexityCommand
             int chunks = parsed.GetValue(most) is > 0 and int limit ? limit : int.MaxValue;
             if (paths.Length > 1) CheckAll(paths, others);
             var table = new List<ModelQuality>();
-            using var interrupts = new Interrupts();
             foreach (string model in paths)
             {
                 table.Add(Measure(

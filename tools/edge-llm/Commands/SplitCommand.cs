@@ -40,23 +40,20 @@ internal static class SplitCommand
     // All parts or none: they get their names when the last is written.
     private static void Write(GgufSplitter splitter, GgufFile gguf, string prefix, bool dryRun)
     {
-        using var output = new Output();
         var files = new List<(string, Action<Stream>)>();
+        var lines = new List<string>();
         for (int i = 0; i < splitter.Parts.Count; i++)
         {
             int number = i;
             string path = GgufSplitter.PartPath(prefix, i, splitter.Parts.Count);
             (int first, int count) = splitter.Parts[i].GetOffsetAndLength(gguf.Tensors.Count);
-            string line = string.Create(CultureInfo.InvariantCulture,
-                $"{path}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data");
-            if (dryRun) output.WriteLine(line);
-            files.Add((path, stream =>
-            {
-                splitter.WritePart(number, stream);
-                output.WriteLine(line);
-            }));
+            lines.Add(string.Create(CultureInfo.InvariantCulture,
+                $"{path}: {count} tensors, {gguf.Tensors.Skip(first).Take(count).Sum(tensor => tensor.Bytes)} bytes of data"));
+            files.Add((path, stream => splitter.WritePart(number, stream)));
         }
         if (!dryRun) AtomicFile.Write(files);
+        using var output = new Output();
+        foreach (string line in lines) output.WriteLine(line);
     }
 
     private static long ParseSize(string text)

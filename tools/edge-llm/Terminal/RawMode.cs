@@ -14,9 +14,10 @@ internal sealed unsafe partial class RawMode : IDisposable
     private readonly Lock _gate = new();
     private bool _restored;
 
+    /// <param name="atDeath">What else to put back when a signal ends the process.</param>
     /// <exception cref="IOException">Standard input is no terminal.</exception>
     /// <exception cref="PlatformNotSupportedException">A Windows console edits by itself.</exception>
-    public RawMode()
+    public RawMode(Action atDeath)
     {
         if (OperatingSystem.IsWindows()) throw new PlatformNotSupportedException();
         fixed (byte* before = _before)
@@ -26,7 +27,7 @@ internal sealed unsafe partial class RawMode : IDisposable
         PosixSignal[] deadly = [PosixSignal.SIGTERM, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
         _signals =
         [
-            .. deadly.Select(signal => PosixSignalRegistration.Create(signal, _ => Restore())),
+            .. deadly.Select(signal => PosixSignalRegistration.Create(signal, _ => Die(atDeath))),
             PosixSignalRegistration.Create(PosixSignal.SIGCONT, GoOn),
         ];
         Begin();
@@ -36,6 +37,12 @@ internal sealed unsafe partial class RawMode : IDisposable
     {
         Restore();
         foreach (PosixSignalRegistration signal in _signals) signal.Dispose();
+    }
+
+    private void Die(Action atDeath)
+    {
+        Restore();
+        atDeath();
     }
 
     private void GoOn(PosixSignalContext context)

@@ -8,7 +8,8 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
     private const int StandardInput = 0, EscapeMilliseconds = 50, EINTR = 4, MaxRead = 4096; // as much as a line discipline holds
     private const byte CtrlD = 4;
     private const short PollIn = 1;
-    private const string BracketedPasteOn = "\e[?2004h", BracketedPasteOff = "\e[?2004l";
+    private const string BracketedPasteOn = "\e[?2004h";
+    private const string ModesOff = "\e[?2004l\e[?1l\e>"; // the last two: keypad and arrow keys, which System.Console switches when asked for the size
 
     private readonly KeyDecoder _decoder = new();
     private readonly Queue<Key> _keys = new(); // typed ahead
@@ -20,7 +21,7 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
     /// <summary>Reads until Enter, Ctrl-C, or Ctrl-D on an empty line: <see cref="EditResult.Submit"/>, Interrupt or EndOfInput.</summary>
     public EditResult ReadLine(string prompt, out string text)
     {
-        using var raw = new RawMode();
+        using var raw = new RawMode(SwitchModesOff);
         TakeTypedAhead();
         var editor = new LineEditor(history.Entries);
         var view = new LineView(prompt);
@@ -43,7 +44,7 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
             }
             if (result == EditResult.Continue) Show(view.Draw(editor.Text, editor.Cursor, columns, rows));
         }
-        Show(view.Finish(editor.Text, columns, rows) + BracketedPasteOff);
+        Show(view.Finish(editor.Text, columns, rows) + ModesOff);
         text = editor.Text;
         return result;
     }
@@ -52,6 +53,20 @@ internal sealed unsafe partial class TerminalInput(Output output, History histor
     {
         output.Write(text);
         output.Flush();
+    }
+
+    // A signal ends the process.
+    private static void SwitchModesOff()
+    {
+        try
+        {
+            using var last = new Output();
+            last.Write(ModesOff);
+        }
+        catch (IOException)
+        {
+            // The terminal is gone.
+        }
     }
 
     // What was typed while an answer was printed and the line discipline was on. Linux keeps there the Ctrl-D that ended a line as 0.

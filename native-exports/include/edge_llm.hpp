@@ -160,7 +160,7 @@ struct GenerateOptions {
     std::vector<std::string> stop{};
     bool ignore_eos = false, render_special = false;
     int sequence = 0;
-    std::optional<std::chrono::milliseconds> deadline{};
+    std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the session's
 };
 
 /// An open model. Any number of threads may use one; sessions made from it outlive it.
@@ -260,7 +260,8 @@ struct Piece {
     edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
 };
 
-/// The steps of a generation, computed as they are asked for: an input range. A generation that is cancelled or out of time ends with a step that
+/// The steps of a generation, computed as they are asked for: an input range. A session has one generation: iterate over the one begun last,
+/// while the session lives. A generation that is cancelled or out of time ends with a step that
 /// says so in its finish reason; other errors are thrown.
 class Generation {
 public:
@@ -345,7 +346,7 @@ public:
         c.ignore_eos = options.ignore_eos;
         c.render_special = options.render_special;
         c.sequence = options.sequence;
-        if (options.deadline) c.deadline = options.deadline->count();
+        if (options.deadline) c.deadline = options.deadline->count() < 0 ? 0 : options.deadline->count(); // below 0 would be none
         c.sampling = &options.sampling;
         c.stop = stops.data();
         c.stop_count = stops.size();

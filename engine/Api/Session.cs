@@ -60,6 +60,8 @@ public sealed class Session : IDisposable
     {
         ArgumentNullException.ThrowIfNull(prompt);
         options ??= new GenerateOptions();
+        ArgumentNullException.ThrowIfNull(options.Sampling);
+        ArgumentNullException.ThrowIfNull(options.Stop);
         Check(prompt, options);
         var sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, _tokenizer.Vocabulary.Count);
         var stops = new StopStrings(options.Stop);

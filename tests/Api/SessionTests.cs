@@ -183,6 +183,8 @@ public sealed class SessionTests
             [([], s_greedy), ([1], s_greedy with { MaxTokens = -2 }), ([1], s_greedy with { Stop = [""] }), ([-1], s_greedy), ([1000], s_greedy),
              ([1], s_greedy with { Sampling = new SamplingOptions { TopP = 2 } })])
             Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate(prompt, options)).Code);
+        Assert.ThrowsExactly<ArgumentNullException>(() => run.Generate([1], s_greedy with { Sampling = null! }));
+        Assert.ThrowsExactly<ArgumentNullException>(() => run.Generate([1], s_greedy with { Stop = null! }));
     }
 
     [TestMethod]

@@ -108,6 +108,12 @@ void fill(std::vector<Element> &buffer, std::size_t guess, F &&call)
     buffer.resize(count);
 }
 
+template <class Options>
+void defaults(Options &options, edge_llm_status (*set)(Options *, std::size_t)) noexcept
+{
+    if (set(&options, sizeof options) != EDGE_LLM_OK) options = Options{};
+}
+
 template <class F>
 std::string text(std::size_t guess, F &&call)
 {
@@ -134,18 +140,19 @@ inline edge_llm_feature_info features()
     return info;
 }
 
-/// The C options, all at their defaults: set the fields that should differ.
+/// The C options, all at their defaults: set the fields that should differ. Where the library cannot be used at all they are zero, and the
+/// call that takes them says why.
 struct ModelOptions : edge_llm_model_options {
-    ModelOptions() { check(edge_llm_model_options_default(this, sizeof(edge_llm_model_options))); }
+    ModelOptions() noexcept { detail::defaults<edge_llm_model_options>(*this, edge_llm_model_options_default); }
 };
 struct SessionOptions : edge_llm_session_options {
-    SessionOptions() { check(edge_llm_session_options_default(this, sizeof(edge_llm_session_options))); }
+    SessionOptions() noexcept { detail::defaults<edge_llm_session_options>(*this, edge_llm_session_options_default); }
 };
 struct SamplingOptions : edge_llm_sampling_options {
-    SamplingOptions() { check(edge_llm_sampling_options_default(this, sizeof(edge_llm_sampling_options))); }
+    SamplingOptions() noexcept { detail::defaults<edge_llm_sampling_options>(*this, edge_llm_sampling_options_default); }
 };
 struct ChatOptions : edge_llm_chat_options {
-    ChatOptions() { check(edge_llm_chat_options_default(this, sizeof(edge_llm_chat_options))); }
+    ChatOptions() noexcept { detail::defaults<edge_llm_chat_options>(*this, edge_llm_chat_options_default); }
 };
 
 /// A turn of a conversation.

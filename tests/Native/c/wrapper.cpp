@@ -3,7 +3,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <sys/wait.h>
 #include <type_traits>
+#include <unistd.h>
 #if __cplusplus >= 202002L
 #include <ranges>
 static_assert(std::ranges::input_range<edge_llm::Generation>);
@@ -64,11 +66,26 @@ static void deadlines(const char *path)
     CHECK(steps == 3 && generation.finish() == EDGE_LLM_FINISH_LENGTH && generation.begin() == generation.end());
 }
 
+// What begins with try_ throws nothing, also where the library cannot be used at all.
+static void values_where_nothing_works(const char *path)
+{
+    Model model(path);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        bool refused = Model::try_open(path).error().status() == EDGE_LLM_FORKED && Session::try_create(model).error().status() == EDGE_LLM_FORKED;
+        _exit(refused ? 0 : 1);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
     errors(argv[1]);
     deadlines(argv[1]);
+    values_where_nothing_works(argv[1]);
     std::puts("ok");
     return 0;
 }

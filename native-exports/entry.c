@@ -232,6 +232,21 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
         return status;                                        \
     }
 
+/* One that makes a handle, which is NULL whatever the error. */
+#define ENTRY_MAKING(handle, name, parameters, arguments)     \
+    extern edge_llm_status managed_##name parameters;         \
+    edge_llm_status name parameters                           \
+    {                                                         \
+        entry self;                                           \
+        edge_llm_status status;                               \
+        if (handle) *handle = NULL;                           \
+        status = enter(&self);                                \
+        if (status != EDGE_LLM_OK) return status;             \
+        status = managed_##name arguments;                    \
+        leave(&self);                                         \
+        return status;                                        \
+    }
+
 #define DEFAULTS(type) ENTRY(type##_default, (type *options, size_t struct_size), (options, struct_size))
 
 ENTRY(edge_llm_version, (edge_llm_version_info *version), (version))
@@ -244,10 +259,27 @@ DEFAULTS(edge_llm_session_options)
 DEFAULTS(edge_llm_sampling_options)
 DEFAULTS(edge_llm_generate_options)
 
-ENTRY(edge_llm_model_open, (const char *path, size_t path_length, const edge_llm_model_options *options, edge_llm_model **model),
+ENTRY_MAKING(model, edge_llm_model_open, (const char *path, size_t path_length, const edge_llm_model_options *options, edge_llm_model **model),
     (path, path_length, options, model))
-ENTRY(edge_llm_model_open_memory, (const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model),
-    (data, size, options, model))
+extern edge_llm_status managed_edge_llm_model_open_memory(
+    const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model);
+
+/* What is lent is given back whatever the error, so also where nothing can be entered. */
+edge_llm_status edge_llm_model_open_memory(const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model)
+{
+    entry self;
+    edge_llm_status status;
+    if (model) *model = NULL;
+    status = enter(&self);
+    if (status != EDGE_LLM_OK) {
+        if (options && options->struct_size >= sizeof *options && options->release) options->release(options->release_user, data, size);
+        return status;
+    }
+    status = managed_edge_llm_model_open_memory(data, size, options, model);
+    leave(&self);
+    return status;
+}
+
 ENTRY(edge_llm_model_close, (edge_llm_model *model), (model))
 ENTRY(edge_llm_model_get_info, (edge_llm_model *model, edge_llm_model_info *info), (model, info))
 ENTRY(edge_llm_model_metadata_count, (edge_llm_model *model, size_t *count), (model, count))
@@ -275,7 +307,7 @@ ENTRY(edge_llm_chat_render,
         size_t capacity, size_t *count),
     (model, messages, message_count, options, buffer, capacity, count))
 
-ENTRY(edge_llm_session_create, (edge_llm_model *model, const edge_llm_session_options *options, edge_llm_session **session),
+ENTRY_MAKING(session, edge_llm_session_create, (edge_llm_model *model, const edge_llm_session_options *options, edge_llm_session **session),
     (model, options, session))
 ENTRY(edge_llm_session_close, (edge_llm_session *session), (session))
 ENTRY(edge_llm_session_cancel, (edge_llm_session *session), (session))

@@ -22,7 +22,16 @@ public sealed partial class InferenceContext
         Enter();
         try
         {
-            State(sequence).Save(sequence, output);
+            SequenceState state = State(sequence);
+            sequence.Enter();
+            try
+            {
+                state.Save(sequence, output);
+            }
+            finally
+            {
+                sequence.Leave();
+            }
         }
         finally
         {
@@ -41,7 +50,16 @@ public sealed partial class InferenceContext
         Enter();
         try
         {
-            State(sequence).Load(sequence, input);
+            SequenceState state = State(sequence);
+            sequence.Enter();
+            try
+            {
+                state.Load(sequence, input);
+            }
+            finally
+            {
+                sequence.Leave();
+            }
         }
         finally
         {

@@ -116,6 +116,7 @@ public sealed unsafe partial class InferenceContext : IDisposable
         }
         finally
         {
+            _plan.Leave();
             Leave();
         }
     }
@@ -132,7 +133,7 @@ public sealed unsafe partial class InferenceContext : IDisposable
             _cache.Dispose();
             _activations.Dispose();
         }
-        Leave();
+        Vacate();
     }
 
     // What follows, until Leave, has the context, its sequences and the file for itself.
@@ -142,11 +143,11 @@ public sealed unsafe partial class InferenceContext : IDisposable
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            _model.File.CheckUnchanged();
+            _model.Enter();
         }
         catch
         {
-            Leave();
+            Vacate();
             throw;
         }
     }
@@ -157,5 +158,11 @@ public sealed unsafe partial class InferenceContext : IDisposable
             throw new EdgeLlmException(ErrorCode.InvalidArgument, "a forward pass is under way in this context");
     }
 
-    private void Leave() => Volatile.Write(ref _busy, 0);
+    private void Leave()
+    {
+        _model.Leave();
+        Vacate();
+    }
+
+    private void Vacate() => Volatile.Write(ref _busy, 0);
 }

@@ -7,10 +7,12 @@ using Edge.Llm.Threading;
 namespace Edge.Llm;
 
 /// <summary>A model file, opened and checked: hyper-parameters and weights in place. Contexts run it; any number may share it, on any
-/// threads. Dispose of the contexts first.</summary>
+/// threads. When it is disposed of while one of them computes, the file is closed as soon as that has ended.</summary>
 public sealed class LanguageModel : IDisposable
 {
     private readonly Lazy<ulong> _fingerprint;
+    private int _uses = 1; // the passes under way, and its own until it is disposed of
+    private int _disposed;
 
     private LanguageModel(GgufFile file, ModelConfig config, Weights weights)
     {
@@ -91,8 +93,38 @@ public sealed class LanguageModel : IDisposable
         return new InferenceContext(this, options);
     }
 
-    /// <summary>Closes the file.</summary>
-    public void Dispose() => File.Dispose();
+    /// <summary>Closes the file. Contexts over it can no longer compute.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) EndUse();
+    }
+
+    /// <summary>Takes the file for a pass: it stays open until <see cref="Leave"/>.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it changed its size.</exception>
+    /// <exception cref="ObjectDisposedException"></exception>
+    internal void Enter()
+    {
+        int uses = Volatile.Read(ref _uses);
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(uses == 0 || Volatile.Read(ref _disposed) != 0, this);
+            int found = Interlocked.CompareExchange(ref _uses, uses + 1, uses);
+            if (found == uses) break;
+            uses = found;
+        }
+        try
+        {
+            File.CheckUnchanged();
+        }
+        catch
+        {
+            EndUse();
+            throw;
+        }
+    }
+
+    /// <summary>The pass has ended.</summary>
+    internal void Leave() => EndUse();
 
     /// <summary>What the options say about the cache's blocks.</summary>
     internal KvShape KvShape(ContextOptions options) =>
@@ -116,6 +148,11 @@ public sealed class LanguageModel : IDisposable
         };
         config = config with { Rope = rope };
         return new LanguageModel(file, config, architecture.BindWeights(file, config));
+    }
+
+    private void EndUse()
+    {
+        if (Interlocked.Decrement(ref _uses) == 0) File.Dispose();
     }
 
     private static LanguageModel OpenOwned(GgufFile file, ModelOptions options)

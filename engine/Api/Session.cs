@@ -7,7 +7,8 @@ using Edge.Llm.Tokenization;
 namespace Edge.Llm;
 
 /// <summary>One conversation with a model: prompt in, tokens out. Its cache outlives a generation: the next prompt pays only for what
-/// differs from the text so far. Not for use by two threads at once.</summary>
+/// differs from the text so far. It has one generation at a time: a new one ends the one before; two threads at once, or a new
+/// generation from within <see cref="GenerateOptions.OnPrefill"/>, get an error.</summary>
 public sealed class Session : IDisposable
 {
     private const int NoToken = -1;
@@ -17,6 +18,8 @@ public sealed class Session : IDisposable
     private readonly Sequence _sequence;
     private readonly bool _ownsSequence;
     private readonly Batch _batch = new();
+    private object? _generation; // the one begun last
+    private int _busy;
 
     /// <summary>Starts a conversation in a context, which stays the caller's.</summary>
     /// <param name="context">What runs the model.</param>
@@ -50,12 +53,15 @@ public sealed class Session : IDisposable
     /// <param name="prompt">All tokens of the text so far.</param>
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the generation with <see cref="FinishReason.Cancelled"/>.</param>
-    /// <exception cref="EdgeLlmException">ContextFull: the prompt does not fit. InvalidArgument, NonFinite.</exception>
+    /// <exception cref="EdgeLlmException">ContextFull: the prompt does not fit. InvalidArgument, also: another generation has begun in this
+    /// session. Busy: one computes at this moment. NonFinite.</exception>
     public IEnumerable<GeneratedToken> Generate(
         IReadOnlyList<int> prompt, GenerateOptions? options = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         options ??= new GenerateOptions();
+        ArgumentNullException.ThrowIfNull(options.Sampling);
+        ArgumentNullException.ThrowIfNull(options.Stop);
         Check(prompt, options);
         var sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, _tokenizer.Vocabulary.Count);
         var stops = new StopStrings(options.Stop);
@@ -73,7 +79,8 @@ public sealed class Session : IDisposable
         int[] prompt, GenerateOptions options, SamplerChain sampler, StopStrings stops, CancellationToken cancellation)
     {
         var decoder = new StreamingDecoder(_tokenizer, options.RenderSpecial, continuation: true);
-        int token = Prefill(prompt, options, sampler, cancellation);
+        var generation = new object();
+        int token = Prefill(generation, prompt, options, sampler, cancellation);
         FinishReason finish = token == NoToken ? FinishReason.Cancelled : FinishReason.Length;
 
         for (int made = 1; token != NoToken && options.MaxTokens != 0; made++)
@@ -89,7 +96,7 @@ public sealed class Session : IDisposable
             if (stopped) finish = FinishReason.Stop;
             if (stopped || made == options.MaxTokens || _sequence.Length == _sequence.MaxLength) break;
 
-            token = Decode(token, sampler, cancellation);
+            token = Decode(generation, token, sampler, cancellation);
             if (token == NoToken) finish = FinishReason.Cancelled;
         }
 
@@ -103,32 +110,58 @@ public sealed class Session : IDisposable
     }
 
     // Evaluates what the cache lacks of the prompt, a batch at a time, and chooses the first token.
-    private int Prefill(int[] prompt, GenerateOptions options, SamplerChain sampler, CancellationToken cancellation)
+    private int Prefill(object generation, int[] prompt, GenerateOptions options, SamplerChain sampler, CancellationToken cancellation)
     {
-        long start = Stopwatch.GetTimestamp();
-        int known = prompt.AsSpan().CommonPrefixLength(_sequence.Tokens);
-        _sequence.Trim(Math.Min(known, prompt.Length - 1)); // the logits after the last token are not in the cache
-        Statistics.ReusedTokens = _sequence.Length;
-        int token = NoToken;
-        while (_sequence.Length < prompt.Length)
+        Enter();
+        try
         {
-            int count = Math.Min(_context.Options.BatchSize, prompt.Length - _sequence.Length);
-            bool last = _sequence.Length + count == prompt.Length;
-            token = Forward(prompt.AsSpan(_sequence.Length, count), last ? sampler : null, cancellation);
-            if (cancellation.IsCancellationRequested) return NoToken;
-            options.OnPrefill?.Invoke(_sequence.Length, prompt.Length);
+            _generation = generation;
+            long start = Stopwatch.GetTimestamp();
+            int known = prompt.AsSpan().CommonPrefixLength(_sequence.Tokens);
+            _sequence.Trim(Math.Min(known, prompt.Length - 1)); // the logits after the last token are not in the cache
+            Statistics.ReusedTokens = _sequence.Length;
+            int token = NoToken;
+            while (_sequence.Length < prompt.Length)
+            {
+                int count = Math.Min(_context.Options.BatchSize, prompt.Length - _sequence.Length);
+                bool last = _sequence.Length + count == prompt.Length;
+                token = Forward(prompt.AsSpan(_sequence.Length, count), last ? sampler : null, cancellation);
+                if (cancellation.IsCancellationRequested) return NoToken;
+                options.OnPrefill?.Invoke(_sequence.Length, prompt.Length);
+            }
+            Statistics.PromptTime = Stopwatch.GetElapsedTime(start);
+            return token;
         }
-        Statistics.PromptTime = Stopwatch.GetElapsedTime(start);
-        return token;
+        finally
+        {
+            Leave();
+        }
     }
 
-    private int Decode(int token, SamplerChain sampler, CancellationToken cancellation)
+    private int Decode(object generation, int token, SamplerChain sampler, CancellationToken cancellation)
     {
-        long start = Stopwatch.GetTimestamp();
-        int next = Forward([token], sampler, cancellation);
-        Statistics.GenerationTime += Stopwatch.GetElapsedTime(start);
-        return next;
+        Enter();
+        try
+        {
+            if (_generation != generation) throw new EdgeLlmException(ErrorCode.InvalidArgument, "another generation has begun in this session");
+            long start = Stopwatch.GetTimestamp();
+            int next = Forward([token], sampler, cancellation);
+            Statistics.GenerationTime += Stopwatch.GetElapsedTime(start);
+            return next;
+        }
+        finally
+        {
+            Leave();
+        }
     }
+
+    // A step has sequence and batch for itself.
+    private void Enter()
+    {
+        if (Interlocked.Exchange(ref _busy, 1) != 0) throw new EdgeLlmException(ErrorCode.Busy, "a generation computes in this session at this moment");
+    }
+
+    private void Leave() => Volatile.Write(ref _busy, 0);
 
     // Runs tokens and chooses the one that follows them; NoToken without a sampler, and when cancelled.
     private int Forward(ReadOnlySpan<int> tokens, SamplerChain? sampler, CancellationToken cancellation)

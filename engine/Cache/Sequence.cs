@@ -5,13 +5,15 @@ using Edge.Llm.Memory;
 namespace Edge.Llm.Cache;
 
 /// <summary>A text in the cache: its tokens so far, and the table of the blocks that hold their keys and values.
-/// Not for use by two threads at once.</summary>
+/// Not for use by two threads at once; while a forward pass runs it, it can only be disposed of, which happens when the pass has ended.</summary>
 public sealed unsafe class Sequence : IDisposable
 {
     private readonly KvCache _cache;
     private readonly List<KvBlock> _blocks = [];
     private readonly List<int> _tokens = [];
     private readonly AlignedBuffer _table; // the blocks' addresses, for the kernels
+    private readonly object _gate = new();
+    private bool _running; // a pass reads and writes its blocks
     private bool _disposed;
 
     internal Sequence(KvCache cache)
@@ -39,37 +41,74 @@ public sealed unsafe class Sequence : IDisposable
     internal byte** Blocks => (byte**)_table.Data;
 
     /// <summary>A sequence with the same tokens that goes its own way: blocks are shared until one of the two writes to them.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: a forward pass runs it.</exception>
     public Sequence Fork()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        var fork = new Sequence(_cache);
-        fork._tokens.AddRange(_tokens);
-        for (int i = 0; i < KvShape.Blocks(Length); i++)
+        lock (_gate)
         {
-            _cache.Share(_blocks[i]);
-            fork.Append(_blocks[i]);
+            ThrowUnlessIdle();
+            var fork = new Sequence(_cache);
+            fork._tokens.AddRange(_tokens);
+            for (int i = 0; i < KvShape.Blocks(Length); i++)
+            {
+                _cache.Share(_blocks[i]);
+                fork.Append(_blocks[i]);
+            }
+            return fork;
         }
-        return fork;
     }
 
     /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument, also: a forward pass runs it.</exception>
     public void Trim(int length)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (length < 0 || length > Length)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"trim to {length}: expected 0 to the sequence's length, {Length}");
-        _tokens.RemoveRange(length, Length - length);
-        ReleaseFrom(KvShape.Blocks(length));
+        lock (_gate)
+        {
+            ThrowUnlessIdle();
+            if (length < 0 || length > Length)
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"trim to {length}: expected 0 to the sequence's length, {Length}");
+            _tokens.RemoveRange(length, Length - length);
+            ReleaseFrom(KvShape.Blocks(length));
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+            if (!_running) Free();
+        }
+    }
+
+    /// <summary>Whoever has the context takes the sequence, too: until <see cref="Leave"/> it keeps its blocks.</summary>
+    /// <exception cref="ObjectDisposedException"></exception>
+    internal void Enter()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _running = true;
+        }
+    }
+
+    /// <summary>Gives it back.</summary>
+    internal void Leave()
+    {
+        lock (_gate)
+        {
+            _running = false;
+            if (_disposed) Free();
+        }
+    }
+
+    /// <summary>Forgets all tokens, for whoever has taken it.</summary>
+    internal void Clear()
+    {
+        _tokens.Clear();
         ReleaseFrom(0);
-        _table.Dispose();
     }
 
     /// <summary>Blocks that <see cref="Reserve"/> would take.</summary>
@@ -83,7 +122,6 @@ public sealed unsafe class Sequence : IDisposable
     /// <exception cref="EdgeLlmException">ContextFull: nothing has changed then. OutOfMemory.</exception>
     internal void Reserve(int count)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
         if (count > MaxLength - Length)
             throw new EdgeLlmException(ErrorCode.ContextFull, $"a sequence of {Length} tokens and {count} more do not fit the context of {MaxLength}");
         _cache.Demand(BlocksNeeded(count));
@@ -114,6 +152,18 @@ public sealed unsafe class Sequence : IDisposable
     {
         Blocks[_blocks.Count] = block.Memory.Data;
         _blocks.Add(block);
+    }
+
+    private void ThrowUnlessIdle()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_running) throw new EdgeLlmException(ErrorCode.InvalidArgument, "a forward pass is under way in this sequence");
+    }
+
+    private void Free()
+    {
+        ReleaseFrom(0);
+        _table.Dispose();
     }
 
     private void ReleaseFrom(int index)

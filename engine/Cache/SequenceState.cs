@@ -52,7 +52,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
     /// version. ContextFull, OutOfMemory.</exception>
     public void Load(Sequence sequence, Stream input)
     {
-        sequence.Trim(0);
+        sequence.Clear();
         var hash = new XxHash3();
         void Read(Span<byte> bytes)
         {

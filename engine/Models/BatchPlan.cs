@@ -43,7 +43,7 @@ internal sealed unsafe class BatchPlan
     /// <summary>Whether the rows wanted are hidden states, not logits.</summary>
     public bool WantsHidden { get; private set; }
 
-    /// <summary>Checks a batch and plans it.</summary>
+    /// <summary>Checks a batch and plans it; its sequences are the plan's until <see cref="Leave"/>, whatever comes of it.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, OutOfMemory: no sequence has other tokens than before.</exception>
     public void Prepare(Batch batch, bool wantsHidden = false)
     {
@@ -54,14 +54,13 @@ internal sealed unsafe class BatchPlan
         _batch = batch;
         WantsHidden = wantsHidden;
         _runs.Clear();
-        _counts.Clear();
         for (int row = 0; row < batch.Count; row++)
         {
             Sequence sequence = batch.Sequences[row];
             if (!sequence.IsOf(_cache)) throw Invalid($"row {row}: the sequence was disposed of or belongs to another context");
             if ((uint)batch.Tokens[row] >= (uint)_config.VocabSize)
                 throw Invalid($"row {row}: token {batch.Tokens[row]}: expected 0 to {_config.VocabSize - 1}");
-            _counts.TryGetValue(sequence, out int count);
+            if (!_counts.TryGetValue(sequence, out int count)) sequence.Enter();
             _counts[sequence] = count + 1;
             Tokens[row] = batch.Tokens[row];
             Positions[row] = sequence.Length + count;
@@ -77,6 +76,13 @@ internal sealed unsafe class BatchPlan
     public void Commit()
     {
         for (int row = 0; row < _batch.Count; row++) _batch.Sequences[row].Commit(_batch.Tokens[row]);
+    }
+
+    /// <summary>Gives the sequences back.</summary>
+    public void Leave()
+    {
+        foreach (Sequence sequence in _counts.Keys) sequence.Leave();
+        _counts.Clear();
     }
 
     private void CutIntoRuns()

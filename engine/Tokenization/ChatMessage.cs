@@ -39,8 +39,24 @@ public sealed class ChatMessage
     public ChatMessage With(string name, JsonElement value) => new(Role, Content, HasTextContent, [.. _members, new(name, value.Clone())]);
 
     /// <summary>A message from the JSON of a chat request: <c>{"role": "user", "content": "..."}</c>. Every member reaches the template.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: not an object with a role.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument: not an object with a role, or text that is not valid Unicode.</exception>
     public static ChatMessage FromJson(JsonElement message)
+    {
+        try
+        {
+            return Read(message);
+        }
+        catch (InvalidOperationException error)
+        {
+            throw NotUnicode(error);
+        }
+    }
+
+    /// <summary>The error for JSON that escapes half a surrogate pair: it is well-formed, but not text.</summary>
+    internal static EdgeLlmException NotUnicode(InvalidOperationException error) =>
+        new(ErrorCode.InvalidArgument, "a chat request's JSON: a string that is not valid Unicode", error);
+
+    private static ChatMessage Read(JsonElement message)
     {
         if (message.ValueKind != JsonValueKind.Object || !message.TryGetProperty("role", out JsonElement role) || role.ValueKind != JsonValueKind.String)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, "A chat message: expected an object with a string \"role\".");

@@ -90,12 +90,12 @@ public sealed class EdgeLlmChatClient : IChatClient
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    /// <summary>Frees the cache and ends the threads. No request may be under way.</summary>
+    /// <summary>Frees the cache and ends the threads. A request under way fails, and so does this while one is being computed.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: a request is being computed; nothing is freed.</exception>
     public void Dispose()
     {
-        _session.Dispose();
         _context.Dispose();
-        _turn.Dispose();
+        _session.Dispose(); // and not the turn: requests that wait for it would wait for ever
     }
 
     private void Generate(int[] prompt, GenerateOptions options, ChannelWriter<GeneratedToken> steps, CancellationToken cancellation)

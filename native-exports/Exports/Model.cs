@@ -16,7 +16,6 @@ internal static unsafe class ModelExports
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
             Pointers.Need(model, "model");
-            *model = 0;
             *model = HandleTable.Instance.Open(ModelResource.Open(Pointers.Text(path, pathLength, "path"), OptionReaders.Model(options)));
             return LastError.Ok;
         }
@@ -31,15 +30,15 @@ internal static unsafe class ModelExports
     {
         try
         {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            ModelOptionsData read = options is null ? OptionReaders.Model() : Versioned.Read(options);
+            if (options is not null) Versioned.CheckedSize(options);
+            ModelOptionsData read = options is null ? OptionReaders.Model() : *options;
             try
             {
+                RuntimeHelpers.EnsureSufficientExecutionStack();
                 Pointers.Need(model, "model");
-                *model = 0;
                 Pointers.Need(data, "data");
                 if (size > long.MaxValue) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"size {size}: expected at most {long.MaxValue}");
-                OptionReaders.Check(read);
+                read = OptionReaders.Model(options);
             }
             catch when (read.Release is not null)
             {

@@ -13,7 +13,6 @@ internal static unsafe class SessionExports
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
             Pointers.Need(session, "session");
-            *session = 0;
             using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
             (ContextOptions context, ulong seed) = OptionReaders.Session(options, use.Resource.Model);
             *session = HandleTable.Instance.Open(new SessionResource(use.Resource, context, seed));

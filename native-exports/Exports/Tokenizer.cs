@@ -163,7 +163,14 @@ internal static unsafe class TokenizerExports
     {
         if (json.ValueKind != JsonValueKind.Object) throw new EdgeLlmException(ErrorCode.InvalidArgument, "variables: expected a JSON object");
         var members = new Dictionary<string, JsonElement>();
-        foreach (JsonProperty member in json.EnumerateObject()) members[member.Name] = member.Value;
+        try
+        {
+            foreach (JsonProperty member in json.EnumerateObject()) members[member.Name] = member.Value;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "variables: a name that is not valid Unicode", e);
+        }
         return members;
     }
 

@@ -22,7 +22,7 @@ internal sealed unsafe class LastError
         {
             LastError last = t_last ??= new LastError();
             last._code = code;
-            last._message.Set(ZeroFree(error is EdgeLlmException ? error.Message : $"{error.GetType().Name}: {error.Message}"));
+            last._message.Set(ZeroFree(Message(error)));
             last._detail.Set(ZeroFree(Detail(error, code, function)));
         }
         catch (OutOfMemoryException)
@@ -44,6 +44,15 @@ internal sealed unsafe class LastError
 
     // A message may quote what the caller gave; the caller reads as far as the first zero.
     private static string ZeroFree(string text) => text.Replace('\0', '\uFFFD');
+
+    // The library has the runtime's messages as their keys only.
+    private static string Message(Exception error) => error switch
+    {
+        EdgeLlmException => error.Message,
+        InsufficientExecutionStackException => "fewer than 128 KiB of stack are left to this thread",
+        OutOfMemoryException => "an allocation failed",
+        _ => $"{error.GetType().Name}: {error.Message}",
+    };
 
     private static ErrorCode CodeOf(Exception error) => error switch
     {

@@ -46,7 +46,7 @@ internal static unsafe class OptionReaders
     }
 
     /// <summary>Throws unless every value is in range.</summary>
-    public static void Check(ModelOptionsData data)
+    private static void Check(ModelOptionsData data)
     {
         Pointers.Flag(data.UseMmap, "use_mmap");
         Pointers.Flag(data.UseMlock, "use_mlock");

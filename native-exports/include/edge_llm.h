@@ -9,7 +9,8 @@
  * Threads.   Any thread may call any function. A model may be used by many threads at once. A session does one thing at a time: a second
  *            call while one is under way gives EDGE_LLM_BUSY; only edge_llm_session_cancel, edge_llm_session_close and
  *            edge_llm_session_get_options may be called at any time, also from callbacks.
- * Fork.      In the child of a fork, once the parent has used the library, every function gives EDGE_LLM_FORKED at once and does nothing.
+ * Fork.      In the child of a fork, once the parent has used the library, every function gives EDGE_LLM_FORKED at once and does nothing
+ *            (but edge_llm_model_open_memory, which gives back what it was lent).
  * Structs.   Those that begin with struct_size have an _default function, which the caller gives sizeof, and which sets all fields; or, if they
  *            carry only results, are to have struct_size set by the caller. Later versions add fields at the end only. A struct_size smaller
  *            than the first version's, or larger than 4096, gives EDGE_LLM_INVALID_ARGUMENT; so do fields that this version does not know
@@ -201,8 +202,8 @@ EDGE_LLM_API edge_llm_status edge_llm_model_open(
 
 /* Opens the bytes of a GGUF file, which is not one of a split model's parts. Without options->release they are copied. With it they are used
  * where they lie: they must begin at a multiple of 32, and stay unchanged until release is called; that happens exactly once, when the
- * model and all its sessions are closed, or before this call returns an error (but for a struct_size that is refused). use_mmap and
- * use_mlock have no effect.
+ * model and all its sessions are closed, or before this call returns an error, whichever (but for a struct_size that is refused).
+ * use_mmap and use_mlock have no effect.
  * Errors: as edge_llm_model_open. */
 EDGE_LLM_API edge_llm_status edge_llm_model_open_memory(
     const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model);

@@ -108,6 +108,12 @@ void fill(std::vector<Element> &buffer, std::size_t guess, F &&call)
     buffer.resize(count);
 }
 
+template <class Options>
+void defaults(Options &options, edge_llm_status (*set)(Options *, std::size_t)) noexcept
+{
+    if (set(&options, sizeof options) != EDGE_LLM_OK) options = Options{};
+}
+
 template <class F>
 std::string text(std::size_t guess, F &&call)
 {
@@ -134,18 +140,19 @@ inline edge_llm_feature_info features()
     return info;
 }
 
-/// The C options, all at their defaults: set the fields that should differ.
+/// The C options, all at their defaults: set the fields that should differ. Where the library cannot be used at all they are zero, and the
+/// call that takes them says why.
 struct ModelOptions : edge_llm_model_options {
-    ModelOptions() { check(edge_llm_model_options_default(this, sizeof(edge_llm_model_options))); }
+    ModelOptions() noexcept { detail::defaults<edge_llm_model_options>(*this, edge_llm_model_options_default); }
 };
 struct SessionOptions : edge_llm_session_options {
-    SessionOptions() { check(edge_llm_session_options_default(this, sizeof(edge_llm_session_options))); }
+    SessionOptions() noexcept { detail::defaults<edge_llm_session_options>(*this, edge_llm_session_options_default); }
 };
 struct SamplingOptions : edge_llm_sampling_options {
-    SamplingOptions() { check(edge_llm_sampling_options_default(this, sizeof(edge_llm_sampling_options))); }
+    SamplingOptions() noexcept { detail::defaults<edge_llm_sampling_options>(*this, edge_llm_sampling_options_default); }
 };
 struct ChatOptions : edge_llm_chat_options {
-    ChatOptions() { check(edge_llm_chat_options_default(this, sizeof(edge_llm_chat_options))); }
+    ChatOptions() noexcept { detail::defaults<edge_llm_chat_options>(*this, edge_llm_chat_options_default); }
 };
 
 /// A turn of a conversation.
@@ -160,7 +167,7 @@ struct GenerateOptions {
     std::vector<std::string> stop{};
     bool ignore_eos = false, render_special = false;
     int sequence = 0;
-    std::optional<std::chrono::milliseconds> deadline{};
+    std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the session's
 };
 
 /// An open model. Any number of threads may use one; sessions made from it outlive it.
@@ -260,7 +267,8 @@ struct Piece {
     edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
 };
 
-/// The steps of a generation, computed as they are asked for: an input range. A generation that is cancelled or out of time ends with a step that
+/// The steps of a generation, computed as they are asked for: an input range. A session has one generation: iterate over the one begun last,
+/// while the session lives. A generation that is cancelled or out of time ends with a step that
 /// says so in its finish reason; other errors are thrown.
 class Generation {
 public:
@@ -345,7 +353,7 @@ public:
         c.ignore_eos = options.ignore_eos;
         c.render_special = options.render_special;
         c.sequence = options.sequence;
-        if (options.deadline) c.deadline = options.deadline->count();
+        if (options.deadline) c.deadline = options.deadline->count() < 0 ? 0 : options.deadline->count(); // below 0 would be none
         c.sampling = &options.sampling;
         c.stop = stops.data();
         c.stop_count = stops.size();

@@ -90,6 +90,34 @@ public sealed class InferenceContextTests
     }
 
     [TestMethod]
+    public void WhatAPassUsesStaysUntilItHasEnded()
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
+        LanguageModel model = LanguageModel.Open(file.File);
+        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, ContextSize = 128, MaxSequences = 2 });
+        Sequence sequence = context.NewSequence();
+        float[] expected;
+        using (Sequence other = context.NewSequence()) expected = context.Forward(Batch(other, 9))[0].ToArray();
+        var codes = new List<ErrorCode>();
+        context.Tracer = (name, _, _) =>
+        {
+            if (name != "inp_embd") return;
+            codes.Add(Assert.ThrowsExactly<EdgeLlmException>(() => sequence.Trim(0)).Code);
+            codes.Add(Assert.ThrowsExactly<EdgeLlmException>(() => sequence.Fork()).Code);
+            sequence.Dispose();
+            model.Dispose();
+            model.Dispose();
+            Assert.AreEqual(3, context.FreeCacheBlocks);
+        };
+        CollectionAssert.AreEqual(expected, context.Forward(Batch(sequence, 9))[0].ToArray());
+        CollectionAssert.AreEqual(new[] { ErrorCode.InvalidArgument, ErrorCode.InvalidArgument }, codes);
+        Assert.AreEqual(4, context.FreeCacheBlocks, "the sequence has gone");
+        Assert.ThrowsExactly<ObjectDisposedException>(() => model.File.CheckUnchanged(), "and so has the file");
+        using Sequence next = context.NewSequence();
+        Assert.ThrowsExactly<ObjectDisposedException>(() => { context.Forward(Batch(next, 1)); });
+    }
+
+    [TestMethod]
     [DataRow(GgmlType.F32, "layer 0")]
     [DataRow(GgmlType.Q8_0, "blk.0.attn_q.weight")]
     public void NonFiniteValuesEndTheRequestAndNameTheirPlace(GgmlType type, string place)

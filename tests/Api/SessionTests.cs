@@ -151,6 +151,31 @@ public sealed class SessionTests
     }
 
     [TestMethod]
+    public void ANewGenerationEndsTheOneBefore()
+    {
+        using var run = new Run(s_words, s_story);
+        using IEnumerator<GeneratedToken> first = run.Session.Generate(s_story[..1], s_greedy).GetEnumerator();
+        Assert.IsTrue(first.MoveNext());
+        Assert.AreEqual(" three four", Text(run.Generate(s_story[..2], s_greedy)));
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => first.MoveNext());
+        Assert.AreEqual(ErrorCode.InvalidArgument, error.Code);
+        Assert.IsFalse(first.MoveNext());
+    }
+
+    [TestMethod]
+    public void OneWithinAnotherIsRefusedAndTheOuterGoesOn()
+    {
+        using var run = new Run(s_words, s_story, batchSize: 2);
+        var codes = new List<ErrorCode>();
+        GenerateOptions options = s_greedy with
+        {
+            OnPrefill = (_, _) => codes.Add(Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate([5, 6, 7], s_greedy)).Code),
+        };
+        Assert.AreEqual(" three four", Text(run.Generate([ScriptedModel.Bos, .. s_story[..2]], options)));
+        CollectionAssert.AreEqual(new[] { ErrorCode.Busy, ErrorCode.Busy }, codes);
+    }
+
+    [TestMethod]
     public void BadRequestsAreErrors()
     {
         using var run = new Run(s_words, s_story);
@@ -158,6 +183,8 @@ public sealed class SessionTests
             [([], s_greedy), ([1], s_greedy with { MaxTokens = -2 }), ([1], s_greedy with { Stop = [""] }), ([-1], s_greedy), ([1000], s_greedy),
              ([1], s_greedy with { Sampling = new SamplingOptions { TopP = 2 } })])
             Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate(prompt, options)).Code);
+        Assert.ThrowsExactly<ArgumentNullException>(() => run.Generate([1], s_greedy with { Sampling = null! }));
+        Assert.ThrowsExactly<ArgumentNullException>(() => run.Generate([1], s_greedy with { Stop = null! }));
     }
 
     [TestMethod]

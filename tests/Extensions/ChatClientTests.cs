@@ -105,6 +105,35 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task DisposedOfDuringARequestItFailsAndNobodyWaitsForEver()
+    {
+        int[] circle = [s_story[0], s_story[1], s_story[2], s_story[1]];
+        using var file = new ScriptedModel(s_words, circle, Template);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        var client = new EdgeLlmChatClient(model, new ContextOptions { Threads = 1, ContextSize = 1 << 16 });
+        await using IAsyncEnumerator<ChatResponseUpdate> stream = client.GetStreamingResponseAsync("hi").GetAsyncEnumerator();
+        Assert.IsTrue(await stream.MoveNextAsync());
+        Task<ChatResponse> waiting = client.GetResponseAsync("hi");
+        while (true)
+        {
+            try
+            {
+                client.Dispose();
+                break;
+            }
+            catch (EdgeLlmException e) when (e.Code == ErrorCode.InvalidArgument) // a token is being computed
+            {
+            }
+        }
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(async () =>
+        {
+            while (await stream.MoveNextAsync()) continue;
+        });
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => waiting);
+        client.Dispose();
+    }
+
+    [TestMethod]
     public async Task WhatItCannotDoIsRefused()
     {
         async Task Refused(ChatOptions options, params ChatMessage[] messages) => Assert.AreEqual(ErrorCode.Unsupported,

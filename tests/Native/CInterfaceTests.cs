@@ -96,6 +96,15 @@ public sealed class CInterfaceTests
             StringAssert.Contains(tour, line);
     }
 
+    [TestMethod]
+    [DataRow("-std=c++17")]
+    [DataRow("-std=c++20")]
+    public void TheHeaderForCppKeepsItsPromises(string standard)
+    {
+        string program = NativeLibrary.Compile("tests/Native/c/wrapper.cpp", standard, "-Wpedantic", "-Wconversion", "-Wshadow");
+        StringAssert.EndsWith(NativeLibrary.Succeed(program, s_model.File), "ok\n");
+    }
+
     private static string[] Arguments(string test) => test switch
     {
         "options" => [s_model.File, RandomCalls],

@@ -15,7 +15,8 @@ public sealed partial class LibraryFileTests
         string Read(string path) => File.ReadAllText(Path.Combine(NativeLibrary.Root, "native-exports", path));
         string entry = Read("entry.c");
         string[] header = Names(Declared(), Read("include/edge_llm.h"));
-        string[] entries = [.. Names(Entered(), entry), .. Names(Defaulted(), entry).Select(name => name + "_default"), "edge_llm_last_error"];
+        string[] entries = [.. Names(Entered(), entry), .. Names(Defaulted(), entry).Select(name => name + "_default"), "edge_llm_last_error",
+            "edge_llm_model_open_memory"];
         string[] exports = [.. Directory.EnumerateFiles(Path.Combine(NativeLibrary.Root, "native-exports", "Exports"))
             .SelectMany(file => Names(Exported(), File.ReadAllText(file)))];
         Assert.IsGreaterThan(40, header.Length);
@@ -69,6 +70,20 @@ public sealed partial class LibraryFileTests
         NativeLibrary.Succeed("cmake", "--build", build, "--target", "complete");
         NativeLibrary.Result usage = NativeLibrary.Run(Path.Combine(build, "complete"), ["no such file"], "");
         Assert.AreEqual((1, "complete: cannot open no such file: no such file\n"), (usage.ExitCode, usage.Error));
+
+        string versions = Path.Combine(NativeLibrary.Scratch, "versions");
+        Directory.CreateDirectory(versions);
+        foreach ((string asked, bool found) in (ReadOnlySpan<(string, bool)>)
+            [("0.1", true), ($"{EngineVersion.Text} EXACT", true), ("0.0.9 EXACT", false), ("0.99", false), ("1.0", false)])
+        {
+            File.WriteAllText(Path.Combine(versions, "CMakeLists.txt"), $"""
+                cmake_minimum_required(VERSION 3.13)
+                project(versions C)
+                find_package(edge_llm {asked} REQUIRED)
+                """);
+            int exit = NativeLibrary.Run("cmake", ["-S", versions, "-B", Path.Combine(versions, "build"), $"-DCMAKE_PREFIX_PATH={prefix}"], "").ExitCode;
+            Assert.AreEqual(found, exit == 0, asked);
+        }
 
         string source = Path.Combine(NativeLibrary.Scratch, "level.c"), shared = Path.Combine(NativeLibrary.Scratch, "level"), whole = shared + "-static";
         File.WriteAllText(source, """
@@ -140,7 +155,7 @@ public sealed partial class LibraryFileTests
     [GeneratedRegex(@"EDGE_LLM_API edge_llm_status (edge_llm_\w+)\(")]
     private static partial Regex Declared();
 
-    [GeneratedRegex(@"^ENTRY\((edge_llm_\w+),", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^ENTRY(?:_MAKING)?\((?:\w+, )?(edge_llm_\w+),", RegexOptions.Multiline)]
     private static partial Regex Entered();
 
     [GeneratedRegex(@"^DEFAULTS\((edge_llm_\w+)\)", RegexOptions.Multiline)]

@@ -12,6 +12,13 @@ public sealed class PythonTests
     public void ItsTestsPass() => Unittest(("EDGE_LLM_LIBRARY", NativeLibrary.File));
 
     [TestMethod]
+    public void ItsTypeHintsHold()
+    {
+        if (!NativeLibrary.Has("mypy")) Assert.Inconclusive("no mypy here");
+        NativeLibrary.Succeed("mypy", "--strict", "--cache-dir=/dev/null", Path.Combine(NativeLibrary.Root, "native-exports", "python", "edge_llm"));
+    }
+
+    [TestMethod]
     public void TheWheelCarriesTheLibraryAndItsTestsPass()
     {
         if (!Directory.Exists(Path.Combine(NativeLibrary.Artifacts, "baseline"))) Assert.Inconclusive("the baseline library was not published (EDGE_LLM_NATIVE)");

@@ -166,9 +166,23 @@ public sealed class PromptEncodingTests
     [DataRow("[]")]
     [DataRow("{}")]
     [DataRow("""{"role": 1}""")]
+    [DataRow("""{"role": "\ud800", "content": "a"}""")]
+    [DataRow("""{"role": "user", "content": "a\udc00"}""")]
+    [DataRow("""{"\ud800": "a", "role": "user", "content": "a"}""")]
     public void What_is_no_message_is_refused(string json)
     {
         using JsonDocument document = JsonDocument.Parse(json);
         Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => ChatMessage.FromJson(document.RootElement)).Code);
+    }
+
+    [TestMethod]
+    [DataRow("""["\ud800"]""")]
+    [DataRow("""[{"\ud800": 1}]""")]
+    public void What_is_not_unicode_within_a_message_is_refused(string content)
+    {
+        using JsonDocument document = JsonDocument.Parse($$"""{"role": "user", "content": {{content}}}""");
+        ChatMessage[] messages = [ChatMessage.FromJson(document.RootElement)];
+        ChatTemplate template = ChatTemplate.Parse("{{ messages[0].content[0] }}");
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => template.Render(messages)).Code);
     }
 }

@@ -21,7 +21,17 @@ internal sealed class TemplateInput(bool argumentsAsText)
 
     internal JinjaList Messages(IReadOnlyList<ChatMessage> messages) => new([.. messages.Select(Message)]);
 
-    internal object? Convert(JsonElement value) => Convert(value, 0);
+    internal object? Convert(JsonElement value)
+    {
+        try
+        {
+            return Convert(value, 0);
+        }
+        catch (InvalidOperationException error)
+        {
+            throw ChatMessage.NotUnicode(error);
+        }
+    }
 
     private JinjaDict Message(ChatMessage message)
     {

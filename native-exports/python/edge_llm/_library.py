@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import _structs as s
 from .errors import EdgeLlmError, Status, error_for
@@ -27,7 +28,7 @@ def processor_levels() -> list[str]:
         flags = _cpuinfo_flags()
         v3, v4 = _V3 <= flags, _V4 <= flags
     elif sys.platform == "win32":
-        present = ctypes.windll.kernel32.IsProcessorFeaturePresent  # type: ignore[attr-defined]
+        present = ctypes.windll.kernel32.IsProcessorFeaturePresent
         v3, v4 = bool(present(_WINDOWS_AVX2)), bool(present(_WINDOWS_AVX512F))
     elif sys.platform == "darwin":
         v3 = _sysctl("hw.optional.avx2_0")
@@ -87,12 +88,12 @@ class Library:
         for kind, value in zip(function.argtypes, arguments):
             if isinstance(value, int):
                 s.check_range(kind, value, name)
-        status = function(*arguments)
+        status = int(function(*arguments))
         if status != 0 and status not in expect:
             raise self.error(status)
         return status
 
-    def function(self, name: str):
+    def function(self, name: str) -> Any:
         """A bare function, for loops that look at the status themselves."""
         return self._functions[name]
 
@@ -102,7 +103,7 @@ class Library:
         self._functions["last_error"](error)
         return error_for(status, _text(error.message, error.message_length), _text(error.detail, error.detail_length))
 
-    def fill(self, element: type, guess: int, name: str, *arguments: object) -> ctypes.Array:
+    def fill(self, element: Any, guess: int, name: str, *arguments: object) -> Any:
         """Calls a function that fills a buffer: with room for a guess, and if that is too little, for what there is."""
         count = ctypes.c_size_t()
         buffer = (element * max(guess, 1))()

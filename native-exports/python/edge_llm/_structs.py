@@ -16,10 +16,10 @@ LogCallback = c.CFUNCTYPE(None, ptr, i32, ptr, size)
 ReleaseCallback = c.CFUNCTYPE(None, ptr, ptr, size)
 
 
-_RANGES = {i32: (-(1 << 31), (1 << 31) - 1), u32: (0, (1 << 32) - 1), i64: (-(1 << 63), (1 << 63) - 1), size: (0, (1 << 64) - 1)}
+_RANGES: dict[Any, tuple[int, int]] = {i32: (-(1 << 31), (1 << 31) - 1), u32: (0, (1 << 32) - 1), i64: (-(1 << 63), (1 << 63) - 1), size: (0, (1 << 64) - 1)}
 
 
-def check_range(kind: type, value: int, name: str) -> None:
+def check_range(kind: Any, value: int, name: str) -> None:
     """ctypes takes any number and keeps its lowest bits."""
     least, most = _RANGES.get(kind, (value, value))
     if not least <= value <= most:

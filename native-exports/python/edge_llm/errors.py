@@ -30,9 +30,13 @@ class EdgeLlmError(Exception):
     """A call that failed: its status, the library's words, and what lies beneath them."""
 
     def __init__(self, status: Status, message: str, detail: str = "") -> None:
-        super().__init__(message)
+        super().__init__(status, message, detail)  # all of them: an exception is pickled as its arguments
         self.status = status
+        self.message = message
         self.detail = detail
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class InvalidArgument(EdgeLlmError, ValueError):

@@ -92,9 +92,10 @@ class Model:
         options.rope_freq_base, options.rope_freq_scale = rope_freq_base, rope_freq_scale
         options.log_level = log_level
         # Kept by the model and its sessions: the library may call it as long as one of them is there.
-        self._log = s.LogCallback()
+        self._log = s.LogCallback(0)
         if log is not None:
-            self._log = s.LogCallback(lambda _, level, text, length: log(level, ctypes.string_at(text, length).decode("utf-8", "replace")))
+            report = log
+            self._log = s.LogCallback(lambda _, level, text, length: report(level, ctypes.string_at(text, length).decode("utf-8", "replace")))
         options.log = self._log
         return options
 
@@ -178,7 +179,7 @@ class Model:
         return text.decode("utf-8", "replace")
 
 
-def token_array(tokens: Sequence[int]) -> ctypes.Array:
+def token_array(tokens: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
     """Tokens as C has them."""
     try:
         numbers = array("i", tokens)
@@ -187,13 +188,13 @@ def token_array(tokens: Sequence[int]) -> ctypes.Array:
     return (ctypes.c_int32 * len(numbers)).from_buffer(numbers) if numbers else (ctypes.c_int32 * 0)()
 
 
-def _close(loaded: Any, function: str, handle: int, _kept: object) -> None:
+def _close(loaded: Any, function: str, handle: int | None, _kept: object) -> None:
     loaded.function(function)(handle)
 
 
 def _chat(loaded: Any, messages: Iterable[Message], *, chat_template: str | None = None, template_name: str | None = None,
           tools: Sequence[Mapping[str, Any]] | None = None, variables: Mapping[str, Any] | None = None, add_generation_prompt: bool = True,
-          date: int = 0) -> tuple[ctypes.Array, s.Struct, list[bytes]]:
+          date: int = 0) -> tuple[ctypes.Array[s.ChatMessage], s.Struct, list[bytes]]:
     keep = [json.dumps(dict(message)).encode() for message in messages]
     array = (s.ChatMessage * len(keep))(*[s.ChatMessage(json=text, json_length=len(text)) for text in keep])
     options = loaded.defaults(s.ChatOptions(), "chat")

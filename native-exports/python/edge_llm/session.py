@@ -88,6 +88,11 @@ def sampling_options(loaded: Library, *, temperature: float | None = None, top_k
     return options
 
 
+def _milliseconds(seconds: float | None) -> int:
+    """A time from now as C has it: what has passed is 0, none is -1."""
+    return -1 if seconds is None else max(0, int(min(seconds, 1e12) * 1000))
+
+
 class Session:
     """What runs a model: threads, a cache, working memory. It does one thing at a time; only cancel and close may be called meanwhile.
 
@@ -103,6 +108,7 @@ class Session:
         self._library("session_create", model._handle, options, handle)
         self._handle = handle.value
         self._closer = weakref.finalize(self, _close, self._library, "session_close", self._handle, model._log)
+        self._generation = object()  # the one begun last
         self._vocab_size = model.info.vocab_size
         self._embedding_length = model.info.embedding_length
 
@@ -119,12 +125,12 @@ class Session:
     @property
     def n_ctx(self) -> int:
         """Tokens that a sequence may hold."""
-        return self._options().context_size
+        return int(self._options().context_size)
 
     @property
     def n_threads(self) -> int:
         """Threads that it has."""
-        return self._options().threads
+        return int(self._options().threads)
 
     def _options(self) -> s.Struct:
         options = s.SessionOptions()
@@ -145,7 +151,7 @@ class Session:
 
     def set_deadline(self, seconds: float | None) -> None:
         """A moment, from now, after which everything that computes fails; None: no deadline."""
-        self._library("session_set_deadline", self._handle, -1 if seconds is None else max(0, int(seconds * 1000)))
+        self._library("session_set_deadline", self._handle, _milliseconds(seconds))
 
     def generate(self, prompt: str | Sequence[int] | None, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None,
                  ignore_eos: bool = False, render_special: bool = False, sequence: int = 0, timeout: float | None = None,
@@ -154,7 +160,7 @@ class Session:
 
         Sampling: temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, seed, logit_bias.
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the session has
-        computed of it already is not computed again.
+        computed of it already is not computed again. A session has one generation: another one, or eval, embed and the like, ends it.
         """
         tokens = self._model.tokenize(prompt) if isinstance(prompt, str) else list(prompt or [])
         options = self._library.defaults(s.GenerateOptions(), "generate")
@@ -162,22 +168,25 @@ class Session:
         texts = [text.encode() for text in ([stop] if isinstance(stop, str) else stop or [])]
         options.max_tokens = -1 if max_tokens is None else max_tokens
         options.ignore_eos, options.render_special, options.sequence = int(ignore_eos), int(render_special), sequence
-        options.deadline = -1 if timeout is None else max(0, int(min(timeout, 1e12) * 1000))
+        options.deadline = _milliseconds(timeout)
         options.sampling = ctypes.pointer(chosen)
         options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
         options.stop_count = len(texts)
         self._library("session_start", self._handle, token_array(tokens), len(tokens), options)
-        return self._steps(len(tokens))
+        self._generation = object()
+        return self._steps(len(tokens), self._generation)
 
-    def _steps(self, prompt_length: int) -> Iterator[Piece]:
+    def _steps(self, prompt_length: int, generation: object) -> Iterator[Piece]:
         piece, at, function = s.Piece(), ctypes.string_at, self._library.function("session_next")
         pointer, handle = ctypes.byref(piece), self._handle
 
         def step() -> int:
+            if generation is not self._generation:
+                raise InvalidArgument(Status.INVALID_ARGUMENT, "another generation has begun in this session")
             status = function(handle, pointer)
             if status != 0 and piece.finish == 0:
                 raise self._library.error(status)
-            return piece.finish
+            return int(piece.finish)
 
         finish = self._interruptibly(prompt_length, step)
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -128,6 +129,18 @@ class ModelTests(EdgeLlmTest):
         closed.close()
         self.fails(Status.INVALID_HANDLE, lambda: closed.info)
 
+    def test_errors_cross_processes(self) -> None:
+        for error in (self.fails(Status.INVALID_FILE, Model, "/no/such/file"), self.fails(Status.INVALID_ARGUMENT, self.model.detokenize, [999]),
+                      self.fails(Status.OUT_OF_MEMORY, self.model.session, n_ctx=1 << 30)):
+            copy = pickle.loads(pickle.dumps(error))
+            self.assertEqual((type(error), error.status, str(error), error.detail), (type(copy), copy.status, str(copy), copy.detail))
+
+    def test_chats_that_are_no_unicode_are_invalid(self) -> None:
+        for message in ({"role": "user", "content": "a\ud800"}, {"role": "\udfff", "content": "a"}, {"role": "user", "content": [{"\ud800": "a"}]}):
+            self.fails(Status.INVALID_ARGUMENT, self.model.chat_render, [message])
+        self.fails(Status.INVALID_ARGUMENT, self.model.chat_render, MESSAGES, variables={"\ud800": "a"})
+        self.fails(Status.INVALID_ARGUMENT, self.model.chat_render, MESSAGES, tools=[{"name": "\ud800"}])
+
     def test_numbers_that_c_would_cut_are_refused(self) -> None:
         wide = (1 << 32) + 3
         for option in ("n_ctx", "n_batch", "n_threads", "n_seq_max", "logits_rows"):
@@ -182,8 +195,22 @@ class SessionTests(EdgeLlmTest):
             self.fails(Status.DEADLINE_EXCEEDED, session.generate, "abc", timeout=0)
             session.set_deadline(0)
             self.fails(Status.DEADLINE_EXCEEDED, session.eval, [5])
-            session.set_deadline(None)
+            for never in (None, float("inf"), 1e300):
+                session.set_deadline(never)
+                session.eval([5])
+
+    def test_a_new_generation_ends_the_one_before(self) -> None:
+        with self.model.session(n_threads=1) as session:
+            alone = list(session.generate("xyz", max_tokens=5, temperature=0, ignore_eos=True))
+            first = session.generate("abc", temperature=0, ignore_eos=True)
+            next(first)
+            second = session.generate("xyz", max_tokens=5, temperature=0, ignore_eos=True)
+            self.fails(Status.INVALID_ARGUMENT, next, first)
+            self.assertEqual(alone, list(second), "nobody else took its steps")
+            self.assertEqual([], list(first))
+            unread = session.generate("abc", max_tokens=5)
             session.eval([5])
+            self.fails(Status.INVALID_ARGUMENT, next, unread)
 
     def test_an_interrupt_ends_a_long_call(self) -> None:
         # Shells start what they put in the background with SIGINT ignored, and Python leaves that as it is.

@@ -18,6 +18,12 @@ static int32_t take(void *user, const edge_llm_piece *piece)
     return atomic_load(&stop);
 }
 
+static void on_release(void *user, const void *data, size_t size)
+{
+    CHECK(size == 1 && *(const char *)data == 'x');
+    ++*(int *)user;
+}
+
 #define FORKED(call)                                                                     \
     do {                                                                                 \
         edge_llm_status status = call;                                                   \
@@ -49,7 +55,9 @@ static void every_function(void)
     edge_llm_sampling_options sampling_options;
     edge_llm_generate_options generate_options;
     edge_llm_chat_message message = {.role = "user", .role_length = 4};
-    edge_llm_model *other;
+    edge_llm_model *other = model;
+    int released = 0;
+    edge_llm_model_options lent = {.struct_size = sizeof lent, .release = on_release, .release_user = &released};
     FORKED(edge_llm_version(&version));
     FORKED(edge_llm_features(&features));
     FORKED(edge_llm_status_name(EDGE_LLM_OK, &name, &count));
@@ -62,7 +70,10 @@ static void every_function(void)
     FORKED(edge_llm_sampling_options_default(&sampling_options, sizeof sampling_options));
     FORKED(edge_llm_generate_options_default(&generate_options, sizeof generate_options));
     FORKED(edge_llm_model_open("x", 1, NULL, &other));
+    CHECK(other == NULL);
     FORKED(edge_llm_model_open_memory("x", 1, NULL, &other));
+    FORKED(edge_llm_model_open_memory("x", 1, &lent, &other));
+    CHECK(released == 1);
     FORKED(edge_llm_model_get_info(model, &info));
     FORKED(edge_llm_model_metadata_count(model, &count));
     FORKED(edge_llm_model_metadata_key(model, 0, text, sizeof text, &count));

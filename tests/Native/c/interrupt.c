@@ -285,6 +285,10 @@ static void lending(const char *path)
     options.use_mmap = 1;
     STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, size, &options, NULL));
     CHECK(releases == 6 && model == NULL);
+    struct { edge_llm_model_options options; uint64_t later; } newer = {options, 1};
+    newer.options.struct_size = sizeof newer;
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, size, &newer.options, &model));
+    CHECK(releases == 7 && model == NULL);
     memset(data, 0, size); /* the copy is one */
     OK(edge_llm_session_eval(other, 0, &token, 1));
     OK(edge_llm_session_close(other));

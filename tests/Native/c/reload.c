@@ -22,6 +22,14 @@ static void **find(const char *name)
 
 static const char *path;
 static edge_llm_status statuses[2];
+static int released;
+
+static void on_release(void *user, const void *data, size_t size)
+{
+    (void)user;
+    CHECK(data == path && size == 3);
+    released++;
+}
 
 static void *with_little_stack(void *user)
 {
@@ -31,6 +39,10 @@ static void *with_little_stack(void *user)
     statuses[0] = FIND(edge_llm_version)(&version);
     statuses[1] = FIND(edge_llm_model_open)(path, EDGE_LLM_ZERO_TERMINATED, NULL, &model);
     if (model) CHECK(FIND(edge_llm_model_close)(model) == EDGE_LLM_OK);
+    edge_llm_model_options lent = {.struct_size = sizeof lent, .release = on_release};
+    edge_llm_model *none = (edge_llm_model *)&lent;
+    released = 0;
+    CHECK(FIND(edge_llm_model_open_memory)(path, 3, &lent, &none) != EDGE_LLM_OK && none == NULL && released == 1);
     return NULL;
 }
 

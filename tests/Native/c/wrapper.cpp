@@ -1,0 +1,91 @@
+// edge_llm.hpp: owners that move, errors as exceptions or values, generations as ranges, deadlines that have passed.
+#include <edge_llm.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <sys/wait.h>
+#include <type_traits>
+#include <unistd.h>
+#if __cplusplus >= 202002L
+#include <ranges>
+static_assert(std::ranges::input_range<edge_llm::Generation>);
+#endif
+
+#define CHECK(condition)                                                                      \
+    do {                                                                                      \
+        if (!(condition)) {                                                                   \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);              \
+            std::exit(1);                                                                     \
+        }                                                                                     \
+    } while (0)
+
+using namespace edge_llm;
+
+static_assert(std::is_nothrow_move_constructible_v<Model> && std::is_nothrow_move_assignable_v<Session>);
+static_assert(!std::is_copy_constructible_v<Model> && !std::is_copy_constructible_v<Session>);
+
+template <class F>
+static edge_llm_status status_of(F &&function)
+{
+    try {
+        function();
+    } catch (const Error &error) {
+        CHECK(error.what()[0] != 0);
+        return error.status();
+    }
+    return EDGE_LLM_OK;
+}
+
+static void errors(const char *path)
+{
+    CHECK(status_of([] { Model("/no/such/file"); }) == EDGE_LLM_INVALID_FILE);
+    Expected<Model> none = Model::try_open("/no/such/file"), some = Model::try_open(path);
+    CHECK(!none && none.error().status() == EDGE_LLM_INVALID_FILE && some.has_value());
+    CHECK(status_of([&] { std::move(none).value(); }) == EDGE_LLM_INVALID_FILE);
+    Model moved = std::move(some).value();
+    CHECK(moved.info().vocab_size > 0);
+    Model other = std::move(moved);
+    CHECK(status_of([&] { moved.info(); }) == EDGE_LLM_INVALID_HANDLE && other.info().vocab_size > 0);
+}
+
+static void deadlines(const char *path)
+{
+    Model model(path);
+    Session session(model);
+    GenerateOptions options;
+    options.max_tokens = 3;
+    options.ignore_eos = true;
+    for (std::int64_t passed : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{-100000}}) {
+        options.deadline = std::chrono::milliseconds(passed);
+        CHECK(status_of([&] { session.generate({3, 4}, options); }) == EDGE_LLM_DEADLINE_EXCEEDED);
+    }
+    options.deadline = std::chrono::hours(1);
+    Generation generation = session.generate({3, 4}, options);
+    int steps = 0;
+    for (const Piece &piece : generation) steps += piece.token >= 0;
+    CHECK(steps == 3 && generation.finish() == EDGE_LLM_FINISH_LENGTH && generation.begin() == generation.end());
+}
+
+// What begins with try_ throws nothing, also where the library cannot be used at all.
+static void values_where_nothing_works(const char *path)
+{
+    Model model(path);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        bool refused = Model::try_open(path).error().status() == EDGE_LLM_FORKED && Session::try_create(model).error().status() == EDGE_LLM_FORKED;
+        _exit(refused ? 0 : 1);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    errors(argv[1]);
+    deadlines(argv[1]);
+    values_where_nothing_works(argv[1]);
+    std::puts("ok");
+    return 0;
+}

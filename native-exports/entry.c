@@ -113,17 +113,28 @@ static int runtime_can_begin(void)
 }
 #endif
 
+#ifndef _WIN32
+/* A child has one thread only: whatever lock another one held at the fork is held for ever. Its process id tells, but for the first process of a
+ * PID namespace whose parent was the first one of another. */
+static _Atomic pid_t owner;
+static atomic_int forked;
+
+static void in_child(void)
+{
+    if (atomic_load(&owner) != 0) atomic_store(&forked, 1);
+}
+#endif
+
 static edge_llm_status enter(entry *self)
 {
 #ifndef _WIN32
-    /* A child has one thread only: whatever lock another one held at the fork is held for ever. */
-    static _Atomic pid_t owner;
     pid_t process = getpid(), known = atomic_load_explicit(&owner, memory_order_relaxed);
     self->first = 0;
+    if (atomic_load_explicit(&forked, memory_order_relaxed)) return EDGE_LLM_FORKED;
     if (known != process) {
         if (known != 0) return EDGE_LLM_FORKED;
         if (!processor_suffices()) return EDGE_LLM_UNSUPPORTED;
-        if (!runtime_can_begin()) return EDGE_LLM_OUT_OF_MEMORY;
+        if (!runtime_can_begin() || pthread_atfork(NULL, NULL, in_child) != 0) return EDGE_LLM_OUT_OF_MEMORY;
         sigaction(SIGPIPE, NULL, &self->pipe); /* before another thread may enter */
         self->first = atomic_compare_exchange_strong(&owner, &known, process);
         if (!self->first && known != process) return EDGE_LLM_FORKED;
@@ -220,32 +231,24 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
     return status;
 }
 
-#define ENTRY(name, parameters, arguments)                    \
-    extern edge_llm_status managed_##name parameters;         \
-    edge_llm_status name parameters                           \
-    {                                                         \
-        entry self;                                           \
-        edge_llm_status status = enter(&self);                \
-        if (status != EDGE_LLM_OK) return status;             \
-        status = managed_##name arguments;                    \
-        leave(&self);                                         \
-        return status;                                        \
-    }
-
-/* One that makes a handle, which is NULL whatever the error. */
-#define ENTRY_MAKING(handle, name, parameters, arguments)     \
+#define ENTRY_AFTER(first, name, parameters, arguments)       \
     extern edge_llm_status managed_##name parameters;         \
     edge_llm_status name parameters                           \
     {                                                         \
         entry self;                                           \
         edge_llm_status status;                               \
-        if (handle) *handle = NULL;                           \
+        first;                                                \
         status = enter(&self);                                \
         if (status != EDGE_LLM_OK) return status;             \
         status = managed_##name arguments;                    \
         leave(&self);                                         \
         return status;                                        \
     }
+
+#define ENTRY(name, parameters, arguments) ENTRY_AFTER((void)0, name, parameters, arguments)
+
+/* One that makes a handle, which is NULL whatever the error. */
+#define ENTRY_MAKING(handle, name, parameters, arguments) ENTRY_AFTER(if (handle) *handle = NULL, name, parameters, arguments)
 
 #define DEFAULTS(type) ENTRY(type##_default, (type *options, size_t struct_size), (options, struct_size))
 

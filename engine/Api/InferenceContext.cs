@@ -11,6 +11,8 @@ namespace Edge.Llm;
 /// by side over one model.</summary>
 public sealed unsafe partial class InferenceContext : IDisposable
 {
+    private const int Idle = 0, Busy = 1, Disposed = 2;
+
     private readonly LanguageModel _model;
     private readonly WorkerPool _pool;
     private readonly KvCache _cache;
@@ -18,8 +20,7 @@ public sealed unsafe partial class InferenceContext : IDisposable
     private readonly CpuBackend _cpu;
     private readonly BatchPlan _plan;
     private readonly Transformer _transformer;
-    private int _busy;
-    private bool _disposed;
+    private int _state;
 
     internal InferenceContext(LanguageModel model, ContextOptions options)
     {
@@ -125,44 +126,36 @@ public sealed unsafe partial class InferenceContext : IDisposable
     /// <exception cref="EdgeLlmException">InvalidArgument: a forward pass is under way.</exception>
     public void Dispose()
     {
-        Occupy();
-        if (!_disposed)
-        {
-            _disposed = true;
-            _pool.Dispose();
-            _cache.Dispose();
-            _activations.Dispose();
-        }
-        Vacate();
+        int found = Interlocked.CompareExchange(ref _state, Disposed, Idle);
+        if (found == Busy) throw UnderWay();
+        if (found == Disposed) return;
+        _pool.Dispose();
+        _cache.Dispose();
+        _activations.Dispose();
     }
 
     // What follows, until Leave, has the context, its sequences and the file for itself.
     private void Enter()
     {
-        Occupy();
+        int found = Interlocked.CompareExchange(ref _state, Busy, Idle);
+        ObjectDisposedException.ThrowIf(found == Disposed, this);
+        if (found == Busy) throw UnderWay();
         try
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
             _model.Enter();
         }
         catch
         {
-            Vacate();
+            Volatile.Write(ref _state, Idle);
             throw;
         }
-    }
-
-    private void Occupy()
-    {
-        if (Interlocked.Exchange(ref _busy, 1) != 0)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "a forward pass is under way in this context");
     }
 
     private void Leave()
     {
         _model.Leave();
-        Vacate();
+        Volatile.Write(ref _state, Idle);
     }
 
-    private void Vacate() => Volatile.Write(ref _busy, 0);
+    private static EdgeLlmException UnderWay() => new(ErrorCode.InvalidArgument, "a forward pass is under way in this context");
 }

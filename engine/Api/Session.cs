@@ -126,8 +126,8 @@ public sealed class Session : IDisposable
                 int count = Math.Min(_context.Options.BatchSize, prompt.Length - _sequence.Length);
                 bool last = _sequence.Length + count == prompt.Length;
                 token = Forward(prompt.AsSpan(_sequence.Length, count), last ? sampler : null, cancellation);
+                if (!cancellation.IsCancellationRequested) options.OnPrefill?.Invoke(_sequence.Length, prompt.Length);
                 if (cancellation.IsCancellationRequested) return NoToken;
-                options.OnPrefill?.Invoke(_sequence.Length, prompt.Length);
             }
             Statistics.PromptTime = Stopwatch.GetElapsedTime(start);
             return token;

@@ -151,6 +151,18 @@ public sealed class SessionTests
     }
 
     [TestMethod]
+    [DataRow(1)]
+    [DataRow(2)]
+    public void CancelledAfterABatchOfThePromptItGivesNoToken(int batches)
+    {
+        using var run = new Run(s_words, s_story, batchSize: 2);
+        using var source = new CancellationTokenSource();
+        GenerateOptions options = s_greedy with { OnPrefill = (done, _) => { if (done > 2 * (batches - 1)) source.Cancel(); } };
+        GeneratedToken[] steps = [.. run.Session.Generate([ScriptedModel.Bos, .. s_story[..2]], options, source.Token)];
+        Assert.AreEqual((-1, FinishReason.Cancelled), (steps.Single().Token, steps[0].Finish));
+    }
+
+    [TestMethod]
     public void ANewGenerationEndsTheOneBefore()
     {
         using var run = new Run(s_words, s_story);

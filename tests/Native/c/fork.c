@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -138,6 +139,20 @@ static void use(void)
     OK(edge_llm_model_close(own));
 }
 
+/* Process 1 of a PID namespace, whose child is process 1 of another: the number is the same. Where such are not allowed, as for most users, there is
+ * nothing to test. */
+static void with_the_same_number(void)
+{
+    model = open_model(path);
+    session = open_session(model, 64, 2);
+    if (unshare(CLONE_NEWPID) == 0) in_child(every_function);
+}
+
+static void in_a_namespace(void)
+{
+    if (unshare(CLONE_NEWPID) == 0) in_child(with_the_same_number);
+}
+
 static void *generate(void *user)
 {
     int32_t token = 3;
@@ -163,6 +178,7 @@ int main(int argc, char **argv)
     CHECK(argc == 2);
     path = argv[1];
     in_child(use); /* nothing was used before */
+    in_child(in_a_namespace);
     model = open_model(path);
     session = open_session(model, 256, 2);
     in_child(every_function);

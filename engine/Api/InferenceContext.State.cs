@@ -19,24 +19,7 @@ public sealed partial class InferenceContext
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(output);
-        Enter();
-        try
-        {
-            SequenceState state = State(sequence);
-            sequence.Enter();
-            try
-            {
-                state.Save(sequence, output);
-            }
-            finally
-            {
-                sequence.Leave();
-            }
-        }
-        finally
-        {
-            Leave();
-        }
+        With(sequence, state => state.Save(sequence, output));
     }
 
     /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types. After an error the sequence
@@ -47,14 +30,21 @@ public sealed partial class InferenceContext
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(input);
+        With(sequence, state => state.Load(sequence, input));
+    }
+
+    // Does what has context and sequence for itself.
+    private void With(Sequence sequence, Action<SequenceState> work)
+    {
         Enter();
         try
         {
-            SequenceState state = State(sequence);
+            if (!sequence.IsOf(_cache))
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was disposed of or belongs to another context");
             sequence.Enter();
             try
             {
-                state.Load(sequence, input);
+                work(new SequenceState(_model.Fingerprint, EngineVersion.Arithmetic, _model.VocabSize));
             }
             finally
             {
@@ -65,12 +55,5 @@ public sealed partial class InferenceContext
         {
             Leave();
         }
-    }
-
-    private SequenceState State(Sequence sequence)
-    {
-        if (!sequence.IsOf(_cache))
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was disposed of or belongs to another context");
-        return new SequenceState(_model.Fingerprint, EngineVersion.Arithmetic, _model.VocabSize);
     }
 }

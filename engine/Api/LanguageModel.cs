@@ -96,7 +96,7 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Closes the file. Contexts over it can no longer compute.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0) EndUse();
+        if (Interlocked.Exchange(ref _disposed, 1) == 0) Leave(); // its own use
     }
 
     /// <summary>Takes the file for a pass: it stays open until <see cref="Leave"/>.</summary>
@@ -107,7 +107,7 @@ public sealed class LanguageModel : IDisposable
         int uses = Volatile.Read(ref _uses);
         while (true)
         {
-            ObjectDisposedException.ThrowIf(uses == 0 || Volatile.Read(ref _disposed) != 0, this);
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this); // before the last use ends
             int found = Interlocked.CompareExchange(ref _uses, uses + 1, uses);
             if (found == uses) break;
             uses = found;
@@ -118,13 +118,16 @@ public sealed class LanguageModel : IDisposable
         }
         catch
         {
-            EndUse();
+            Leave();
             throw;
         }
     }
 
-    /// <summary>The pass has ended.</summary>
-    internal void Leave() => EndUse();
+    /// <summary>The pass has ended. The last use closes the file.</summary>
+    internal void Leave()
+    {
+        if (Interlocked.Decrement(ref _uses) == 0) File.Dispose();
+    }
 
     /// <summary>What the options say about the cache's blocks.</summary>
     internal KvShape KvShape(ContextOptions options) =>
@@ -148,11 +151,6 @@ public sealed class LanguageModel : IDisposable
         };
         config = config with { Rope = rope };
         return new LanguageModel(file, config, architecture.BindWeights(file, config));
-    }
-
-    private void EndUse()
-    {
-        if (Interlocked.Decrement(ref _uses) == 0) File.Dispose();
     }
 
     private static LanguageModel OpenOwned(GgufFile file, ModelOptions options)

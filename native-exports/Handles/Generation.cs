@@ -16,18 +16,18 @@ internal enum Finish
 /// <summary>A text being generated, step by step.</summary>
 internal sealed unsafe class Generation : IDisposable
 {
-    private readonly SessionResource _owner;
+    private readonly ContextResource _owner;
     private readonly Session _session;
     private readonly IEnumerator<GeneratedToken> _steps;
     private readonly Utf8Text _text = new();
 
-    /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the session's work is this.</summary>
-    /// <param name="owner">The session.</param>
+    /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the context's work is this.</summary>
+    /// <param name="owner">The context.</param>
     /// <param name="sequence">The number of the sequence it happens in.</param>
     /// <param name="prompt">All tokens of the text so far; none: those of the sequence.</param>
     /// <param name="options">What to generate.</param>
-    /// <param name="milliseconds">Until the deadline; negative: the session's.</param>
-    public Generation(SessionResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
+    /// <param name="milliseconds">Until the deadline; negative: the context's.</param>
+    public Generation(ContextResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
     {
         _owner = owner;
         Cache.Sequence cached = owner.Sequence(sequence);

@@ -35,7 +35,7 @@ internal static unsafe class GenerateExports
             using ContextResource.Entered entered = use.Resource.EnterToChange();
             if (callback is null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "callback: a null pointer");
             using Generation generation = Begin(use.Resource, prompt, promptCount, options);
-            while (generation.Finish == Finish.None)
+            while (generation.Finish is null)
             {
                 PieceData piece = generation.Next();
                 if (Callbacks.Piece(callback, user, &piece) != 0) generation.Stop();
@@ -77,7 +77,7 @@ internal static unsafe class GenerateExports
             Versioned.CheckedSize(piece);
             Generation generation = use.Resource.Generation
                 ?? throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no generation: edge_llm_context_start begins one");
-            if (generation.Finish != Finish.None) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the generation is over");
+            if (generation.Finish is not null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the generation is over");
             try
             {
                 Versioned.Write(piece, generation.Next());
@@ -87,7 +87,7 @@ internal static unsafe class GenerateExports
                 use.Resource.Replace(null);
                 throw;
             }
-            if (generation.Finish != Finish.None) use.Resource.Interruption.End(); // the last text stays, for the caller to read
+            if (generation.Finish is not null) use.Resource.Interruption.End(); // the last text stays, for the caller to read
             generation.ThrowIfInterrupted();
             return LastError.Ok;
         }

@@ -50,8 +50,8 @@ internal sealed unsafe class ContextResource : Resource
     /// <summary>About the last generation.</summary>
     public GenerationStatistics Statistics { get; set; } = new();
 
-    /// <summary>How it ended: edge_llm_finish.</summary>
-    public Finish Finish { get; set; }
+    /// <summary>How it ended, or null.</summary>
+    public FinishReason? Finish { get; set; }
 
     /// <summary>Takes the context for one call.</summary>
     /// <exception cref="EdgeLlmException">Busy.</exception>
@@ -188,7 +188,7 @@ internal sealed unsafe class ContextResource : Resource
     /// <summary>Counts, times and memory.</summary>
     public ContextCounters Counters() => new()
     {
-        Finish = (int)Finish, Seed = Statistics.Seed, PromptTokens = Statistics.PromptTokens, ReusedTokens = Statistics.ReusedTokens,
+        Finish = (int)Finish.GetValueOrDefault(), Seed = Statistics.Seed, PromptTokens = Statistics.PromptTokens, ReusedTokens = Statistics.ReusedTokens,
         GeneratedTokens = Statistics.GeneratedTokens, PromptNanoseconds = Nanoseconds(Statistics.PromptTime),
         GenerationNanoseconds = Nanoseconds(Statistics.GenerationTime), EvaluatedTokens = _evaluatedTokens,
         EvaluationNanoseconds = Nanoseconds(Stopwatch.GetElapsedTime(0, _evaluationTicks)), KvBytes = Context.CacheBytes,

@@ -92,7 +92,7 @@ typedef enum edge_llm_finish {
     EDGE_LLM_FINISH_NONE = 0,        /* not finished */
     EDGE_LLM_FINISH_STOP = 1,        /* a stop string */
     EDGE_LLM_FINISH_LENGTH = 2,      /* the token limit, or a full context */
-    EDGE_LLM_FINISH_END = 3,         /* a token of the model that ends a text */
+    EDGE_LLM_FINISH_EOS = 3,         /* a token of the model that ends a text */
     EDGE_LLM_FINISH_CANCELLED = 4,   /* the caller cancelled it */
     EDGE_LLM_FINISH_DEADLINE = 5     /* the deadline passed */
 } edge_llm_finish;

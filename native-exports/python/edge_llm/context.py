@@ -17,12 +17,12 @@ from .model import Model, _close, token_array
 
 CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
-FINISH_REASONS = (None, "stop", "length", "end", "cancelled", "deadline")
+FINISH_REASONS = (None, "stop", "length", "eos", "cancelled", "deadline")
 
 
 class Piece(str):
     """A step of a generation: the text that is complete now, its token (-1: none), and in the last step why it is the last one:
-    "stop", "length", "end", "cancelled" or "deadline"."""
+    "stop", "length", "eos", "cancelled" or "deadline"."""
 
     token: int
     finish_reason: str | None

@@ -16,7 +16,7 @@ from typing import Any
 from .context import Context, Piece
 from .model import Message, Model
 
-_REASONS = {"end": "stop", "deadline": "length", "cancelled": "length"}
+_REASONS = {"eos": "stop", "deadline": "length", "cancelled": "length"}
 _IGNORED = ("model", "user", "stream_options")
 
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
 
@@ -7,199 +8,97 @@ namespace Edge.Llm.Native;
 internal static unsafe class ContextExports
 {
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_create")]
-    public static int edge_llm_context_create(nint model, ContextOptionsData* options, nint* context)
+    public static int edge_llm_context_create(nint model, ContextOptionsData* options, nint* context) =>
+        Call.Model(model, (Pointer(options), Pointer(context)), &Create);
+
+    private static void Create(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<nint> Context) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            Pointers.Need(context, "context");
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            (ContextOptions made, ulong seed) = OptionReaders.Context(options, use.Resource.Model);
-            *context = HandleTable.Instance.Open(new ContextResource(use.Resource, made, seed));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        nint* context = a.Context.Needed("context");
+        (ContextOptions options, ulong seed) = OptionReaders.Context(a.Options.Address, model.Model);
+        *context = HandleTable.Instance.Open(new ContextResource(model, options, seed));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_close")]
-    public static int edge_llm_context_close(nint context)
+    public static int edge_llm_context_close(nint context) => Call.Library(context, &Close);
+
+    private static void Close(nint context)
     {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Close<ContextResource>(context);
-            use.Resource.Interruption.Close();
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        using Use<ContextResource> use = HandleTable.Instance.Close<ContextResource>(context);
+        use.Resource.Interruption.Close();
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_cancel")]
-    public static int edge_llm_context_cancel(nint context)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            use.Resource.Interruption.Cancel();
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_cancel(nint context) => Call.Meanwhile(context, 0, &Cancel);
+
+    private static void Cancel(ContextResource context, int unused) => context.Interruption.Cancel();
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_set_deadline")]
-    public static int edge_llm_context_set_deadline(nint context, long milliseconds)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            use.Resource.Interruption.SetContextDeadline(milliseconds);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_set_deadline(nint context, long milliseconds) => Call.Context(context, milliseconds, &SetDeadline);
+
+    private static void SetDeadline(ContextResource context, long milliseconds) => context.Interruption.SetContextDeadline(milliseconds);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_get_options")]
-    public static int edge_llm_context_get_options(nint context, ContextOptionsData* options)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            Versioned.Write(options, OptionReaders.Describe(use.Resource));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_get_options(nint context, ContextOptionsData* options) => Call.Meanwhile(context, Pointer(options), &GetOptions);
+
+    private static void GetOptions(ContextResource context, Pointer<ContextOptionsData> options) =>
+        Versioned.Write(options.Address, OptionReaders.Describe(context));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_get_counters")]
-    public static int edge_llm_context_get_counters(nint context, ContextCounters* counters)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Versioned.Write(counters, use.Resource.Counters());
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_get_counters(nint context, ContextCounters* counters) => Call.Context(context, Pointer(counters), &GetCounters);
+
+    private static void GetCounters(ContextResource context, Pointer<ContextCounters> counters) => Versioned.Write(counters.Address, context.Counters());
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_eval")]
-    public static int edge_llm_context_eval(nint context, int sequence, int* tokens, nuint tokenCount)
-    {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            use.Resource.Evaluate(sequence, Tokens(use.Resource, tokens, tokenCount));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_eval(nint context, int sequence, int* tokens, nuint tokenCount) =>
+        Call.Changing(context, (sequence, Input(tokens, tokenCount)), &Evaluate);
+
+    private static void Evaluate(ContextResource context, (int Sequence, Input<int> Tokens) a) => context.Evaluate(a.Sequence, Tokens(context, a.Tokens));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_eval_batch")]
-    public static int edge_llm_context_eval_batch(nint context, int* tokens, int* sequences, byte* wantLogits, nuint tokenCount)
+    public static int edge_llm_context_eval_batch(nint context, int* tokens, int* sequences, byte* wantLogits, nuint tokenCount) =>
+        Call.Changing(context, (Input(tokens, tokenCount), Input(sequences, tokenCount), Input(wantLogits, tokenCount)), &EvaluateBatch);
+
+    private static void EvaluateBatch(ContextResource context, (Input<int> Tokens, Input<int> Sequences, Input<byte> WantLogits) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            int most = use.Resource.Context.Options.BatchSize;
-            if (tokenCount > (nuint)most) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{tokenCount} tokens: expected at most {most} (batch_size)");
-            use.Resource.Evaluate(Pointers.Array(tokens, tokenCount, "tokens"),
-                sequences is null ? default : Pointers.Array(sequences, tokenCount, "sequences"),
-                wantLogits is null ? default : Pointers.Array(wantLogits, tokenCount, "want_logits"));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        int most = context.Context.Options.BatchSize;
+        if (a.Tokens.Count > (nuint)most) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{a.Tokens.Count} tokens: expected at most {most} (batch_size)");
+        context.Evaluate(a.Tokens.Span("tokens"), a.Sequences.OptionalSpan("sequences"), a.WantLogits.OptionalSpan("want_logits"));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_logits")]
-    public static int edge_llm_context_logits(nint context, nuint row, float** logits, nuint* count)
+    public static int edge_llm_context_logits(nint context, nuint row, float** logits, nuint* count) =>
+        Call.Context(context, (row, Pointer((nint*)logits), Pointer(count)), &Logits);
+
+    private static void Logits(ContextResource context, (nuint Row, Pointer<nint> Logits, Pointer<nuint> Count) a)
     {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Pointers.Need(logits, "logits");
-            Pointers.Need(count, "count");
-            ReadOnlySpan<float> values = use.Resource.Logits(row);
-            *logits = (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(values));
-            *count = (nuint)values.Length;
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        nint* logits = a.Logits.Needed("logits");
+        nuint* count = a.Count.Needed("count");
+        ReadOnlySpan<float> values = context.Logits(a.Row);
+        *logits = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(values));
+        *count = (nuint)values.Length;
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_copy_logits")]
-    public static int edge_llm_context_copy_logits(nint context, nuint row, float* buffer, nuint capacity, nuint* count)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Pointers.Return(use.Resource.Logits(row), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_copy_logits(nint context, nuint row, float* buffer, nuint capacity, nuint* count) =>
+        Call.Context(context, (row, Output(buffer, capacity, count)), &CopyLogits);
+
+    private static void CopyLogits(ContextResource context, (nuint Row, Output<float> Logits) a) => a.Logits.Write(context.Logits(a.Row));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_embed")]
-    public static int edge_llm_context_embed(nint context, int* tokens, nuint tokenCount, int normalize, float* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_context_embed(nint context, int* tokens, nuint tokenCount, int normalize, float* buffer, nuint capacity, nuint* count) =>
+        Call.Changing(context, (Input(tokens, tokenCount), normalize != 0, Output(buffer, capacity, count)), &Embed);
+
+    private static void Embed(ContextResource context, (Input<int> Tokens, bool Normalize, Output<float> Vector) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            Pointers.Need(count, "count");
-            *count = (nuint)use.Resource.Model.Model.EmbeddingLength;
-            Pointers.Reserve(*count, buffer, capacity); // before the work, not after
-            Pointers.Return(use.Resource.Embed([.. Tokens(use.Resource, tokens, tokenCount)], normalize != 0), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        a.Vector.Reserve((nuint)context.Model.Model.EmbeddingLength); // before the work, not after
+        a.Vector.Write(context.Embed([.. Tokens(context, a.Tokens)], a.Normalize));
     }
 
     /// <summary>Tokens that may fit the context: more are not even looked at.</summary>
-    internal static ReadOnlySpan<int> Tokens(ContextResource context, int* tokens, nuint count)
+    internal static ReadOnlySpan<int> Tokens(ContextResource context, Input<int> tokens)
     {
         int most = context.Context.Options.ContextSize;
-        if (count > (nuint)most) throw new EdgeLlmException(ErrorCode.ContextFull, $"{count} tokens do not fit the context of {most}");
-        return Pointers.Array(tokens, count, "tokens");
+        if (tokens.Count > (nuint)most) throw new EdgeLlmException(ErrorCode.ContextFull, $"{tokens.Count} tokens do not fit the context of {most}");
+        return tokens.Span("tokens");
     }
 }

@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
 
@@ -7,100 +7,65 @@ namespace Edge.Llm.Native;
 internal static unsafe class GenerateExports
 {
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_sample")]
-    public static int edge_llm_context_sample(nint context, nuint row, int sequence, SamplingOptionsData* options, int* token)
+    public static int edge_llm_context_sample(nint context, nuint row, int sequence, SamplingOptionsData* options, int* token) =>
+        Call.Context(context, (row, sequence, Pointer(options), Pointer(token)), &Sample);
+
+    private static void Sample(ContextResource context, (nuint Row, int Sequence, Pointer<SamplingOptionsData> Options, Pointer<int> Token) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Pointers.Need(token, "token");
-            *token = use.Resource.Sample(row, sequence, OptionReaders.Sampling(options, use.Resource));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        int* token = a.Token.Needed("token");
+        *token = context.Sample(a.Row, a.Sequence, OptionReaders.Sampling(a.Options.Address, context));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_generate")]
     public static int edge_llm_context_generate(nint context, int* prompt, nuint promptCount, GenerateOptionsData* options,
-        delegate* unmanaged<void*, PieceData*, int> callback, void* user)
+        delegate* unmanaged<void*, PieceData*, int> callback, void* user) =>
+        Call.Changing(context, (Input(prompt, promptCount), Pointer(options), (nint)callback, (nint)user), &Generate);
+
+    private static void Generate(ContextResource context, (Input<int> Prompt, Pointer<GenerateOptionsData> Options, nint Callback, nint User) a)
     {
-        try
+        Need((void*)a.Callback, "callback");
+        using Generation generation = Begin(context, a.Prompt, a.Options);
+        while (generation.Finish is null)
         {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            if (callback is null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "callback: a null pointer");
-            using Generation generation = Begin(use.Resource, prompt, promptCount, options);
-            while (generation.Finish is null)
-            {
-                PieceData piece = generation.Next();
-                if (Callbacks.Piece(callback, user, &piece) != 0) generation.Stop();
-            }
-            generation.ThrowIfInterrupted();
-            return LastError.Ok;
+            PieceData piece = generation.Next();
+            if (Callbacks.Piece((delegate* unmanaged<void*, PieceData*, int>)a.Callback, (void*)a.User, &piece) != 0) generation.Stop();
         }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        generation.ThrowIfInterrupted();
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_start")]
-    public static int edge_llm_context_start(nint context, int* prompt, nuint promptCount, GenerateOptionsData* options)
-    {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            use.Resource.Replace(Begin(use.Resource, prompt, promptCount, options));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_start(nint context, int* prompt, nuint promptCount, GenerateOptionsData* options) =>
+        Call.Changing(context, (Input(prompt, promptCount), Pointer(options)), &Start);
+
+    private static void Start(ContextResource context, (Input<int> Prompt, Pointer<GenerateOptionsData> Options) a) =>
+        context.Replace(Begin(context, a.Prompt, a.Options));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_next")]
-    public static int edge_llm_context_next(nint context, PieceData* piece)
+    public static int edge_llm_context_next(nint context, PieceData* piece) => Call.Context(context, Pointer(piece), &Next);
+
+    private static void Next(ContextResource context, Pointer<PieceData> piece)
     {
+        Versioned.CheckedSize(piece.Address);
+        Generation generation = context.Generation
+            ?? throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no generation: edge_llm_context_start begins one");
+        if (generation.Finish is not null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the generation is over");
         try
         {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Versioned.CheckedSize(piece);
-            Generation generation = use.Resource.Generation
-                ?? throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no generation: edge_llm_context_start begins one");
-            if (generation.Finish is not null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the generation is over");
-            try
-            {
-                Versioned.Write(piece, generation.Next());
-            }
-            catch
-            {
-                use.Resource.Replace(null);
-                throw;
-            }
-            if (generation.Finish is not null) use.Resource.Interruption.End(); // the last text stays, for the caller to read
-            generation.ThrowIfInterrupted();
-            return LastError.Ok;
+            Versioned.Write(piece.Address, generation.Next());
         }
-        catch (Exception e)
+        catch
         {
-            return LastError.Record(e);
+            context.Replace(null);
+            throw;
         }
+        if (generation.Finish is not null) context.Interruption.End(); // the last text stays, for the caller to read
+        generation.ThrowIfInterrupted();
     }
 
-    private static Generation Begin(ContextResource context, int* prompt, nuint promptCount, GenerateOptionsData* options)
+    private static Generation Begin(ContextResource context, Input<int> prompt, Pointer<GenerateOptionsData> options)
     {
-        GenerateOptionsData data = options is null ? OptionReaders.Generate() : Versioned.Read(options);
-        ReadOnlySpan<int> tokens = ContextExports.Tokens(context, prompt, promptCount);
+        GenerateOptionsData data = options.Address is null ? OptionReaders.Generate() : Versioned.Read(options.Address);
+        ReadOnlySpan<int> tokens = ContextExports.Tokens(context, prompt);
         return new Generation(context, data.Sequence, tokens.ToArray(), OptionReaders.Generate(data, context), data.Deadline);
     }
 }

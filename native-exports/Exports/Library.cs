@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
 
@@ -21,149 +22,71 @@ internal static unsafe class LibraryExports
 #endif
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_version")]
-    public static int edge_llm_version(VersionInfo* version)
+    public static int edge_llm_version(VersionInfo* version) => Call.Library(Pointer(version), &Version);
+
+    private static void Version(Pointer<VersionInfo> version) => Versioned.Write(version.Address, new VersionInfo
     {
-        try
-        {
-            Versioned.Write(version, new VersionInfo
-            {
-                AbiMajor = AbiMajor, AbiMinor = AbiMinor, Arithmetic = EngineVersion.Arithmetic,
-                Text = Address(EngineVersion.Utf8), TextLength = (nuint)EngineVersion.Utf8.Length,
-            });
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+        AbiMajor = AbiMajor, AbiMinor = AbiMinor, Arithmetic = EngineVersion.Arithmetic,
+        Text = Address(EngineVersion.Utf8), TextLength = (nuint)EngineVersion.Utf8.Length,
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_features")]
-    public static int edge_llm_features(FeatureInfo* features)
+    public static int edge_llm_features(FeatureInfo* features) => Call.Library(Pointer(features), &Features);
+
+    private static void Features(Pointer<FeatureInfo> features)
     {
-        try
+        Versioned.CheckedSize(features.Address);
+        string instructionSet = EngineInfo.Current().InstructionSet;
+        lock (s_instructionSet)
+            if (s_instructionSet.Length == 0)
+                s_instructionSet.Set(instructionSet);
+        Versioned.Write(features.Address, new FeatureInfo
         {
-            Versioned.CheckedSize(features);
-            string instructionSet = EngineInfo.Current().InstructionSet;
-            lock (s_instructionSet)
-                if (s_instructionSet.Length == 0)
-                    s_instructionSet.Set(instructionSet);
-            Versioned.Write(features, new FeatureInfo
-            {
-                Features = Embeddings | State | Mmap | (OperatingSystem.IsWindows() ? 0 : Mlock),
-                DefaultThreads = EngineInfo.DefaultThreads, Level = Address(Level), LevelLength = (nuint)Level.Length,
-                InstructionSet = s_instructionSet.Data, InstructionSetLength = s_instructionSet.Length,
-            });
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+            Features = Embeddings | State | Mmap | (OperatingSystem.IsWindows() ? 0 : Mlock),
+            DefaultThreads = EngineInfo.DefaultThreads, Level = Address(Level), LevelLength = (nuint)Level.Length,
+            InstructionSet = s_instructionSet.Data, InstructionSetLength = s_instructionSet.Length,
+        });
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_status_name")]
-    public static int edge_llm_status_name(int status, byte** name, nuint* length)
+    public static int edge_llm_status_name(int status, byte** name, nuint* length) =>
+        Call.Library((status, Pointer((nint*)name), Pointer(length)), &StatusName);
+
+    private static void StatusName((int Status, Pointer<nint> Name, Pointer<nuint> Length) a)
     {
-        try
-        {
-            Pointers.Need(name, "name");
-            Pointers.Need(length, "length");
-            ReadOnlySpan<byte> text = Name(status);
-            *name = Address(text);
-            *length = (nuint)text.Length;
-            if (status is < 0 or > (int)ErrorCode.BufferTooSmall) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{status} is no status");
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        nint* name = a.Name.Needed("name");
+        nuint* length = a.Length.Needed("length");
+        ReadOnlySpan<byte> text = Name(a.Status);
+        *name = (nint)Address(text);
+        *length = (nuint)text.Length;
+        if (a.Status is < 0 or > (int)ErrorCode.BufferTooSmall) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{a.Status} is no status");
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_last_error")]
-    public static int edge_llm_last_error(ErrorInfo* error)
-    {
-        try
-        {
-            LastError.Write(error);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_last_error(ErrorInfo* error) => Call.Library(Pointer(error), &WriteLastError);
+
+    private static void WriteLastError(Pointer<ErrorInfo> error) => LastError.Write(error.Address);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_options_default")]
-    public static int edge_llm_model_options_default(ModelOptionsData* options, nuint size)
-    {
-        try
-        {
-            Versioned.WriteDefaults(options, size, OptionReaders.Model());
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_model_options_default(ModelOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Model);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_chat_options_default")]
-    public static int edge_llm_chat_options_default(ChatOptionsData* options, nuint size)
-    {
-        try
-        {
-            Versioned.WriteDefaults(options, size, OptionReaders.Chat());
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_chat_options_default(ChatOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Chat);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_options_default")]
-    public static int edge_llm_context_options_default(ContextOptionsData* options, nuint size)
-    {
-        try
-        {
-            Versioned.WriteDefaults(options, size, OptionReaders.Context());
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_context_options_default(ContextOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Context);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sampling_options_default")]
-    public static int edge_llm_sampling_options_default(SamplingOptionsData* options, nuint size)
-    {
-        try
-        {
-            Versioned.WriteDefaults(options, size, OptionReaders.Sampling());
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_sampling_options_default(SamplingOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Sampling);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_generate_options_default")]
-    public static int edge_llm_generate_options_default(GenerateOptionsData* options, nuint size)
-    {
-        try
-        {
-            Versioned.WriteDefaults(options, size, OptionReaders.Generate());
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_generate_options_default(GenerateOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Generate);
+
+    private static int Defaults<T>(T* options, nuint size, delegate*<T> defaults, [CallerMemberName] string function = "") where T : unmanaged =>
+        Call.Library((Pointer(options), size, (nint)defaults), &WriteDefaults, function);
+
+    private static void WriteDefaults<T>((Pointer<T> Options, nuint Size, nint Defaults) a) where T : unmanaged =>
+        Versioned.WriteDefaults(a.Options.Address, a.Size, ((delegate*<T>)a.Defaults)());
 
     // A literal's bytes lie in the library's read-only data, with a zero behind them.
     private static byte* Address(ReadOnlySpan<byte> literal) => (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(literal));

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Edge.Llm.Gguf;
 using Edge.Llm.Tokenization;
+using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
 
@@ -10,153 +11,98 @@ namespace Edge.Llm.Native;
 internal static unsafe class ModelExports
 {
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_open")]
-    public static int edge_llm_model_open(byte* path, nuint pathLength, ModelOptionsData* options, nint* model)
+    public static int edge_llm_model_open(byte* path, nuint pathLength, ModelOptionsData* options, nint* model) =>
+        Call.Library((Input(path, pathLength), Pointer(options), Pointer(model)), &Open);
+
+    private static void Open((Input<byte> Path, Pointer<ModelOptionsData> Options, Pointer<nint> Model) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            Pointers.Need(model, "model");
-            *model = HandleTable.Instance.Open(ModelResource.Open(Pointers.Text(path, pathLength, "path"), OptionReaders.Model(options)));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        nint* model = a.Model.Needed("model");
+        *model = HandleTable.Instance.Open(ModelResource.Open(Text(a.Path, "path"), OptionReaders.Model(a.Options.Address)));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_open_memory")]
-    public static int edge_llm_model_open_memory(byte* data, nuint size, ModelOptionsData* options, nint* model)
-    {
-        try
-        {
-            if (options is not null) Versioned.CheckedSize(options);
-            ModelOptionsData read = options is null ? OptionReaders.Model() : *options;
-            try
-            {
-                RuntimeHelpers.EnsureSufficientExecutionStack();
-                Pointers.Need(model, "model");
-                Pointers.Need(data, "data");
-                if (size > long.MaxValue) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"size {size}: expected at most {long.MaxValue}");
-                read = OptionReaders.Model(options);
-            }
-            catch when (read.Release is not null)
-            {
-                Callbacks.Release(read.Release, read.ReleaseUser, data, size);
-                throw;
-            }
-            *model = HandleTable.Instance.Open(ModelResource.Open(data, (long)size, read)); // which releases, from here on
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_model_open_memory(byte* data, nuint size, ModelOptionsData* options, nint* model) =>
+        Call.Library((Input(data, size), Pointer(options), Pointer(model)), &OpenMemory);
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_close")]
-    public static int edge_llm_model_close(nint model)
+    private static void OpenMemory((Input<byte> Bytes, Pointer<ModelOptionsData> Options, Pointer<nint> Model) a)
     {
-        try
-        {
-            HandleTable.Instance.Close<ModelResource>(model).Dispose();
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
-
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_get_info")]
-    public static int edge_llm_model_get_info(nint model, ModelInfo* info)
-    {
+        ModelOptionsData* options = a.Options.Address;
+        if (options is not null) Versioned.CheckedSize(options);
+        ModelOptionsData read = options is null ? OptionReaders.Model() : *options;
+        nint* model;
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            Versioned.CheckedSize(info);
-            Versioned.Write(info, Describe(use.Resource));
-            return LastError.Ok;
+            model = a.Model.Needed("model");
+            Need(a.Bytes.Data, "data");
+            if (a.Bytes.Count > long.MaxValue) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"size {a.Bytes.Count}: expected at most {long.MaxValue}");
+            read = OptionReaders.Model(options);
         }
-        catch (Exception e)
+        catch when (read.Release is not null)
         {
-            return LastError.Record(e);
+            Callbacks.Release(read.Release, read.ReleaseUser, a.Bytes.Data, a.Bytes.Count);
+            throw;
         }
+        *model = HandleTable.Instance.Open(ModelResource.Open(a.Bytes.Data, (long)a.Bytes.Count, read)); // which releases, from here on
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_close")]
+    public static int edge_llm_model_close(nint model) => Call.Library(model, &Close);
+
+    private static void Close(nint model) => HandleTable.Instance.Close<ModelResource>(model).Dispose();
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_get_info")]
+    public static int edge_llm_model_get_info(nint model, ModelInfo* info) => Call.Model(model, Pointer(info), &GetInfo);
+
+    private static void GetInfo(ModelResource model, Pointer<ModelInfo> info)
+    {
+        Versioned.CheckedSize(info.Address);
+        Versioned.Write(info.Address, Describe(model));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_metadata_count")]
-    public static int edge_llm_model_metadata_count(nint model, nuint* count)
-    {
-        try
-        {
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            Pointers.Need(count, "count");
-            *count = (nuint)use.Resource.Model.File.Metadata.Count;
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_model_metadata_count(nint model, nuint* count) => Call.Model(model, Pointer(count), &CountMetadata);
+
+    private static void CountMetadata(ModelResource model, Pointer<nuint> count) => *count.Needed("count") = (nuint)model.Model.File.Metadata.Count;
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_metadata_key")]
-    public static int edge_llm_model_metadata_key(nint model, nuint index, byte* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_model_metadata_key(nint model, nuint index, byte* buffer, nuint capacity, nuint* count) =>
+        Call.Model(model, (index, Output(buffer, capacity, count)), &MetadataKey);
+
+    private static void MetadataKey(ModelResource model, (nuint Index, Output<byte> Key) a)
     {
-        try
-        {
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            GgufMetadata metadata = use.Resource.Model.File.Metadata;
-            if (index >= (nuint)metadata.Count)
-                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"key {index}: expected 0 to {metadata.Count - 1}");
-            Pointers.Return(Encoding.UTF8.GetBytes(metadata.KeyAt((int)index)), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        GgufMetadata metadata = model.Model.File.Metadata;
+        if (a.Index >= (nuint)metadata.Count)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"key {a.Index}: expected 0 to {metadata.Count - 1}");
+        a.Key.Write(Encoding.UTF8.GetBytes(metadata.KeyAt((int)a.Index)));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_metadata")]
-    public static int edge_llm_model_metadata(nint model, byte* key, nuint keyLength, byte* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_model_metadata(nint model, byte* key, nuint keyLength, byte* buffer, nuint capacity, nuint* count) =>
+        Call.Model(model, (Input(key, keyLength), Output(buffer, capacity, count)), &Metadata);
+
+    private static void Metadata(ModelResource model, (Input<byte> Key, Output<byte> Value) a)
     {
-        try
-        {
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            string name = Pointers.Text(key, keyLength, "key");
-            LanguageModel file = use.Resource.Model;
-            file.File.CheckUnchanged();
-            if (!file.File.Metadata.TryGet(name, out GgufValue value))
-                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{file.File.Path}: no key {name}");
-            Pointers.Return(value.TryGetUtf8(out ReadOnlySpan<byte> utf8) ? utf8 : Encoding.UTF8.GetBytes(value.ToString()), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        string key = Text(a.Key, "key");
+        GgufFile file = model.Model.File;
+        file.CheckUnchanged();
+        if (!file.Metadata.TryGet(key, out GgufValue value)) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{file.Path}: no key {key}");
+        a.Value.Write(value.TryGetUtf8(out ReadOnlySpan<byte> utf8) ? utf8 : Encoding.UTF8.GetBytes(value.ToString()));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_plan")]
-    public static int edge_llm_model_plan(nint model, ContextOptionsData* options, MemoryPlanData* plan)
+    public static int edge_llm_model_plan(nint model, ContextOptionsData* options, MemoryPlanData* plan) =>
+        Call.Model(model, (Pointer(options), Pointer(plan)), &Plan);
+
+    private static void Plan(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<MemoryPlanData> Plan) a)
     {
-        try
+        Versioned.CheckedSize(a.Plan.Address);
+        MemoryPlan bytes = model.Model.Plan(OptionReaders.Context(a.Options.Address, model.Model).Options);
+        Versioned.Write(a.Plan.Address, new MemoryPlanData
         {
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            Versioned.CheckedSize(plan);
-            MemoryPlan bytes = use.Resource.Model.Plan(OptionReaders.Context(options, use.Resource.Model).Options);
-            Versioned.Write(plan, new MemoryPlanData
-            {
-                Weights = bytes.Weights, KvCache = bytes.KvCache, Activations = bytes.Activations, Total = bytes.Total,
-            });
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+            Weights = bytes.Weights, KvCache = bytes.KvCache, Activations = bytes.Activations, Total = bytes.Total,
+        });
     }
 
     private static ModelInfo Describe(ModelResource resource)
@@ -176,8 +122,8 @@ internal static unsafe class ModelExports
             FileCount = model.File.PartCount, FileBytes = model.File.FileBytes,
             ParameterCount = model.File.Tensors.Sum(tensor => tensor.Elements),
         };
-        Pointers.ReturnFixed(model.Architecture, info.Architecture);
-        if (metadata.TryGet("general.name", out GgufValue value) && value.TryGetString(out string name)) Pointers.ReturnFixed(name, info.Name);
+        ReturnFixed(model.Architecture, info.Architecture);
+        if (metadata.TryGet("general.name", out GgufValue value) && value.TryGetString(out string name)) ReturnFixed(name, info.Name);
         return info;
     }
 }

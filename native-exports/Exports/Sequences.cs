@@ -1,6 +1,6 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Cache;
+using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
 
@@ -8,147 +8,70 @@ namespace Edge.Llm.Native;
 internal static unsafe class SequenceExports
 {
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_tokens")]
-    public static int edge_llm_sequence_tokens(nint context, int sequence, int* tokens, nuint capacity, nuint* count)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Pointers.Return(use.Resource.Sequence(sequence).Tokens, tokens, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_sequence_tokens(nint context, int sequence, int* tokens, nuint capacity, nuint* count) =>
+        Call.Context(context, (sequence, Output(tokens, capacity, count)), &GetTokens);
+
+    private static void GetTokens(ContextResource context, (int Sequence, Output<int> Tokens) a) => a.Tokens.Write(context.Sequence(a.Sequence).Tokens);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_copy")]
-    public static int edge_llm_sequence_copy(nint context, int from, int to)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            use.Resource.Copy(from, to);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_sequence_copy(nint context, int from, int to) => Call.Changing(context, (from, to), &Copy);
+
+    private static void Copy(ContextResource context, (int From, int To) a) => context.Copy(a.From, a.To);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_remove")]
-    public static int edge_llm_sequence_remove(nint context, int sequence)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            use.Resource.Remove(sequence);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_sequence_remove(nint context, int sequence) => Call.Changing(context, sequence, &Remove);
+
+    private static void Remove(ContextResource context, int sequence) => context.Remove(sequence);
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_trim")]
-    public static int edge_llm_sequence_trim(nint context, int sequence, nuint length)
-    {
-        try
-        {
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            use.Resource.Sequence(sequence).Trim((int)Math.Min(length, int.MaxValue));
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+    public static int edge_llm_sequence_trim(nint context, int sequence, nuint length) => Call.Changing(context, (sequence, length), &Trim);
+
+    private static void Trim(ContextResource context, (int Sequence, nuint Length) a) =>
+        context.Sequence(a.Sequence).Trim((int)Math.Min(a.Length, int.MaxValue));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_save")]
-    public static int edge_llm_state_save(nint context, int sequence, byte* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_state_save(nint context, int sequence, byte* buffer, nuint capacity, nuint* count) =>
+        Call.Context(context, (sequence, Output(buffer, capacity, count)), &Save);
+
+    private static void Save(ContextResource context, (int Sequence, Output<byte> State) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Pointers.Need(count, "count");
-            Sequence saved = use.Resource.Sequence(sequence);
-            long bytes = InferenceContext.SavedBytes(saved);
-            *count = (nuint)bytes;
-            Pointers.Reserve((nuint)bytes, buffer, capacity);
-            using var stream = new UnmanagedMemoryStream(buffer, 0, bytes, FileAccess.Write);
-            use.Resource.Context.Save(saved, stream);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        Sequence sequence = context.Sequence(a.Sequence);
+        long bytes = InferenceContext.SavedBytes(sequence);
+        using var stream = new UnmanagedMemoryStream(a.State.Reserve((nuint)bytes), 0, bytes, FileAccess.Write);
+        context.Context.Save(sequence, stream);
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_load")]
-    public static int edge_llm_state_load(nint context, int sequence, byte* data, nuint size)
+    public static int edge_llm_state_load(nint context, int sequence, byte* data, nuint size) =>
+        Call.Changing(context, (sequence, Input(data, size)), &Load);
+
+    private static void Load(ContextResource context, (int Sequence, Input<byte> State) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            if (size > 0) Pointers.Need(data, "data");
-            byte none = 0;
-            using var stream = new UnmanagedMemoryStream(data is null ? &none : data, (long)Math.Min((ulong)size, long.MaxValue));
-            use.Resource.Context.Load(use.Resource.Sequence(sequence), stream);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        if (a.State.Count > 0) Need(a.State.Data, "data");
+        byte none = 0;
+        using var stream = new UnmanagedMemoryStream(a.State.Data is null ? &none : a.State.Data, (long)Math.Min((ulong)a.State.Count, long.MaxValue));
+        context.Context.Load(context.Sequence(a.Sequence), stream);
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_save_file")]
-    public static int edge_llm_state_save_file(nint context, int sequence, byte* path, nuint pathLength)
+    public static int edge_llm_state_save_file(nint context, int sequence, byte* path, nuint pathLength) =>
+        Call.Context(context, (sequence, Input(path, pathLength)), &SaveFile);
+
+    private static void SaveFile(ContextResource context, (int Sequence, Input<byte> Path) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.Enter();
-            Sequence saved = use.Resource.Sequence(sequence);
-            using FileStream stream = OpenFile(Pointers.Text(path, pathLength, "path"), FileMode.Create, FileAccess.Write);
-            use.Resource.Context.Save(saved, stream);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        Sequence sequence = context.Sequence(a.Sequence);
+        using FileStream stream = OpenFile(Text(a.Path, "path"), FileMode.Create, FileAccess.Write);
+        context.Context.Save(sequence, stream);
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_load_file")]
-    public static int edge_llm_state_load_file(nint context, int sequence, byte* path, nuint pathLength)
+    public static int edge_llm_state_load_file(nint context, int sequence, byte* path, nuint pathLength) =>
+        Call.Changing(context, (sequence, Input(path, pathLength)), &LoadFile);
+
+    private static void LoadFile(ContextResource context, (int Sequence, Input<byte> Path) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
-            using ContextResource.Entered entered = use.Resource.EnterToChange();
-            using FileStream stream = OpenFile(Pointers.Text(path, pathLength, "path"), FileMode.Open, FileAccess.Read);
-            use.Resource.Context.Load(use.Resource.Sequence(sequence), stream);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        using FileStream stream = OpenFile(Text(a.Path, "path"), FileMode.Open, FileAccess.Read);
+        context.Context.Load(context.Sequence(a.Sequence), stream);
     }
 
     private static FileStream OpenFile(string path, FileMode mode, FileAccess access)

@@ -1,8 +1,8 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Edge.Llm.Tokenization;
+using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
 
@@ -12,137 +12,89 @@ internal static unsafe class TokenizerExports
     private const uint AddSpecial = 1, ParseSpecial = 2, RenderSpecial = 1;
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_tokenize")]
-    public static int edge_llm_tokenize(nint model, byte* text, nuint length, uint flags, int* tokens, nuint capacity, nuint* count)
+    public static int edge_llm_tokenize(nint model, byte* text, nuint length, uint flags, int* tokens, nuint capacity, nuint* count) =>
+        Call.Model(model, (Input(text, length), flags, Output(tokens, capacity, count)), &Tokenize);
+
+    private static void Tokenize(ModelResource model, (Input<byte> Text, uint Flags, Output<int> Tokens) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            CheckFlags(flags, AddSpecial | ParseSpecial);
-            int[] ids = use.Resource.Tokenizer.Encode(Pointers.Bytes(text, length, "text"), (flags & AddSpecial) != 0, (flags & ParseSpecial) != 0);
-            Pointers.Return(ids, tokens, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        CheckFlags(a.Flags, AddSpecial | ParseSpecial);
+        a.Tokens.Write(model.Tokenizer.Encode(Bytes(a.Text, "text"), (a.Flags & AddSpecial) != 0, (a.Flags & ParseSpecial) != 0));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_detokenize")]
-    public static int edge_llm_detokenize(nint model, int* tokens, nuint tokenCount, uint flags, byte* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_detokenize(nint model, int* tokens, nuint tokenCount, uint flags, byte* buffer, nuint capacity, nuint* count) =>
+        Call.Model(model, (Input(tokens, tokenCount), flags, Output(buffer, capacity, count)), &Detokenize);
+
+    private static void Detokenize(ModelResource model, (Input<int> Tokens, uint Flags, Output<byte> Text) a)
     {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            CheckFlags(flags, RenderSpecial);
-            string text = use.Resource.Tokenizer.Decode(Pointers.Array(tokens, tokenCount, "tokens"), flags != 0);
-            Pointers.Return(Encoding.UTF8.GetBytes(text), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        CheckFlags(a.Flags, RenderSpecial);
+        a.Text.Write(Encoding.UTF8.GetBytes(model.Tokenizer.Decode(a.Tokens.Span("tokens"), a.Flags != 0)));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_token_text")]
-    public static int edge_llm_token_text(nint model, int token, uint flags, byte* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_token_text(nint model, int token, uint flags, byte* buffer, nuint capacity, nuint* count) =>
+        Call.Model(model, (token, flags, Output(buffer, capacity, count)), &TokenText);
+
+    private static void TokenText(ModelResource model, (int Token, uint Flags, Output<byte> Text) a)
     {
-        try
-        {
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            CheckFlags(flags, RenderSpecial);
-            Pointers.Return(use.Resource.Tokenizer.DecodeToken(token, flags != 0), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+        CheckFlags(a.Flags, RenderSpecial);
+        a.Text.Write(model.Tokenizer.DecodeToken(a.Token, a.Flags != 0));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_token_get_info")]
-    public static int edge_llm_token_get_info(nint model, int token, TokenInfo* info)
+    public static int edge_llm_token_get_info(nint model, int token, TokenInfo* info) => Call.Model(model, (token, Pointer(info)), &GetInfo);
+
+    private static void GetInfo(ModelResource model, (int Token, Pointer<TokenInfo> Info) a)
     {
-        try
+        Vocabulary vocabulary = model.Tokenizer.Vocabulary;
+        Versioned.Write(a.Info.Address, new TokenInfo
         {
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            Vocabulary vocabulary = use.Resource.Tokenizer.Vocabulary;
-            Versioned.Write(info, new TokenInfo
-            {
-                Type = (int)vocabulary.GetType(token), Score = vocabulary.GetScore(token), IsEnd = vocabulary.IsEndOfGeneration(token) ? 1 : 0,
-            });
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
+            Type = (int)vocabulary.GetType(a.Token), Score = vocabulary.GetScore(a.Token), IsEnd = vocabulary.IsEndOfGeneration(a.Token) ? 1 : 0,
+        });
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_chat_tokenize")]
     public static int edge_llm_chat_tokenize(
-        nint model, ChatMessageData* messages, nuint messageCount, ChatOptionsData* options, int* tokens, nuint capacity, nuint* count)
-    {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            int[] ids = Render(use.Resource, messages, messageCount, options).Encode(use.Resource.Tokenizer);
-            Pointers.Return(ids, tokens, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+        nint model, ChatMessageData* messages, nuint messageCount, ChatOptionsData* options, int* tokens, nuint capacity, nuint* count) =>
+        Call.Model(model, (Input(messages, messageCount), Pointer(options), Output(tokens, capacity, count)), &ChatTokenize);
+
+    private static void ChatTokenize(ModelResource model, (Input<ChatMessageData> Messages, Pointer<ChatOptionsData> Options, Output<int> Tokens) a) =>
+        a.Tokens.Write(Render(model, a.Messages, a.Options).Encode(model.Tokenizer));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_chat_render")]
     public static int edge_llm_chat_render(
-        nint model, ChatMessageData* messages, nuint messageCount, ChatOptionsData* options, byte* buffer, nuint capacity, nuint* count)
-    {
-        try
-        {
-            RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            Pointers.Return(Encoding.UTF8.GetBytes(Render(use.Resource, messages, messageCount, options).Text), buffer, capacity, count);
-            return LastError.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Record(e);
-        }
-    }
+        nint model, ChatMessageData* messages, nuint messageCount, ChatOptionsData* options, byte* buffer, nuint capacity, nuint* count) =>
+        Call.Model(model, (Input(messages, messageCount), Pointer(options), Output(buffer, capacity, count)), &ChatRender);
+
+    private static void ChatRender(ModelResource model, (Input<ChatMessageData> Messages, Pointer<ChatOptionsData> Options, Output<byte> Text) a) =>
+        a.Text.Write(Encoding.UTF8.GetBytes(Render(model, a.Messages, a.Options).Text));
 
     private static void CheckFlags(uint flags, uint known)
     {
         if ((flags & ~known) != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"flags 0x{flags:x}: expected bits of 0x{known:x}");
     }
 
-    private static RenderedPrompt Render(ModelResource model, ChatMessageData* messages, nuint messageCount, ChatOptionsData* options)
+    private static RenderedPrompt Render(ModelResource model, Input<ChatMessageData> messages, Pointer<ChatOptionsData> options)
     {
-        ChatOptionsData data = OptionReaders.Chat(options);
+        ChatOptionsData data = OptionReaders.Chat(options.Address);
         var turns = new List<ChatMessage>();
-        foreach (ChatMessageData message in Pointers.Array(messages, messageCount, "messages")) turns.Add(Turn(message));
-        string? tools = Pointers.OptionalText(data.Tools, data.ToolsLength, "tools");
-        string? variables = Pointers.OptionalText(data.Variables, data.VariablesLength, "variables");
-        return Template(model, data).Render(turns, tools is null ? null : Json(tools, "tools"), Pointers.Flag(data.AddGenerationPrompt, "add_generation_prompt"),
+        foreach (ChatMessageData message in messages.Span("messages")) turns.Add(Turn(message));
+        string? tools = OptionalText(data.Tools, data.ToolsLength, "tools");
+        string? variables = OptionalText(data.Variables, data.VariablesLength, "variables");
+        return Template(model, data).Render(turns, tools is null ? null : Json(tools, "tools"), Flag(data.AddGenerationPrompt, "add_generation_prompt"),
             variables is null ? null : Members(Json(variables, "variables")), data.Date == 0 ? null : Date(data.Date));
     }
 
     private static ChatMessage Turn(ChatMessageData message) => message.Json is not null
-        ? ChatMessage.FromJson(Json(Pointers.Text(message.Json, message.JsonLength, "json"), "json"))
-        : new ChatMessage(Pointers.Text(message.Role, message.RoleLength, "role"), Encoding.UTF8.GetString(Pointers.Bytes(message.Content, message.ContentLength, "content")));
+        ? ChatMessage.FromJson(Json(Text(message.Json, message.JsonLength, "json"), "json"))
+        : new ChatMessage(Text(message.Role, message.RoleLength, "role"), Encoding.UTF8.GetString(Bytes(message.Content, message.ContentLength, "content")));
 
     private static ChatTemplate Template(ModelResource model, ChatOptionsData data)
     {
-        if (Pointers.OptionalText(data.ChatTemplate, data.ChatTemplateLength, "chat_template") is { } source)
+        if (OptionalText(data.ChatTemplate, data.ChatTemplateLength, "chat_template") is { } source)
             return ChatTemplate.Parse(source, model.Tokenizer.Vocabulary);
         model.Model.File.CheckUnchanged();
-        return Pointers.OptionalText(data.TemplateName, data.TemplateNameLength, "template_name") is { } name
+        return OptionalText(data.TemplateName, data.TemplateNameLength, "template_name") is { } name
             ? ChatTemplate.FromGguf(model.Model.File.Metadata, model.Tokenizer.Vocabulary, name) : model.Template;
     }
 

@@ -234,8 +234,11 @@ internal sealed unsafe class ContextResource : Resource
     private static long Nanoseconds(TimeSpan time) => (long)time.TotalNanoseconds;
 
     /// <summary>The context is the call's until this is disposed of.</summary>
-    public readonly ref struct Entered(ContextResource context)
+    public readonly ref struct Entered(ContextResource? context)
     {
-        public void Dispose() => Volatile.Write(ref context._busy, 0);
+        public void Dispose()
+        {
+            if (context is not null) Volatile.Write(ref context._busy, 0); // there is none where nothing was taken
+        }
     }
 }

@@ -36,7 +36,7 @@ internal sealed class HandleTable
 
     /// <summary>The object of a handle, which lives at least until the result is disposed of.</summary>
     /// <exception cref="EdgeLlmException">InvalidHandle.</exception>
-    public Use<T> Use<T>(nint handle, [CallerArgumentExpression(nameof(handle))] string what = "") where T : Resource
+    public Use<T> Use<T>(nint handle, string what) where T : Resource
     {
         lock (_gate)
         {

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Edge.Llm.Native;
 
 /// <summary>What failed last on this thread; and the one way from an exception to a status.</summary>
@@ -15,7 +13,7 @@ internal sealed unsafe class LastError
     private int _code;
 
     /// <summary>Remembers a failure and returns its status. Throws nothing.</summary>
-    public static int Record(Exception error, [CallerMemberName] string function = "")
+    public static int Record(Exception error, string function)
     {
         int code = (int)CodeOf(error);
         try

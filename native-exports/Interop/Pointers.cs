@@ -10,6 +10,13 @@ internal static unsafe class Pointers
 
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>Arguments of an export as values for <see cref="Call"/>; nothing is checked yet.</summary>
+    public static Pointer<T> Pointer<T>(T* address) where T : unmanaged => new(address);
+
+    public static Input<T> Input<T>(T* data, nuint count) where T : unmanaged => new(data, count);
+
+    public static Output<T> Output<T>(T* buffer, nuint capacity, nuint* count) where T : unmanaged => new(buffer, capacity, count);
+
     /// <summary>Throws for null.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, here and below.</exception>
     public static void Need(void* pointer, string what)
@@ -48,6 +55,10 @@ internal static unsafe class Pointers
         }
     }
 
+    public static ReadOnlySpan<byte> Bytes(Input<byte> text, string what) => Bytes(text.Data, text.Count, what);
+
+    public static string Text(Input<byte> text, string what) => Text(text.Data, text.Count, what);
+
     /// <summary>A text, or null where the caller gave none.</summary>
     public static string? OptionalText(byte* data, nuint length, string what) => data is null && length == 0 ? null : Text(data, length, what);
 
@@ -58,25 +69,6 @@ internal static unsafe class Pointers
         1 => true,
         _ => throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{what}: expected 0 or 1, found {value}"),
     };
-
-    /// <summary>Writes results to a caller's buffer.</summary>
-    /// <exception cref="EdgeLlmException">BufferTooSmall: the count, and nothing else, was written.</exception>
-    public static void Return<T>(ReadOnlySpan<T> values, T* buffer, nuint capacity, nuint* count) where T : unmanaged
-    {
-        Need(count, "count");
-        *count = (nuint)values.Length;
-        Reserve((nuint)values.Length, buffer, capacity);
-        values.CopyTo(new Span<T>(buffer, values.Length));
-    }
-
-    /// <summary>Throws unless a buffer has room.</summary>
-    /// <exception cref="EdgeLlmException">BufferTooSmall.</exception>
-    public static void Reserve(nuint needed, void* buffer, nuint capacity)
-    {
-        if (needed > capacity)
-            throw new EdgeLlmException(ErrorCode.BufferTooSmall, $"the buffer has room for {capacity} elements; there are {needed}");
-        if (needed > 0) Need(buffer, "buffer");
-    }
 
     /// <summary>A text as UTF-8 with a terminating zero, cut at a whole character where the room ends.</summary>
     public static void ReturnFixed(string text, Span<byte> buffer)

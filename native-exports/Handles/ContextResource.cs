@@ -31,7 +31,6 @@ internal sealed unsafe class ContextResource : Resource
         model.Log(LogLevel.Info, $"context: {Context.Options.ContextSize} tokens, {Context.Options.Threads} thread(s), {model.Model.Plan(Context.Options)}");
     }
 
-    /// <inheritdoc/>
     public override string Kind => "context";
 
     public ModelResource Model { get; }
@@ -195,7 +194,6 @@ internal sealed unsafe class ContextResource : Resource
         ActivationBytes = Context.ActivationBytes,
     };
 
-    /// <inheritdoc/>
     protected override void Free()
     {
         Generation?.Dispose();

@@ -68,7 +68,6 @@ internal sealed unsafe class Generation : IDisposable
         if (Finish is FinishReason.Cancelled or FinishReason.Deadline) throw _owner.Interruption.Error();
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _steps.Dispose();

@@ -86,7 +86,6 @@ internal sealed class Interruption : IDisposable
         ? new EdgeLlmException(ErrorCode.DeadlineExceeded, "the deadline passed")
         : new EdgeLlmException(ErrorCode.Cancelled, "cancelled by the caller");
 
-    /// <inheritdoc/>
     public void Dispose() => _source.Dispose();
 
     private static long At(long milliseconds)

@@ -18,7 +18,6 @@ internal sealed unsafe class ModelResource : Resource
         _template = new Lazy<ChatTemplate>(() => ChatTemplate.FromGguf(model.File.Metadata, Tokenizer.Vocabulary));
     }
 
-    /// <inheritdoc/>
     public override string Kind => "model";
 
     /// <summary>The engine's model.</summary>
@@ -77,7 +76,6 @@ internal sealed unsafe class ModelResource : Resource
         GC.KeepAlive(text);
     }
 
-    /// <inheritdoc/>
     protected override void Free()
     {
         Log(LogLevel.Debug, "the model is closed");

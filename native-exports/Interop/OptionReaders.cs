@@ -16,16 +16,13 @@ internal static unsafe class OptionReaders
     /// <summary>Defaults.</summary>
     public static ModelOptionsData Model() => new() { StructSize = (uint)sizeof(ModelOptionsData), UseMmap = 1, OffloadKqv = 1, LogLevel = (int)LogLevel.Info };
 
-    /// <inheritdoc cref="Model()"/>
     public static ChatOptionsData Chat() => new() { StructSize = (uint)sizeof(ChatOptionsData), AddGenerationPrompt = 1 };
 
-    /// <inheritdoc cref="Model()"/>
     public static ContextOptionsData Context() => new()
     {
         StructSize = (uint)sizeof(ContextOptionsData), ContextSize = -1, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
     };
 
-    /// <inheritdoc cref="Model()"/>
     public static SamplingOptionsData Sampling() => new()
     {
         StructSize = (uint)sizeof(SamplingOptionsData), Temperature = s_sampling.Temperature, TopK = s_sampling.TopK, TopP = s_sampling.TopP,
@@ -33,7 +30,6 @@ internal static unsafe class OptionReaders
         PresencePenalty = s_sampling.PresencePenalty, FrequencyPenalty = s_sampling.FrequencyPenalty, Seed = RandomSeed,
     };
 
-    /// <inheritdoc cref="Model()"/>
     public static GenerateOptionsData Generate() => new() { StructSize = (uint)sizeof(GenerateOptionsData), MaxTokens = -1, Deadline = -1 };
 
     /// <summary>What callers give, or the defaults for null.</summary>
@@ -54,10 +50,8 @@ internal static unsafe class OptionReaders
         Range(data.GpuLayers, -1, int.MaxValue, "n_gpu_layers");
     }
 
-    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
     public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
 
-    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
     public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options, LanguageModel model)
     {
         ContextOptionsData data = options is null ? Context() : Versioned.Read(options);
@@ -81,7 +75,6 @@ internal static unsafe class OptionReaders
         };
     }
 
-    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
     public static SamplingOptions Sampling(SamplingOptionsData* options, ContextResource context)
     {
         SamplingOptionsData data = options is null ? Sampling() : Versioned.Read(options);
@@ -97,7 +90,6 @@ internal static unsafe class OptionReaders
         };
     }
 
-    /// <inheritdoc cref="Model(ModelOptionsData*)"/>
     public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context)
     {
         if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");

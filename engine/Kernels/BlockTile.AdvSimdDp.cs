@@ -10,19 +10,15 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
 {
     private const int ScalesOffset = 1024, MinsOffset = ScalesOffset + (8 * 16);
 
-    /// <inheritdoc/>
     public static int Rows => 4;
 
-    /// <inheritdoc/>
     public static int Tokens => 4;
 
     /// <summary>Values [64][4 rows][4] | float scales [8][4 rows] | float minimums, or scales of second halves, [8][4 rows].</summary>
     public static int Bytes => MinsOffset + (8 * 16);
 
-    /// <inheritdoc/>
     public static int GroupBytes => TFormat.Bytes;
 
-    /// <inheritdoc/>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
@@ -35,7 +31,6 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         if (TFormat.HasMin || TFormat.By16) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(byte* tile, int tiles, byte* x, nint tokenStride, int tokens, float* sums)
     {
@@ -63,7 +58,6 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         }
     }
 
-    /// <inheritdoc/>
     public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
 
     // The terms of blocks b and b + 1, added. (Once for each b: addresses are then constants that the loads carry, by pairs.)

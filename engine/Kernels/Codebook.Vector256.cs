@@ -8,20 +8,15 @@ namespace Edge.Llm.Kernels;
 /// int16 (at most 2 * 127 * 127 = 32,258). Many tokens: a row at a time is unpacked to values that a bias makes unsigned.</summary>
 internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => T.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => T.Halves(w);
 
-    /// <inheritdoc/>
     public static float Factor => T.Factor;
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => Parts == 1;
 
     /// <summary>With the bias, values up to 32 fit four times (4 * 2 * 32 * 127 = 32,512), up to 128 once (2 * 128 * 127 = 32,512).
@@ -32,7 +27,6 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
         get => Parts == 2 ? 8 : T.Largest <= 16 ? 4 : 1;
     }
 
-    /// <inheritdoc/>
     public static int Parts
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,7 +40,6 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
         get => Parts == 2 ? 128 : T.Largest;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -65,11 +58,9 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
         return v0 + v1;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {

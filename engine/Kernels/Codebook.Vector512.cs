@@ -7,37 +7,29 @@ namespace Edge.Llm.Kernels;
 /// <summary>The 512-bit kernels of a codebook format: as <see cref="Codebook256{T}"/>.</summary>
 internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => T.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => T.Halves(w);
 
-    /// <inheritdoc/>
     public static float Factor => T.Factor;
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => Codebook256<T>.By16;
 
-    /// <inheritdoc/>
     public static int Joins
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => Codebook256<T>.Joins;
     }
 
-    /// <inheritdoc/>
     public static int Parts
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => Codebook256<T>.Parts;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -53,11 +45,9 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
         return v0 + v1;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

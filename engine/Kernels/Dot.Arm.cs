@@ -29,13 +29,11 @@ internal unsafe interface IDotAdvSimd
 /// register's lower half without being the last to use it makes the code generator copy it.</summary>
 internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
 {
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add16(
         Vector128<int> acc, Vector128<sbyte> w, sbyte* x, int at, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane) =>
         Scaled(acc, Products(w, AdvSimd.LoadVector128(x + at)), scales, lane);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add32(
         Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, int at, Vector128<short> scales,
@@ -49,12 +47,10 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
         return Scaled(acc, p, scales, lane);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x, int at) =>
         AdvSimd.AddPairwiseWidening(Products(w, AdvSimd.LoadVector128(x + at)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Dot32(Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, int at) =>
         AdvSimd.AddPairwiseWideningAndAdd(
@@ -75,25 +71,21 @@ internal readonly unsafe struct DotAdvSimd : IDotAdvSimd
 /// <summary>With sdot: four products a lane, at once in int32.</summary>
 internal readonly unsafe struct DotAdvSimdDp : IDotAdvSimd
 {
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add16(
         Vector128<int> acc, Vector128<sbyte> w, sbyte* x, int at, Vector128<short> scales, [ConstantExpected(Max = (byte)7)] byte lane) =>
         Scaled(acc, Dp.DotProduct(Vector128<int>.Zero, w, AdvSimd.LoadVector128(x + at)), scales, lane);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Add32(
         Vector128<int> acc, Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, int at, Vector128<short> scales,
         [ConstantExpected(Max = (byte)7)] byte lane) =>
         Scaled(acc, Dot32(w0, w1, x, at), scales, lane);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Dot16(Vector128<sbyte> w, sbyte* x, int at) =>
         Dp.DotProduct(Vector128<int>.Zero, w, AdvSimd.LoadVector128(x + at));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> Dot32(Vector128<sbyte> w0, Vector128<sbyte> w1, sbyte* x, int at) =>
         Dp.DotProduct(Dp.DotProduct(Vector128<int>.Zero, w0, AdvSimd.LoadVector128(x + at)), w1, AdvSimd.LoadVector128(x + at + 16));

@@ -5,18 +5,13 @@ namespace Edge.Llm.Kernels;
 /// <summary>Half precision.</summary>
 internal unsafe readonly struct F16 : IFloatFormat
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F16;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.F32;
 
-    /// <inheritdoc/>
     public static float Load(byte* row, int i) => HalfFloat.ToSingle(((ushort*)row)[i]);
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => *y = Load(block, 0);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => ScalarFloatDot<F16>.VecDot(row, k, x);
 }

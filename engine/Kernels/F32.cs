@@ -24,18 +24,13 @@ internal static unsafe class ScalarFloatDot<TFormat> where TFormat : unmanaged, 
 /// <summary>Single precision.</summary>
 internal unsafe readonly struct F32 : IFloatFormat
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F32;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.F32;
 
-    /// <inheritdoc/>
     public static float Load(byte* row, int i) => ((float*)row)[i];
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => *y = Load(block, 0);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => ScalarFloatDot<F32>.VecDot(row, k, x);
 }

@@ -15,10 +15,8 @@ internal unsafe interface IFloatLoad
 /// <summary>F32.</summary>
 internal unsafe readonly struct LoadF32 : IFloatLoad
 {
-    /// <inheritdoc/>
     public static int ValueBytes => 4;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* p) where TLanes : struct, ILanes<TLanes> => TLanes.Load((float*)p);
 }
@@ -26,10 +24,8 @@ internal unsafe readonly struct LoadF32 : IFloatLoad
 /// <summary>F16.</summary>
 internal unsafe readonly struct LoadF16 : IFloatLoad
 {
-    /// <inheritdoc/>
     public static int ValueBytes => 2;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* p) where TLanes : struct, ILanes<TLanes> => TLanes.LoadHalf((ushort*)p);
 }
@@ -37,10 +33,8 @@ internal unsafe readonly struct LoadF16 : IFloatLoad
 /// <summary>BF16.</summary>
 internal unsafe readonly struct LoadBF16 : IFloatLoad
 {
-    /// <inheritdoc/>
     public static int ValueBytes => 2;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* p) where TLanes : struct, ILanes<TLanes> => TLanes.LoadBFloat16((ushort*)p);
 }

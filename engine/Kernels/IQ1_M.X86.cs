@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ1_M"/> on x64.</summary>
 internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ1_M.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => IQ1_M.Half(w) << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1f / 8;
 
-    /// <inheritdoc/>
     public static int Largest => 9;
 
-    /// <inheritdoc/>
     public static bool HasSigns => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w)
     {
@@ -34,11 +28,9 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
         return s + s + Vector256<short>.One;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => default;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
@@ -49,7 +41,6 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
         CodebookX86.Indices(indices + 16, ((IQ1_M*)w)->Qs + 16, ((CodebookX86.EachFourTimes(high + 4) * shift) >>> 4) & mask);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -61,7 +52,6 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
         return IQ1_S_X86.Ternary(indices + (4 * b), lowest);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

@@ -22,16 +22,12 @@ internal unsafe struct IQ1_M : IIntegerSuperBlock
     /// precision, the lowest first.</summary>
     public fixed ushort Scales[4];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ1_M;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(Half(block)) * 0.125f;
 
     /// <summary>The scale of the super-block, half precision.</summary>
@@ -41,10 +37,8 @@ internal unsafe struct IQ1_M : IIntegerSuperBlock
         return (ushort)((s[0] >> 12) | ((s[1] >> 8) & 0xf0) | ((s[2] >> 4) & 0xf00) | (s[3] & 0xf000));
     }
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * ((((IQ1_M*)block)->Scales[j / 4] >> (j % 4 * 3)) & 7) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         var b = (IQ1_M*)block;
@@ -55,9 +49,7 @@ internal unsafe struct IQ1_M : IIntegerSuperBlock
         }
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ1_M>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ1_M>(row, k, x, groupStride);
 }

@@ -8,16 +8,12 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="IQ1_S"/> with NEON.</summary>
 internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ1_S.Bytes;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {
@@ -26,7 +22,6 @@ internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
         s1 = m0 = m1 = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
@@ -34,7 +29,6 @@ internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
         dmin = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
         byte* w, [ConstantExpected(Max = 3)] int i,

@@ -7,32 +7,24 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ1_S"/> on x64.</summary>
 internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ1_S.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ1_S*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1f / 8;
 
-    /// <inheritdoc/>
     public static int Largest => 9;
 
-    /// <inheritdoc/>
     public static bool HasSigns => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w) =>
         CodebookX86.OddScales((Avx2.ConvertToVector256Int32(((IQ1_S*)w)->Qh).AsUInt32() >>> 12) & Vector256.Create(7u));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => default;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
@@ -43,12 +35,10 @@ internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
         CodebookX86.Indices(indices + 16, ((IQ1_S*)w)->Qs + 16, ((CodebookX86.EachFourTimes(high + 4) * shift) >>> 1) & mask);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b) =>
         Ternary(indices + (4 * b), Vector256.Create((byte)(-7 - (((IQ1_S*)w)->Qh[b] >> 15 << 1))));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

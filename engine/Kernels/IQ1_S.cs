@@ -21,22 +21,16 @@ internal unsafe struct IQ1_S : IIntegerSuperBlock
     /// <summary>A block each: upper three bits of its four indices, three bits of scale, one bit that is set if delta is negative.</summary>
     public fixed ushort Qh[8];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ1_S;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ1_S*)block)->D) * 0.125f;
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * ((((IQ1_S*)block)->Qh[j / 2] >> 12) & 7) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         var b = (IQ1_S*)block;
@@ -45,9 +39,7 @@ internal unsafe struct IQ1_S : IIntegerSuperBlock
             Grids.PutTernary(b->Qs[run] | (((high >> (run % 4 * 3)) & 7) << 8), high >> 15 != 0, q);
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ1_S>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ1_S>(row, k, x, groupStride);
 }

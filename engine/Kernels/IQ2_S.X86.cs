@@ -6,31 +6,23 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ2_S"/> on x64.</summary>
 internal readonly unsafe struct IQ2_S_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ2_S.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ2_S*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1f / 8;
 
-    /// <inheritdoc/>
     public static int Largest => 43;
 
-    /// <inheritdoc/>
     public static bool HasSigns => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w) => CodebookX86.OddScales(((IQ2_S*)w)->Scales);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => Vector256.Load(((IQ2_S*)w)->Signs);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
@@ -40,7 +32,6 @@ internal readonly unsafe struct IQ2_S_X86 : ICodebookX86
         CodebookX86.Indices(indices + 16, ((IQ2_S*)w)->Qs + 16, (CodebookX86.EachFourTimes(((IQ2_S*)w)->Qh + 4) * shift) & mask);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -48,7 +39,6 @@ internal readonly unsafe struct IQ2_S_X86 : ICodebookX86
         return CodebookX86.Four(Grids.Pointer(Grids.IQ2_S), at[0], at[1], at[2], at[3]);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

@@ -26,22 +26,16 @@ internal unsafe struct IQ2_S : IIntegerSuperBlock
     /// <summary>Block scales: nibble j, the low one of a byte first, is block j's.</summary>
     public fixed byte Scales[8];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ2_S;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ2_S*)block)->D) * 0.125f;
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * ((((IQ2_S*)block)->Scales[j / 2] >> (j % 2 * 4)) & 15) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         var b = (IQ2_S*)block;
@@ -52,9 +46,7 @@ internal unsafe struct IQ2_S : IIntegerSuperBlock
         }
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ2_S>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ2_S>(row, k, x, groupStride);
 }

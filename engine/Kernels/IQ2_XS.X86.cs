@@ -7,27 +7,20 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ2_XS"/> on x64.</summary>
 internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ2_XS.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ2_XS*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1f / 8;
 
-    /// <inheritdoc/>
     public static int Largest => 43;
 
-    /// <inheritdoc/>
     public static bool HasSigns => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w) => CodebookX86.OddScales(((IQ2_XS*)w)->Scales);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w)
     {
@@ -37,7 +30,6 @@ internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
         return CodebookX86.EvenSigns(seven.AsUInt16());
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
@@ -47,7 +39,6 @@ internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
         (Vector256.Load(q + 16) & nine).Store(indices + 16);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -55,7 +46,6 @@ internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
         return CodebookX86.Four(Grids.Pointer(Grids.IQ2_XS), at[0], at[1], at[2], at[3]);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

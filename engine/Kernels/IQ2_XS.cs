@@ -20,22 +20,16 @@ internal unsafe struct IQ2_XS : IIntegerSuperBlock
     /// <summary>Block scales: nibble j, the low one of a byte first, is block j's.</summary>
     public fixed byte Scales[8];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ2_XS;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ2_XS*)block)->D) * 0.125f;
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * ((((IQ2_XS*)block)->Scales[j / 2] >> (j % 2 * 4)) & 15) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         for (int run = 2 * j; run < 2 * j + 2; run++, q += 8)
@@ -45,9 +39,7 @@ internal unsafe struct IQ2_XS : IIntegerSuperBlock
         }
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ2_XS>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ2_XS>(row, k, x, groupStride);
 }

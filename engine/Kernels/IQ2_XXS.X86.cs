@@ -7,37 +7,28 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ2_XXS"/> on x64.</summary>
 internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ2_XXS.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ2_XXS*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1f / 8;
 
-    /// <inheritdoc/>
     public static int Largest => 43;
 
-    /// <inheritdoc/>
     public static bool HasSigns => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w) => CodebookX86.OddScales(SignWords(w) >>> 28);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => CodebookX86.EvenSigns(SignWords(w));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -46,7 +37,6 @@ internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86
         return CodebookX86.Four(grid, q[0], q[1], q[2], q[3]);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

@@ -19,22 +19,16 @@ internal unsafe struct IQ2_XXS : IIntegerSuperBlock
     /// (set: negative) and the upper four the scale.</summary>
     public fixed byte Qs[64];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ2_XXS;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ2_XXS*)block)->D) * 0.125f;
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * (((IQ2_XXS*)block)->Qs[8 * (j / 2) + 7] >> 4) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         byte* qs = ((IQ2_XXS*)block)->Qs + (j / 2 * 8);
@@ -42,9 +36,7 @@ internal unsafe struct IQ2_XXS : IIntegerSuperBlock
         for (int l = j % 2 * 2; l < j % 2 * 2 + 2; l++, q += 8) Grids.Put(Grids.IQ2_XXS[qs[l]], Grids.EvenSigns(signs >> (7 * l)), q);
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ2_XXS>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ2_XXS>(row, k, x, groupStride);
 }

@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ3_S"/> on x64.</summary>
 internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ3_S.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ3_S*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1;
 
-    /// <inheritdoc/>
     public static int Largest => 15;
 
-    /// <inheritdoc/>
     public static bool HasSigns => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w)
     {
@@ -31,11 +25,9 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
         return CodebookX86.OddScales(Avx2.ShiftRightLogicalVariable(nibbles, Vector256.Create(0u, 4, 8, 12, 16, 20, 24, 28)) & Vector256.Create(15u));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => Vector256.Load(((IQ3_S*)w)->Signs);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
@@ -48,7 +40,6 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
         }
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -58,7 +49,6 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

@@ -26,22 +26,16 @@ internal unsafe struct IQ3_S : IIntegerSuperBlock
     /// <summary>Block scales: nibble j, the low one of a byte first, is block j's.</summary>
     public fixed byte Scales[4];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ3_S;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ3_S*)block)->D);
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * ((((IQ3_S*)block)->Scales[j / 4] >> (j / 2 % 2 * 4)) & 15) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         var b = (IQ3_S*)block;
@@ -49,10 +43,8 @@ internal unsafe struct IQ3_S : IIntegerSuperBlock
             Grids.Put(b->Entry(run) | ((ulong)b->Entry(run + 1) << 32), b->Signs[run / 2], q);
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ3_S>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ3_S>(row, k, x, groupStride);
 
     private uint Entry(int run) => Grids.IQ3_S[Qs[run] | (((Qh[run / 8] >> (run % 8)) & 1) << 8)];

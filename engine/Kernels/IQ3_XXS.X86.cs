@@ -7,37 +7,28 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ3_XXS"/> on x64.</summary>
 internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ3_XXS.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ3_XXS*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1f / 4;
 
-    /// <inheritdoc/>
     public static int Largest => 62;
 
-    /// <inheritdoc/>
     public static bool HasSigns => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w) => CodebookX86.OddScales(Vector256.Load((uint*)((IQ3_XXS*)w)->Signs) >>> 28);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => CodebookX86.EvenSigns(Vector256.Load((uint*)((IQ3_XXS*)w)->Signs));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -47,7 +38,6 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
         CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));

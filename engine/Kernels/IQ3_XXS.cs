@@ -22,22 +22,16 @@ internal unsafe struct IQ3_XXS : IIntegerSuperBlock
     /// scale. (Bytes: the words are not aligned.)</summary>
     public fixed byte Signs[32];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ3_XXS;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ3_XXS*)block)->D) * 0.25f;
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 2 * (((IQ3_XXS*)block)->Signs[4 * (j / 2) + 3] >> 4) + 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         var b = (IQ3_XXS*)block;
@@ -47,9 +41,7 @@ internal unsafe struct IQ3_XXS : IIntegerSuperBlock
             Grids.Put(Grids.IQ3_XXS[qs[0]] | ((ulong)Grids.IQ3_XXS[qs[1]] << 32), Grids.EvenSigns(signs >> (7 * l)), q);
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ3_XXS>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ3_XXS>(row, k, x, groupStride);
 }

@@ -7,27 +7,22 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="IQ4_NL"/> with NEON.</summary>
 internal readonly unsafe struct IQ4_NL_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 8 * IQ4_NL.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
         Levels(AdvSimd.LoadVector128(((IQ4_NL*)group + b)->Qs), out v0, out v1);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
         HalfFloatAdvSimd.Load8(&((IQ4_NL*)group)->D, IQ4_NL.Bytes, out d0, out d1);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
     {

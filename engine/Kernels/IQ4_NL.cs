@@ -19,16 +19,12 @@ internal unsafe struct IQ4_NL : IBlock32
     /// <summary>The levels, which <see cref="IQ4_XS"/> has too.</summary>
     public static ReadOnlySpan<sbyte> Values => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ4_NL;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (IQ4_NL*)block;
@@ -36,7 +32,6 @@ internal unsafe struct IQ4_NL : IBlock32
         for (int i = 0; i < 32; i++) y[i] = d * b->Quant(i);
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, sbyte* q, float dx, int sum)
     {
         var b = (IQ4_NL*)block;
@@ -45,7 +40,6 @@ internal unsafe struct IQ4_NL : IBlock32
         return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<IQ4_NL>(row, k, x, groupStride);
 
     private int Quant(int i) => Values[(Qs[i % 16] >> (i / 16 * 4)) & 15];

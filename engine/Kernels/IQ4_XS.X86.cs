@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Looks up <see cref="IQ4_XS"/> on x64.</summary>
 internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
 {
-    /// <inheritdoc/>
     public static int Bytes => IQ4_XS.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => ((IQ4_XS*)w)->D << 16;
 
-    /// <inheritdoc/>
     public static float Factor => 1;
 
-    /// <inheritdoc/>
     public static int Largest => 127;
 
-    /// <inheritdoc/>
     public static bool HasSigns => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w)
     {
@@ -33,17 +27,14 @@ internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
         return CodebookX86.Twice(low | high) - Vector256.Create((short)32);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Signs(byte* w) => default;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
     {
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
@@ -52,7 +43,6 @@ internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
         return Avx2.Shuffle(Levels, nibbles);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i)
     {

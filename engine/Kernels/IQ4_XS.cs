@@ -22,19 +22,14 @@ internal unsafe struct IQ4_XS : IIntegerSuperBlock
     /// <summary>Indices, 16 bytes a block: its values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
     public fixed byte Qs[128];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ4_XS;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ4_XS*)block)->D);
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j)
     {
         var b = (IQ4_XS*)block;
@@ -42,16 +37,13 @@ internal unsafe struct IQ4_XS : IIntegerSuperBlock
         return (low | (high << 4)) - 32;
     }
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         byte* qs = ((IQ4_XS*)block)->Qs + (j / 2 * 16);
         for (int i = 0; i < 16; i++) q[i] = IQ4_NL.Values[(qs[i] >> (j % 2 * 4)) & 15];
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ4_XS>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<IQ4_XS>(row, k, x, groupStride);
 }

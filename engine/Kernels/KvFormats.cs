@@ -18,17 +18,13 @@ internal unsafe interface IKvFormat
 /// <summary>A cache of halves.</summary>
 internal unsafe readonly struct KvF16 : IKvFormat, IKvLoad<KvF16>
 {
-    /// <inheritdoc/>
     public static KvType Type => KvType.F16;
 
-    /// <inheritdoc/>
     public static float Load(byte* row, int i) => HalfFloat.ToSingle(((ushort*)row)[i]);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* row, int i) where TLanes : struct, ILanes<TLanes> => TLanes.LoadHalf((ushort*)row + i);
 
-    /// <inheritdoc/>
     public static bool Store(float* x, byte* row, int n)
     {
         bool finite = true;
@@ -45,17 +41,13 @@ internal unsafe readonly struct KvF16 : IKvFormat, IKvLoad<KvF16>
 /// <summary>A cache of floats.</summary>
 internal unsafe readonly struct KvF32 : IKvFormat, IKvLoad<KvF32>
 {
-    /// <inheritdoc/>
     public static KvType Type => KvType.F32;
 
-    /// <inheritdoc/>
     public static float Load(byte* row, int i) => ((float*)row)[i];
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* row, int i) where TLanes : struct, ILanes<TLanes> => TLanes.Load((float*)row + i);
 
-    /// <inheritdoc/>
     public static bool Store(float* x, byte* row, int n)
     {
         bool finite = true;
@@ -72,17 +64,14 @@ internal unsafe readonly struct KvF32 : IKvFormat, IKvLoad<KvF32>
 /// <summary>A cache of <see cref="Q8_0"/> blocks, quantized as activations are, the scale then rounded to half precision.</summary>
 internal unsafe readonly struct KvQ8_0 : IKvFormat, IKvLoad<KvQ8_0>
 {
-    /// <inheritdoc/>
     public static KvType Type => KvType.Q8_0;
 
-    /// <inheritdoc/>
     public static float Load(byte* row, int i)
     {
         var block = (Q8_0*)row + (i / 32);
         return HalfFloat.ToSingle(block->D) * block->Qs[i % 32];
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* row, int i) where TLanes : struct, ILanes<TLanes>
     {
@@ -90,7 +79,6 @@ internal unsafe readonly struct KvQ8_0 : IKvFormat, IKvLoad<KvQ8_0>
         return TLanes.Multiply(TLanes.Broadcast(HalfFloat.ToSingle(block->D)), TLanes.LoadSByte(block->Qs + (i % 32)));
     }
 
-    /// <inheritdoc/>
     public static bool Store(float* x, byte* row, int n)
     {
         uint largest = 0;

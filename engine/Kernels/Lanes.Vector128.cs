@@ -12,25 +12,20 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     private readonly Vector128<float> C = C;
     private readonly Vector128<float> D = D;
 
-    /// <inheritdoc/>
     public static int Registers => 4;
 
-    /// <inheritdoc/>
     public static Lanes128 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Broadcast(float value) => new(Vector128.Create(value), Vector128.Create(value), Vector128.Create(value), Vector128.Create(value));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Load(float* p) => new(Vector128.Load(p), Vector128.Load(p + 4), Vector128.Load(p + 8), Vector128.Load(p + 12));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadHalf(ushort* p)
     {
@@ -42,7 +37,6 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
         return new(HalfFloatAdvSimd.ToSingle4(low.GetLower()), b, HalfFloatAdvSimd.ToSingle4(high.GetLower()), d);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadBFloat16(ushort* p)
     {
@@ -53,11 +47,9 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
             AdvSimd.Arm64.ZipLow(zero, high).AsSingle(), AdvSimd.Arm64.ZipHigh(zero, high).AsSingle());
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 LoadSByte(sbyte* p) => Widen(Vector128.Load(p));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes128 value, float* p)
     {
@@ -67,43 +59,33 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
         value.D.Store(p + 12);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Add(Lanes128 a, Lanes128 b) => new(a.A + b.A, a.B + b.B, a.C + b.C, a.D + b.D);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Subtract(Lanes128 a, Lanes128 b) => new(a.A - b.A, a.B - b.B, a.C - b.C, a.D - b.D);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Multiply(Lanes128 a, Lanes128 b) => new(a.A * b.A, a.B * b.B, a.C * b.C, a.D * b.D);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Divide(Lanes128 a, Lanes128 b) => new(a.A / b.A, a.B / b.B, a.C / b.C, a.D / b.D);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Fma(Lanes128 a, Lanes128 b, Lanes128 c) => new(Vector128.FusedMultiplyAdd(a.A, b.A, c.A), Vector128.FusedMultiplyAdd(a.B, b.B, c.B), Vector128.FusedMultiplyAdd(a.C, b.C, c.C), Vector128.FusedMultiplyAdd(a.D, b.D, c.D));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Max(Lanes128 a, Lanes128 b) => new(Vector128.MaxNative(a.A, b.A), Vector128.MaxNative(a.B, b.B), Vector128.MaxNative(a.C, b.C), Vector128.MaxNative(a.D, b.D));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Min(Lanes128 a, Lanes128 b) => new(Vector128.MinNative(a.A, b.A), Vector128.MinNative(a.B, b.B), Vector128.MinNative(a.C, b.C), Vector128.MinNative(a.D, b.D));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 Round(Lanes128 a) => new(Vector128.Round(a.A), Vector128.Round(a.B), Vector128.Round(a.C), Vector128.Round(a.D));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 ZeroWhereLess(Lanes128 a, Lanes128 limit, Lanes128 value) => new(Vector128.AndNot(value.A, Vector128.LessThan(a.A, limit.A)), Vector128.AndNot(value.B, Vector128.LessThan(a.B, limit.B)), Vector128.AndNot(value.C, Vector128.LessThan(a.C, limit.C)), Vector128.AndNot(value.D, Vector128.LessThan(a.D, limit.D)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 SelectLess(Lanes128 a, Lanes128 limit, Lanes128 x, Lanes128 y) => new(
         Vector128.ConditionalSelect(Vector128.LessThan(a.A, limit.A), x.A, y.A),
@@ -111,23 +93,18 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
         Vector128.ConditionalSelect(Vector128.LessThan(a.C, limit.C), x.C, y.C),
         Vector128.ConditionalSelect(Vector128.LessThan(a.D, limit.D), x.D, y.D));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 PowerOfTwo(Lanes128 n) => new(((Vector128.ConvertToInt32Native(n.A) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.B) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.C) + Vector128.Create(127)) << 23).AsSingle(), ((Vector128.ConvertToInt32Native(n.D) + Vector128.Create(127)) << 23).AsSingle());
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128 SwapPairs(Lanes128 a) => new(Vector128.Shuffle(a.A, Vector128.Create(1, 0, 3, 2)), Vector128.Shuffle(a.B, Vector128.Create(1, 0, 3, 2)), Vector128.Shuffle(a.C, Vector128.Create(1, 0, 3, 2)), Vector128.Shuffle(a.D, Vector128.Create(1, 0, 3, 2)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes128 a) => LaneSums.Sum(Fold(a));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes128 a) => LaneSums.Largest(Vector128.MaxNative(Vector128.MaxNative(a.A, a.C), Vector128.MaxNative(a.B, a.D)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSums(Lanes128 a, Lanes128 b, Lanes128 c, Lanes128 d, float* p)
     {

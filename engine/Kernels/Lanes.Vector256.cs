@@ -10,25 +10,20 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
     private readonly Vector256<float> A = A;
     private readonly Vector256<float> B = B;
 
-    /// <inheritdoc/>
     public static int Registers => 2;
 
-    /// <inheritdoc/>
     public static Lanes256 Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Broadcast(float value) => new(Vector256.Create(value), Vector256.Create(value));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Load(float* p) => new(Vector256.Load(p), Vector256.Load(p + 8));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadHalf(ushort* p) => new(
         (Avx2.ConvertToVector256Int32(Vector128.Load((short*)p)) << 13 & Vector256.Create(HalfFloat.ShiftedMask)).AsSingle() *
@@ -36,15 +31,12 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
         (Avx2.ConvertToVector256Int32(Vector128.Load((short*)p + 8)) << 13 & Vector256.Create(HalfFloat.ShiftedMask)).AsSingle() *
             Vector256.Create(HalfFloat.Rebias));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadBFloat16(ushort* p) => new((Avx2.ConvertToVector256Int32(Vector128.Load(p)) << 16).AsSingle(), (Avx2.ConvertToVector256Int32(Vector128.Load(p + 8)) << 16).AsSingle());
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 LoadSByte(sbyte* p) => new(Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p)), Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p + 8)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes256 value, float* p)
     {
@@ -52,63 +44,48 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
         value.B.Store(p + 8);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Add(Lanes256 a, Lanes256 b) => new(a.A + b.A, a.B + b.B);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Subtract(Lanes256 a, Lanes256 b) => new(a.A - b.A, a.B - b.B);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Multiply(Lanes256 a, Lanes256 b) => new(a.A * b.A, a.B * b.B);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Divide(Lanes256 a, Lanes256 b) => new(a.A / b.A, a.B / b.B);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Fma(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.FusedMultiplyAdd(a.A, b.A, c.A), Vector256.FusedMultiplyAdd(a.B, b.B, c.B));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.MaxNative(a.A, b.A), Vector256.MaxNative(a.B, b.B));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Min(Lanes256 a, Lanes256 b) => new(Vector256.MinNative(a.A, b.A), Vector256.MinNative(a.B, b.B));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Round(Lanes256 a) => new(Vector256.Round(a.A), Vector256.Round(a.B));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 ZeroWhereLess(Lanes256 a, Lanes256 limit, Lanes256 value) => new(Vector256.AndNot(value.A, Vector256.LessThan(a.A, limit.A)), Vector256.AndNot(value.B, Vector256.LessThan(a.B, limit.B)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 SelectLess(Lanes256 a, Lanes256 limit, Lanes256 x, Lanes256 y) => new(Vector256.ConditionalSelect(Vector256.LessThan(a.A, limit.A), x.A, y.A), Vector256.ConditionalSelect(Vector256.LessThan(a.B, limit.B), x.B, y.B));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 PowerOfTwo(Lanes256 n) => new(((Vector256.ConvertToInt32Native(n.A) + Vector256.Create(127)) << 23).AsSingle(), ((Vector256.ConvertToInt32Native(n.B) + Vector256.Create(127)) << 23).AsSingle());
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 SwapPairs(Lanes256 a) => new(Vector256.Shuffle(a.A, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6)), Vector256.Shuffle(a.B, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes256 a) => LaneSums.Sum(Fold(a));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Lanes256 a) => LaneSums.Largest(LaneMax(Vector256.MaxNative(a.A, a.B)));
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSums(Lanes256 a, Lanes256 b, Lanes256 c, Lanes256 d, float* p)
     {

@@ -7,13 +7,10 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="MXFP4"/> with NEON.</summary>
 internal readonly unsafe struct MXFP4_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 8 * MXFP4.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -23,7 +20,6 @@ internal readonly unsafe struct MXFP4_AdvSimd : IBlockGroupAdvSimd
         v1 = AdvSimd.Arm64.VectorTableLookup(levels, (q >>> 4).AsSByte());
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
@@ -32,7 +28,6 @@ internal readonly unsafe struct MXFP4_AdvSimd : IBlockGroupAdvSimd
         d1 = ToSingle(Vector128.Create(w[4].E, w[5].E, w[6].E, w[7].E));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
     {

@@ -20,19 +20,15 @@ internal unsafe struct MXFP4 : IBlock32
     /// <summary>Twice the E2M1 numbers, by their bits: sign, two of exponent, one of mantissa.</summary>
     public static ReadOnlySpan<sbyte> Values => [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.MXFP4;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
     /// <summary>2^(e - 128), exact: subnormal for 0 and 1.</summary>
     public static float Scale(byte e) => BitConverter.Int32BitsToSingle(e < 2 ? 0x00200000 << e : (e - 1) << 23);
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (MXFP4*)block;
@@ -40,7 +36,6 @@ internal unsafe struct MXFP4 : IBlock32
         for (int i = 0; i < 32; i++) y[i] = d * b->Quant(i);
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, sbyte* q, float dx, int sum)
     {
         var b = (MXFP4*)block;
@@ -49,7 +44,6 @@ internal unsafe struct MXFP4 : IBlock32
         return Canonical.Block(isum, Scale(b->E), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<MXFP4>(row, k, x, groupStride);
 
     private int Quant(int i) => Values[(Qs[i % 16] >> (i / 16 * 4)) & 15];

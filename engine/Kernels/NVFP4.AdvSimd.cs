@@ -7,16 +7,12 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="NVFP4"/> with NEON.</summary>
 internal readonly unsafe struct NVFP4_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 4 * NVFP4.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -28,7 +24,6 @@ internal readonly unsafe struct NVFP4_AdvSimd : IBlockGroupAdvSimd
         v1 = AdvSimd.Arm64.VectorTableLookup(levels, AdvSimd.Arm64.ZipHigh(low, high).AsSByte());
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
@@ -37,7 +32,6 @@ internal readonly unsafe struct NVFP4_AdvSimd : IBlockGroupAdvSimd
         d1 = ToSingle(AdvSimd.ZeroExtendWideningUpper(pairs).AsInt32());
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
     {

@@ -8,19 +8,14 @@ namespace Edge.Llm.Kernels;
 /// take a bias back with).</summary>
 internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
 {
-    /// <inheritdoc/>
     public static int GroupBytes => 4 * NVFP4.Bytes;
 
-    /// <inheritdoc/>
     public static int OffsetBits => -1;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)
     {
@@ -29,7 +24,6 @@ internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
         return Avx2.Shuffle(Levels, Avx2.ShiftRightLogicalVariable(q, Vector256.Create(0ul, 4, 0, 4)).AsByte() & Vector256.Create((byte)15));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
     {
@@ -40,7 +34,6 @@ internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
         m = ToSingle(all >>> 8);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
     {
@@ -49,7 +42,6 @@ internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
         m = ToSingle(all >>> 8);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EightRows(byte* group, int b, nint rowBytes, byte* tile)
     {

@@ -7,28 +7,20 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="NVFP4"/> for the 512-bit Gemm: plus 16, 4..28; a part has a scale.</summary>
 internal readonly unsafe struct NVFP4_Vector512 : IUnpack512
 {
-    /// <inheritdoc/>
     public static int GroupBytes => 4 * NVFP4.Bytes;
 
-    /// <inheritdoc/>
     public static int OffsetBits => 4;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static int Steps => 4;
 
-    /// <inheritdoc/>
     public static short SecondPart => 1;
 
-    /// <inheritdoc/>
     public static int SecondStart => 16;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
@@ -37,7 +29,6 @@ internal readonly unsafe struct NVFP4_Vector512 : IUnpack512
         m = ToSingle(all >>> 8);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
     {

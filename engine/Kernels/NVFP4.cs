@@ -17,16 +17,12 @@ internal unsafe struct NVFP4 : IWideBlock
     /// <summary>E2M1 numbers, 8 bytes for 16 values: the first eight in the low nibbles, the others in the high ones.</summary>
     public fixed byte Qs[32];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.NVFP4;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static int Runs => 2;
 
     /// <summary>Half of an unsigned E4M3 number: four bits of exponent (bias 7), three of mantissa, subnormals; the top bit does not count.
@@ -39,7 +35,6 @@ internal unsafe struct NVFP4 : IWideBlock
         return bits < 8 ? bits * (1f / 1024) : BitConverter.Int32BitsToSingle((bits << 20) + (119 << 23));
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (NVFP4*)block;
@@ -59,7 +54,6 @@ internal unsafe struct NVFP4 : IWideBlock
         return Canonical.Block(first, Scale(b->D[2 * run]), dx) + Canonical.Block(second, Scale(b->D[2 * run + 1]), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => WideBlock.VecDot<NVFP4>(row, k, x, groupStride);
 
     private int Quant(int i) => MXFP4.Values[(Qs[i / 16 * 8 + i % 8] >> (i % 16 / 8 * 4)) & 15];

@@ -6,13 +6,10 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q1_0"/> with NEON.</summary>
 internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 2 * Q1_0.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -23,7 +20,6 @@ internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
         v1 = (Vector128.Create(byte.MaxValue) - b1 - b1).AsSByte();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
@@ -31,7 +27,6 @@ internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
         d1 = Vector128.Create(HalfFloat.ToSingle(((Q1_0*)group)[1].D));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
     {

@@ -7,21 +7,16 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q1_0"/> at 256 bits: bits become 0 or 2, one too many.</summary>
 internal readonly unsafe struct Q1_0_Vector256 : IUnpack256
 {
-    /// <inheritdoc/>
     public static int GroupBytes => 2 * Q1_0.Bytes;
 
-    /// <inheritdoc/>
     public static int OffsetBits => 0;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) =>
         CodebookX86.Mask(*(uint*)(((Q1_0*)group)[b / 4].Qs + (4 * (b % 4)))).AsByte() & Vector256.Create((byte)2);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
     {
@@ -30,7 +25,6 @@ internal readonly unsafe struct Q1_0_Vector256 : IUnpack256
         m = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
     {
@@ -38,7 +32,6 @@ internal readonly unsafe struct Q1_0_Vector256 : IUnpack256
         m = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EightRows(byte* group, int b, nint rowBytes, byte* tile)
     {

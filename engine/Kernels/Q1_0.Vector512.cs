@@ -7,25 +7,18 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q1_0"/> for the 512-bit Gemm: bits become 0 or 2, one too many.</summary>
 internal readonly unsafe struct Q1_0_Vector512 : IUnpack512
 {
-    /// <inheritdoc/>
     public static int GroupBytes => 2 * Q1_0.Bytes;
 
-    /// <inheritdoc/>
     public static int OffsetBits => 0;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     public static int Steps => 8;
 
-    /// <inheritdoc/>
     public static short SecondPart => 0;
 
-    /// <inheritdoc/>
     public static int SecondStart => 0;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
@@ -33,7 +26,6 @@ internal readonly unsafe struct Q1_0_Vector512 : IUnpack512
         m = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
     {

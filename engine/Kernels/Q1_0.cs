@@ -16,19 +16,14 @@ internal unsafe struct Q1_0 : IWideBlock
     /// <summary>Bit i is value i's.</summary>
     public fixed byte Qs[16];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q1_0;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static int Runs => 4;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q1_0*)block;
@@ -36,7 +31,6 @@ internal unsafe struct Q1_0 : IWideBlock
         for (int i = 0; i < 128; i++) y[i] = d * b->Quant(i);
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, int run, sbyte* q, float dx)
     {
         var b = (Q1_0*)block;
@@ -45,7 +39,6 @@ internal unsafe struct Q1_0 : IWideBlock
         return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => WideBlock.VecDot<Q1_0>(row, k, x, groupStride);
 
     private int Quant(int i) => ((Qs[i / 8] >> (i % 8)) & 1) * 2 - 1;

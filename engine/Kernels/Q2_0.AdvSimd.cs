@@ -7,13 +7,10 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q2_0"/> with NEON.</summary>
 internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 4 * Q2_0.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -23,7 +20,6 @@ internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
         v1 = Four(eight, Vector128.Create(0x0505050504040404ul, 0x0707070706060606));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
@@ -33,7 +29,6 @@ internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
         d1 = Vector128.Create(high, Vector64.Create(HalfFloat.ToSingle(w[3].D)));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
     {

@@ -7,21 +7,16 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q2_0"/> at 256 bits: 0..3, one too many.</summary>
 internal readonly unsafe struct Q2_0_Vector256 : IUnpack256
 {
-    /// <inheritdoc/>
     public static int GroupBytes => 4 * Q2_0.Bytes;
 
-    /// <inheritdoc/>
     public static int OffsetBits => 0;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) =>
         Spread(Avx2.ConvertToVector256Int32(((Q2_0*)group)[b / 2].Qs + (8 * (b % 2)))).AsByte();
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
     {
@@ -31,7 +26,6 @@ internal readonly unsafe struct Q2_0_Vector256 : IUnpack256
         m = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
     {
@@ -39,7 +33,6 @@ internal readonly unsafe struct Q2_0_Vector256 : IUnpack256
         m = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EightRows(byte* group, int b, nint rowBytes, byte* tile)
     {

@@ -6,25 +6,18 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q2_0"/> for the 512-bit Gemm: 0..3, one too many.</summary>
 internal readonly unsafe struct Q2_0_Vector512 : IUnpack512
 {
-    /// <inheritdoc/>
     public static int GroupBytes => 4 * Q2_0.Bytes;
 
-    /// <inheritdoc/>
     public static int OffsetBits => 0;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     public static int Steps => 8;
 
-    /// <inheritdoc/>
     public static short SecondPart => 0;
 
-    /// <inheritdoc/>
     public static int SecondStart => 0;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
@@ -32,7 +25,6 @@ internal readonly unsafe struct Q2_0_Vector512 : IUnpack512
         m = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
     {

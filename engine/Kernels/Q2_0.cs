@@ -16,19 +16,14 @@ internal unsafe struct Q2_0 : IWideBlock
     /// <summary>Two bits a value, four consecutive ones a byte, the lowest bits first.</summary>
     public fixed byte Qs[16];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q2_0;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static int Runs => 2;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q2_0*)block;
@@ -36,7 +31,6 @@ internal unsafe struct Q2_0 : IWideBlock
         for (int i = 0; i < 64; i++) y[i] = d * b->Quant(i);
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, int run, sbyte* q, float dx)
     {
         var b = (Q2_0*)block;
@@ -45,7 +39,6 @@ internal unsafe struct Q2_0 : IWideBlock
         return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => WideBlock.VecDot<Q2_0>(row, k, x, groupStride);
 
     private int Quant(int i) => ((Qs[i / 4] >> (i % 4 * 2)) & 3) - 1;

@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q2_K"/> at 256 bits. Values are at most 3: 4 * 2 * 3 * 127 = 3048, all of a block of 16, fits int16.</summary>
 internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
 {
-    /// <inheritdoc/>
     public static int Bytes => Q2_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 80);
 
-    /// <inheritdoc/>
     public static bool HasMins => true;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static int Joins => 4;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -44,7 +38,6 @@ internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
         return v0 + v1;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x)
     {
@@ -53,7 +46,6 @@ internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
         return v.GetLower() + v.GetUpper();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {

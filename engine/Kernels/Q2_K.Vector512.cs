@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q2_K"/> at 512 bits. Values are at most 3: 4 * 2 * 3 * 127 = 3048, all of a block of 16, fits int16.</summary>
 internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
 {
-    /// <inheritdoc/>
     public static int Bytes => Q2_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 80);
 
-    /// <inheritdoc/>
     public static bool HasMins => true;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static int Joins => 4;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -38,7 +32,6 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         return v0 + v1;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x)
     {
@@ -47,7 +40,6 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
         return v.GetLower() + v.GetUpper();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

@@ -23,13 +23,10 @@ internal unsafe struct Q2_K : IBlockFormat
     /// <summary>Scale of the minimums, half precision.</summary>
     public ushort DMin;
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q2_K;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q2_K*)block;
@@ -38,7 +35,6 @@ internal unsafe struct Q2_K : IBlockFormat
             for (int i = 0; i < 16; i++) y[16 * j + i] = d * (b->Scales[j] & 15) * b->Quant(16 * j + i) - dmin * (b->Scales[j] >> 4);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride)
     {
         float acc = 0;

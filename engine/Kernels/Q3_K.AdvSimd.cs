@@ -10,13 +10,10 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
 {
     private const int QsOffset = 32;
 
-    /// <inheritdoc/>
     public static int Bytes => Q3_K.Bytes;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
     /// <summary>See <see cref="Q3_K.Scale"/>; four at a time in integer registers.</summary>
@@ -33,7 +30,6 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
         m0 = m1 = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
@@ -41,7 +37,6 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
         dmin = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
         byte* w, [ConstantExpected(Max = 3)] int i,

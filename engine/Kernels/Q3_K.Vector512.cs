@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q3_K"/> at 512 bits. Values are at most 7: 4 * 2 * 7 * 127 = 7112, all of a block of 16, fits int16.</summary>
 internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
 {
-    /// <inheritdoc/>
     public static int Bytes => Q3_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 106);
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static int Joins => 4;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -43,11 +37,9 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         return v0 + v1 - offset.ToVector512();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

@@ -23,10 +23,8 @@ internal unsafe struct Q3_K : IBlockFormat
     /// <summary>Scale of the block scales, half precision.</summary>
     public ushort D;
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q3_K;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
     /// <summary>Block j's 6-bit scale, less 32: low nibbles in the low, then the high nibbles of bytes 0..7; two high bits in bits
@@ -34,7 +32,6 @@ internal unsafe struct Q3_K : IBlockFormat
     public static int Scale(byte* scales, int j) =>
         (((scales[j % 8] >> (j / 8 * 4)) & 15) | (((scales[8 + j % 4] >> (j / 4 * 2)) & 3) << 4)) - 32;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q3_K*)block;
@@ -43,7 +40,6 @@ internal unsafe struct Q3_K : IBlockFormat
             for (int i = 0; i < 16; i++) y[16 * j + i] = d * Scale(b->Scales, j) * b->Quant(16 * j + i);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride)
     {
         float acc = 0;

@@ -7,13 +7,10 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q4_0"/> with NEON.</summary>
 internal readonly unsafe struct Q4_0_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 8 * Q4_0.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -22,12 +19,10 @@ internal readonly unsafe struct Q4_0_AdvSimd : IBlockGroupAdvSimd
         v1 = (q >>> 4).AsSByte() - Vector128.Create((sbyte)8);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1) =>
         HalfFloatAdvSimd.Load8(&((Q4_0*)group)->D, Q4_0.Bytes, out d0, out d1);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) =>
         m0 = m1 = default;

@@ -16,22 +16,16 @@ internal unsafe struct Q4_0 : INibbles
     /// <summary>Low four bits: values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
     public fixed byte Qs[16];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_0;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     public static bool HasHigh => false;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q4_0*)block;
@@ -39,7 +33,6 @@ internal unsafe struct Q4_0 : INibbles
         for (int i = 0; i < 32; i++) y[i] = d * b->Quant(i);
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, sbyte* q, float dx, int sum)
     {
         var b = (Q4_0*)block;
@@ -48,7 +41,6 @@ internal unsafe struct Q4_0 : INibbles
         return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<Q4_0>(row, k, x, groupStride);
 
     private int Quant(int i) => ((Qs[i % 16] >> (i / 16 * 4)) & 15) - 8;

@@ -7,13 +7,10 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q4_1"/> with NEON.</summary>
 internal readonly unsafe struct Q4_1_AdvSimd : IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => 8 * Q4_1.Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -22,12 +19,10 @@ internal readonly unsafe struct Q4_1_AdvSimd : IBlockGroupAdvSimd
         v1 = (q >>> 4).AsSByte();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1) =>
         HalfFloatAdvSimd.Load8(&((Q4_1*)group)->D, Q4_1.Bytes, out d0, out d1);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) =>
         HalfFloatAdvSimd.Load8(&((Q4_1*)group)->M, Q4_1.Bytes, out m0, out m1);

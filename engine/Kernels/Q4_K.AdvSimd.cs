@@ -8,16 +8,12 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q4_K"/> with NEON.</summary>
 internal readonly unsafe struct Q4_K_AdvSimd : ISuperBlockAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => Q4_K.Bytes;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static bool HasMin => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {
@@ -39,12 +35,10 @@ internal readonly unsafe struct Q4_K_AdvSimd : ISuperBlockAdvSimd
         scales = AdvSimd.ZeroExtendWideningLower(both.GetLower()).AsInt16();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
         => HalfFloatAdvSimd.LoadPairs4(&((Q4_K*)w0)->D, &((Q4_K*)w1)->D, &((Q4_K*)w2)->D, &((Q4_K*)w3)->D, out d, out dmin);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
         byte* w, [ConstantExpected(Max = 3)] int i,

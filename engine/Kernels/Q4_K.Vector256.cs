@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q4_K"/> at 256 bits. Values are at most 15: 8 * 2 * 15 * 127 = 30480 fits int16.</summary>
 internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
 {
-    /// <inheritdoc/>
     public static int Bytes => Q4_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)w;
 
-    /// <inheritdoc/>
     public static bool HasMins => true;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static int Joins => 8;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -45,7 +39,6 @@ internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
         return v0 + v1;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x)
     {
@@ -53,7 +46,6 @@ internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
         return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {

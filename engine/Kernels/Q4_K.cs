@@ -23,10 +23,8 @@ internal unsafe struct Q4_K : IBlockFormat
     /// <summary>Nibbles.</summary>
     public fixed byte Qs[128];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_K;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
     /// <summary>Block j's 6-bit scale and minimum (Q5_K packs them alike): the first four stand in the low 6 bits of bytes 0..3 and 4..7;
@@ -35,7 +33,6 @@ internal unsafe struct Q4_K : IBlockFormat
         ? (scales[j] & 63, scales[j + 4] & 63)
         : ((scales[j + 4] & 15) | (scales[j - 4] >> 6 << 4), (scales[j + 4] >> 4) | (scales[j] >> 6 << 4));
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q4_K*)block;
@@ -47,7 +44,6 @@ internal unsafe struct Q4_K : IBlockFormat
         }
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride)
     {
         float acc = 0;

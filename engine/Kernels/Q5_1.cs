@@ -22,22 +22,16 @@ internal unsafe struct Q5_1 : INibbles
     /// <summary>Low four bits: values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
     public fixed byte Qs[16];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_1;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static bool HasMin => true;
 
-    /// <inheritdoc/>
     public static bool HasHigh => true;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q5_1*)block;
@@ -45,7 +39,6 @@ internal unsafe struct Q5_1 : INibbles
         for (int i = 0; i < 32; i++) y[i] = d * b->Quant(i) + m;
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, sbyte* q, float dx, int sum)
     {
         var b = (Q5_1*)block;
@@ -54,7 +47,6 @@ internal unsafe struct Q5_1 : INibbles
         return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx, HalfFloat.ToSingle(b->M), sum);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<Q5_1>(row, k, x, groupStride);
 
     private int Quant(int i) => ((Qs[i % 16] >> (i / 16 * 4)) & 15) | (((Qh[i / 8] >> (i % 8)) & 1) << 4);

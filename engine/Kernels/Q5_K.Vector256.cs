@@ -8,23 +8,17 @@ namespace Edge.Llm.Kernels;
 /// each scale twice.</summary>
 internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
 {
-    /// <inheritdoc/>
     public static int Bytes => Q5_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)w;
 
-    /// <inheritdoc/>
     public static bool HasMins => true;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static int Joins => 4;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -51,7 +45,6 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
         return v;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x)
     {
@@ -59,7 +52,6 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
         return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {

@@ -8,23 +8,17 @@ namespace Edge.Llm.Kernels;
 /// each scale twice.</summary>
 internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
 {
-    /// <inheritdoc/>
     public static int Bytes => Q5_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)w;
 
-    /// <inheritdoc/>
     public static bool HasMins => true;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static int Joins => 4;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -46,7 +40,6 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
         return v0 + v1;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x)
     {
@@ -54,7 +47,6 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
         return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

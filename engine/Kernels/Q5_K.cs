@@ -26,13 +26,10 @@ internal unsafe struct Q5_K : IBlockFormat
     /// <summary>Nibbles.</summary>
     public fixed byte Qs[128];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_K;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q5_K*)block;
@@ -44,7 +41,6 @@ internal unsafe struct Q5_K : IBlockFormat
         }
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride)
     {
         float acc = 0;

@@ -10,16 +10,12 @@ internal readonly unsafe struct Q6_K_AdvSimd : ISuperBlockAdvSimd
 {
     private const int HighOffset = 128;
 
-    /// <inheritdoc/>
     public static int Bytes => Q6_K.Bytes;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {
@@ -29,7 +25,6 @@ internal readonly unsafe struct Q6_K_AdvSimd : ISuperBlockAdvSimd
         m0 = m1 = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
@@ -37,7 +32,6 @@ internal readonly unsafe struct Q6_K_AdvSimd : ISuperBlockAdvSimd
         dmin = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
         byte* w, [ConstantExpected(Max = 3)] int i,

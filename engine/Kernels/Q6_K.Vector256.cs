@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q6_K"/> at 256 bits. Values are at most 63: 2 * 2 * 63 * 127 = 32004 fits int16.</summary>
 internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
 {
-    /// <inheritdoc/>
     public static int Bytes => Q6_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 206);
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static int Joins => 2;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -48,11 +42,9 @@ internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
         return v;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {

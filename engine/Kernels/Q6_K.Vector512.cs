@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="Q6_K"/> at 512 bits. Values are at most 63: 2 * 2 * 63 * 127 = 32004 fits int16.</summary>
 internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
 {
-    /// <inheritdoc/>
     public static int Bytes => Q6_K.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 206);
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => true;
 
-    /// <inheritdoc/>
     public static int Joins => 2;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -47,11 +41,9 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         return v0 + v1 - offset.ToVector512();
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

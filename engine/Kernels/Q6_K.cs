@@ -24,13 +24,10 @@ internal unsafe struct Q6_K : IBlockFormat
     /// <summary>Scale of the block scales, half precision.</summary>
     public ushort D;
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q6_K;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q6_K*)block;
@@ -39,7 +36,6 @@ internal unsafe struct Q6_K : IBlockFormat
             for (int i = 0; i < 16; i++) y[16 * j + i] = d * b->Scales[j] * b->Quant(16 * j + i);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride)
     {
         float acc = 0;

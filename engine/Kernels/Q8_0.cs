@@ -16,16 +16,12 @@ internal unsafe struct Q8_0 : IBlock32
     /// <summary>Values.</summary>
     public fixed sbyte Qs[32];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q8_0;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q8_0*)block;
@@ -33,7 +29,6 @@ internal unsafe struct Q8_0 : IBlock32
         for (int i = 0; i < 32; i++) y[i] = d * b->Qs[i];
     }
 
-    /// <inheritdoc/>
     public static float Dot(byte* block, sbyte* q, float dx, int sum)
     {
         var b = (Q8_0*)block;
@@ -42,6 +37,5 @@ internal unsafe struct Q8_0 : IBlock32
         return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<Q8_0>(row, k, x, groupStride);
 }

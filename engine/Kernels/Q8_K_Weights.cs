@@ -20,20 +20,16 @@ internal unsafe struct Q8_K_Weights : IBlockFormat
     /// <summary>Sums of 16 values: not used.</summary>
     public fixed short Sums[16];
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q8_K;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q8_K_Weights*)block;
         for (int i = 0; i < 256; i++) y[i] = b->D * b->Qs[i];
     }
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride)
     {
         float acc = 0;

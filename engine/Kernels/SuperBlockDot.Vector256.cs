@@ -14,7 +14,6 @@ internal interface IScale256
 /// <summary>With vpmaddwd and vpaddd.</summary>
 internal readonly struct ScaleAvx2 : IScale256
 {
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<short> p, Vector256<short> scales) => acc + Avx2.MultiplyAddAdjacent(p, scales);
 }
@@ -22,7 +21,6 @@ internal readonly struct ScaleAvx2 : IScale256
 /// <summary>With vpdpwssd.</summary>
 internal readonly struct ScaleVnni : IScale256
 {
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> acc, Vector256<short> p, Vector256<short> scales) =>
         AvxVnni.MultiplyWideningAndAdd(acc, p, scales);

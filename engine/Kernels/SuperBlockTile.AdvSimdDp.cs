@@ -11,19 +11,15 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
 {
     private const int ScalesOffset = 1024, MinsOffset = ScalesOffset + (16 * 16), FactorsOffset = MinsOffset + (16 * 8);
 
-    /// <inheritdoc/>
     public static int Rows => 4;
 
-    /// <inheritdoc/>
     public static int Tokens => 4;
 
     /// <summary>Values [64][4 rows][4] | int32 scales [16][4 rows] | int16 minimums [16][4 rows] | float d [4], dmin [4].</summary>
     public static int Bytes => FactorsOffset + 32;
 
-    /// <inheritdoc/>
     public static int GroupBytes => TFormat.Bytes;
 
-    /// <inheritdoc/>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
@@ -59,7 +55,6 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
                     AdvSimd.LoadVector128(r2->Mins + first), AdvSimd.LoadVector128(r3->Mins + first)));
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(byte* tile, int tiles, byte* x, nint tokenStride, int tokens, float* sums)
     {
@@ -136,7 +131,6 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         s3 = AdvSimd.MultiplyAdd(s3, c3, scale);
     }
 
-    /// <inheritdoc/>
     public static void Gemv(MatMulArgs* a) => SuperBlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
 
     // Eight blocks' minimums times the sums of their activations.

@@ -8,16 +8,12 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="TQ1_0"/> with NEON.</summary>
 internal readonly unsafe struct TQ1_0_AdvSimd : ISuperBlockAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => TQ1_0.Bytes;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static bool HasMin => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {
@@ -25,7 +21,6 @@ internal readonly unsafe struct TQ1_0_AdvSimd : ISuperBlockAdvSimd
         s1 = m0 = m1 = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
@@ -33,7 +28,6 @@ internal readonly unsafe struct TQ1_0_AdvSimd : ISuperBlockAdvSimd
         dmin = default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
         byte* w, [ConstantExpected(Max = 3)] int i,

@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="TQ1_0"/> at 256 bits. Values are at most 2: 8 * 2 * 2 * 127 = 4064, all of a super-block, fits int16.</summary>
 internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
 {
-    /// <inheritdoc/>
     public static int Bytes => TQ1_0.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 50);
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static int Joins => 8;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -53,11 +47,9 @@ internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
         return Avx2.MultiplyAddAdjacent(p0 + p1 - Vector256.Load((short*)(x + Q8_K.Sums16Offset)), Vector256<short>.One);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {

@@ -6,31 +6,23 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="TQ1_0"/> at 512 bits: many tokens; one token runs at 256 bits, which base 3 is cut for.</summary>
 internal readonly unsafe struct TQ1_0_Vector512 : ISuperBlock512
 {
-    /// <inheritdoc/>
     public static int Bytes => TQ1_0.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 50);
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static int Joins => 8;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x) => TQ1_0_Vector256.Products<ScaleAvx2>(w, x).ToVector512();
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

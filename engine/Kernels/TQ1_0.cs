@@ -20,22 +20,16 @@ internal unsafe struct TQ1_0 : IIntegerSuperBlock
     /// <summary>Scale of the super-block, half precision.</summary>
     public ushort D;
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.TQ1_0;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((TQ1_0*)block)->D);
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         var b = (TQ1_0*)block;
@@ -43,10 +37,8 @@ internal unsafe struct TQ1_0 : IIntegerSuperBlock
             *q++ = i < 160 ? Digit(b->Qs[i % 32], i / 32) : i < 240 ? Digit(b->Qs[32 + i % 16], i / 16 - 10) : Digit(b->Qh[i % 4], i / 4 - 60);
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<TQ1_0>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<TQ1_0>(row, k, x, groupStride);
 
     private static sbyte Digit(byte b, int n)

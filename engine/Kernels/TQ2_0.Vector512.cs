@@ -7,23 +7,17 @@ namespace Edge.Llm.Kernels;
 /// <summary>Unpacks <see cref="TQ2_0"/> at 512 bits. Values are at most 3: 8 * 2 * 3 * 127 = 6096, all of a super-block, fits int16.</summary>
 internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
 {
-    /// <inheritdoc/>
     public static int Bytes => TQ2_0.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Halves(byte* w) => *(int*)(w + 62);
 
-    /// <inheritdoc/>
     public static bool HasMins => false;
 
-    /// <inheritdoc/>
     public static bool By16 => false;
 
-    /// <inheritdoc/>
     public static int Joins => 8;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -39,11 +33,9 @@ internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
         return Avx512BW.MultiplyAddAdjacent(p0 + p1, Vector512<short>.One);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {

@@ -17,31 +17,23 @@ internal unsafe struct TQ2_0 : IIntegerSuperBlock
     /// <summary>Scale of the super-block, half precision.</summary>
     public ushort D;
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.TQ2_0;
 
-    /// <inheritdoc/>
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Bytes;
 
-    /// <inheritdoc/>
     public static float Unit(byte* block) => HalfFloat.ToSingle(((TQ2_0*)block)->D);
 
-    /// <inheritdoc/>
     public static int Scale(byte* block, int j) => 1;
 
-    /// <inheritdoc/>
     public static void Quants(byte* block, int j, sbyte* q)
     {
         byte* qs = ((TQ2_0*)block)->Qs + (j / 8 * 32) + (j % 2 * 16);
         for (int i = 0; i < 16; i++) q[i] = (sbyte)(((qs[i] >> (j % 8 / 2 * 2)) & 3) - 1);
     }
 
-    /// <inheritdoc/>
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<TQ2_0>(block, y);
 
-    /// <inheritdoc/>
     public static float VecDot(byte* row, int k, byte* x, nint groupStride) => IntegerSuperBlock.VecDot<TQ2_0>(row, k, x, groupStride);
 }

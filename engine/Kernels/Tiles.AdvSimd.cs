@@ -8,19 +8,14 @@ namespace Edge.Llm.Kernels;
 /// that multiplies by a selected lane, so lanes run along the row as in a Gemv.</summary>
 internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFormat : struct, ISuperBlockAdvSimd
 {
-    /// <inheritdoc/>
     public static int Rows => 4;
 
-    /// <inheritdoc/>
     public static int Tokens => 1;
 
-    /// <inheritdoc/>
     public static int Bytes => (4 * sizeof(UnpackedSuperBlock)) + 32;
 
-    /// <inheritdoc/>
     public static int GroupBytes => TFormat.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
     {
@@ -31,7 +26,6 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
         AdvSimd.Store(factors + 4, dmin);
     }
 
-    /// <inheritdoc/>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(byte* tile, int tiles, byte* x, nint tokenStride, int tokens, float* sums)
@@ -44,33 +38,26 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
         }
     }
 
-    /// <inheritdoc/>
     public static void Gemv(MatMulArgs* a) => SuperBlockGemvAdvSimd<TFormat, DotAdvSimd>.Gemv(a);
 }
 
 /// <summary>The same for blocks of 32.</summary>
 internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat : struct, IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Rows => 4;
 
-    /// <inheritdoc/>
     public static int Tokens => 1;
 
-    /// <inheritdoc/>
     public static int Bytes => 4 * sizeof(UnpackedGroup);
 
-    /// <inheritdoc/>
     public static int GroupBytes => TFormat.Bytes;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
     {
         for (int r = 0; r < 4; r++) UnpackedGroup.Unpack<TFormat>(w + (r * rowBytes), k, (UnpackedGroup*)tile + r);
     }
 
-    /// <inheritdoc/>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(byte* tile, int tiles, byte* x, nint tokenStride, int tokens, float* sums)
@@ -83,6 +70,5 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
         }
     }
 
-    /// <inheritdoc/>
     public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimd>.Gemv(a);
 }

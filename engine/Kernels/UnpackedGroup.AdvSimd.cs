@@ -54,16 +54,12 @@ internal unsafe struct UnpackedGroup
 /// <summary>Reads an <see cref="UnpackedGroup"/> of a format.</summary>
 internal readonly unsafe struct UnpackedGroup<TFormat> : IBlockGroupAdvSimd where TFormat : struct, IBlockGroupAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => sizeof(UnpackedGroup);
 
-    /// <inheritdoc/>
     public static bool HasMin => TFormat.HasMin;
 
-    /// <inheritdoc/>
     public static bool By16 => TFormat.By16;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -72,7 +68,6 @@ internal readonly unsafe struct UnpackedGroup<TFormat> : IBlockGroupAdvSimd wher
         v1 = AdvSimd.LoadVector128(q + 16);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
@@ -80,7 +75,6 @@ internal readonly unsafe struct UnpackedGroup<TFormat> : IBlockGroupAdvSimd wher
         d1 = AdvSimd.LoadVector128(((UnpackedGroup*)group)->D + 4);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
     {

@@ -49,16 +49,12 @@ internal unsafe struct UnpackedSuperBlock
 /// <summary>Reads the <see cref="UnpackedSuperBlock"/>s of four rows, which d and dmin of each follow.</summary>
 internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd where TFormat : struct, ISuperBlockAdvSimd
 {
-    /// <inheritdoc/>
     public static int Bytes => sizeof(UnpackedSuperBlock);
 
-    /// <inheritdoc/>
     public static bool By16 => TFormat.By16;
 
-    /// <inheritdoc/>
     public static bool HasMin => TFormat.HasMin;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {
@@ -69,7 +65,6 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
         m1 = AdvSimd.LoadVector128(block->Mins + 8);
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
@@ -77,7 +72,6 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
         dmin = HasMin ? AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)) + 4) : default;
     }
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Quarter(
         byte* w, [ConstantExpected(Max = 3)] int i,

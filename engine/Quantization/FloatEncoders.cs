@@ -8,13 +8,10 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to F32: as they are.</summary>
 internal readonly unsafe struct F32Encoder : IRowEncoder
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F32;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => false;
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         Buffer.MemoryCopy(x, row, (long)k * sizeof(float), (long)k * sizeof(float));
 }
@@ -22,13 +19,10 @@ internal readonly unsafe struct F32Encoder : IRowEncoder
 /// <summary>Rows to F16: <see cref="HalfFloat.FromSingle"/>, four at a time.</summary>
 internal readonly unsafe struct F16Encoder : IRowEncoder
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.F16;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {
@@ -53,13 +47,10 @@ internal readonly unsafe struct F16Encoder : IRowEncoder
 /// <summary>Rows to BF16: to nearest even; what would become infinite stays the largest number there is.</summary>
 internal readonly unsafe struct BF16Encoder : IRowEncoder
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.BF16;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {

@@ -10,7 +10,6 @@ internal readonly struct IQ4_NLLevels : ILevels
     /// <summary>A level's index by its value + 128.</summary>
     public static readonly byte[] Index = MakeIndex();
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Nearest<TLanes>(TLanes v) where TLanes : struct, ILanes<TLanes>
     {
@@ -44,23 +43,17 @@ internal readonly struct IQ4_NLLevels : ILevels
 /// <summary>Rows to <see cref="IQ4_NL"/>.</summary>
 internal readonly unsafe struct IQ4_NLEncoder : IScaleBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ4_NL;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => IQ4_NL.Bytes;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [-108, -112, -116, -120, -124, -128, -133, -138, -144, 98, 102, 106, 110, 114, 118, 123];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         ScaleBlock<TLanes, IQ4_NLEncoder, IQ4_NLLevels>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int lane, ushort d)
     {

@@ -7,29 +7,21 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="IQ4_XS"/>.</summary>
 internal readonly unsafe struct IQ4_XSEncoder : IScaleSuperBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.IQ4_XS;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => IQ4_XS.Bytes;
 
-    /// <inheritdoc/>
     public static int Length => 32;
 
-    /// <inheritdoc/>
     public static int LowestScale => -32;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => IQ4_NLEncoder.Grid;
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         ScaleSuperBlock<TLanes, IQ4_XSEncoder, IQ4_NLLevels>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int firstLane, ushort d, ReadOnlySpan<float> scales)
     {

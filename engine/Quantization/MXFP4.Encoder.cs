@@ -10,7 +10,6 @@ internal readonly struct MXFP4Levels : ILevels
     /// <summary>A level's index by its value + 12.</summary>
     public static ReadOnlySpan<byte> Index => [15, 0, 0, 0, 14, 0, 13, 0, 12, 11, 10, 9, 0, 1, 2, 3, 4, 0, 5, 0, 6, 0, 0, 0, 7];
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Nearest<TLanes>(TLanes v) where TLanes : struct, ILanes<TLanes>
     {
@@ -33,13 +32,10 @@ internal readonly unsafe struct MXFP4Encoder : IRowEncoder
 {
     private const int Length = 32;
 
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.MXFP4;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {

@@ -7,32 +7,23 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q2_K"/>.</summary>
 internal readonly unsafe struct Q2_KEncoder : IAffineSuperBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q2_K;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q2_K.Bytes;
 
-    /// <inheritdoc/>
     public static int Length => 16;
 
-    /// <inheritdoc/>
     public static int HighestLevel => 3;
 
-    /// <inheritdoc/>
     public static int HighestScale => 15;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [2.25f, 2.5f, 2.75f, 3, 3.25f, 3.5f, 3.75f, 4, 4.25f, 4.5f];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         AffineSuperBlock<TLanes, Q2_KEncoder>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(
         byte* block, in BlockTile tile, int firstLane, ushort d, ushort dmin, ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums)

@@ -7,29 +7,21 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q3_K"/>.</summary>
 internal readonly unsafe struct Q3_KEncoder : IScaleSuperBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q3_K;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q3_K.Bytes;
 
-    /// <inheritdoc/>
     public static int Length => 16;
 
-    /// <inheritdoc/>
     public static int LowestScale => -32;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [-3.25f, -3.5f, -3.75f, -4, -4.25f, -4.5f, -5, 2.5f, 2.75f, 3, 3.25f, 3.5f, 4];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         ScaleSuperBlock<TLanes, Q3_KEncoder, SignedLevels<Bits3>>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int firstLane, ushort d, ReadOnlySpan<float> scales)
     {

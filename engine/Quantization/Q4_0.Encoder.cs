@@ -7,23 +7,17 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q4_0"/>.</summary>
 internal readonly unsafe struct Q4_0Encoder : IScaleBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_0;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q4_0.Bytes;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [-7, -7.25f, -7.5f, -7.75f, -8, -8.25f, -8.5f, -9, 6.5f, 6.75f, 7, 7.25f, 7.5f, 8];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         ScaleBlock<TLanes, Q4_0Encoder, SignedLevels<Bits4>>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int lane, ushort d)
     {

@@ -7,26 +7,19 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q4_1"/>.</summary>
 internal readonly unsafe struct Q4_1Encoder : IAffineBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q4_1;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q4_1.Bytes;
 
-    /// <inheritdoc/>
     public static int HighestLevel => 15;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [13.5f, 13.75f, 14, 14.25f, 14.5f, 14.75f, 15, 15.25f, 15.5f, 15.75f, 16, 16.5f];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         AffineBlock<TLanes, Q4_1Encoder>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int lane, ushort d, ushort m)
     {

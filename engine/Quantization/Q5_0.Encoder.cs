@@ -7,23 +7,17 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q5_0"/>.</summary>
 internal readonly unsafe struct Q5_0Encoder : IScaleBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_0;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q5_0.Bytes;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [-15, -15.25f, -15.5f, -15.75f, -16, -16.25f, -16.5f, -17, 14.5f, 14.75f, 15, 15.25f, 15.5f, 16];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         ScaleBlock<TLanes, Q5_0Encoder, SignedLevels<Bits5>>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int lane, ushort d)
     {

@@ -7,26 +7,19 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q5_1"/>.</summary>
 internal readonly unsafe struct Q5_1Encoder : IAffineBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_1;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q5_1.Bytes;
 
-    /// <inheritdoc/>
     public static int HighestLevel => 31;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [29.5f, 29.75f, 30, 30.25f, 30.5f, 30.75f, 31, 31.25f, 31.5f, 31.75f, 32, 32.5f];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         AffineBlock<TLanes, Q5_1Encoder>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int lane, ushort d, ushort m)
     {

@@ -7,32 +7,23 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q5_K"/>.</summary>
 internal readonly unsafe struct Q5_KEncoder : IAffineSuperBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q5_K;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q5_K.Bytes;
 
-    /// <inheritdoc/>
     public static int Length => 32;
 
-    /// <inheritdoc/>
     public static int HighestLevel => 31;
 
-    /// <inheritdoc/>
     public static int HighestScale => 63;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [29.5f, 29.75f, 30, 30.25f, 30.5f, 30.75f, 31, 31.25f, 31.5f, 31.75f, 32, 32.5f];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         AffineSuperBlock<TLanes, Q5_KEncoder>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(
         byte* block, in BlockTile tile, int firstLane, ushort d, ushort dmin, ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums)

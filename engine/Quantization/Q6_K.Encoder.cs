@@ -7,29 +7,21 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q6_K"/>.</summary>
 internal readonly unsafe struct Q6_KEncoder : IScaleSuperBlock
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q6_K;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => true;
 
-    /// <inheritdoc/>
     public static int BlockBytes => Q6_K.Bytes;
 
-    /// <inheritdoc/>
     public static int Length => 16;
 
-    /// <inheritdoc/>
     public static int LowestScale => -128;
 
-    /// <inheritdoc/>
     public static ReadOnlySpan<float> Grid => [-31, -31.33f, -31.67f, -32, -32.33f, -32.67f, -33, 30, 30.33f, 30.67f, 31, 31.33f, 31.67f];
 
-    /// <inheritdoc/>
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes> =>
         ScaleSuperBlock<TLanes, Q6_KEncoder, SignedLevels<Bits6>>.Encode(x, weights, k, row, memory);
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* block, in BlockTile tile, int firstLane, ushort d, ReadOnlySpan<float> scales)
     {

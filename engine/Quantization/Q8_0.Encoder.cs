@@ -7,13 +7,10 @@ namespace Edge.Llm.Quantization;
 /// <summary>Rows to <see cref="Q8_0"/>: the largest magnitude of a block becomes 127. A search would gain next to nothing.</summary>
 internal readonly unsafe struct Q8_0Encoder : IRowEncoder
 {
-    /// <inheritdoc/>
     public static GgmlType Type => GgmlType.Q8_0;
 
-    /// <inheritdoc/>
     public static bool UsesWeights => false;
 
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {

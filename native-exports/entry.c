@@ -258,7 +258,7 @@ ENTRY(edge_llm_status_name, (edge_llm_status code, const char **name, size_t *le
 
 DEFAULTS(edge_llm_model_options)
 DEFAULTS(edge_llm_chat_options)
-DEFAULTS(edge_llm_session_options)
+DEFAULTS(edge_llm_context_options)
 DEFAULTS(edge_llm_sampling_options)
 DEFAULTS(edge_llm_generate_options)
 
@@ -290,7 +290,7 @@ ENTRY(edge_llm_model_metadata_key, (edge_llm_model *model, size_t index, char *b
     (model, index, buffer, capacity, count))
 ENTRY(edge_llm_model_metadata, (edge_llm_model *model, const char *key, size_t key_length, char *buffer, size_t capacity, size_t *count),
     (model, key, key_length, buffer, capacity, count))
-ENTRY(edge_llm_model_plan, (edge_llm_model *model, const edge_llm_session_options *options, edge_llm_memory_plan *plan), (model, options, plan))
+ENTRY(edge_llm_model_plan, (edge_llm_model *model, const edge_llm_context_options *options, edge_llm_memory_plan *plan), (model, options, plan))
 
 ENTRY(edge_llm_tokenize,
     (edge_llm_model *model, const char *text, size_t length, uint32_t flags, int32_t *tokens, size_t capacity, size_t *count),
@@ -310,46 +310,46 @@ ENTRY(edge_llm_chat_render,
         size_t capacity, size_t *count),
     (model, messages, message_count, options, buffer, capacity, count))
 
-ENTRY_MAKING(session, edge_llm_session_create, (edge_llm_model *model, const edge_llm_session_options *options, edge_llm_session **session),
-    (model, options, session))
-ENTRY(edge_llm_session_close, (edge_llm_session *session), (session))
-ENTRY(edge_llm_session_cancel, (edge_llm_session *session), (session))
-ENTRY(edge_llm_session_set_deadline, (edge_llm_session *session, int64_t milliseconds), (session, milliseconds))
-ENTRY(edge_llm_session_get_options, (edge_llm_session *session, edge_llm_session_options *options), (session, options))
-ENTRY(edge_llm_session_get_counters, (edge_llm_session *session, edge_llm_session_counters *counters), (session, counters))
-ENTRY(edge_llm_session_eval, (edge_llm_session *session, int32_t sequence, const int32_t *tokens, size_t token_count),
-    (session, sequence, tokens, token_count))
-ENTRY(edge_llm_session_eval_batch,
-    (edge_llm_session *session, const int32_t *tokens, const int32_t *sequences, const uint8_t *want_logits, size_t token_count),
-    (session, tokens, sequences, want_logits, token_count))
-ENTRY(edge_llm_session_logits, (edge_llm_session *session, size_t row, const float **logits, size_t *count), (session, row, logits, count))
-ENTRY(edge_llm_session_copy_logits, (edge_llm_session *session, size_t row, float *buffer, size_t capacity, size_t *count),
-    (session, row, buffer, capacity, count))
-ENTRY(edge_llm_session_embed,
-    (edge_llm_session *session, const int32_t *tokens, size_t token_count, int32_t normalize, float *buffer, size_t capacity, size_t *count),
-    (session, tokens, token_count, normalize, buffer, capacity, count))
+ENTRY_MAKING(context, edge_llm_context_create, (edge_llm_model *model, const edge_llm_context_options *options, edge_llm_context **context),
+    (model, options, context))
+ENTRY(edge_llm_context_close, (edge_llm_context *context), (context))
+ENTRY(edge_llm_context_cancel, (edge_llm_context *context), (context))
+ENTRY(edge_llm_context_set_deadline, (edge_llm_context *context, int64_t milliseconds), (context, milliseconds))
+ENTRY(edge_llm_context_get_options, (edge_llm_context *context, edge_llm_context_options *options), (context, options))
+ENTRY(edge_llm_context_get_counters, (edge_llm_context *context, edge_llm_context_counters *counters), (context, counters))
+ENTRY(edge_llm_context_eval, (edge_llm_context *context, int32_t sequence, const int32_t *tokens, size_t token_count),
+    (context, sequence, tokens, token_count))
+ENTRY(edge_llm_context_eval_batch,
+    (edge_llm_context *context, const int32_t *tokens, const int32_t *sequences, const uint8_t *want_logits, size_t token_count),
+    (context, tokens, sequences, want_logits, token_count))
+ENTRY(edge_llm_context_logits, (edge_llm_context *context, size_t row, const float **logits, size_t *count), (context, row, logits, count))
+ENTRY(edge_llm_context_copy_logits, (edge_llm_context *context, size_t row, float *buffer, size_t capacity, size_t *count),
+    (context, row, buffer, capacity, count))
+ENTRY(edge_llm_context_embed,
+    (edge_llm_context *context, const int32_t *tokens, size_t token_count, int32_t normalize, float *buffer, size_t capacity, size_t *count),
+    (context, tokens, token_count, normalize, buffer, capacity, count))
 
-ENTRY(edge_llm_session_sample,
-    (edge_llm_session *session, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token),
-    (session, row, sequence, options, token))
-ENTRY(edge_llm_session_generate,
-    (edge_llm_session *session, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options,
+ENTRY(edge_llm_context_sample,
+    (edge_llm_context *context, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token),
+    (context, row, sequence, options, token))
+ENTRY(edge_llm_context_generate,
+    (edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options,
         edge_llm_piece_callback callback, void *user),
-    (session, prompt, prompt_count, options, callback, user))
-ENTRY(edge_llm_session_start,
-    (edge_llm_session *session, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options),
-    (session, prompt, prompt_count, options))
-ENTRY(edge_llm_session_next, (edge_llm_session *session, edge_llm_piece *piece), (session, piece))
+    (context, prompt, prompt_count, options, callback, user))
+ENTRY(edge_llm_context_start,
+    (edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options),
+    (context, prompt, prompt_count, options))
+ENTRY(edge_llm_context_next, (edge_llm_context *context, edge_llm_piece *piece), (context, piece))
 
-ENTRY(edge_llm_sequence_tokens, (edge_llm_session *session, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count),
-    (session, sequence, tokens, capacity, count))
-ENTRY(edge_llm_sequence_copy, (edge_llm_session *session, int32_t from, int32_t to), (session, from, to))
-ENTRY(edge_llm_sequence_remove, (edge_llm_session *session, int32_t sequence), (session, sequence))
-ENTRY(edge_llm_sequence_trim, (edge_llm_session *session, int32_t sequence, size_t length), (session, sequence, length))
-ENTRY(edge_llm_state_save, (edge_llm_session *session, int32_t sequence, void *buffer, size_t capacity, size_t *count),
-    (session, sequence, buffer, capacity, count))
-ENTRY(edge_llm_state_load, (edge_llm_session *session, int32_t sequence, const void *data, size_t size), (session, sequence, data, size))
-ENTRY(edge_llm_state_save_file, (edge_llm_session *session, int32_t sequence, const char *path, size_t path_length),
-    (session, sequence, path, path_length))
-ENTRY(edge_llm_state_load_file, (edge_llm_session *session, int32_t sequence, const char *path, size_t path_length),
-    (session, sequence, path, path_length))
+ENTRY(edge_llm_sequence_tokens, (edge_llm_context *context, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count),
+    (context, sequence, tokens, capacity, count))
+ENTRY(edge_llm_sequence_copy, (edge_llm_context *context, int32_t from, int32_t to), (context, from, to))
+ENTRY(edge_llm_sequence_remove, (edge_llm_context *context, int32_t sequence), (context, sequence))
+ENTRY(edge_llm_sequence_trim, (edge_llm_context *context, int32_t sequence, size_t length), (context, sequence, length))
+ENTRY(edge_llm_state_save, (edge_llm_context *context, int32_t sequence, void *buffer, size_t capacity, size_t *count),
+    (context, sequence, buffer, capacity, count))
+ENTRY(edge_llm_state_load, (edge_llm_context *context, int32_t sequence, const void *data, size_t size), (context, sequence, data, size))
+ENTRY(edge_llm_state_save_file, (edge_llm_context *context, int32_t sequence, const char *path, size_t path_length),
+    (context, sequence, path, path_length))
+ENTRY(edge_llm_state_load_file, (edge_llm_context *context, int32_t sequence, const char *path, size_t path_length),
+    (context, sequence, path, path_length))

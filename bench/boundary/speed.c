@@ -27,24 +27,24 @@ int main(int argc, char **argv)
 {
     int32_t prompt[8] = {1, 5, 9, 17, 33, 65, 129, 257};
     edge_llm_model *model;
-    edge_llm_session *session;
-    edge_llm_session_options options;
+    edge_llm_context *context;
+    edge_llm_context_options options;
     edge_llm_sampling_options sampling;
     edge_llm_generate_options generate;
     run r = {0, 0, 0};
     if (argc != 4) return 2;
-    edge_llm_session_options_default(&options, sizeof options);
+    edge_llm_context_options_default(&options, sizeof options);
     options.threads = atoi(argv[2]);
-    if (edge_llm_model_open(argv[1], EDGE_LLM_ZERO_TERMINATED, NULL, &model) || edge_llm_session_create(model, &options, &session)) return 1;
+    if (edge_llm_model_open(argv[1], EDGE_LLM_ZERO_TERMINATED, NULL, &model) || edge_llm_context_create(model, &options, &context)) return 1;
     edge_llm_sampling_options_default(&sampling, sizeof sampling);
     edge_llm_generate_options_default(&generate, sizeof generate);
     sampling.temperature = 0;
     generate.sampling = &sampling;
     generate.ignore_eos = 1;
     generate.max_tokens = atoi(argv[3]);
-    if (edge_llm_session_generate(session, prompt, 8, &generate, on_piece, &r)) return 1;
+    if (edge_llm_context_generate(context, prompt, 8, &generate, on_piece, &r)) return 1;
     printf("%.3f\n", (r.tokens - 1) / (r.last - r.first));
-    edge_llm_session_close(session);
+    edge_llm_context_close(context);
     edge_llm_model_close(model);
     return 0;
 }

@@ -5,9 +5,9 @@ import time
 
 from edge_llm import Model
 
-with Model(sys.argv[1]) as model, model.session(n_threads=int(sys.argv[2])) as session:
+with Model(sys.argv[1]) as model, model.context(n_threads=int(sys.argv[2])) as context:
     first, count = 0.0, 0
-    for piece in session.generate([1, 5, 9, 17, 33, 65, 129, 257], max_tokens=int(sys.argv[3]), temperature=0, ignore_eos=True):
+    for piece in context.generate([1, 5, 9, 17, 33, 65, 129, 257], max_tokens=int(sys.argv[3]), temperature=0, ignore_eos=True):
         if piece.token >= 0:
             last = time.perf_counter()
             count += 1

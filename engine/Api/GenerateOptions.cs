@@ -24,20 +24,23 @@ public sealed record GenerateOptions
     public Action<int, int>? OnPrefill { get; init; }
 }
 
-/// <summary>Why a generation ended.</summary>
+/// <summary>Why a generation ended. The numbers are those of the C ABI (<c>edge_llm_finish</c>); 0 is not finished there.</summary>
 public enum FinishReason
 {
     /// <summary>A stop string.</summary>
-    Stop,
+    Stop = 1,
 
     /// <summary>The token limit, or a full context.</summary>
-    Length,
+    Length = 2,
 
     /// <summary>A token of the model that ends a text.</summary>
-    Eos,
+    Eos = 3,
 
     /// <summary>The caller cancelled it.</summary>
-    Cancelled,
+    Cancelled = 4,
+
+    /// <summary>The deadline passed.</summary>
+    Deadline = 5,
 }
 
 /// <summary>One step of a generation.</summary>

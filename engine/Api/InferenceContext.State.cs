@@ -14,7 +14,7 @@ public sealed partial class InferenceContext
 
     /// <summary>Writes a sequence, tokens, keys and values, so that <see cref="Load"/> can go on with it later or elsewhere without computing
     /// it again. The same bits come back.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: the sequence belongs to another context.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument: the sequence belongs to another context. Busy.</exception>
     public void Save(Sequence sequence, Stream output)
     {
         ArgumentNullException.ThrowIfNull(sequence);
@@ -25,7 +25,7 @@ public sealed partial class InferenceContext
     /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types. After an error the sequence
     /// is empty.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile: damaged. InvalidArgument: of another model or cache type. Unsupported: of another
-    /// arithmetic version. ContextFull, OutOfMemory.</exception>
+    /// arithmetic version. ContextFull, OutOfMemory, Busy.</exception>
     public void Load(Sequence sequence, Stream input)
     {
         ArgumentNullException.ThrowIfNull(sequence);

@@ -80,7 +80,7 @@ public sealed unsafe partial class InferenceContext : IDisposable
     public Sequence NewSequence() => _cache.NewSequence();
 
     /// <summary>Runs a batch: its tokens join their sequences, and the logits that it asks for come back. On an error no sequence changes.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument (also when a forward pass is under way), ContextFull, Cancelled, NonFinite,
+    /// <exception cref="EdgeLlmException">InvalidArgument, Busy (a forward pass is under way), ContextFull, Cancelled, NonFinite,
     /// OutOfMemory, InvalidFile: the file changed its size.</exception>
     public Logits Forward(Batch batch, CancellationToken cancellation = default) => new(Run(batch, wantsHidden: false, cancellation));
 
@@ -123,7 +123,7 @@ public sealed unsafe partial class InferenceContext : IDisposable
     }
 
     /// <summary>Ends the threads and frees cache and scratch.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: a forward pass is under way.</exception>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass is under way.</exception>
     public void Dispose()
     {
         int found = Interlocked.CompareExchange(ref _state, Disposed, Idle);
@@ -157,5 +157,5 @@ public sealed unsafe partial class InferenceContext : IDisposable
         Volatile.Write(ref _state, Idle);
     }
 
-    private static EdgeLlmException UnderWay() => new(ErrorCode.InvalidArgument, "a forward pass is under way in this context");
+    private static EdgeLlmException UnderWay() => new(ErrorCode.Busy, "a forward pass is under way in this context");
 }

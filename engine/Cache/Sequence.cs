@@ -41,7 +41,7 @@ public sealed unsafe class Sequence : IDisposable
     internal byte** Blocks => (byte**)_table.Data;
 
     /// <summary>A sequence with the same tokens that goes its own way: blocks are shared until one of the two writes to them.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: a forward pass runs it.</exception>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
     public Sequence Fork()
     {
         lock (_gate)
@@ -59,7 +59,7 @@ public sealed unsafe class Sequence : IDisposable
     }
 
     /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument, also: a forward pass runs it.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument. Busy: a forward pass runs it.</exception>
     public void Trim(int length)
     {
         lock (_gate)
@@ -157,7 +157,7 @@ public sealed unsafe class Sequence : IDisposable
     private void ThrowUnlessIdle()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_running) throw new EdgeLlmException(ErrorCode.InvalidArgument, "a forward pass is under way in this sequence");
+        if (_running) throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this sequence");
     }
 
     private void Free()

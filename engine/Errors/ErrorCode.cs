@@ -42,7 +42,7 @@ public enum ErrorCode
     /// <summary>A handle of the C ABI that was never given out, is closed, or is of another kind.</summary>
     InvalidHandle = 13,
 
-    /// <summary>Another call is under way in the same session.</summary>
+    /// <summary>Another call is under way in the same context.</summary>
     Busy = 14,
 
     /// <summary>The caller's buffer is too small; the size that is needed was told.</summary>

@@ -123,12 +123,12 @@ internal static unsafe class LibraryExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_options_default")]
-    public static int edge_llm_session_options_default(SessionOptionsData* options, nuint size)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_options_default")]
+    public static int edge_llm_context_options_default(ContextOptionsData* options, nuint size)
     {
         try
         {
-            Versioned.WriteDefaults(options, size, OptionReaders.Session());
+            Versioned.WriteDefaults(options, size, OptionReaders.Context());
             return LastError.Ok;
         }
         catch (Exception e)

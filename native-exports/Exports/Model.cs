@@ -140,13 +140,13 @@ internal static unsafe class ModelExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_plan")]
-    public static int edge_llm_model_plan(nint model, SessionOptionsData* options, MemoryPlanData* plan)
+    public static int edge_llm_model_plan(nint model, ContextOptionsData* options, MemoryPlanData* plan)
     {
         try
         {
             using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
             Versioned.CheckedSize(plan);
-            MemoryPlan bytes = use.Resource.Model.Plan(OptionReaders.Session(options, use.Resource.Model).Options);
+            MemoryPlan bytes = use.Resource.Model.Plan(OptionReaders.Context(options, use.Resource.Model).Options);
             Versioned.Write(plan, new MemoryPlanData
             {
                 Weights = bytes.Weights, KvCache = bytes.KvCache, Activations = bytes.Activations, Total = bytes.Total,

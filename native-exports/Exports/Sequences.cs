@@ -8,12 +8,12 @@ namespace Edge.Llm.Native;
 internal static unsafe class SequenceExports
 {
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_tokens")]
-    public static int edge_llm_sequence_tokens(nint session, int sequence, int* tokens, nuint capacity, nuint* count)
+    public static int edge_llm_sequence_tokens(nint context, int sequence, int* tokens, nuint capacity, nuint* count)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
             Pointers.Return(use.Resource.Sequence(sequence).Tokens, tokens, capacity, count);
             return LastError.Ok;
         }
@@ -24,12 +24,12 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_copy")]
-    public static int edge_llm_sequence_copy(nint session, int from, int to)
+    public static int edge_llm_sequence_copy(nint context, int from, int to)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             use.Resource.Copy(from, to);
             return LastError.Ok;
         }
@@ -40,12 +40,12 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_remove")]
-    public static int edge_llm_sequence_remove(nint session, int sequence)
+    public static int edge_llm_sequence_remove(nint context, int sequence)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             use.Resource.Remove(sequence);
             return LastError.Ok;
         }
@@ -56,12 +56,12 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_sequence_trim")]
-    public static int edge_llm_sequence_trim(nint session, int sequence, nuint length)
+    public static int edge_llm_sequence_trim(nint context, int sequence, nuint length)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             use.Resource.Sequence(sequence).Trim((int)Math.Min(length, int.MaxValue));
             return LastError.Ok;
         }
@@ -72,13 +72,13 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_save")]
-    public static int edge_llm_state_save(nint session, int sequence, byte* buffer, nuint capacity, nuint* count)
+    public static int edge_llm_state_save(nint context, int sequence, byte* buffer, nuint capacity, nuint* count)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
             Pointers.Need(count, "count");
             Sequence saved = use.Resource.Sequence(sequence);
             long bytes = InferenceContext.SavedBytes(saved);
@@ -95,13 +95,13 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_load")]
-    public static int edge_llm_state_load(nint session, int sequence, byte* data, nuint size)
+    public static int edge_llm_state_load(nint context, int sequence, byte* data, nuint size)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             if (size > 0) Pointers.Need(data, "data");
             byte none = 0;
             using var stream = new UnmanagedMemoryStream(data is null ? &none : data, (long)Math.Min((ulong)size, long.MaxValue));
@@ -115,13 +115,13 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_save_file")]
-    public static int edge_llm_state_save_file(nint session, int sequence, byte* path, nuint pathLength)
+    public static int edge_llm_state_save_file(nint context, int sequence, byte* path, nuint pathLength)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
             Sequence saved = use.Resource.Sequence(sequence);
             using FileStream stream = OpenFile(Pointers.Text(path, pathLength, "path"), FileMode.Create, FileAccess.Write);
             use.Resource.Context.Save(saved, stream);
@@ -134,13 +134,13 @@ internal static unsafe class SequenceExports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_load_file")]
-    public static int edge_llm_state_load_file(nint session, int sequence, byte* path, nuint pathLength)
+    public static int edge_llm_state_load_file(nint context, int sequence, byte* path, nuint pathLength)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             using FileStream stream = OpenFile(Pointers.Text(path, pathLength, "path"), FileMode.Open, FileAccess.Read);
             use.Resource.Context.Load(use.Resource.Sequence(sequence), stream);
             return LastError.Ok;

@@ -2,32 +2,21 @@ using System.Diagnostics;
 
 namespace Edge.Llm.Native;
 
-/// <summary>edge_llm_finish.</summary>
-internal enum Finish
-{
-    None,
-    Stop,
-    Length,
-    End,
-    Cancelled,
-    Deadline,
-}
-
 /// <summary>A text being generated, step by step.</summary>
 internal sealed unsafe class Generation : IDisposable
 {
-    private readonly SessionResource _owner;
+    private readonly ContextResource _owner;
     private readonly Session _session;
     private readonly IEnumerator<GeneratedToken> _steps;
     private readonly Utf8Text _text = new();
 
-    /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the session's work is this.</summary>
-    /// <param name="owner">The session.</param>
+    /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the context's work is this.</summary>
+    /// <param name="owner">The context.</param>
     /// <param name="sequence">The number of the sequence it happens in.</param>
     /// <param name="prompt">All tokens of the text so far; none: those of the sequence.</param>
     /// <param name="options">What to generate.</param>
-    /// <param name="milliseconds">Until the deadline; negative: the session's.</param>
-    public Generation(SessionResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
+    /// <param name="milliseconds">Until the deadline; negative: the context's.</param>
+    public Generation(ContextResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
     {
         _owner = owner;
         Cache.Sequence cached = owner.Sequence(sequence);
@@ -42,12 +31,12 @@ internal sealed unsafe class Generation : IDisposable
             owner.Interruption.End();
             throw;
         }
-        owner.Finish = Finish.None;
+        owner.Finish = null;
         owner.Statistics = _session.Statistics;
     }
 
-    /// <summary>How the last step ended it, or None.</summary>
-    public Finish Finish { get; private set; }
+    /// <summary>How the last step ended it, or null.</summary>
+    public FinishReason? Finish { get; private set; }
 
     /// <summary>Computes the next step. Its text is valid until the one after.</summary>
     /// <exception cref="EdgeLlmException">As the engine's <see cref="Session.Generate"/>.</exception>
@@ -59,24 +48,16 @@ internal sealed unsafe class Generation : IDisposable
         _steps.MoveNext(); // the last step says that it is the last
         _owner.Count(Evaluated() - before, Stopwatch.GetTimestamp() - start);
         GeneratedToken step = _steps.Current;
-        Finish = step.Finish switch
-        {
-            null => Finish.None,
-            FinishReason.Stop => Finish.Stop,
-            FinishReason.Length => Finish.Length,
-            FinishReason.Eos => Finish.End,
-            _ when _owner.Interruption.Reason == ErrorCode.DeadlineExceeded => Finish.Deadline,
-            _ => Finish.Cancelled,
-        };
+        Finish = step.Finish == FinishReason.Cancelled && _owner.Interruption.Reason == ErrorCode.DeadlineExceeded ? FinishReason.Deadline : step.Finish;
         _owner.Finish = Finish;
         _text.Set(step.Text);
-        return new PieceData { StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish, Text = _text.Data, TextLength = _text.Length };
+        return new PieceData { StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Text = _text.Data, TextLength = _text.Length };
     }
 
     /// <summary>A callback asked to stop.</summary>
     public void Stop()
     {
-        _owner.Finish = Finish = Finish.Cancelled;
+        _owner.Finish = Finish = FinishReason.Cancelled;
         _owner.Interruption.Cancel();
     }
 
@@ -84,7 +65,7 @@ internal sealed unsafe class Generation : IDisposable
     /// <exception cref="EdgeLlmException">Cancelled, DeadlineExceeded.</exception>
     public void ThrowIfInterrupted()
     {
-        if (Finish is Finish.Cancelled or Finish.Deadline) throw _owner.Interruption.Error();
+        if (Finish is FinishReason.Cancelled or FinishReason.Deadline) throw _owner.Interruption.Error();
     }
 
     /// <inheritdoc/>

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Edge.Llm.Native;
 
-/// <summary>What ends the work of a session early: a cancellation, from any thread, or a deadline.</summary>
+/// <summary>What ends the work of a context early: a cancellation, from any thread, or a deadline.</summary>
 internal sealed class Interruption : IDisposable
 {
     private const long Never = long.MaxValue;
@@ -10,25 +10,25 @@ internal sealed class Interruption : IDisposable
     private readonly object _gate = new();
     private CancellationTokenSource _source = new();
     private bool _working, _cancelled, _closed;
-    private long _sessionDeadline = Never, _deadline = Never; // in Stopwatch ticks
+    private long _contextDeadline = Never, _deadline = Never; // in Stopwatch ticks
 
     /// <summary>The deadline of this and all later work, in milliseconds from now; negative: none.</summary>
-    public void SetSessionDeadline(long milliseconds) => _sessionDeadline = At(milliseconds);
+    public void SetContextDeadline(long milliseconds) => _contextDeadline = At(milliseconds);
 
-    /// <summary>Work begins. Milliseconds until its own deadline; negative: none but the session's.</summary>
-    /// <exception cref="EdgeLlmException">DeadlineExceeded: it has passed already. Cancelled: the session is closed.</exception>
+    /// <summary>Work begins. Milliseconds until its own deadline; negative: none but the context's.</summary>
+    /// <exception cref="EdgeLlmException">DeadlineExceeded: it has passed already. Cancelled: the context is closed.</exception>
     public CancellationToken Begin(long milliseconds = -1)
     {
         lock (_gate)
         {
-            if (_closed) throw new EdgeLlmException(ErrorCode.Cancelled, "the session was closed");
+            if (_closed) throw new EdgeLlmException(ErrorCode.Cancelled, "the context was closed");
             if (!_source.TryReset())
             {
                 _source.Dispose();
                 _source = new CancellationTokenSource();
             }
             _cancelled = false;
-            _deadline = Math.Min(_sessionDeadline, At(milliseconds));
+            _deadline = Math.Min(_contextDeadline, At(milliseconds));
             if (_deadline != Never)
             {
                 TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _deadline);

@@ -20,9 +20,9 @@ internal static unsafe class OptionReaders
     public static ChatOptionsData Chat() => new() { StructSize = (uint)sizeof(ChatOptionsData), AddGenerationPrompt = 1 };
 
     /// <inheritdoc cref="Model()"/>
-    public static SessionOptionsData Session() => new()
+    public static ContextOptionsData Context() => new()
     {
-        StructSize = (uint)sizeof(SessionOptionsData), ContextSize = -1, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
+        StructSize = (uint)sizeof(ContextOptionsData), ContextSize = -1, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
     };
 
     /// <inheritdoc cref="Model()"/>
@@ -58,9 +58,9 @@ internal static unsafe class OptionReaders
     public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
 
     /// <inheritdoc cref="Model(ModelOptionsData*)"/>
-    public static (ContextOptions Options, ulong Seed) Session(SessionOptionsData* options, LanguageModel model)
+    public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options, LanguageModel model)
     {
-        SessionOptionsData data = options is null ? Session() : Versioned.Read(options);
+        ContextOptionsData data = options is null ? Context() : Versioned.Read(options);
         Range(data.ContextSize, -1, int.MaxValue, "context_size");
         return (new ContextOptions
         {
@@ -70,23 +70,23 @@ internal static unsafe class OptionReaders
         }, data.Seed);
     }
 
-    /// <summary>The options in force in a session.</summary>
-    public static SessionOptionsData Describe(SessionResource session)
+    /// <summary>The options in force in a context.</summary>
+    public static ContextOptionsData Describe(ContextResource context)
     {
-        ContextOptions options = session.Context.Options;
-        return new SessionOptionsData
+        ContextOptions options = context.Context.Options;
+        return new ContextOptionsData
         {
             ContextSize = options.ContextSize, BatchSize = options.BatchSize, LogitsRows = options.LogitsRows, Threads = options.Threads,
-            CacheTypeK = (int)options.TypeK, CacheTypeV = (int)options.TypeV, MaxSequences = options.MaxSequences, Seed = session.Seed,
+            CacheTypeK = (int)options.TypeK, CacheTypeV = (int)options.TypeV, MaxSequences = options.MaxSequences, Seed = context.Seed,
         };
     }
 
     /// <inheritdoc cref="Model(ModelOptionsData*)"/>
-    public static SamplingOptions Sampling(SamplingOptionsData* options, SessionResource session)
+    public static SamplingOptions Sampling(SamplingOptionsData* options, ContextResource context)
     {
         SamplingOptionsData data = options is null ? Sampling() : Versioned.Read(options);
         if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
-        ulong seed = data.Seed == RandomSeed ? session.Seed : data.Seed;
+        ulong seed = data.Seed == RandomSeed ? context.Seed : data.Seed;
         Dictionary<int, float>? bias = null;
         foreach (LogitBiasData entry in Pointers.Array(data.LogitBias, data.LogitBiasCount, "logit_bias")) (bias ??= [])[entry.Token] = entry.Bias;
         return new SamplingOptions
@@ -98,7 +98,7 @@ internal static unsafe class OptionReaders
     }
 
     /// <inheritdoc cref="Model(ModelOptionsData*)"/>
-    public static GenerateOptions Generate(GenerateOptionsData data, SessionResource session)
+    public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context)
     {
         if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
         if (data.StopCount > MostStops) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostStops}");
@@ -106,11 +106,11 @@ internal static unsafe class OptionReaders
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
         return new GenerateOptions
         {
-            MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, session), Stop = stops,
+            MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops,
             IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
             OnPrefill = data.Prefill is null ? null : (done, total) =>
             {
-                if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) session.Interruption.Cancel();
+                if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) context.Interruption.Cancel();
             },
         };
     }

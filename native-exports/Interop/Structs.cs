@@ -110,7 +110,7 @@ internal unsafe struct ChatOptionsData
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct SessionOptionsData
+internal struct ContextOptionsData
 {
     public uint StructSize;
     public int ContextSize, BatchSize, LogitsRows, Threads, CacheTypeK, CacheTypeV, MaxSequences;
@@ -125,7 +125,7 @@ internal struct MemoryPlanData
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct SessionCounters
+internal struct ContextCounters
 {
     public uint StructSize;
     public int Finish;

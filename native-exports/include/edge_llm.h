@@ -4,11 +4,11 @@
  *
  * Status.    Every function returns an edge_llm_status; EDGE_LLM_OK is 0. No input, file or call sequence ends the process: what goes wrong
  *            is a status. edge_llm_last_error tells more, for each thread its own.
- * Handles.   edge_llm_model and edge_llm_session are never dereferenced by the caller. A handle that was never given out, is closed, or is of
+ * Handles.   edge_llm_model and edge_llm_context are never dereferenced by the caller. A handle that was never given out, is closed, or is of
  *            another kind gives EDGE_LLM_INVALID_HANDLE; so does NULL. A handle's value is never used twice.
- * Threads.   Any thread may call any function. A model may be used by many threads at once. A session does one thing at a time: a second
- *            call while one is under way gives EDGE_LLM_BUSY; only edge_llm_session_cancel, edge_llm_session_close and
- *            edge_llm_session_get_options may be called at any time, also from callbacks.
+ * Threads.   Any thread may call any function. A model may be used by many threads at once. A context does one thing at a time: a second
+ *            call while one is under way gives EDGE_LLM_BUSY; only edge_llm_context_cancel, edge_llm_context_close and
+ *            edge_llm_context_get_options may be called at any time, also from callbacks.
  * Fork.      In the child of a fork, once the parent has used the library, every function gives EDGE_LLM_FORKED at once and does nothing
  *            (but edge_llm_model_open_memory, which gives back what it was lent).
  * Structs.   Those that begin with struct_size have an _default function, which the caller gives sizeof, and which sets all fields; or, if they
@@ -66,7 +66,7 @@ extern "C" {
 /* A seed: a new one each time. */
 #define EDGE_LLM_RANDOM_SEED UINT64_MAX
 
-/* Sequences of a session are numbered 0 to this - 1. */
+/* Sequences of a context are numbered 0 to this - 1. */
 #define EDGE_LLM_MAX_SEQUENCES 1024
 
 typedef enum edge_llm_status {
@@ -75,7 +75,7 @@ typedef enum edge_llm_status {
     EDGE_LLM_UNSUPPORTED = 2,        /* well-formed, but this build does not do it */
     EDGE_LLM_OUT_OF_MEMORY = 3,      /* an allocation failed, or a configuration does not fit the memory there is */
     EDGE_LLM_CONTEXT_FULL = 4,       /* the tokens do not fit the context */
-    EDGE_LLM_CANCELLED = 5,          /* by edge_llm_session_cancel, edge_llm_session_close or a callback */
+    EDGE_LLM_CANCELLED = 5,          /* by edge_llm_context_cancel, edge_llm_context_close or a callback */
     EDGE_LLM_DEADLINE_EXCEEDED = 6,  /* the deadline passed */
     EDGE_LLM_INVALID_ARGUMENT = 7,   /* an argument is out of range, or contradicts another */
     EDGE_LLM_GRAMMAR_ERROR = 8,      /* a grammar or schema cannot be parsed */
@@ -84,7 +84,7 @@ typedef enum edge_llm_status {
     EDGE_LLM_FORKED = 11,            /* the process forked after the library was used */
     EDGE_LLM_INTERNAL = 12,          /* a defect of the library */
     EDGE_LLM_INVALID_HANDLE = 13,    /* never given out, closed, or of another kind */
-    EDGE_LLM_BUSY = 14,              /* another call is under way in the session */
+    EDGE_LLM_BUSY = 14,              /* another call is under way in the context */
     EDGE_LLM_BUFFER_TOO_SMALL = 15   /* the size needed was told */
 } edge_llm_status;
 
@@ -92,7 +92,7 @@ typedef enum edge_llm_finish {
     EDGE_LLM_FINISH_NONE = 0,        /* not finished */
     EDGE_LLM_FINISH_STOP = 1,        /* a stop string */
     EDGE_LLM_FINISH_LENGTH = 2,      /* the token limit, or a full context */
-    EDGE_LLM_FINISH_END = 3,         /* a token of the model that ends a text */
+    EDGE_LLM_FINISH_EOS = 3,         /* a token of the model that ends a text */
     EDGE_LLM_FINISH_CANCELLED = 4,   /* the caller cancelled it */
     EDGE_LLM_FINISH_DEADLINE = 5     /* the deadline passed */
 } edge_llm_finish;
@@ -107,7 +107,7 @@ typedef enum edge_llm_log_level {
 } edge_llm_log_level;
 
 /* Bits of edge_llm_feature_info.features. */
-#define EDGE_LLM_FEATURE_EMBEDDINGS (1u << 0) /* edge_llm_session_embed */
+#define EDGE_LLM_FEATURE_EMBEDDINGS (1u << 0) /* edge_llm_context_embed */
 #define EDGE_LLM_FEATURE_STATE (1u << 1)      /* edge_llm_state_save and its relatives */
 #define EDGE_LLM_FEATURE_MMAP (1u << 2)       /* files can be mapped */
 #define EDGE_LLM_FEATURE_MLOCK (1u << 3)      /* and locked in memory */
@@ -117,7 +117,7 @@ typedef enum edge_llm_log_level {
 typedef struct edge_llm_model edge_llm_model;
 
 /* What runs a model: threads, a KV cache and working memory. */
-typedef struct edge_llm_session edge_llm_session;
+typedef struct edge_llm_context edge_llm_context;
 
 /* ------------------------------------------------------------------ library ------------------------------------------------------------------ */
 
@@ -168,7 +168,7 @@ EDGE_LLM_API edge_llm_status edge_llm_last_error(edge_llm_error *error);
 
 /* ------------------------------------------------------------------- model ------------------------------------------------------------------- */
 
-/* Takes a message about a model, from any call on it or its sessions. The text is UTF-8, zero-terminated, and gone when the callback returns.
+/* Takes a message about a model, from any call on it or its contexts. The text is UTF-8, zero-terminated, and gone when the callback returns.
  * It may call functions of the library. */
 typedef void (*edge_llm_log_callback)(void *user, edge_llm_log_level level, const char *message, size_t length);
 
@@ -195,20 +195,20 @@ typedef struct edge_llm_model_options {
 EDGE_LLM_API edge_llm_status edge_llm_model_options_default(edge_llm_model_options *options, size_t struct_size);
 
 /* Opens a GGUF file; of a split model, any part opens all. *model is NULL unless the status is EDGE_LLM_OK; close it with
- * edge_llm_model_close. The log callback may be called until the model and all its sessions are closed.
+ * edge_llm_model_close. The log callback may be called until the model and all its contexts are closed.
  * Errors: EDGE_LLM_INVALID_FILE, EDGE_LLM_UNSUPPORTED, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_ARGUMENT. */
 EDGE_LLM_API edge_llm_status edge_llm_model_open(
     const char *path, size_t path_length, const edge_llm_model_options *options, edge_llm_model **model);
 
 /* Opens the bytes of a GGUF file, which is not one of a split model's parts. Without options->release they are copied. With it they are used
  * where they lie: they must begin at a multiple of 32, and stay unchanged until release is called; that happens exactly once, when the
- * model and all its sessions are closed, or before this call returns an error, whichever (but for a struct_size that is refused).
+ * model and all its contexts are closed, or before this call returns an error, whichever (but for a struct_size that is refused).
  * use_mmap and use_mlock have no effect.
  * Errors: as edge_llm_model_open. */
 EDGE_LLM_API edge_llm_status edge_llm_model_open_memory(
     const void *data, size_t size, const edge_llm_model_options *options, edge_llm_model **model);
 
-/* Closes a handle. Sessions of the model stay usable: its memory is freed when the last of them is closed, too. Calls under way on other
+/* Closes a handle. Contexts of the model stay usable: its memory is freed when the last of them is closed, too. Calls under way on other
  * threads end as usual. Errors: EDGE_LLM_INVALID_HANDLE, also for a handle that is closed already. */
 EDGE_LLM_API edge_llm_status edge_llm_model_close(edge_llm_model *model);
 
@@ -322,9 +322,9 @@ EDGE_LLM_API edge_llm_status edge_llm_chat_tokenize(edge_llm_model *model, const
 EDGE_LLM_API edge_llm_status edge_llm_chat_render(edge_llm_model *model, const edge_llm_chat_message *messages, size_t message_count,
     const edge_llm_chat_options *options, char *buffer, size_t capacity, size_t *count);
 
-/* ------------------------------------------------------------------ session ------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ context ------------------------------------------------------------------ */
 
-typedef struct edge_llm_session_options {
+typedef struct edge_llm_context_options {
     uint32_t struct_size;
     int32_t context_size;    /* tokens that a sequence may hold; 0: the model's own; -1 (default): that, but 4096 at most */
     int32_t batch_size;      /* tokens that one forward pass may take. Default 512 */
@@ -334,43 +334,43 @@ typedef struct edge_llm_session_options {
     int32_t cache_type_v;    /* and of the values */
     int32_t max_sequences;   /* sequences of full length that the cache has room for; there may be more, shorter ones. Default 1 */
     uint64_t seed;           /* for sampling options without a seed. Default EDGE_LLM_RANDOM_SEED */
-} edge_llm_session_options;
+} edge_llm_context_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
-EDGE_LLM_API edge_llm_status edge_llm_session_options_default(edge_llm_session_options *options, size_t struct_size);
+EDGE_LLM_API edge_llm_status edge_llm_context_options_default(edge_llm_context_options *options, size_t struct_size);
 
 typedef struct edge_llm_memory_plan {
     uint32_t struct_size; /* set by the caller */
     uint32_t reserved;    /* 0 */
     int64_t weights;      /* the files: mapped, the system may drop and read them again, unless read or copied */
     int64_t kv_cache;     /* when full; it grows up to this */
-    int64_t activations;  /* working memory, taken with the session */
+    int64_t activations;  /* working memory, taken with the context */
     int64_t total;
 } edge_llm_memory_plan;
 
-/* The bytes that a session of these options takes; allocates nothing. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT. */
-EDGE_LLM_API edge_llm_status edge_llm_model_plan(edge_llm_model *model, const edge_llm_session_options *options, edge_llm_memory_plan *plan);
+/* The bytes that a context of these options takes; allocates nothing. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT. */
+EDGE_LLM_API edge_llm_status edge_llm_model_plan(edge_llm_model *model, const edge_llm_context_options *options, edge_llm_memory_plan *plan);
 
-/* Makes a session. *session is NULL unless the status is EDGE_LLM_OK; close it with edge_llm_session_close. What cannot fit this machine's
+/* Makes a context. *context is NULL unless the status is EDGE_LLM_OK; close it with edge_llm_context_close. What cannot fit this machine's
  * memory (or the container's limit) fails here. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_OUT_OF_MEMORY. */
-EDGE_LLM_API edge_llm_status edge_llm_session_create(edge_llm_model *model, const edge_llm_session_options *options, edge_llm_session **session);
+EDGE_LLM_API edge_llm_status edge_llm_context_create(edge_llm_model *model, const edge_llm_context_options *options, edge_llm_context **context);
 
 /* Closes a handle at once, never waiting: a call under way on another thread (or below, in a callback) is cancelled and returns
  * EDGE_LLM_CANCELLED, and the memory is freed when it has left. Errors: EDGE_LLM_INVALID_HANDLE, also for a handle that is closed already. */
-EDGE_LLM_API edge_llm_status edge_llm_session_close(edge_llm_session *session);
+EDGE_LLM_API edge_llm_status edge_llm_context_close(edge_llm_context *context);
 
-/* Cancels the call that is under way in the session, or the generation begun with edge_llm_session_start: it ends with EDGE_LLM_CANCELLED, at
+/* Cancels the call that is under way in the context, or the generation begun with edge_llm_context_start: it ends with EDGE_LLM_CANCELLED, at
  * the latest after the layer being computed. If there is none, nothing happens. Errors: EDGE_LLM_INVALID_HANDLE. */
-EDGE_LLM_API edge_llm_status edge_llm_session_cancel(edge_llm_session *session);
+EDGE_LLM_API edge_llm_status edge_llm_context_cancel(edge_llm_context *context);
 
-/* Sets a moment for this and all later calls of the session: those that compute end with EDGE_LLM_DEADLINE_EXCEEDED after it. The number is
+/* Sets a moment for this and all later calls of the context: those that compute end with EDGE_LLM_DEADLINE_EXCEEDED after it. The number is
  * milliseconds from now; 0 has passed already; negative: no deadline. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
-EDGE_LLM_API edge_llm_status edge_llm_session_set_deadline(edge_llm_session *session, int64_t milliseconds);
+EDGE_LLM_API edge_llm_status edge_llm_context_set_deadline(edge_llm_context *context, int64_t milliseconds);
 
 /* The options in force, defaults filled in. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT. */
-EDGE_LLM_API edge_llm_status edge_llm_session_get_options(edge_llm_session *session, edge_llm_session_options *options);
+EDGE_LLM_API edge_llm_status edge_llm_context_get_options(edge_llm_context *context, edge_llm_context_options *options);
 
-typedef struct edge_llm_session_counters {
+typedef struct edge_llm_context_counters {
     uint32_t struct_size;        /* set by the caller */
     int32_t finish;              /* edge_llm_finish of the last generation; it and the next six are about that one */
     uint64_t seed;               /* of its draws */
@@ -379,39 +379,39 @@ typedef struct edge_llm_session_counters {
     int64_t generated_tokens;
     int64_t prompt_nanoseconds;  /* until its first token was chosen */
     int64_t generation_nanoseconds; /* spent on the tokens after the first */
-    int64_t evaluated_tokens;    /* tokens run through the model since the session was made */
+    int64_t evaluated_tokens;    /* tokens run through the model since the context was made */
     int64_t evaluation_nanoseconds; /* spent on that */
     int64_t kv_bytes;            /* of cache, allocated so far */
     int64_t activation_bytes;    /* of working memory */
-} edge_llm_session_counters;
+} edge_llm_context_counters;
 
 /* Counts, times and memory. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_BUSY. */
-EDGE_LLM_API edge_llm_status edge_llm_session_get_counters(edge_llm_session *session, edge_llm_session_counters *counters);
+EDGE_LLM_API edge_llm_status edge_llm_context_get_counters(edge_llm_context *context, edge_llm_context_counters *counters);
 
 /* Runs tokens through the model, as the next ones of a sequence, in batches of batch_size; then row 0 of the logits is that after the last of
  * them. A prompt and a single token are the same to it. After an error (but EDGE_LLM_CANCELLED and EDGE_LLM_DEADLINE_EXCEEDED, which leave
- * whole batches in place: see edge_llm_sequence_tokens) the sequence is as before. Ends a generation that edge_llm_session_start began; so
+ * whole batches in place: see edge_llm_sequence_tokens) the sequence is as before. Ends a generation that edge_llm_context_start began; so
  * do all functions below that change a sequence.
  * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT (no tokens, a token or a sequence out of range),
  * EDGE_LLM_CONTEXT_FULL, EDGE_LLM_CANCELLED, EDGE_LLM_DEADLINE_EXCEEDED, EDGE_LLM_NON_FINITE, EDGE_LLM_INVALID_FILE (changed its size). */
-EDGE_LLM_API edge_llm_status edge_llm_session_eval(edge_llm_session *session, int32_t sequence, const int32_t *tokens, size_t token_count);
+EDGE_LLM_API edge_llm_status edge_llm_context_eval(edge_llm_context *context, int32_t sequence, const int32_t *tokens, size_t token_count);
 
 /* Runs tokens of several sequences in one forward pass: sequences[i] says whose next token tokens[i] is (NULL: all are 0's), want_logits[i]
  * (1 or 0) whether it gets a row of logits, rows in the order of the tokens (NULL: the last one only). At most batch_size tokens and
- * logits_rows rows. After any error no sequence has changed. Errors: as edge_llm_session_eval. */
-EDGE_LLM_API edge_llm_status edge_llm_session_eval_batch(
-    edge_llm_session *session, const int32_t *tokens, const int32_t *sequences, const uint8_t *want_logits, size_t token_count);
+ * logits_rows rows. After any error no sequence has changed. Errors: as edge_llm_context_eval. */
+EDGE_LLM_API edge_llm_status edge_llm_context_eval_batch(
+    edge_llm_context *context, const int32_t *tokens, const int32_t *sequences, const uint8_t *want_logits, size_t token_count);
 
-/* A row of logits of the last edge_llm_session_eval or edge_llm_session_eval_batch, in place: one float a token of the vocabulary, valid until
- * the next call that computes, or the session's end. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT. */
-EDGE_LLM_API edge_llm_status edge_llm_session_logits(edge_llm_session *session, size_t row, const float **logits, size_t *count);
+/* A row of logits of the last edge_llm_context_eval or edge_llm_context_eval_batch, in place: one float a token of the vocabulary, valid until
+ * the next call that computes, or the context's end. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT. */
+EDGE_LLM_API edge_llm_status edge_llm_context_logits(edge_llm_context *context, size_t row, const float **logits, size_t *count);
 
 /* The same as a copy. Errors: the same, and EDGE_LLM_BUFFER_TOO_SMALL. */
-EDGE_LLM_API edge_llm_status edge_llm_session_copy_logits(edge_llm_session *session, size_t row, float *buffer, size_t capacity, size_t *count);
+EDGE_LLM_API edge_llm_status edge_llm_context_copy_logits(edge_llm_context *context, size_t row, float *buffer, size_t capacity, size_t *count);
 
 /* A vector for a text: the mean over the tokens of the model's last hidden state; with normalize not 0, of length 1. Sequences stay as they
- * are; rows of logits do not. Needs room in the cache for the tokens. Errors: as edge_llm_session_eval, and EDGE_LLM_BUFFER_TOO_SMALL. */
-EDGE_LLM_API edge_llm_status edge_llm_session_embed(edge_llm_session *session, const int32_t *tokens, size_t token_count, int32_t normalize,
+ * are; rows of logits do not. Needs room in the cache for the tokens. Errors: as edge_llm_context_eval, and EDGE_LLM_BUFFER_TOO_SMALL. */
+EDGE_LLM_API edge_llm_status edge_llm_context_embed(edge_llm_context *context, const int32_t *tokens, size_t token_count, int32_t normalize,
     float *buffer, size_t capacity, size_t *count);
 
 /* ---------------------------------------------------------------- generation ----------------------------------------------------------------- */
@@ -438,7 +438,7 @@ typedef struct edge_llm_sampling_options {
     float presence_penalty;  /* subtracted once for a recent token. Default 0 */
     float frequency_penalty; /* subtracted for each time that it occurred. Default 0 */
     uint32_t reserved;       /* 0 */
-    uint64_t seed;           /* the same seed gives the same text. Default EDGE_LLM_RANDOM_SEED: the session's, or a new one */
+    uint64_t seed;           /* the same seed gives the same text. Default EDGE_LLM_RANDOM_SEED: the context's, or a new one */
     const edge_llm_logit_bias *logit_bias;
     size_t logit_bias_count;
 } edge_llm_sampling_options;
@@ -447,10 +447,10 @@ typedef struct edge_llm_sampling_options {
 EDGE_LLM_API edge_llm_status edge_llm_sampling_options_default(edge_llm_sampling_options *options, size_t struct_size);
 
 /* Chooses a token from a row of logits, as the next one of a sequence (whose tokens penalties look at, and whose length the random draw
- * depends on). Does not run it: edge_llm_session_eval does.
+ * depends on). Does not run it: edge_llm_context_eval does.
  * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT. */
-EDGE_LLM_API edge_llm_status edge_llm_session_sample(
-    edge_llm_session *session, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token);
+EDGE_LLM_API edge_llm_status edge_llm_context_sample(
+    edge_llm_context *context, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token);
 
 /* A step of a generation. */
 typedef struct edge_llm_piece {
@@ -458,7 +458,7 @@ typedef struct edge_llm_piece {
     int32_t token;        /* -1 if the generation ended without another one */
     int32_t finish;       /* edge_llm_finish: why this is the last step, or EDGE_LLM_FINISH_NONE */
     uint32_t reserved;    /* 0 */
-    const char *text;     /* what is complete now: whole characters, zero-terminated, never null; valid until the next call on the session,
+    const char *text;     /* what is complete now: whole characters, zero-terminated, never null; valid until the next call on the context,
                              or the callback's return */
     size_t text_length;
 } edge_llm_piece;
@@ -476,7 +476,7 @@ typedef struct edge_llm_generate_options {
     int32_t render_special; /* 1: write control tokens as text, too. Default 0 */
     int32_t sequence;       /* where to generate. Default 0 */
     uint32_t reserved;      /* 0 */
-    int64_t deadline;       /* milliseconds from now; -1 (default): the session's, if any */
+    int64_t deadline;       /* milliseconds from now; -1 (default): the context's, if any */
     const edge_llm_sampling_options *sampling; /* NULL (default): the defaults */
     const edge_llm_text *stop;                 /* texts that end the generation and are not part of it */
     size_t stop_count;
@@ -493,50 +493,50 @@ EDGE_LLM_API edge_llm_status edge_llm_generate_options_default(edge_llm_generate
  * Errors: EDGE_LLM_CANCELLED, EDGE_LLM_DEADLINE_EXCEEDED (both after the last step was given to the callback, unless that asked to stop),
  * EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_CONTEXT_FULL (the prompt does not fit), EDGE_LLM_NON_FINITE,
  * EDGE_LLM_UNSUPPORTED (no tokenizer), EDGE_LLM_INVALID_FILE. */
-EDGE_LLM_API edge_llm_status edge_llm_session_generate(edge_llm_session *session, const int32_t *prompt, size_t prompt_count,
+EDGE_LLM_API edge_llm_status edge_llm_context_generate(edge_llm_context *context, const int32_t *prompt, size_t prompt_count,
     const edge_llm_generate_options *options, edge_llm_piece_callback callback, void *user);
 
-/* Begins a generation whose steps edge_llm_session_next gives; computes nothing. One that was begun before is dropped.
- * Errors: as edge_llm_session_generate, but for those of computing. */
-EDGE_LLM_API edge_llm_status edge_llm_session_start(
-    edge_llm_session *session, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options);
+/* Begins a generation whose steps edge_llm_context_next gives; computes nothing. One that was begun before is dropped.
+ * Errors: as edge_llm_context_generate, but for those of computing. */
+EDGE_LLM_API edge_llm_status edge_llm_context_start(
+    edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options);
 
 /* The next step: computes it. After the step with a finish reason, the generation is over; if that reason is a cancellation or the deadline, the
- * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. Errors: as edge_llm_session_generate;
+ * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. Errors: as edge_llm_context_generate;
  * EDGE_LLM_INVALID_ARGUMENT also: there is no generation. */
-EDGE_LLM_API edge_llm_status edge_llm_session_next(edge_llm_session *session, edge_llm_piece *piece);
+EDGE_LLM_API edge_llm_status edge_llm_context_next(edge_llm_context *context, edge_llm_piece *piece);
 
 /* ----------------------------------------------------------------- sequences ----------------------------------------------------------------- */
 
 /* The tokens that a sequence holds. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_BUFFER_TOO_SMALL. */
 EDGE_LLM_API edge_llm_status edge_llm_sequence_tokens(
-    edge_llm_session *session, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count);
+    edge_llm_context *context, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count);
 
 /* Makes sequence `to` hold what `from` holds; what they have in common is kept once until one of them goes on.
  * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_OUT_OF_MEMORY. */
-EDGE_LLM_API edge_llm_status edge_llm_sequence_copy(edge_llm_session *session, int32_t from, int32_t to);
+EDGE_LLM_API edge_llm_status edge_llm_sequence_copy(edge_llm_context *context, int32_t from, int32_t to);
 
 /* Empties a sequence and gives its room in the cache back. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT. */
-EDGE_LLM_API edge_llm_status edge_llm_sequence_remove(edge_llm_session *session, int32_t sequence);
+EDGE_LLM_API edge_llm_status edge_llm_sequence_remove(edge_llm_context *context, int32_t sequence);
 
 /* Makes a sequence forget its tokens from `length` on. Errors: the same. */
-EDGE_LLM_API edge_llm_status edge_llm_sequence_trim(edge_llm_session *session, int32_t sequence, size_t length);
+EDGE_LLM_API edge_llm_status edge_llm_sequence_trim(edge_llm_context *context, int32_t sequence, size_t length);
 
 /* Writes what a sequence holds, tokens, keys and values, to a buffer, from which edge_llm_state_load goes on later or elsewhere without
  * computing it again, with the same bits. *count is its size in bytes.
  * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_BUFFER_TOO_SMALL. */
-EDGE_LLM_API edge_llm_status edge_llm_state_save(edge_llm_session *session, int32_t sequence, void *buffer, size_t capacity, size_t *count);
+EDGE_LLM_API edge_llm_status edge_llm_state_save(edge_llm_context *context, int32_t sequence, void *buffer, size_t capacity, size_t *count);
 
-/* Replaces what a sequence holds by a saved one, of a session with the same model and cache types. It is checked; after an error the sequence
+/* Replaces what a sequence holds by a saved one, of a context with the same model and cache types. It is checked; after an error the sequence
  * is empty. Errors: EDGE_LLM_INVALID_FILE (damaged), EDGE_LLM_INVALID_ARGUMENT (of another model or cache type), EDGE_LLM_UNSUPPORTED (of another
  * arithmetic version), EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
-EDGE_LLM_API edge_llm_status edge_llm_state_load(edge_llm_session *session, int32_t sequence, const void *data, size_t size);
+EDGE_LLM_API edge_llm_status edge_llm_state_load(edge_llm_context *context, int32_t sequence, const void *data, size_t size);
 
 /* The same to a file, which is replaced. Errors: as edge_llm_state_save; EDGE_LLM_INVALID_FILE: it cannot be written. */
-EDGE_LLM_API edge_llm_status edge_llm_state_save_file(edge_llm_session *session, int32_t sequence, const char *path, size_t path_length);
+EDGE_LLM_API edge_llm_status edge_llm_state_save_file(edge_llm_context *context, int32_t sequence, const char *path, size_t path_length);
 
 /* The same from a file. Errors: as edge_llm_state_load; EDGE_LLM_INVALID_FILE also: it cannot be read. */
-EDGE_LLM_API edge_llm_status edge_llm_state_load_file(edge_llm_session *session, int32_t sequence, const char *path, size_t path_length);
+EDGE_LLM_API edge_llm_status edge_llm_state_load_file(edge_llm_context *context, int32_t sequence, const char *path, size_t path_length);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 // Edge.Llm for C++17: edge_llm.h with owners for handles, ranges for generation, and exceptions. Header only; link the C library.
 //
 //     edge_llm::Model model("model.gguf");
-//     edge_llm::Session session(model);
-//     for (const edge_llm::Piece &piece : session.generate(model.tokenize("Once upon a time"))) std::cout << piece.text << std::flush;
+//     edge_llm::Context context(model);
+//     for (const edge_llm::Piece &piece : context.generate(model.tokenize("Once upon a time"))) std::cout << piece.text << std::flush;
 //
 // Errors are thrown as edge_llm::Error. Who does not want exceptions uses the functions that begin with try_, which return
 // edge_llm::Expected. What a function does, its threads and its errors are described with the C function that it calls, in edge_llm.h.
@@ -145,8 +145,8 @@ inline edge_llm_feature_info features()
 struct ModelOptions : edge_llm_model_options {
     ModelOptions() noexcept { detail::defaults<edge_llm_model_options>(*this, edge_llm_model_options_default); }
 };
-struct SessionOptions : edge_llm_session_options {
-    SessionOptions() noexcept { detail::defaults<edge_llm_session_options>(*this, edge_llm_session_options_default); }
+struct ContextOptions : edge_llm_context_options {
+    ContextOptions() noexcept { detail::defaults<edge_llm_context_options>(*this, edge_llm_context_options_default); }
 };
 struct SamplingOptions : edge_llm_sampling_options {
     SamplingOptions() noexcept { detail::defaults<edge_llm_sampling_options>(*this, edge_llm_sampling_options_default); }
@@ -167,10 +167,10 @@ struct GenerateOptions {
     std::vector<std::string> stop{};
     bool ignore_eos = false, render_special = false;
     int sequence = 0;
-    std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the session's
+    std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the context's
 };
 
-/// An open model. Any number of threads may use one; sessions made from it outlive it.
+/// An open model. Any number of threads may use one; contexts made from it outlive it.
 class Model {
 public:
     explicit Model(std::string_view path, const ModelOptions &options = {}) { check(edge_llm_model_open(path.data(), path.size(), &options, &handle_)); }
@@ -204,7 +204,7 @@ public:
         return info;
     }
 
-    edge_llm_memory_plan plan(const SessionOptions &options = {}) const
+    edge_llm_memory_plan plan(const ContextOptions &options = {}) const
     {
         edge_llm_memory_plan plan{};
         plan.struct_size = sizeof plan;
@@ -267,8 +267,8 @@ struct Piece {
     edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
 };
 
-/// The steps of a generation, computed as they are asked for: an input range. A session has one generation: iterate over the one begun last,
-/// while the session lives. A generation that is cancelled or out of time ends with a step that
+/// The steps of a generation, computed as they are asked for: an input range. A context has one generation: iterate over the one begun last,
+/// while the context lives. A generation that is cancelled or out of time ends with a step that
 /// says so in its finish reason; other errors are thrown.
 class Generation {
 public:
@@ -297,7 +297,7 @@ public:
         Generation *owner_ = nullptr;
     };
 
-    explicit Generation(edge_llm_session *session) : session_(session) {}
+    explicit Generation(edge_llm_context *context) : context_(context) {}
     iterator begin() { return iterator(this); }
     iterator end() { return iterator(); }
 
@@ -310,37 +310,37 @@ private:
         if (piece_.finish != EDGE_LLM_FINISH_NONE) return false;
         edge_llm_piece piece{};
         piece.struct_size = sizeof piece;
-        edge_llm_status status = edge_llm_session_next(session_, &piece);
+        edge_llm_status status = edge_llm_context_next(context_, &piece);
         if (status != EDGE_LLM_CANCELLED && status != EDGE_LLM_DEADLINE_EXCEEDED) check(status);
         piece_ = {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish)};
         return true;
     }
 
-    edge_llm_session *session_;
+    edge_llm_context *context_;
     Piece piece_{};
 };
 
-/// Runs a model: see edge_llm_session_create. One thread at a time, but for cancel.
-class Session {
+/// Runs a model: see edge_llm_context_create. One thread at a time, but for cancel.
+class Context {
 public:
-    explicit Session(const Model &model, const SessionOptions &options = {}) { check(edge_llm_session_create(model.handle(), &options, &handle_)); }
-    Session(Session &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-    Session &operator=(Session &&other) noexcept
+    explicit Context(const Model &model, const ContextOptions &options = {}) { check(edge_llm_context_create(model.handle(), &options, &handle_)); }
+    Context(Context &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    Context &operator=(Context &&other) noexcept
     {
         std::swap(handle_, other.handle_);
         return *this;
     }
-    ~Session()
+    ~Context()
     {
-        if (handle_) edge_llm_session_close(handle_);
+        if (handle_) edge_llm_context_close(handle_);
     }
 
-    static Expected<Session> try_create(const Model &model, const SessionOptions &options = {})
+    static Expected<Context> try_create(const Model &model, const ContextOptions &options = {})
     {
-        return detail::attempt([&] { return Session(model, options); });
+        return detail::attempt([&] { return Context(model, options); });
     }
 
-    edge_llm_session *handle() const noexcept { return handle_; }
+    edge_llm_context *handle() const noexcept { return handle_; }
 
     /// Begins a generation; iterating over it computes it.
     Generation generate(const std::vector<Token> &prompt, const GenerateOptions &options = {})
@@ -357,7 +357,7 @@ public:
         c.sampling = &options.sampling;
         c.stop = stops.data();
         c.stop_count = stops.size();
-        check(edge_llm_session_start(handle_, prompt.data(), prompt.size(), &c));
+        check(edge_llm_context_start(handle_, prompt.data(), prompt.size(), &c));
         return Generation(handle_);
     }
 
@@ -366,21 +366,21 @@ public:
         return detail::attempt([&] { return generate(prompt, options); });
     }
 
-    void cancel() { check(edge_llm_session_cancel(handle_)); }
-    void eval(const std::vector<Token> &tokens, int sequence = 0) { check(edge_llm_session_eval(handle_, sequence, tokens.data(), tokens.size())); }
+    void cancel() { check(edge_llm_context_cancel(handle_)); }
+    void eval(const std::vector<Token> &tokens, int sequence = 0) { check(edge_llm_context_eval(handle_, sequence, tokens.data(), tokens.size())); }
 
     std::vector<float> logits(std::size_t row = 0) const
     {
         const float *first = nullptr;
         std::size_t count = 0;
-        check(edge_llm_session_logits(handle_, row, &first, &count));
+        check(edge_llm_context_logits(handle_, row, &first, &count));
         return std::vector<float>(first, first + count);
     }
 
     Token sample(const SamplingOptions &options = {}, std::size_t row = 0, int sequence = 0)
     {
         Token token = -1;
-        check(edge_llm_session_sample(handle_, row, sequence, &options, &token));
+        check(edge_llm_context_sample(handle_, row, sequence, &options, &token));
         return token;
     }
 
@@ -388,7 +388,7 @@ public:
     {
         std::vector<float> vector;
         detail::fill(vector, 0,
-            [&](float *b, std::size_t n, std::size_t *c) { return edge_llm_session_embed(handle_, tokens.data(), tokens.size(), normalize, b, n, c); });
+            [&](float *b, std::size_t n, std::size_t *c) { return edge_llm_context_embed(handle_, tokens.data(), tokens.size(), normalize, b, n, c); });
         return vector;
     }
 
@@ -412,16 +412,16 @@ public:
 
     void load(const std::vector<unsigned char> &state, int sequence = 0) { check(edge_llm_state_load(handle_, sequence, state.data(), state.size())); }
 
-    edge_llm_session_counters counters() const
+    edge_llm_context_counters counters() const
     {
-        edge_llm_session_counters counters{};
+        edge_llm_context_counters counters{};
         counters.struct_size = sizeof counters;
-        check(edge_llm_session_get_counters(handle_, &counters));
+        check(edge_llm_context_get_counters(handle_, &counters));
         return counters;
     }
 
 private:
-    edge_llm_session *handle_ = nullptr;
+    edge_llm_context *handle_ = nullptr;
 };
 
 } // namespace edge_llm

@@ -85,7 +85,7 @@ public sealed class InferenceContextTests
             codes.Add(Assert.ThrowsExactly<EdgeLlmException>(context.Dispose).Code);
         };
         context.Forward(Batch(sequence, 1));
-        CollectionAssert.AreEqual(new[] { ErrorCode.InvalidArgument, ErrorCode.InvalidArgument }, codes);
+        CollectionAssert.AreEqual(new[] { ErrorCode.Busy, ErrorCode.Busy }, codes);
         Assert.AreEqual(1, sequence.Length);
     }
 
@@ -110,7 +110,7 @@ public sealed class InferenceContextTests
             Assert.AreEqual(3, context.FreeCacheBlocks);
         };
         CollectionAssert.AreEqual(expected, context.Forward(Batch(sequence, 9))[0].ToArray());
-        CollectionAssert.AreEqual(new[] { ErrorCode.InvalidArgument, ErrorCode.InvalidArgument }, codes);
+        CollectionAssert.AreEqual(new[] { ErrorCode.Busy, ErrorCode.Busy }, codes);
         Assert.AreEqual(4, context.FreeCacheBlocks, "the sequence has gone");
         Assert.ThrowsExactly<ObjectDisposedException>(() => model.File.CheckUnchanged(), "and so has the file");
         using Sequence next = context.NewSequence();

@@ -25,6 +25,17 @@ public sealed partial class LibraryFileTests
     }
 
     [TestMethod]
+    public void StatusesAndFinishReasonsHaveTheEnginesNumbers()
+    {
+        string header = File.ReadAllText(Path.Combine(NativeLibrary.Root, "native-exports", "include", "edge_llm.h"));
+        (string, int)[] Members<T>() where T : struct, Enum => [.. Enum.GetValues<T>().Select(value => (value.ToString().ToUpperInvariant(), Convert.ToInt32(value, null)))];
+        (string, int)[] Constants(string prefix, string pattern) => [.. Regex.Matches(header, $@"^    {prefix}({pattern}) = (\d+)", RegexOptions.Multiline)
+            .Select(match => (match.Groups[1].Value.Replace("_", ""), int.Parse(match.Groups[2].Value, null))).Where(constant => constant.Item2 != 0)];
+        CollectionAssert.AreEqual(Members<FinishReason>(), Constants("EDGE_LLM_FINISH_", @"\w+"));
+        CollectionAssert.AreEqual(Members<ErrorCode>(), Constants("EDGE_LLM_", @"(?!FINISH_|LOG_)\w+"));
+    }
+
+    [TestMethod]
     public void OnlyTheInterfaceIsExported()
     {
         string[] exported = [.. NativeLibrary.Succeed("nm", "-D", "--defined-only", NativeLibrary.File).TrimEnd().Split('\n').Select(line => line.Split(' ')[^1])];

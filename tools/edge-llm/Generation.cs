@@ -43,6 +43,7 @@ internal static class Generation
         FinishReason.Stop => "stop",
         FinishReason.Length => "length",
         FinishReason.Eos => "eos",
+        FinishReason.Deadline => "deadline",
         _ => "cancelled",
     };
 }

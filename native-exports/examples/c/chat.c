@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     static int32_t tokens[MOST_TOKENS];
     edge_llm_chat_message messages[MOST_MESSAGES];
     edge_llm_model *model;
-    edge_llm_session *session;
+    edge_llm_context *context;
     edge_llm_chat_options chat;
     edge_llm_generate_options options;
     char line[4096];
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     if (argc < 2) return fprintf(stderr, "usage: chat MODEL [CHAT-TEMPLATE]\n"), 2;
 
     check(edge_llm_model_open(argv[1], EDGE_LLM_ZERO_TERMINATED, NULL, &model));
-    check(edge_llm_session_create(model, NULL, &session));
+    check(edge_llm_context_create(model, NULL, &context));
     check(edge_llm_chat_options_default(&chat, sizeof chat));
     if (argc > 2) {
         chat.chat_template = argv[2];
@@ -63,9 +63,9 @@ int main(int argc, char **argv)
         messages[turns].content = strdup(line);
         messages[turns++].content_length = EDGE_LLM_ZERO_TERMINATED;
 
-        /* The prompt is the whole conversation; what the session has computed of it already costs nothing. */
+        /* The prompt is the whole conversation; what the context has computed of it already costs nothing. */
         check(edge_llm_chat_tokenize(model, messages, turns, &chat, tokens, MOST_TOKENS, &count));
-        check(edge_llm_session_generate(session, tokens, count, &options, print, &a));
+        check(edge_llm_context_generate(context, tokens, count, &options, print, &a));
         putchar('\n');
         messages[turns].role = "assistant";
         messages[turns].role_length = EDGE_LLM_ZERO_TERMINATED;
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     }
 
     for (size_t i = 0; i < turns; i++) free((char *)messages[i].content);
-    check(edge_llm_session_close(session));
+    check(edge_llm_context_close(context));
     check(edge_llm_model_close(model));
     return 0;
 }

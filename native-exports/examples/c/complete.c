@@ -26,17 +26,17 @@ static int32_t print(void *user, const edge_llm_piece *piece)
 int main(int argc, char **argv)
 {
     edge_llm_model *model;
-    edge_llm_session *session;
+    edge_llm_context *context;
     edge_llm_sampling_options sampling;
     edge_llm_generate_options options;
-    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_context_counters counters = {.struct_size = sizeof counters};
     const char *prompt = argc > 2 ? argv[2] : "Once upon a time";
     int32_t *tokens;
     size_t count = 0;
     if (argc < 2) return fprintf(stderr, "usage: complete MODEL [PROMPT [TOKENS [SEED]]]\n"), 2;
 
     check(edge_llm_model_open(argv[1], EDGE_LLM_ZERO_TERMINATED, NULL, &model));
-    check(edge_llm_session_create(model, NULL, &session));
+    check(edge_llm_context_create(model, NULL, &context));
 
     /* A text has at most as many tokens as bytes, and the model's own at both ends. */
     tokens = malloc((strlen(prompt) + 2) * sizeof *tokens);
@@ -49,13 +49,13 @@ int main(int argc, char **argv)
     options.sampling = &sampling;
     options.max_tokens = argc > 3 ? atoi(argv[3]) : 128;
 
-    check(edge_llm_session_generate(session, tokens, count, &options, print, NULL));
+    check(edge_llm_context_generate(context, tokens, count, &options, print, NULL));
     putchar('\n');
-    check(edge_llm_session_get_counters(session, &counters));
+    check(edge_llm_context_get_counters(context, &counters));
     fprintf(stderr, "%lld tokens, seed %llu\n", (long long)counters.generated_tokens, (unsigned long long)counters.seed);
 
     free(tokens);
-    check(edge_llm_session_close(session));
+    check(edge_llm_context_close(context));
     check(edge_llm_model_close(model));
     return 0;
 }

@@ -29,29 +29,29 @@ static void *run(void *user)
 {
     job *j = user;
     edge_llm_model *model = NULL;
-    edge_llm_session *session = NULL;
-    edge_llm_session_options session_options;
+    edge_llm_context *context = NULL;
+    edge_llm_context_options context_options;
     edge_llm_sampling_options sampling;
     edge_llm_generate_options options;
     int32_t tokens[1024];
     size_t count = 0;
     edge_llm_status status = edge_llm_model_open(j->path, EDGE_LLM_ZERO_TERMINATED, NULL, &model);
-    if (!status) status = edge_llm_session_options_default(&session_options, sizeof session_options);
-    session_options.threads = 1; /* each model leaves a core to the other one */
-    if (!status) status = edge_llm_session_create(model, &session_options, &session);
+    if (!status) status = edge_llm_context_options_default(&context_options, sizeof context_options);
+    context_options.threads = 1; /* each model leaves a core to the other one */
+    if (!status) status = edge_llm_context_create(model, &context_options, &context);
     if (!status) status = edge_llm_tokenize(model, j->prompt, strlen(j->prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL, tokens, 1024, &count);
     if (!status) status = edge_llm_sampling_options_default(&sampling, sizeof sampling);
     if (!status) status = edge_llm_generate_options_default(&options, sizeof options);
     sampling.temperature = 0;
     options.sampling = &sampling;
     options.max_tokens = 40;
-    if (!status) status = edge_llm_session_generate(session, tokens, count, &options, append, j);
+    if (!status) status = edge_llm_context_generate(context, tokens, count, &options, append, j);
     if (status) {
         edge_llm_error error = {.struct_size = sizeof error};
         edge_llm_last_error(&error);
         snprintf(j->error, sizeof j->error, "%s", error.message);
     }
-    if (session) edge_llm_session_close(session);
+    if (context) edge_llm_context_close(context);
     if (model) edge_llm_model_close(model);
     return NULL;
 }

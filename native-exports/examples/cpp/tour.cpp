@@ -11,7 +11,7 @@ static const char *const markup = "{% for m in messages %}<{{ m.role }}> {{ m.co
 
 static void chat(const Model &model)
 {
-    Session session(model);
+    Context context(model);
     ChatOptions template_options;
     template_options.chat_template = markup;
     template_options.chat_template_length = EDGE_LLM_ZERO_TERMINATED;
@@ -21,17 +21,17 @@ static void chat(const Model &model)
     for (const char *question : {"Who are you?", "And who am I?"}) {
         messages.push_back({"user", question});
         std::string answer;
-        for (const Piece &piece : session.generate(model.chat_tokenize(messages, template_options), options)) answer += piece.text;
+        for (const Piece &piece : context.generate(model.chat_tokenize(messages, template_options), options)) answer += piece.text;
         messages.push_back({"assistant", answer});
         std::cout << "> " << question << '\n' << answer << '\n';
     }
-    std::cout << session.counters().reused_tokens << " tokens of the second prompt were there already\n";
+    std::cout << context.counters().reused_tokens << " tokens of the second prompt were there already\n";
 }
 
 static void embed(const Model &model)
 {
-    Session session(model);
-    std::vector<float> a = session.embed(model.tokenize("a cat")), b = session.embed(model.tokenize("a dog"));
+    Context context(model);
+    std::vector<float> a = context.embed(model.tokenize("a cat")), b = context.embed(model.tokenize("a dog"));
     std::cout << "alike: " << std::inner_product(a.begin(), a.end(), b.begin(), 0.0f) << '\n';
 }
 
@@ -39,13 +39,13 @@ static void two_threads(const Model &model)
 {
     std::string texts[2];
     auto tell = [&](std::string &text) {
-        SessionOptions session_options;
-        session_options.threads = 1;
-        Session session(model, session_options);
+        ContextOptions context_options;
+        context_options.threads = 1;
+        Context context(model, context_options);
         GenerateOptions options;
         options.max_tokens = 20;
         options.sampling.seed = 3;
-        for (const Piece &piece : session.generate(model.tokenize("One day"), options)) text += piece.text;
+        for (const Piece &piece : context.generate(model.tokenize("One day"), options)) text += piece.text;
     };
     std::thread other(tell, std::ref(texts[1]));
     tell(texts[0]);
@@ -55,25 +55,25 @@ static void two_threads(const Model &model)
 
 static void cancelled(const Model &model)
 {
-    Session session(model);
+    Context context(model);
     GenerateOptions options;
     options.ignore_eos = true;
     int steps = 0;
-    Generation generation = session.generate(model.tokenize("One day"), options);
+    Generation generation = context.generate(model.tokenize("One day"), options);
     for (const Piece &piece : generation) {
         (void)piece;
-        if (++steps == 5) session.cancel();
+        if (++steps == 5) context.cancel();
     }
     std::cout << (generation.finish() == EDGE_LLM_FINISH_CANCELLED ? "cancelled after " : "NOT CANCELLED: ") << steps << " steps\n";
 }
 
 static void saved(const Model &model)
 {
-    Session session(model), other(model);
-    session.eval(model.tokenize("One day, a cat"));
-    std::vector<float> expected = session.logits();
-    session.trim(session.tokens().size() - 1);
-    other.load(session.save());
+    Context context(model), other(model);
+    context.eval(model.tokenize("One day, a cat"));
+    std::vector<float> expected = context.logits();
+    context.trim(context.tokens().size() - 1);
+    other.load(context.save());
     Token last = model.tokenize("One day, a cat").back();
     other.eval({last});
     std::cout << (other.logits() == expected ? "the same logits after saving and loading" : "DIFFERENT LOGITS") << '\n';

@@ -2,8 +2,8 @@
 
     from edge_llm import Model
 
-    with Model("model.gguf") as model, model.session(n_threads=4) as session:
-        for piece in session.generate("Once upon a time", max_tokens=64, temperature=0.7):
+    with Model("model.gguf") as model, model.context(n_threads=4) as context:
+        for piece in context.generate("Once upon a time", max_tokens=64, temperature=0.7):
             print(piece, end="", flush=True)
 """
 
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from . import _structs
 from ._library import _text, library, processor_levels
 from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
+from .context import Context, Counters, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
-from .session import Counters, Piece, Session
 
-__all__ = ["LLM", "Counters", "EdgeLlmError", "Features", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece", "Session",
+__all__ = ["LLM", "Context", "Counters", "EdgeLlmError", "Features", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece",
            "Status", "features", "processor_levels", "version"]
 
 

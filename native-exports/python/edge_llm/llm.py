@@ -1,4 +1,4 @@
-"""A model and a session in one, with the calls of OpenAI's client."""
+"""A model and a context in one, with the calls of OpenAI's client."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from .context import Context, Piece
 from .model import Message, Model
-from .session import Piece, Session
 
-_REASONS = {"end": "stop", "deadline": "length", "cancelled": "length"}
+_REASONS = {"eos": "stop", "deadline": "length", "cancelled": "length"}
 _IGNORED = ("model", "user", "stream_options")
 
 
 class LLM:
     """llm = LLM("model.gguf", n_ctx=4096); llm.chat.completions.create(messages=[...]); llm("Once upon a time", max_tokens=64).
 
-    Takes the options of Model and Session. Requests of several threads are answered one after the other; a stream that is not read to its end
+    Takes the options of Model and Context. Requests of several threads are answered one after the other; a stream that is not read to its end
     makes the others wait until it is closed or collected. A new request of the same thread ends it.
     """
 
@@ -32,7 +32,7 @@ class LLM:
                  type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, verbose: bool = False) -> None:
         log = (lambda level, text: print(f"edge_llm: {text}", file=sys.stderr)) if verbose else None
         self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
-        self.session = Session(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v, seed=seed)
+        self.context = Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v, seed=seed)
         self.name = os.path.basename(os.fspath(model_path))
         self._chat_template = chat_template
         self._lock = threading.Lock()
@@ -42,8 +42,8 @@ class LLM:
         self.embeddings = SimpleNamespace(create=self._create_embeddings)
 
     def close(self) -> None:
-        """Closes session and model."""
-        self.session.close()
+        """Closes context and model."""
+        self.context.close()
         self.model.close()
 
     def __enter__(self) -> LLM:
@@ -55,7 +55,7 @@ class LLM:
     def __call__(self, prompt: str, **options: Any) -> str:
         """The text that follows a prompt."""
         with self._turn():
-            return self.session.complete(prompt, **options)
+            return self.context.complete(prompt, **options)
 
     def _create_chat(self, *, messages: Iterable[Message], stream: bool = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
         tokens = self.model.chat_tokenize(messages, tools=tools, chat_template=self._chat_template)
@@ -77,15 +77,15 @@ class LLM:
         texts = [input] if isinstance(input, str) else list(input)
         with self._turn():
             tokens = [self.model.tokenize(text) for text in texts]
-            vectors = [list(self.session.embed(t)) for t in tokens]
+            vectors = [list(self.context.embed(t)) for t in tokens]
         data = [SimpleNamespace(object="embedding", index=i, embedding=vector) for i, vector in enumerate(vectors)]
         count = sum(map(len, tokens))
         return SimpleNamespace(object="list", model=self.name, data=data, usage=SimpleNamespace(prompt_tokens=count, total_tokens=count))
 
     def _whole(self, prompt: str | Sequence[int], options: dict[str, Any]) -> tuple[str, Piece, SimpleNamespace]:
         with self._turn():
-            pieces = list(self.session.generate(prompt, **_known(options)))
-            counters = self.session.counters
+            pieces = list(self.context.generate(prompt, **_known(options)))
+            counters = self.context.counters
         usage = SimpleNamespace(prompt_tokens=counters.prompt_tokens, completion_tokens=counters.generated_tokens,
                                 total_tokens=counters.prompt_tokens + counters.generated_tokens)
         return "".join(pieces), pieces[-1], usage
@@ -96,7 +96,7 @@ class LLM:
         def run() -> Iterator[Any]:
             with self._turn():
                 self._streams[threading.get_ident()] = itself[0]()
-                for i, piece in enumerate(self.session.generate(prompt, **_known(options))):
+                for i, piece in enumerate(self.context.generate(prompt, **_known(options))):
                     yield make(piece, i == 0)
 
         stream = run()

@@ -16,7 +16,7 @@ from ._library import library
 from .errors import InvalidArgument, Status
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .context import Context
 
 Message = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """The bytes that a session takes."""
+    """The bytes that a context takes."""
 
     weights: int
     kv_cache: int
@@ -61,7 +61,7 @@ class MemoryPlan:
 
 
 class Model:
-    """An open GGUF file. Any number of threads may use one; its sessions outlive it.
+    """An open GGUF file. Any number of threads may use one; its contexts outlive it.
 
     n_gpu_layers and offload_kqv are for an offload plug-in; while none is loaded all layers stay on the CPU, and the log says so.
     log is called with a level (1 error, 2 warning, 3 information, 4 debugging) and a text.
@@ -91,7 +91,7 @@ class Model:
         options.n_gpu_layers, options.offload_kqv = n_gpu_layers, int(offload_kqv)
         options.rope_freq_base, options.rope_freq_scale = rope_freq_base, rope_freq_scale
         options.log_level = log_level
-        # Kept by the model and its sessions: the library may call it as long as one of them is there.
+        # Kept by the model and its contexts: the library may call it as long as one of them is there.
         self._log = s.LogCallback(0)
         if log is not None:
             report = log
@@ -106,7 +106,7 @@ class Model:
         self._closer = weakref.finalize(self, _close, self._library, "model_close", self._handle, self._log)
 
     def close(self) -> None:
-        """Gives the handle back; sessions stay usable. Closing twice does nothing."""
+        """Gives the handle back; contexts stay usable. Closing twice does nothing."""
         self._closer()
 
     def __enter__(self) -> Model:
@@ -136,18 +136,18 @@ class Model:
         return {key.decode(): self._library.bytes("model_metadata", self._handle, key, len(key)).decode("utf-8", "replace") for key in keys}
 
     def plan(self, **options: Any) -> MemoryPlan:
-        """The memory that a session of these options takes: those of Session. Allocates nothing."""
-        from .session import session_options
+        """The memory that a context of these options takes: those of Context. Allocates nothing."""
+        from .context import context_options
 
         plan = s.MemoryPlan()
-        self._library("model_plan", self._handle, session_options(self._library, **options), plan)
+        self._library("model_plan", self._handle, context_options(self._library, **options), plan)
         return MemoryPlan(plan.weights, plan.kv_cache, plan.activations, plan.total)
 
-    def session(self, **options: Any) -> Session:
-        """A session over this model: see Session."""
-        from .session import Session
+    def context(self, **options: Any) -> Context:
+        """A context over this model: see Context."""
+        from .context import Context
 
-        return Session(self, **options)
+        return Context(self, **options)
 
     def tokenize(self, text: str | bytes, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
         """The tokens of a text."""

@@ -6,9 +6,9 @@ import sys
 from edge_llm import Model
 
 arguments = dict(enumerate(sys.argv))
-with Model(arguments[1]) as model, model.session() as session:
-    signal.signal(signal.SIGINT, lambda *_: session.cancel())
+with Model(arguments[1]) as model, model.context() as context:
+    signal.signal(signal.SIGINT, lambda *_: context.cancel())
     piece = None
-    for piece in session.generate(arguments.get(2, "Once upon a time"), ignore_eos=True, timeout=float(arguments[3]) if 3 in arguments else None):
+    for piece in context.generate(arguments.get(2, "Once upon a time"), ignore_eos=True, timeout=float(arguments[3]) if 3 in arguments else None):
         print(piece, end="", flush=True)
     print(f"\n{piece.finish_reason}", file=sys.stderr)

@@ -9,8 +9,8 @@ texts = {}
 
 
 def run(number: int, path: str, prompt: str) -> None:
-    with Model(path) as model, model.session(n_threads=1) as session:
-        texts[number] = session.complete(prompt, max_tokens=40, temperature=0)
+    with Model(path) as model, model.context(n_threads=1) as context:
+        texts[number] = context.complete(prompt, max_tokens=40, temperature=0)
 
 
 paths, prompt = sys.argv[1:3], sys.argv[3] if len(sys.argv) > 3 else "Once upon a time"

@@ -121,9 +121,9 @@ class ModelTests(EdgeLlmTest):
         error = self.fails(Status.INVALID_FILE, Model, "/no/such/file")
         self.assertIn("/no/such/file", str(error))
         self.assertIn("edge_llm_model_open", error.detail)
-        self.assertRaises(ValueError, self.model.session, n_batch=0)
-        self.assertRaises(ValueError, self.model.session, type_k="f8")
-        self.assertRaises(MemoryError, self.model.session, n_ctx=1 << 30)
+        self.assertRaises(ValueError, self.model.context, n_batch=0)
+        self.assertRaises(ValueError, self.model.context, type_k="f8")
+        self.assertRaises(MemoryError, self.model.context, n_ctx=1 << 30)
         closed = Model(self.path)
         closed.close()
         closed.close()
@@ -131,7 +131,7 @@ class ModelTests(EdgeLlmTest):
 
     def test_errors_cross_processes(self) -> None:
         for error in (self.fails(Status.INVALID_FILE, Model, "/no/such/file"), self.fails(Status.INVALID_ARGUMENT, self.model.detokenize, [999]),
-                      self.fails(Status.OUT_OF_MEMORY, self.model.session, n_ctx=1 << 30)):
+                      self.fails(Status.OUT_OF_MEMORY, self.model.context, n_ctx=1 << 30)):
             copy = pickle.loads(pickle.dumps(error))
             self.assertEqual((type(error), error.status, str(error), error.detail), (type(copy), copy.status, str(copy), copy.detail))
 
@@ -144,120 +144,120 @@ class ModelTests(EdgeLlmTest):
     def test_numbers_that_c_would_cut_are_refused(self) -> None:
         wide = (1 << 32) + 3
         for option in ("n_ctx", "n_batch", "n_threads", "n_seq_max", "logits_rows"):
-            self.assertIn(str(wide), str(self.fails(Status.INVALID_ARGUMENT, self.model.session, **{option: wide})))
+            self.assertIn(str(wide), str(self.fails(Status.INVALID_ARGUMENT, self.model.context, **{option: wide})))
         self.fails(Status.INVALID_ARGUMENT, self.model.detokenize, [wide])
         self.fails(Status.INVALID_ARGUMENT, self.model.token_bytes, wide)
-        with self.model.session(n_threads=1) as session:
-            for call in (lambda: session.eval([wide]), lambda: session.eval([5], sequence=wide), lambda: session.logits(-1),
-                         lambda: session.copy(0, wide), lambda: session.generate([wide]), lambda: session.generate([5], max_tokens=wide),
-                         lambda: session.generate([5], top_k=wide), lambda: session.generate([5], logit_bias={wide: 1.0})):
+        with self.model.context(n_threads=1) as context:
+            for call in (lambda: context.eval([wide]), lambda: context.eval([5], sequence=wide), lambda: context.logits(-1),
+                         lambda: context.copy(0, wide), lambda: context.generate([wide]), lambda: context.generate([5], max_tokens=wide),
+                         lambda: context.generate([5], top_k=wide), lambda: context.generate([5], logit_bias={wide: 1.0})):
                 self.fails(Status.INVALID_ARGUMENT, call)
-            self.assertEqual([], session.tokens())
-            self.assertRaises(TypeError, session.eval, [5.0])
+            self.assertEqual([], context.tokens())
+            self.assertRaises(TypeError, context.eval, [5.0])
 
 
-class SessionTests(EdgeLlmTest):
+class ContextTests(EdgeLlmTest):
     def test_generate(self) -> None:
-        with self.model.session(n_threads=1) as session:
-            pieces = list(session.generate("abc", max_tokens=8, seed=5, ignore_eos=True))
+        with self.model.context(n_threads=1) as context:
+            pieces = list(context.generate("abc", max_tokens=8, seed=5, ignore_eos=True))
             self.assertEqual(9, len(pieces))
             self.assertEqual(["length"], [p.finish_reason for p in pieces if p.finish_reason])
-            self.assertEqual("".join(pieces), session.complete("abc", max_tokens=8, seed=5, ignore_eos=True))
+            self.assertEqual("".join(pieces), context.complete("abc", max_tokens=8, seed=5, ignore_eos=True))
             self.assertEqual(self.model.detokenize([p.token for p in pieces[:-1]]), "".join(pieces))
-            self.assertNotEqual("".join(pieces), session.complete("abc", max_tokens=8, seed=6, ignore_eos=True))
-            self.assertEqual(len(self.model.tokenize("abc")) - 1, session.counters.reused_tokens)
-            greedy = session.complete("abc", max_tokens=8, temperature=0, ignore_eos=True)
-            self.assertEqual(greedy, session.complete(self.model.tokenize("abc"), max_tokens=8, temperature=0, ignore_eos=True))
-            self.assertEqual("", session.complete("abc", max_tokens=8, temperature=0, ignore_eos=True, stop=greedy[:2]))
-            self.assertNotIn(pieces[0].token, [p.token for p in session.generate("abc", max_tokens=8, ignore_eos=True, logit_bias={pieces[0].token: float("-inf")})])
-            self.fails(Status.INVALID_ARGUMENT, session.generate, "abc", temperature=float("nan"))
-            self.fails(Status.CONTEXT_FULL, session.generate, [5] * 2000)
+            self.assertNotEqual("".join(pieces), context.complete("abc", max_tokens=8, seed=6, ignore_eos=True))
+            self.assertEqual(len(self.model.tokenize("abc")) - 1, context.counters.reused_tokens)
+            greedy = context.complete("abc", max_tokens=8, temperature=0, ignore_eos=True)
+            self.assertEqual(greedy, context.complete(self.model.tokenize("abc"), max_tokens=8, temperature=0, ignore_eos=True))
+            self.assertEqual("", context.complete("abc", max_tokens=8, temperature=0, ignore_eos=True, stop=greedy[:2]))
+            self.assertNotIn(pieces[0].token, [p.token for p in context.generate("abc", max_tokens=8, ignore_eos=True, logit_bias={pieces[0].token: float("-inf")})])
+            self.fails(Status.INVALID_ARGUMENT, context.generate, "abc", temperature=float("nan"))
+            self.fails(Status.CONTEXT_FULL, context.generate, [5] * 2000)
 
     def test_going_on_and_stopping_early(self) -> None:
-        with self.model.session(n_threads=1) as session:
-            whole = [p.token for p in session.generate("abc", max_tokens=10, temperature=0, ignore_eos=True)][:-1]
-            session.remove()
-            for i, _ in enumerate(session.generate("abc", temperature=0, ignore_eos=True)):
+        with self.model.context(n_threads=1) as context:
+            whole = [p.token for p in context.generate("abc", max_tokens=10, temperature=0, ignore_eos=True)][:-1]
+            context.remove()
+            for i, _ in enumerate(context.generate("abc", temperature=0, ignore_eos=True)):
                 if i == 3:
                     break
-            held = session.tokens()
+            held = context.tokens()
             self.assertEqual(self.model.tokenize("abc") + whole[:3], held)
-            self.assertEqual(whole[3:6], [p.token for p in session.generate(None, max_tokens=3, temperature=0, ignore_eos=True)][:-1])
+            self.assertEqual(whole[3:6], [p.token for p in context.generate(None, max_tokens=3, temperature=0, ignore_eos=True)][:-1])
 
     def test_cancel_and_timeout(self) -> None:
-        with self.model.session(n_threads=1) as session:
+        with self.model.context(n_threads=1) as context:
             reasons = []
-            for i, piece in enumerate(session.generate("abc", ignore_eos=True)):
+            for i, piece in enumerate(context.generate("abc", ignore_eos=True)):
                 if i == 2:
-                    session.cancel()
+                    context.cancel()
                 reasons.append(piece.finish_reason)
             self.assertEqual([None, None, None, "cancelled"], reasons)
-            self.fails(Status.DEADLINE_EXCEEDED, session.generate, "abc", timeout=0)
-            session.set_deadline(0)
-            self.fails(Status.DEADLINE_EXCEEDED, session.eval, [5])
+            self.fails(Status.DEADLINE_EXCEEDED, context.generate, "abc", timeout=0)
+            context.set_deadline(0)
+            self.fails(Status.DEADLINE_EXCEEDED, context.eval, [5])
             for never in (None, float("inf"), 1e300):
-                session.set_deadline(never)
-                session.eval([5])
+                context.set_deadline(never)
+                context.eval([5])
 
     def test_a_new_generation_ends_the_one_before(self) -> None:
-        with self.model.session(n_threads=1) as session:
-            alone = list(session.generate("xyz", max_tokens=5, temperature=0, ignore_eos=True))
-            first = session.generate("abc", temperature=0, ignore_eos=True)
+        with self.model.context(n_threads=1) as context:
+            alone = list(context.generate("xyz", max_tokens=5, temperature=0, ignore_eos=True))
+            first = context.generate("abc", temperature=0, ignore_eos=True)
             next(first)
-            second = session.generate("xyz", max_tokens=5, temperature=0, ignore_eos=True)
+            second = context.generate("xyz", max_tokens=5, temperature=0, ignore_eos=True)
             self.fails(Status.INVALID_ARGUMENT, next, first)
             self.assertEqual(alone, list(second), "nobody else took its steps")
             self.assertEqual([], list(first))
-            unread = session.generate("abc", max_tokens=5)
-            session.eval([5])
+            unread = context.generate("abc", max_tokens=5)
+            context.eval([5])
             self.fails(Status.INVALID_ARGUMENT, next, unread)
 
     def test_an_interrupt_ends_a_long_call(self) -> None:
         # Shells start what they put in the background with SIGINT ignored, and Python leaves that as it is.
         self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
-        with self.model.session(n_threads=1) as session:
+        with self.model.context(n_threads=1) as context:
             ended = []
 
             def endless() -> None:
                 os.kill(os.getpid(), signal.SIGINT)
                 try:
                     while True:
-                        session.trim(0)
-                        session.eval([5] * 20)
+                        context.trim(0)
+                        context.eval([5] * 20)
                 except EdgeLlmError as error:
                     ended.append(error.status)
 
-            self.assertRaises(KeyboardInterrupt, session._interruptibly, 1000, endless)
+            self.assertRaises(KeyboardInterrupt, context._interruptibly, 1000, endless)
             self.assertEqual([Status.CANCELLED], ended)
-            session.trim(0)
+            context.trim(0)
             prompt = [5 + i % 50 for i in range(100)]
-            session.eval(prompt)
-            expected = bytes(session.logits())
-            session.trim(0)
+            context.eval(prompt)
+            expected = bytes(context.logits())
+            context.trim(0)
             for token in prompt:
-                session.eval([token])
-            self.assertEqual(expected, bytes(session.logits()))
-            self.fails(Status.CONTEXT_FULL, session.eval, [5] * 2000)
+                context.eval([token])
+            self.assertEqual(expected, bytes(context.logits()))
+            self.fails(Status.CONTEXT_FULL, context.eval, [5] * 2000)
 
     def test_closed_from_another_thread(self) -> None:
-        session = self.model.session(n_threads=1)
-        generation = session.generate("abc", ignore_eos=True)
+        context = self.model.context(n_threads=1)
+        generation = context.generate("abc", ignore_eos=True)
         next(generation)
-        thread = threading.Thread(target=session.close)
+        thread = threading.Thread(target=context.close)
         thread.start()
         thread.join()
         self.fails(Status.INVALID_HANDLE, lambda: list(generation))
 
     def test_logits_are_a_buffer(self) -> None:
-        with self.model.session(n_threads=1, logits_rows=3, n_seq_max=2) as session:
+        with self.model.context(n_threads=1, logits_rows=3, n_seq_max=2) as context:
             tokens = self.model.tokenize("abc")
-            session.eval(tokens)
-            logits = session.logits()
+            context.eval(tokens)
+            logits = context.logits()
             self.assertEqual(("f", 4, 131), (logits.format, logits.itemsize, len(logits)))
-            self.assertEqual(max(range(131), key=lambda i: logits[i]), session.sample(temperature=0))
-            session.eval_batch([tokens[0], tokens[0], tokens[1]], sequences=[0, 1, 1], want_logits=[True, False, True])
-            self.assertEqual(2, len({bytes(session.logits(row)) for row in range(2)}))
-            self.fails(Status.INVALID_ARGUMENT, session.logits, 2)
+            self.assertEqual(max(range(131), key=lambda i: logits[i]), context.sample(temperature=0))
+            context.eval_batch([tokens[0], tokens[0], tokens[1]], sequences=[0, 1, 1], want_logits=[True, False, True])
+            self.assertEqual(2, len({bytes(context.logits(row)) for row in range(2)}))
+            self.fails(Status.INVALID_ARGUMENT, context.logits, 2)
             try:
                 import numpy
             except ImportError:
@@ -268,38 +268,38 @@ class SessionTests(EdgeLlmTest):
             self.assertEqual(42, viewed[0], "no copy")
 
     def test_embeddings(self) -> None:
-        with self.model.session(n_threads=1) as session:
-            vector = session.embed("abc")
+        with self.model.context(n_threads=1) as context:
+            vector = context.embed("abc")
             self.assertEqual(32, len(vector))
             self.assertAlmostEqual(1, sum(x * x for x in vector), 5)
-            self.assertEqual(vector.tolist(), session.embed(self.model.tokenize("abc")).tolist())
+            self.assertEqual(vector.tolist(), context.embed(self.model.tokenize("abc")).tolist())
 
     def test_sequences_and_states(self) -> None:
-        with self.model.session(n_threads=1, n_seq_max=3) as session, self.model.session(n_threads=2, n_seq_max=1) as other:
+        with self.model.context(n_threads=1, n_seq_max=3) as context, self.model.context(n_threads=2, n_seq_max=1) as other:
             tokens = self.model.tokenize("abcdef")
-            session.eval(tokens)
-            session.copy(0, 1)
-            session.trim(3, sequence=1)
-            self.assertEqual((tokens, tokens[:3], []), (session.tokens(), session.tokens(1), session.tokens(2)))
-            state = session.save()
+            context.eval(tokens)
+            context.copy(0, 1)
+            context.trim(3, sequence=1)
+            self.assertEqual((tokens, tokens[:3], []), (context.tokens(), context.tokens(1), context.tokens(2)))
+            state = context.save()
             other.load(state)
             self.assertEqual(tokens, other.tokens())
             path = os.path.join(self.folder.name, "state")
-            session.save_file(path, sequence=1)
+            context.save_file(path, sequence=1)
             other.load_file(path)
             self.assertEqual(tokens[:3], other.tokens())
-            session.eval(tokens[3:], sequence=1)
+            context.eval(tokens[3:], sequence=1)
             other.eval(tokens[3:])
-            self.assertEqual(bytes(session.logits()), bytes(other.logits()))
+            self.assertEqual(bytes(context.logits()), bytes(other.logits()))
             self.fails(Status.INVALID_FILE, other.load, state[:-1])
             self.assertEqual([], other.tokens())
 
-    def test_threads_have_sessions_of_their_own(self) -> None:
+    def test_threads_have_contexts_of_their_own(self) -> None:
         texts = []
 
         def run(threads: int) -> None:
-            with self.model.session(n_threads=threads) as session:
-                texts.append(session.complete("abc", max_tokens=30, seed=9, ignore_eos=True))
+            with self.model.context(n_threads=threads) as context:
+                texts.append(context.complete("abc", max_tokens=30, seed=9, ignore_eos=True))
 
         workers = [threading.Thread(target=run, args=(1 + i % 2,)) for i in range(8)]
         for worker in workers:
@@ -311,15 +311,15 @@ class SessionTests(EdgeLlmTest):
 
     def test_what_is_not_closed_is_collected(self) -> None:
         model = Model(self.path, log=lambda *_: None)
-        session = model.session(n_threads=1)
-        handle = session._handle
+        context = model.context(n_threads=1)
+        handle = context._handle
         del model
         gc.collect()
-        session.eval([5])
-        library = session._library
-        del session
+        context.eval([5])
+        library = context._library
+        del context
         gc.collect()
-        self.assertEqual(Status.INVALID_HANDLE, library.function("session_close")(handle))
+        self.assertEqual(Status.INVALID_HANDLE, library.function("context_close")(handle))
 
 
 class LLMTests(EdgeLlmTest):

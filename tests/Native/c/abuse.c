@@ -5,13 +5,13 @@
 
 static const edge_llm_status ARGUMENT = EDGE_LLM_INVALID_ARGUMENT, HANDLE = EDGE_LLM_INVALID_HANDLE;
 
-/* Each function of a model or session, with that handle and otherwise sensible arguments, gives the status. */
+/* Each function of a model or context, with that handle and otherwise sensible arguments, gives the status. */
 static void each_model_function(edge_llm_model *model, edge_llm_status expected)
 {
     char text[256];
     int32_t tokens[64] = {3, 4, 5};
     size_t count;
-    edge_llm_session *session = (edge_llm_session *)(uintptr_t)1;
+    edge_llm_context *context = (edge_llm_context *)(uintptr_t)1;
     edge_llm_model_info info = {.struct_size = sizeof info};
     edge_llm_token_info token = {.struct_size = sizeof token};
     edge_llm_memory_plan plan = {.struct_size = sizeof plan};
@@ -27,9 +27,9 @@ static void each_model_function(edge_llm_model *model, edge_llm_status expected)
     STATUS(expected, edge_llm_token_get_info(model, 3, &token));
     STATUS(expected, edge_llm_chat_tokenize(model, &message, 1, NULL, tokens, 64, &count));
     STATUS(expected, edge_llm_chat_render(model, &message, 1, NULL, text, sizeof text, &count));
-    STATUS(expected, edge_llm_session_create(model, NULL, &session));
-    if (expected != EDGE_LLM_OK) CHECK(session == NULL);
-    else OK(edge_llm_session_close(session));
+    STATUS(expected, edge_llm_context_create(model, NULL, &context));
+    if (expected != EDGE_LLM_OK) CHECK(context == NULL);
+    else OK(edge_llm_context_close(context));
 }
 
 static int32_t take(void *user, const edge_llm_piece *piece)
@@ -38,7 +38,7 @@ static int32_t take(void *user, const edge_llm_piece *piece)
     return piece->token < -1;
 }
 
-static void each_session_function(edge_llm_session *session, edge_llm_status expected)
+static void each_context_function(edge_llm_context *context, edge_llm_status expected)
 {
     int32_t tokens[512] = {3, 4, 5}, sequences[3] = {0, 1, 0};
     uint8_t want[3] = {0, 1, 1};
@@ -48,29 +48,29 @@ static void each_session_function(edge_llm_session *session, edge_llm_status exp
     char *state = malloc(1 << 20);
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options options = greedy(&sampling, 2);
-    edge_llm_session_options session_options = {.struct_size = sizeof session_options};
-    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_context_options context_options = {.struct_size = sizeof context_options};
+    edge_llm_context_counters counters = {.struct_size = sizeof counters};
     edge_llm_piece piece = {.struct_size = sizeof piece};
-    STATUS(expected, edge_llm_session_cancel(session));
-    STATUS(expected, edge_llm_session_set_deadline(session, -1));
-    STATUS(expected, edge_llm_session_get_options(session, &session_options));
-    STATUS(expected, edge_llm_session_get_counters(session, &counters));
-    STATUS(expected, edge_llm_session_eval_batch(session, tokens, sequences, want, 3));
-    STATUS(expected, edge_llm_session_eval(session, 0, tokens, 3));
-    STATUS(expected, edge_llm_session_logits(session, 0, &logits, &count));
-    STATUS(expected, edge_llm_session_copy_logits(session, 0, numbers, 1 << 16, &count));
-    STATUS(expected, edge_llm_session_sample(session, 0, 0, NULL, tokens));
-    STATUS(expected, edge_llm_session_embed(session, tokens, 3, 1, numbers, 1 << 16, &count));
-    STATUS(expected, edge_llm_session_generate(session, tokens, 3, &options, take, NULL));
-    STATUS(expected, edge_llm_session_start(session, tokens, 3, &options));
-    STATUS(expected, edge_llm_session_next(session, &piece));
-    STATUS(expected, edge_llm_sequence_tokens(session, 0, tokens, 512, &count));
-    STATUS(expected, edge_llm_sequence_copy(session, 0, 1));
-    STATUS(expected, edge_llm_sequence_trim(session, 1, 0));
-    STATUS(expected, edge_llm_sequence_remove(session, 1));
+    STATUS(expected, edge_llm_context_cancel(context));
+    STATUS(expected, edge_llm_context_set_deadline(context, -1));
+    STATUS(expected, edge_llm_context_get_options(context, &context_options));
+    STATUS(expected, edge_llm_context_get_counters(context, &counters));
+    STATUS(expected, edge_llm_context_eval_batch(context, tokens, sequences, want, 3));
+    STATUS(expected, edge_llm_context_eval(context, 0, tokens, 3));
+    STATUS(expected, edge_llm_context_logits(context, 0, &logits, &count));
+    STATUS(expected, edge_llm_context_copy_logits(context, 0, numbers, 1 << 16, &count));
+    STATUS(expected, edge_llm_context_sample(context, 0, 0, NULL, tokens));
+    STATUS(expected, edge_llm_context_embed(context, tokens, 3, 1, numbers, 1 << 16, &count));
+    STATUS(expected, edge_llm_context_generate(context, tokens, 3, &options, take, NULL));
+    STATUS(expected, edge_llm_context_start(context, tokens, 3, &options));
+    STATUS(expected, edge_llm_context_next(context, &piece));
+    STATUS(expected, edge_llm_sequence_tokens(context, 0, tokens, 512, &count));
+    STATUS(expected, edge_llm_sequence_copy(context, 0, 1));
+    STATUS(expected, edge_llm_sequence_trim(context, 1, 0));
+    STATUS(expected, edge_llm_sequence_remove(context, 1));
     count = 0;
-    STATUS(expected, edge_llm_state_save(session, 0, state, 1 << 20, &count));
-    STATUS(expected, edge_llm_state_load(session, 0, state, count));
+    STATUS(expected, edge_llm_state_save(context, 0, state, 1 << 20, &count));
+    STATUS(expected, edge_llm_state_load(context, 0, state, count));
     free(numbers);
     free(state);
 }
@@ -78,30 +78,30 @@ static void each_session_function(edge_llm_session *session, edge_llm_status exp
 static void handles(const char *path)
 {
     edge_llm_model *model = open_model(path), *other = open_model(path);
-    edge_llm_session *session = open_session(model, 128, 1);
+    edge_llm_context *context = open_context(model, 128, 1);
     CHECK(model != other);
     each_model_function(model, EDGE_LLM_OK);
-    each_session_function(session, EDGE_LLM_OK);
+    each_context_function(context, EDGE_LLM_OK);
 
     each_model_function(NULL, HANDLE);
-    each_session_function(NULL, HANDLE);
-    each_model_function((edge_llm_model *)session, HANDLE); /* of another kind */
-    each_session_function((edge_llm_session *)model, HANDLE);
+    each_context_function(NULL, HANDLE);
+    each_model_function((edge_llm_model *)context, HANDLE); /* of another kind */
+    each_context_function((edge_llm_context *)model, HANDLE);
     for (uintptr_t bits = 1; bits; bits <<= 1) { /* never given out */
         each_model_function((edge_llm_model *)((uintptr_t)model ^ bits), HANDLE);
-        each_session_function((edge_llm_session *)bits, HANDLE);
+        each_context_function((edge_llm_context *)bits, HANDLE);
     }
     each_model_function((edge_llm_model *)&model, HANDLE);
     each_model_function((edge_llm_model *)UINTPTR_MAX, HANDLE);
 
-    OK(edge_llm_model_close(model)); /* the session holds what it needs */
+    OK(edge_llm_model_close(model)); /* the context holds what it needs */
     each_model_function(model, HANDLE);
     STATUS(HANDLE, edge_llm_model_close(model));
-    each_session_function(session, EDGE_LLM_OK);
-    OK(edge_llm_session_close(session));
-    each_session_function(session, HANDLE);
-    STATUS(HANDLE, edge_llm_session_close(session));
-    STATUS(HANDLE, edge_llm_session_close(NULL));
+    each_context_function(context, EDGE_LLM_OK);
+    OK(edge_llm_context_close(context));
+    each_context_function(context, HANDLE);
+    STATUS(HANDLE, edge_llm_context_close(context));
+    STATUS(HANDLE, edge_llm_context_close(NULL));
     STATUS(HANDLE, edge_llm_model_close(NULL));
 
     edge_llm_model *next = open_model(path); /* in the place of the closed one, under another name */
@@ -114,13 +114,13 @@ static void handles(const char *path)
 static void null_pointers(const char *path)
 {
     edge_llm_model *model = open_model(path);
-    edge_llm_session *session = open_session(model, 128, 1);
+    edge_llm_context *context = open_context(model, 128, 1);
     char text[64];
     int32_t tokens[64] = {3};
     size_t count;
     const char *name;
     const float *logits;
-    OK(edge_llm_session_eval(session, 0, tokens, 1));
+    OK(edge_llm_context_eval(context, 0, tokens, 1));
 
     STATUS(ARGUMENT, edge_llm_version(NULL));
     STATUS(ARGUMENT, edge_llm_features(NULL));
@@ -149,31 +149,31 @@ static void null_pointers(const char *path)
     STATUS(ARGUMENT, edge_llm_token_text(model, 3, 0, NULL, 64, &count));
     STATUS(ARGUMENT, edge_llm_token_get_info(model, 3, NULL));
     STATUS(ARGUMENT, edge_llm_chat_tokenize(model, NULL, 1, NULL, tokens, 64, &count));
-    STATUS(ARGUMENT, edge_llm_session_create(model, NULL, NULL));
-    STATUS(ARGUMENT, edge_llm_session_get_options(session, NULL));
-    STATUS(ARGUMENT, edge_llm_session_get_counters(session, NULL));
-    STATUS(ARGUMENT, edge_llm_session_eval(session, 0, NULL, 3));
-    STATUS(ARGUMENT, edge_llm_session_eval(session, 0, NULL, 0));
-    STATUS(ARGUMENT, edge_llm_session_eval_batch(session, NULL, NULL, NULL, 3));
-    OK(edge_llm_session_eval_batch(session, tokens, NULL, NULL, 1));
-    STATUS(ARGUMENT, edge_llm_session_logits(session, 0, NULL, &count));
-    STATUS(ARGUMENT, edge_llm_session_logits(session, 0, &logits, NULL));
-    STATUS(ARGUMENT, edge_llm_session_copy_logits(session, 0, NULL, 1 << 20, &count));
-    STATUS(ARGUMENT, edge_llm_session_sample(session, 0, 0, NULL, NULL));
-    STATUS(ARGUMENT, edge_llm_session_embed(session, tokens, 1, 1, NULL, 1 << 20, &count));
-    STATUS(ARGUMENT, edge_llm_session_embed(session, tokens, 1, 1, NULL, 1 << 20, NULL));
-    STATUS(ARGUMENT, edge_llm_session_generate(session, tokens, 1, NULL, NULL, NULL));
-    STATUS(ARGUMENT, edge_llm_session_generate(session, NULL, 1, NULL, take, NULL));
-    STATUS(ARGUMENT, edge_llm_session_start(session, NULL, 1, NULL));
-    STATUS(ARGUMENT, edge_llm_session_next(session, NULL));
-    STATUS(ARGUMENT, edge_llm_sequence_tokens(session, 0, NULL, 10, NULL));
-    STATUS(ARGUMENT, edge_llm_state_save(session, 0, NULL, 1 << 30, &count));
-    STATUS(ARGUMENT, edge_llm_state_save(session, 0, text, 64, NULL));
-    STATUS(ARGUMENT, edge_llm_state_load(session, 0, NULL, 64));
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load(session, 0, NULL, 0));
-    STATUS(ARGUMENT, edge_llm_state_save_file(session, 0, NULL, 5));
-    STATUS(ARGUMENT, edge_llm_state_load_file(session, 0, NULL, EDGE_LLM_ZERO_TERMINATED));
-    OK(edge_llm_session_close(session));
+    STATUS(ARGUMENT, edge_llm_context_create(model, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_context_get_options(context, NULL));
+    STATUS(ARGUMENT, edge_llm_context_get_counters(context, NULL));
+    STATUS(ARGUMENT, edge_llm_context_eval(context, 0, NULL, 3));
+    STATUS(ARGUMENT, edge_llm_context_eval(context, 0, NULL, 0));
+    STATUS(ARGUMENT, edge_llm_context_eval_batch(context, NULL, NULL, NULL, 3));
+    OK(edge_llm_context_eval_batch(context, tokens, NULL, NULL, 1));
+    STATUS(ARGUMENT, edge_llm_context_logits(context, 0, NULL, &count));
+    STATUS(ARGUMENT, edge_llm_context_logits(context, 0, &logits, NULL));
+    STATUS(ARGUMENT, edge_llm_context_copy_logits(context, 0, NULL, 1 << 20, &count));
+    STATUS(ARGUMENT, edge_llm_context_sample(context, 0, 0, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_context_embed(context, tokens, 1, 1, NULL, 1 << 20, &count));
+    STATUS(ARGUMENT, edge_llm_context_embed(context, tokens, 1, 1, NULL, 1 << 20, NULL));
+    STATUS(ARGUMENT, edge_llm_context_generate(context, tokens, 1, NULL, NULL, NULL));
+    STATUS(ARGUMENT, edge_llm_context_generate(context, NULL, 1, NULL, take, NULL));
+    STATUS(ARGUMENT, edge_llm_context_start(context, NULL, 1, NULL));
+    STATUS(ARGUMENT, edge_llm_context_next(context, NULL));
+    STATUS(ARGUMENT, edge_llm_sequence_tokens(context, 0, NULL, 10, NULL));
+    STATUS(ARGUMENT, edge_llm_state_save(context, 0, NULL, 1 << 30, &count));
+    STATUS(ARGUMENT, edge_llm_state_save(context, 0, text, 64, NULL));
+    STATUS(ARGUMENT, edge_llm_state_load(context, 0, NULL, 64));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load(context, 0, NULL, 0));
+    STATUS(ARGUMENT, edge_llm_state_save_file(context, 0, NULL, 5));
+    STATUS(ARGUMENT, edge_llm_state_load_file(context, 0, NULL, EDGE_LLM_ZERO_TERMINATED));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }
 
@@ -215,7 +215,7 @@ static edge_llm_status open_and_close(const char *path, const edge_llm_model_opt
 static void struct_sizes(const char *path)
 {
     edge_llm_model *model = open_model(path);
-    edge_llm_session *session = open_session(model, 128, 1);
+    edge_llm_context *context = open_context(model, 128, 1);
     char text[4096];
     int32_t tokens[64] = {3};
     size_t count;
@@ -227,16 +227,16 @@ static void struct_sizes(const char *path)
     SIZES(edge_llm_model_info, edge_llm_model_get_info(model, s));
     SIZES(edge_llm_token_info, edge_llm_token_get_info(model, 3, s));
     SIZES(edge_llm_memory_plan, edge_llm_model_plan(model, NULL, s));
-    SIZES(edge_llm_session_options, edge_llm_session_get_options(session, s));
-    SIZES(edge_llm_session_counters, edge_llm_session_get_counters(session, s));
-    OK(edge_llm_session_start(session, tokens, 1, NULL));
-    SIZES(edge_llm_piece, edge_llm_session_next(session, s));
+    SIZES(edge_llm_context_options, edge_llm_context_get_options(context, s));
+    SIZES(edge_llm_context_counters, edge_llm_context_get_counters(context, s));
+    OK(edge_llm_context_start(context, tokens, 1, NULL));
+    SIZES(edge_llm_piece, edge_llm_context_next(context, s));
     OPTION_SIZES(edge_llm_model_options, open_and_close(path, s));
-    OPTION_SIZES(edge_llm_session_options, edge_llm_model_plan(model, s, &plan));
+    OPTION_SIZES(edge_llm_context_options, edge_llm_model_plan(model, s, &plan));
     OPTION_SIZES(edge_llm_chat_options, edge_llm_chat_render(model, &message, 1, s, text, sizeof text, &count));
-    OPTION_SIZES(edge_llm_generate_options, edge_llm_session_start(session, tokens, 1, s));
-    OK(edge_llm_session_eval(session, 0, tokens, 1));
-    OPTION_SIZES(edge_llm_sampling_options, edge_llm_session_sample(session, 0, 0, s, tokens));
+    OPTION_SIZES(edge_llm_generate_options, edge_llm_context_start(context, tokens, 1, s));
+    OK(edge_llm_context_eval(context, 0, tokens, 1));
+    OPTION_SIZES(edge_llm_sampling_options, edge_llm_context_sample(context, 0, 0, s, tokens));
 
     /* A caller of a later version: its fields are cleared, its size stays. */
     union { edge_llm_version_info value; unsigned char bytes[4096]; } later;
@@ -244,7 +244,7 @@ static void struct_sizes(const char *path)
     later.value.struct_size = 4096;
     OK(edge_llm_version(&later.value));
     CHECK(later.value.struct_size == 4096 && later.value.abi_major == EDGE_LLM_ABI_MAJOR && later.bytes[4095] == 0);
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }
 
@@ -252,7 +252,7 @@ static void texts(const char *path)
 {
     static const char *const invalid[] = {"\xff", "\xc0\x80", "a\xe2\x82", "\xed\xa0\x80", "\xf5\x80\x80\x80"};
     edge_llm_model *model = open_model(path), *none;
-    edge_llm_session *session = open_session(model, 128, 1);
+    edge_llm_context *context = open_context(model, 128, 1);
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options options = greedy(&sampling, 1);
     edge_llm_chat_options chat;
@@ -267,12 +267,12 @@ static void texts(const char *path)
         edge_llm_chat_message content = {.role = "user", .role_length = 4, .content = invalid[i], .content_length = EDGE_LLM_ZERO_TERMINATED};
         STATUS(ARGUMENT, edge_llm_model_open(invalid[i], EDGE_LLM_ZERO_TERMINATED, NULL, &none));
         STATUS(ARGUMENT, edge_llm_model_metadata(model, invalid[i], EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
-        STATUS(ARGUMENT, edge_llm_state_load_file(session, 0, invalid[i], EDGE_LLM_ZERO_TERMINATED));
+        STATUS(ARGUMENT, edge_llm_state_load_file(context, 0, invalid[i], EDGE_LLM_ZERO_TERMINATED));
         STATUS(ARGUMENT, edge_llm_chat_render(model, &role, 1, &chat, text, sizeof text, &count));
         STATUS(ARGUMENT, edge_llm_chat_render(model, &json, 1, &chat, text, sizeof text, &count));
         options.stop = &stop;
         options.stop_count = 1;
-        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &options));
         /* Where a text is data, its bytes are. */
         OK(edge_llm_chat_render(model, &content, 1, &chat, text, sizeof text, &count));
         OK(edge_llm_tokenize(model, invalid[i], EDGE_LLM_ZERO_TERMINATED, 3, tokens, 64, &count));
@@ -311,19 +311,19 @@ static void texts(const char *path)
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("/no/such/file.gguf", EDGE_LLM_ZERO_TERMINATED, NULL, &none));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("/", 1, NULL, &none));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open("a\0b", 3, NULL, &none));
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "/no/such/file", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "/", EDGE_LLM_ZERO_TERMINATED));
     int ends[2];
     CHECK(pipe(ends) == 0);
     snprintf(text, sizeof text, "/proc/self/fd/%d", ends[1]);
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, text, EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, text, EDGE_LLM_ZERO_TERMINATED));
     CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(session, 0, "/dev/null", EDGE_LLM_ZERO_TERMINATED));
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(session, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED)); /* a full disk */
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 0, "/dev/null", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED)); /* a full disk */
     STATUS(ARGUMENT, edge_llm_model_metadata(model, "no.such.key", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
     STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 4, tokens, 64, &count));
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }
 
@@ -331,7 +331,7 @@ static void counts(const char *path)
 {
     static const size_t huge[] = {(size_t)1 << 31, ((size_t)1 << 32) + 3, SIZE_MAX / 4 + 1, SIZE_MAX / 2, SIZE_MAX - 1};
     edge_llm_model *model = open_model(path), *none;
-    edge_llm_session *session = open_session(model, 128, 1);
+    edge_llm_context *context = open_context(model, 128, 1);
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options options = greedy(&sampling, 1);
     edge_llm_logit_bias bias = {3, 1};
@@ -350,53 +350,53 @@ static void counts(const char *path)
         STATUS(ARGUMENT, edge_llm_model_open("x", huge[i], NULL, &none));
         STATUS(ARGUMENT, edge_llm_model_metadata(model, "x", huge[i], text, sizeof text, &count));
         STATUS(ARGUMENT, edge_llm_model_metadata_key(model, huge[i], text, sizeof text, &count));
-        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_eval(session, 0, tokens, huge[i]));
-        STATUS(ARGUMENT, edge_llm_session_eval_batch(session, tokens, NULL, NULL, huge[i]));
-        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_generate(session, tokens, huge[i], &options, take, NULL));
-        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_start(session, tokens, huge[i], &options));
-        STATUS(ARGUMENT, edge_llm_session_logits(session, huge[i], (const float **)&none, &count));
-        STATUS(ARGUMENT, edge_llm_sequence_trim(session, 0, huge[i]));
+        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_context_eval(context, 0, tokens, huge[i]));
+        STATUS(ARGUMENT, edge_llm_context_eval_batch(context, tokens, NULL, NULL, huge[i]));
+        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_context_generate(context, tokens, huge[i], &options, take, NULL));
+        STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_context_start(context, tokens, huge[i], &options));
+        STATUS(ARGUMENT, edge_llm_context_logits(context, huge[i], (const float **)&none, &count));
+        STATUS(ARGUMENT, edge_llm_sequence_trim(context, 0, huge[i]));
         options.stop = &stop;
         options.stop_count = 1;
-        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &options));
         options.stop_count = huge[i];
-        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &options));
         options.stop_count = 0;
         biased.logit_bias = &bias;
         biased.logit_bias_count = huge[i];
         options.sampling = &biased;
-        STATUS(ARGUMENT, edge_llm_session_start(session, tokens, 1, &options));
+        STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &options));
         options.sampling = sampling;
     }
     float *room = calloc(1 << 16, sizeof(float));
-    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_embed(session, tokens, SIZE_MAX / 8, 1, room, 1 << 16, &count));
+    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_context_embed(context, tokens, SIZE_MAX / 8, 1, room, 1 << 16, &count));
     free(room);
-    STATUS(EDGE_LLM_BUFFER_TOO_SMALL, edge_llm_session_embed(session, tokens, 3, 1, &number, 1, &count));
-    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_eval(session, 0, tokens, 129));
-    OK(edge_llm_session_eval(session, 0, tokens, 128));
-    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_session_eval(session, 0, tokens, 1));
-    OK(edge_llm_sequence_tokens(session, 0, tokens, 200, &count));
+    STATUS(EDGE_LLM_BUFFER_TOO_SMALL, edge_llm_context_embed(context, tokens, 3, 1, &number, 1, &count));
+    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_context_eval(context, 0, tokens, 129));
+    OK(edge_llm_context_eval(context, 0, tokens, 128));
+    STATUS(EDGE_LLM_CONTEXT_FULL, edge_llm_context_eval(context, 0, tokens, 1));
+    OK(edge_llm_sequence_tokens(context, 0, tokens, 200, &count));
     CHECK(count == 128);
 
     static const int32_t wrong_tokens[] = {-1, INT32_MIN, INT32_MAX, 1 << 24};
     static const int32_t wrong_sequences[] = {-1, INT32_MIN, INT32_MAX, EDGE_LLM_MAX_SEQUENCES};
     for (size_t i = 0; i < 4; i++) {
-        STATUS(ARGUMENT, edge_llm_session_eval(session, 1, &wrong_tokens[i], 1));
-        STATUS(ARGUMENT, edge_llm_session_eval_batch(session, &wrong_tokens[i], NULL, NULL, 1));
+        STATUS(ARGUMENT, edge_llm_context_eval(context, 1, &wrong_tokens[i], 1));
+        STATUS(ARGUMENT, edge_llm_context_eval_batch(context, &wrong_tokens[i], NULL, NULL, 1));
         STATUS(ARGUMENT, edge_llm_detokenize(model, &wrong_tokens[i], 1, 0, text, sizeof text, &count));
         STATUS(ARGUMENT, edge_llm_token_text(model, wrong_tokens[i], 0, text, sizeof text, &count));
-        STATUS(ARGUMENT, edge_llm_session_eval(session, wrong_sequences[i], &token, 1));
-        STATUS(ARGUMENT, edge_llm_session_eval_batch(session, &token, &wrong_sequences[i], NULL, 1));
-        STATUS(ARGUMENT, edge_llm_sequence_copy(session, 0, wrong_sequences[i]));
-        STATUS(ARGUMENT, edge_llm_sequence_copy(session, wrong_sequences[i], 0));
-        STATUS(ARGUMENT, edge_llm_sequence_remove(session, wrong_sequences[i]));
-        STATUS(ARGUMENT, edge_llm_sequence_trim(session, wrong_sequences[i], 0));
+        STATUS(ARGUMENT, edge_llm_context_eval(context, wrong_sequences[i], &token, 1));
+        STATUS(ARGUMENT, edge_llm_context_eval_batch(context, &token, &wrong_sequences[i], NULL, 1));
+        STATUS(ARGUMENT, edge_llm_sequence_copy(context, 0, wrong_sequences[i]));
+        STATUS(ARGUMENT, edge_llm_sequence_copy(context, wrong_sequences[i], 0));
+        STATUS(ARGUMENT, edge_llm_sequence_remove(context, wrong_sequences[i]));
+        STATUS(ARGUMENT, edge_llm_sequence_trim(context, wrong_sequences[i], 0));
         options.sequence = wrong_sequences[i];
-        STATUS(ARGUMENT, edge_llm_session_start(session, &token, 1, &options));
+        STATUS(ARGUMENT, edge_llm_context_start(context, &token, 1, &options));
     }
-    OK(edge_llm_sequence_tokens(session, 0, tokens, 200, &count));
+    OK(edge_llm_sequence_tokens(context, 0, tokens, 200, &count));
     CHECK(count == 128);
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }
 

@@ -44,17 +44,17 @@ static inline edge_llm_model *open_model(const char *path)
     return model;
 }
 
-static inline edge_llm_session *open_session(edge_llm_model *model, int32_t context_size, int32_t threads)
+static inline edge_llm_context *open_context(edge_llm_model *model, int32_t context_size, int32_t threads)
 {
-    edge_llm_session *session = NULL;
-    edge_llm_session_options options;
-    OK(edge_llm_session_options_default(&options, sizeof options));
+    edge_llm_context *context = NULL;
+    edge_llm_context_options options;
+    OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = context_size;
     options.threads = threads;
     options.max_sequences = 4;
-    OK(edge_llm_session_create(model, &options, &session));
-    CHECK(session != NULL);
-    return session;
+    OK(edge_llm_context_create(model, &options, &context));
+    CHECK(context != NULL);
+    return context;
 }
 
 /* Greedy, so many tokens, never an end. */

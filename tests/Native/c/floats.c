@@ -73,26 +73,26 @@ int main(int argc, char **argv)
             feraiseexcept(FE_OVERFLOW);
             s.control = control();
             int raised = fetestexcept(FE_ALL_EXCEPT);
-            /* The session, and with it its threads, is made under this environment, too. */
-            edge_llm_session *session = open_session(model, 256, 2);
-            OK(edge_llm_session_eval(session, 0, tokens, 70));
-            OK(edge_llm_session_logits(session, 0, &logits, &count));
+            /* The context, and with it its threads, is made under this environment, too. */
+            edge_llm_context *context = open_context(model, 256, 2);
+            OK(edge_llm_context_eval(context, 0, tokens, 70));
+            OK(edge_llm_context_logits(context, 0, &logits, &count));
             CHECK(control() == s.control && fetestexcept(FE_ALL_EXCEPT) == raised);
             if (!first) {
                 first = malloc(count * sizeof *first);
                 memcpy(first, logits, count * sizeof *first);
             }
             CHECK(memcmp(first, logits, count * sizeof *first) == 0);
-            OK(edge_llm_session_embed(session, tokens, 70, 1, vector, 1 << 16, &width));
+            OK(edge_llm_context_embed(context, tokens, 70, 1, vector, 1 << 16, &width));
             if (flush == 0 && r == 0) memcpy(expected_vector, vector, width * sizeof *vector);
             CHECK(memcmp(vector, expected_vector, width * sizeof *vector) == 0);
 
             s.own = tell();
-            OK(edge_llm_session_generate(session, tokens, 70, &options, on_piece, &s));
+            OK(edge_llm_context_generate(context, tokens, 70, &options, on_piece, &s));
             CHECK((control() & ~(uint64_t)0x3f) == (s.control & ~(uint64_t)0x3f) && fegetround() == rounding[r] && tell() == s.own);
             if (flush == 0 && r == 0) memcpy(first_tokens, s.tokens, sizeof first_tokens);
             CHECK(s.pieces == 20 && memcmp(first_tokens, s.tokens, sizeof first_tokens) == 0);
-            OK(edge_llm_session_close(session));
+            OK(edge_llm_context_close(context));
         }
 
     set_flush(0);

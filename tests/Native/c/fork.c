@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static edge_llm_model *model;
-static edge_llm_session *session;
+static edge_llm_context *context;
 static atomic_int stop;
 
 static int32_t take(void *user, const edge_llm_piece *piece)
@@ -49,10 +49,10 @@ static void every_function(void)
     edge_llm_token_info token = {.struct_size = sizeof token};
     edge_llm_memory_plan plan = {.struct_size = sizeof plan};
     edge_llm_piece piece = {.struct_size = sizeof piece};
-    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_context_counters counters = {.struct_size = sizeof counters};
     edge_llm_model_options model_options;
     edge_llm_chat_options chat_options;
-    edge_llm_session_options session_options;
+    edge_llm_context_options context_options;
     edge_llm_sampling_options sampling_options;
     edge_llm_generate_options generate_options;
     edge_llm_chat_message message = {.role = "user", .role_length = 4};
@@ -67,7 +67,7 @@ static void every_function(void)
     CHECK(error.code == EDGE_LLM_FORKED && strstr(error.message, "forked") && strlen(error.message) == error.message_length);
     FORKED(edge_llm_model_options_default(&model_options, sizeof model_options));
     FORKED(edge_llm_chat_options_default(&chat_options, sizeof chat_options));
-    FORKED(edge_llm_session_options_default(&session_options, sizeof session_options));
+    FORKED(edge_llm_context_options_default(&context_options, sizeof context_options));
     FORKED(edge_llm_sampling_options_default(&sampling_options, sizeof sampling_options));
     FORKED(edge_llm_generate_options_default(&generate_options, sizeof generate_options));
     FORKED(edge_llm_model_open("x", 1, NULL, &other));
@@ -86,29 +86,29 @@ static void every_function(void)
     FORKED(edge_llm_token_get_info(model, 3, &token));
     FORKED(edge_llm_chat_tokenize(model, &message, 1, NULL, tokens, 8, &count));
     FORKED(edge_llm_chat_render(model, &message, 1, NULL, text, sizeof text, &count));
-    FORKED(edge_llm_session_create(model, NULL, &session));
-    FORKED(edge_llm_session_cancel(session));
-    FORKED(edge_llm_session_set_deadline(session, 1));
-    FORKED(edge_llm_session_get_options(session, &session_options));
-    FORKED(edge_llm_session_get_counters(session, &counters));
-    FORKED(edge_llm_session_eval(session, 0, tokens, 1));
-    FORKED(edge_llm_session_eval_batch(session, tokens, NULL, NULL, 1));
-    FORKED(edge_llm_session_logits(session, 0, &logits, &count));
-    FORKED(edge_llm_session_copy_logits(session, 0, &number, 1, &count));
-    FORKED(edge_llm_session_embed(session, tokens, 1, 1, &number, 1, &count));
-    FORKED(edge_llm_session_sample(session, 0, 0, NULL, tokens));
-    FORKED(edge_llm_session_generate(session, tokens, 1, NULL, take, NULL));
-    FORKED(edge_llm_session_start(session, tokens, 1, NULL));
-    FORKED(edge_llm_session_next(session, &piece));
-    FORKED(edge_llm_sequence_tokens(session, 0, tokens, 8, &count));
-    FORKED(edge_llm_sequence_copy(session, 0, 1));
-    FORKED(edge_llm_sequence_remove(session, 0));
-    FORKED(edge_llm_sequence_trim(session, 0, 0));
-    FORKED(edge_llm_state_save(session, 0, text, sizeof text, &count));
-    FORKED(edge_llm_state_load(session, 0, text, sizeof text));
-    FORKED(edge_llm_state_save_file(session, 0, "x", 1));
-    FORKED(edge_llm_state_load_file(session, 0, "x", 1));
-    FORKED(edge_llm_session_close(session));
+    FORKED(edge_llm_context_create(model, NULL, &context));
+    FORKED(edge_llm_context_cancel(context));
+    FORKED(edge_llm_context_set_deadline(context, 1));
+    FORKED(edge_llm_context_get_options(context, &context_options));
+    FORKED(edge_llm_context_get_counters(context, &counters));
+    FORKED(edge_llm_context_eval(context, 0, tokens, 1));
+    FORKED(edge_llm_context_eval_batch(context, tokens, NULL, NULL, 1));
+    FORKED(edge_llm_context_logits(context, 0, &logits, &count));
+    FORKED(edge_llm_context_copy_logits(context, 0, &number, 1, &count));
+    FORKED(edge_llm_context_embed(context, tokens, 1, 1, &number, 1, &count));
+    FORKED(edge_llm_context_sample(context, 0, 0, NULL, tokens));
+    FORKED(edge_llm_context_generate(context, tokens, 1, NULL, take, NULL));
+    FORKED(edge_llm_context_start(context, tokens, 1, NULL));
+    FORKED(edge_llm_context_next(context, &piece));
+    FORKED(edge_llm_sequence_tokens(context, 0, tokens, 8, &count));
+    FORKED(edge_llm_sequence_copy(context, 0, 1));
+    FORKED(edge_llm_sequence_remove(context, 0));
+    FORKED(edge_llm_sequence_trim(context, 0, 0));
+    FORKED(edge_llm_state_save(context, 0, text, sizeof text, &count));
+    FORKED(edge_llm_state_load(context, 0, text, sizeof text));
+    FORKED(edge_llm_state_save_file(context, 0, "x", 1));
+    FORKED(edge_llm_state_load_file(context, 0, "x", 1));
+    FORKED(edge_llm_context_close(context));
     FORKED(edge_llm_model_close(model));
 }
 
@@ -132,10 +132,10 @@ static const char *path;
 static void use(void)
 {
     edge_llm_model *own = open_model(path);
-    edge_llm_session *other = open_session(own, 64, 2);
+    edge_llm_context *other = open_context(own, 64, 2);
     int32_t token = 3;
-    OK(edge_llm_session_eval(other, 0, &token, 1));
-    OK(edge_llm_session_close(other));
+    OK(edge_llm_context_eval(other, 0, &token, 1));
+    OK(edge_llm_context_close(other));
     OK(edge_llm_model_close(own));
 }
 
@@ -144,7 +144,7 @@ static void use(void)
 static void with_the_same_number(void)
 {
     model = open_model(path);
-    session = open_session(model, 64, 2);
+    context = open_context(model, 64, 2);
     if (unshare(CLONE_NEWPID) == 0) in_child(every_function);
 }
 
@@ -160,7 +160,7 @@ static void *generate(void *user)
     (void)user;
     while (!atomic_load(&stop)) {
         edge_llm_generate_options options = greedy(&sampling, 50);
-        edge_llm_status status = edge_llm_session_generate(session, &token, 1, &options, take, NULL);
+        edge_llm_status status = edge_llm_context_generate(context, &token, 1, &options, take, NULL);
         CHECK(status == EDGE_LLM_OK || status == EDGE_LLM_CANCELLED);
     }
     return NULL;
@@ -180,7 +180,7 @@ int main(int argc, char **argv)
     in_child(use); /* nothing was used before */
     in_child(in_a_namespace);
     model = open_model(path);
-    session = open_session(model, 256, 2);
+    context = open_context(model, 256, 2);
     in_child(every_function);
 
     pthread_t working, forking;
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
     CHECK(pthread_join(working, NULL) == 0);
 
     use(); /* the parent goes on */
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
     puts("ok");
     return 0;

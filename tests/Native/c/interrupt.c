@@ -1,4 +1,4 @@
-/* What ends work early: cancelling, closing, deadlines, callbacks; from the same thread and from others. And what a session in use refuses. */
+/* What ends work early: cancelling, closing, deadlines, callbacks; from the same thread and from others. And what a context in use refuses. */
 #include "check.h"
 
 #include <pthread.h>
@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 typedef struct run {
-    edge_llm_session *session;
+    edge_llm_context *context;
     edge_llm_model *model;
     atomic_int pieces;
     int what;                /* to do in the callback */
     int32_t finish;          /* of the last piece */
-    edge_llm_status status;  /* of edge_llm_session_generate */
+    edge_llm_status status;  /* of edge_llm_context_generate */
 } run;
 
 enum { NOTHING, STOP, CANCEL, CLOSE, CLOSE_BOTH, REENTER, THROTTLE };
@@ -23,8 +23,8 @@ static int32_t on_piece(void *user, const edge_llm_piece *piece)
     int made = atomic_fetch_add(&r->pieces, 1) + 1;
     int32_t token = 3;
     size_t count;
-    edge_llm_session_counters counters = {.struct_size = sizeof counters};
-    edge_llm_session_options options = {.struct_size = sizeof options};
+    edge_llm_context_counters counters = {.struct_size = sizeof counters};
+    edge_llm_context_options options = {.struct_size = sizeof options};
     edge_llm_piece next = {.struct_size = sizeof next};
     CHECK(piece->struct_size >= sizeof *piece);
     r->finish = piece->finish;
@@ -32,19 +32,19 @@ static int32_t on_piece(void *user, const edge_llm_piece *piece)
     if (made != 3) return 0;
     switch (r->what) {
         case STOP: return 1;
-        case CANCEL: OK(edge_llm_session_cancel(r->session)); return 0;
-        case CLOSE: OK(edge_llm_session_close(r->session)); return 0;
-        case CLOSE_BOTH: OK(edge_llm_model_close(r->model)); OK(edge_llm_session_close(r->session)); return 0;
+        case CANCEL: OK(edge_llm_context_cancel(r->context)); return 0;
+        case CLOSE: OK(edge_llm_context_close(r->context)); return 0;
+        case CLOSE_BOTH: OK(edge_llm_model_close(r->model)); OK(edge_llm_context_close(r->context)); return 0;
         case REENTER:
-            STATUS(EDGE_LLM_BUSY, edge_llm_session_eval(r->session, 0, &token, 1));
-            STATUS(EDGE_LLM_BUSY, edge_llm_session_generate(r->session, &token, 1, NULL, on_piece, NULL));
-            STATUS(EDGE_LLM_BUSY, edge_llm_session_start(r->session, &token, 1, NULL));
-            STATUS(EDGE_LLM_BUSY, edge_llm_session_next(r->session, &next));
-            STATUS(EDGE_LLM_BUSY, edge_llm_session_get_counters(r->session, &counters));
-            STATUS(EDGE_LLM_BUSY, edge_llm_sequence_tokens(r->session, 0, &token, 1, &count));
-            STATUS(EDGE_LLM_BUSY, edge_llm_sequence_remove(r->session, 0));
-            STATUS(EDGE_LLM_BUSY, edge_llm_state_save(r->session, 0, NULL, 0, &count));
-            OK(edge_llm_session_get_options(r->session, &options));
+            STATUS(EDGE_LLM_BUSY, edge_llm_context_eval(r->context, 0, &token, 1));
+            STATUS(EDGE_LLM_BUSY, edge_llm_context_generate(r->context, &token, 1, NULL, on_piece, NULL));
+            STATUS(EDGE_LLM_BUSY, edge_llm_context_start(r->context, &token, 1, NULL));
+            STATUS(EDGE_LLM_BUSY, edge_llm_context_next(r->context, &next));
+            STATUS(EDGE_LLM_BUSY, edge_llm_context_get_counters(r->context, &counters));
+            STATUS(EDGE_LLM_BUSY, edge_llm_sequence_tokens(r->context, 0, &token, 1, &count));
+            STATUS(EDGE_LLM_BUSY, edge_llm_sequence_remove(r->context, 0));
+            STATUS(EDGE_LLM_BUSY, edge_llm_state_save(r->context, 0, NULL, 0, &count));
+            OK(edge_llm_context_get_options(r->context, &options));
             OK(edge_llm_tokenize(r->model, "x", 1, 0, NULL, 0, &count) == EDGE_LLM_BUFFER_TOO_SMALL ? EDGE_LLM_OK : EDGE_LLM_INTERNAL);
             return 0;
         default: return 0;
@@ -57,7 +57,7 @@ static void *generate(void *user)
     int32_t token = 3;
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options options = greedy(&sampling, r->what == NOTHING || r->what == REENTER ? 8 : -1);
-    r->status = edge_llm_session_generate(r->session, &token, 1, &options, on_piece, r);
+    r->status = edge_llm_context_generate(r->context, &token, 1, &options, on_piece, r);
     return NULL;
 }
 
@@ -73,20 +73,20 @@ static void in_callbacks(const char *path)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         run r = {.what = cases[i].what};
-        edge_llm_session_counters counters = {.struct_size = sizeof counters};
+        edge_llm_context_counters counters = {.struct_size = sizeof counters};
         r.model = open_model(path);
-        r.session = open_session(r.model, 0, 1);
+        r.context = open_context(r.model, 0, 1);
         generate(&r);
         CHECK(r.status == cases[i].status && r.finish == cases[i].finish);
         if (r.what == CLOSE || r.what == CLOSE_BOTH) {
-            STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_close(r.session));
+            STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_context_close(r.context));
         } else {
-            OK(edge_llm_session_get_counters(r.session, &counters));
+            OK(edge_llm_context_get_counters(r.context, &counters));
             CHECK(counters.finish == (r.what == STOP ? EDGE_LLM_FINISH_CANCELLED : cases[i].finish));
-            r.what = NOTHING; /* the session is usable */
+            r.what = NOTHING; /* the context is usable */
             generate(&r);
             CHECK(r.status == EDGE_LLM_OK);
-            OK(edge_llm_session_close(r.session));
+            OK(edge_llm_context_close(r.context));
         }
         if (cases[i].what != CLOSE_BOTH) OK(edge_llm_model_close(r.model));
     }
@@ -105,14 +105,14 @@ static void from_other_threads(const char *path)
         run r = {.what = THROTTLE};
         pthread_t thread;
         r.model = open_model(path);
-        r.session = open_session(r.model, 0, 1);
+        r.context = open_context(r.model, 0, 1);
         CHECK(pthread_create(&thread, NULL, generate, &r) == 0);
         while (atomic_load(&r.pieces) < 2) usleep(500);
-        OK(close ? edge_llm_session_close(r.session) : edge_llm_session_cancel(r.session));
+        OK(close ? edge_llm_context_close(r.context) : edge_llm_context_cancel(r.context));
         CHECK(pthread_join(thread, NULL) == 0);
         CHECK(r.status == EDGE_LLM_CANCELLED && r.finish == EDGE_LLM_FINISH_CANCELLED);
-        if (close) STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_cancel(r.session));
-        else OK(edge_llm_session_close(r.session));
+        if (close) STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_context_cancel(r.context));
+        else OK(edge_llm_context_close(r.context));
         OK(edge_llm_model_close(r.model));
     }
 }
@@ -120,38 +120,38 @@ static void from_other_threads(const char *path)
 static void pulled(const char *path)
 {
     edge_llm_model *model = open_model(path);
-    edge_llm_session *session = open_session(model, 0, 1);
+    edge_llm_context *context = open_context(model, 0, 1);
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options options = greedy(&sampling, 5);
     edge_llm_piece piece = {.struct_size = sizeof piece};
     int32_t token = 3, steps = 0;
-    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
-    OK(edge_llm_session_start(session, &token, 1, &options));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_next(context, &piece));
+    OK(edge_llm_context_start(context, &token, 1, &options));
     do {
-        OK(edge_llm_session_next(session, &piece));
+        OK(edge_llm_context_next(context, &piece));
         steps++;
     } while (piece.finish == EDGE_LLM_FINISH_NONE);
     CHECK(steps == 6 && piece.finish == EDGE_LLM_FINISH_LENGTH && piece.token == -1);
-    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_next(context, &piece));
 
-    OK(edge_llm_session_start(session, &token, 1, &options)); /* cancelled between two steps */
-    OK(edge_llm_session_next(session, &piece));
-    OK(edge_llm_session_cancel(session));
-    STATUS(EDGE_LLM_CANCELLED, edge_llm_session_next(session, &piece));
+    OK(edge_llm_context_start(context, &token, 1, &options)); /* cancelled between two steps */
+    OK(edge_llm_context_next(context, &piece));
+    OK(edge_llm_context_cancel(context));
+    STATUS(EDGE_LLM_CANCELLED, edge_llm_context_next(context, &piece));
     CHECK(piece.finish == EDGE_LLM_FINISH_CANCELLED);
-    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_next(context, &piece));
 
-    OK(edge_llm_session_start(session, &token, 1, &options)); /* ended by another use of the session */
-    OK(edge_llm_session_next(session, &piece));
-    OK(edge_llm_sequence_remove(session, 0));
-    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_next(session, &piece));
-    OK(edge_llm_session_cancel(session)); /* nothing is under way */
-    OK(edge_llm_session_eval(session, 0, &token, 1));
+    OK(edge_llm_context_start(context, &token, 1, &options)); /* ended by another use of the context */
+    OK(edge_llm_context_next(context, &piece));
+    OK(edge_llm_sequence_remove(context, 0));
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_next(context, &piece));
+    OK(edge_llm_context_cancel(context)); /* nothing is under way */
+    OK(edge_llm_context_eval(context, 0, &token, 1));
 
-    OK(edge_llm_session_start(session, &token, 1, &options)); /* closed between two steps */
-    OK(edge_llm_session_next(session, &piece));
-    OK(edge_llm_session_close(session));
-    STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_next(session, &piece));
+    OK(edge_llm_context_start(context, &token, 1, &options)); /* closed between two steps */
+    OK(edge_llm_context_next(context, &piece));
+    OK(edge_llm_context_close(context));
+    STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_context_next(context, &piece));
     OK(edge_llm_model_close(model));
 }
 
@@ -166,34 +166,34 @@ static void deadlines(const char *path)
     float *vector = calloc(1 << 16, sizeof(float));
     some_tokens(tokens, 100);
     r.model = open_model(path);
-    r.session = open_session(r.model, 0, 1);
+    r.context = open_context(r.model, 0, 1);
 
     int64_t start = milliseconds();
     options.deadline = 200;
-    r.status = edge_llm_session_generate(r.session, tokens, 10, &options, on_piece, &r);
+    r.status = edge_llm_context_generate(r.context, tokens, 10, &options, on_piece, &r);
     CHECK(r.status == EDGE_LLM_DEADLINE_EXCEEDED && r.finish == EDGE_LLM_FINISH_DEADLINE && milliseconds() - start >= 190);
     options.deadline = 0;
-    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_generate(r.session, tokens, 10, &options, on_piece, &r));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_context_generate(r.context, tokens, 10, &options, on_piece, &r));
     options.deadline = INT64_MAX;
     options.max_tokens = 2;
-    OK(edge_llm_session_generate(r.session, tokens, 10, &options, on_piece, &r));
+    OK(edge_llm_context_generate(r.context, tokens, 10, &options, on_piece, &r));
 
-    OK(edge_llm_session_set_deadline(r.session, 0));
-    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_eval(r.session, 1, tokens, 10));
-    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_eval_batch(r.session, tokens, NULL, NULL, 10));
-    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_embed(r.session, tokens, 10, 1, vector, 1 << 16, &count));
-    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_start(r.session, tokens, 10, &options));
-    OK(edge_llm_session_set_deadline(r.session, -1));
-    OK(edge_llm_session_eval(r.session, 1, tokens, 10));
+    OK(edge_llm_context_set_deadline(r.context, 0));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_context_eval(r.context, 1, tokens, 10));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_context_eval_batch(r.context, tokens, NULL, NULL, 10));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_context_embed(r.context, tokens, 10, 1, vector, 1 << 16, &count));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_context_start(r.context, tokens, 10, &options));
+    OK(edge_llm_context_set_deadline(r.context, -1));
+    OK(edge_llm_context_eval(r.context, 1, tokens, 10));
 
     options.deadline = 200;
     options.max_tokens = -1;
-    OK(edge_llm_session_start(r.session, tokens, 10, &options));
+    OK(edge_llm_context_start(r.context, tokens, 10, &options));
     usleep(210000); /* no token is made after it, however busy the machine is */
-    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_session_next(r.session, &piece));
+    STATUS(EDGE_LLM_DEADLINE_EXCEEDED, edge_llm_context_next(r.context, &piece));
     CHECK(piece.finish == EDGE_LLM_FINISH_DEADLINE && piece.token == -1);
     free(vector);
-    OK(edge_llm_session_close(r.session));
+    OK(edge_llm_context_close(r.context));
     OK(edge_llm_model_close(r.model));
 }
 
@@ -207,23 +207,23 @@ static int32_t on_prefill(void *user, size_t done, size_t total)
 static void prefill(const char *path)
 {
     edge_llm_model *model = open_model(path);
-    edge_llm_session *session;
-    edge_llm_session_options small;
+    edge_llm_context *context;
+    edge_llm_context_options small;
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options options = greedy(&sampling, 1);
     run r = {0};
     int32_t tokens[100];
     int calls = 0;
     some_tokens(tokens, 100);
-    OK(edge_llm_session_options_default(&small, sizeof small));
+    OK(edge_llm_context_options_default(&small, sizeof small));
     small.batch_size = 20;
     small.threads = 1;
-    OK(edge_llm_session_create(model, &small, &session));
+    OK(edge_llm_context_create(model, &small, &context));
     options.prefill = on_prefill;
     options.prefill_user = &calls;
-    STATUS(EDGE_LLM_CANCELLED, edge_llm_session_generate(session, tokens, 100, &options, on_piece, &r));
+    STATUS(EDGE_LLM_CANCELLED, edge_llm_context_generate(context, tokens, 100, &options, on_piece, &r));
     CHECK(calls == 2 && r.finish == EDGE_LLM_FINISH_CANCELLED);
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }
 
@@ -262,19 +262,19 @@ static void lending(const char *path)
     options.log_level = EDGE_LLM_LOG_DEBUG;
     options.n_gpu_layers = 99;
     OK(edge_llm_model_open_memory(data, size, &options, &model));
-    edge_llm_session *session = open_session(model, 0, 1), *other = open_session(copy, 0, 1);
+    edge_llm_context *context = open_context(model, 0, 1), *other = open_context(copy, 0, 1);
     int32_t token = 3;
     const float *logits, *expected;
     size_t count;
-    OK(edge_llm_session_eval(session, 0, &token, 1));
-    OK(edge_llm_session_eval(other, 0, &token, 1));
-    OK(edge_llm_session_logits(session, 0, &logits, &count));
-    OK(edge_llm_session_logits(other, 0, &expected, &count));
+    OK(edge_llm_context_eval(context, 0, &token, 1));
+    OK(edge_llm_context_eval(other, 0, &token, 1));
+    OK(edge_llm_context_logits(context, 0, &logits, &count));
+    OK(edge_llm_context_logits(other, 0, &expected, &count));
     CHECK(memcmp(logits, expected, count * sizeof *logits) == 0);
     OK(edge_llm_model_close(model));
     CHECK(releases == 0);
-    OK(edge_llm_session_eval(session, 0, &token, 1));
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_eval(context, 0, &token, 1));
+    OK(edge_llm_context_close(context));
     CHECK(releases == 1 && messages >= 3);
 
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open_memory(data, 100, &options, &model));
@@ -290,8 +290,8 @@ static void lending(const char *path)
     STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_open_memory(data, size, &newer.options, &model));
     CHECK(releases == 7 && model == NULL);
     memset(data, 0, size); /* the copy is one */
-    OK(edge_llm_session_eval(other, 0, &token, 1));
-    OK(edge_llm_session_close(other));
+    OK(edge_llm_context_eval(other, 0, &token, 1));
+    OK(edge_llm_context_close(other));
     OK(edge_llm_model_close(copy));
     free(data);
 }

@@ -66,9 +66,9 @@ static edge_llm_status everything(const char *path)
     } while (0)
     edge_llm_status status;
     edge_llm_model *model = NULL;
-    edge_llm_session *session = NULL;
+    edge_llm_context *context = NULL;
     edge_llm_model_options open;
-    edge_llm_session_options options;
+    edge_llm_context_options options;
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options generate;
     int32_t tokens[100];
@@ -78,24 +78,24 @@ static edge_llm_status everything(const char *path)
     int pieces = 0;
     some_tokens(tokens, 100);
     OK(edge_llm_model_options_default(&open, sizeof open));
-    OK(edge_llm_session_options_default(&options, sizeof options));
+    OK(edge_llm_context_options_default(&options, sizeof options));
     generate = greedy(&sampling, 4);
     open.use_mmap = 0;
     options.threads = 2;
     options.context_size = 256;
     options.max_sequences = 4;
     TRY(edge_llm_model_open(path, EDGE_LLM_ZERO_TERMINATED, &open, &model));
-    TRY(edge_llm_session_create(model, &options, &session));
-    TRY(edge_llm_session_eval(session, 0, tokens, 100));
-    TRY(edge_llm_sequence_copy(session, 0, 1));
-    TRY(edge_llm_session_eval(session, 1, tokens, 30));
-    TRY(edge_llm_session_embed(session, tokens, 70, 1, vector, sizeof vector / sizeof *vector, &count));
-    TRY(edge_llm_state_save(session, 0, state, sizeof state, &count));
-    TRY(edge_llm_state_load(session, 2, state, count));
-    TRY(edge_llm_session_generate(session, tokens, 10, &generate, take, &pieces));
+    TRY(edge_llm_context_create(model, &options, &context));
+    TRY(edge_llm_context_eval(context, 0, tokens, 100));
+    TRY(edge_llm_sequence_copy(context, 0, 1));
+    TRY(edge_llm_context_eval(context, 1, tokens, 30));
+    TRY(edge_llm_context_embed(context, tokens, 70, 1, vector, sizeof vector / sizeof *vector, &count));
+    TRY(edge_llm_state_save(context, 0, state, sizeof state, &count));
+    TRY(edge_llm_state_load(context, 2, state, count));
+    TRY(edge_llm_context_generate(context, tokens, 10, &generate, take, &pieces));
     CHECK(pieces == 4);
 end:
-    if (session) OK(edge_llm_session_close(session));
+    if (context) OK(edge_llm_context_close(context));
     if (model) OK(edge_llm_model_close(model));
     return status;
 }

@@ -38,7 +38,7 @@ static int32_t sometimes_stop(void *user, const edge_llm_piece *piece)
 
 #define HANDLES 6
 static edge_llm_model *models[HANDLES];
-static edge_llm_session *sessions[HANDLES];
+static edge_llm_context *contexts[HANDLES];
 
 static void random_call(const char *path)
 {
@@ -48,17 +48,17 @@ static void random_call(const char *path)
     static unsigned char saved[1 << 18];
     size_t count = 0, length = next(80);
     edge_llm_model **model = &models[next(HANDLES)];
-    edge_llm_session **session = &sessions[next(HANDLES)];
+    edge_llm_context **context = &contexts[next(HANDLES)];
     edge_llm_sampling_options sampling;
     edge_llm_generate_options generate;
-    edge_llm_session_options options;
+    edge_llm_context_options options;
     edge_llm_piece piece = {.struct_size = sizeof piece};
-    edge_llm_session_counters counters = {.struct_size = sizeof counters};
+    edge_llm_context_counters counters = {.struct_size = sizeof counters};
     for (int i = 0; i < 80; i++) tokens[i] = next(20) ? (int32_t)next(100) : odd_number();
     for (int i = 0; i < 8; i++) sequences[i] = next(20) ? (int32_t)next(4) : odd_number(), want[i] = (uint8_t)next(next(20) ? 2 : 9);
     OK(edge_llm_sampling_options_default(&sampling, sizeof sampling));
     OK(edge_llm_generate_options_default(&generate, sizeof generate));
-    OK(edge_llm_session_options_default(&options, sizeof options));
+    OK(edge_llm_context_options_default(&options, sizeof options));
     generate.sampling = &sampling;
     generate.max_tokens = (int32_t)next(6);
     switch (next(12)) {
@@ -88,27 +88,27 @@ static void random_call(const char *path)
             if (next(2)) options.cache_type_k = odd_number();
             if (next(2)) options.logits_rows = odd_number();
             if (options.batch_size > 1024 || options.logits_rows > 1024) break; /* would be taken, and take all memory */
-            is_status(edge_llm_session_close(*session));
-            is_status(edge_llm_session_create(*model, &options, session));
+            is_status(edge_llm_context_close(*context));
+            is_status(edge_llm_context_create(*model, &options, context));
             break;
-        case 3: if (next(4) == 0) is_status(edge_llm_session_close(*session)); break;
-        case 4: case 5: is_status(edge_llm_session_eval(*session, (int32_t)next(4), tokens, length)); break;
-        case 6: is_status(edge_llm_session_eval_batch(*session, tokens, next(2) ? sequences : NULL, next(2) ? want : NULL, next(9))); break;
-        case 7: is_status(edge_llm_session_copy_logits(*session, next(3), numbers, next(4097), &count)); break;
-        case 8: is_status(edge_llm_session_embed(*session, tokens, length, odd_number(), numbers, 4096, &count)); break;
-        case 9: case 10: is_status(edge_llm_session_generate(*session, tokens, next(40), &generate, sometimes_stop, NULL)); break;
-        case 11: is_status(edge_llm_session_start(*session, tokens, next(40), &generate)); break;
-        case 12: case 13: case 14: is_status(edge_llm_session_next(*session, &piece)); break;
-        case 15: is_status(edge_llm_session_sample(*session, next(2), (int32_t)next(4), &sampling, tokens)); break;
-        case 16: is_status(edge_llm_sequence_copy(*session, (int32_t)next(4), (int32_t)next(4))); break;
-        case 17: is_status(next(2) ? edge_llm_sequence_remove(*session, (int32_t)next(4)) : edge_llm_sequence_trim(*session, (int32_t)next(4), next(90))); break;
-        case 18: is_status(edge_llm_state_save(*session, (int32_t)next(4), saved, next(2) ? sizeof saved : next(1000), &count)); break;
+        case 3: if (next(4) == 0) is_status(edge_llm_context_close(*context)); break;
+        case 4: case 5: is_status(edge_llm_context_eval(*context, (int32_t)next(4), tokens, length)); break;
+        case 6: is_status(edge_llm_context_eval_batch(*context, tokens, next(2) ? sequences : NULL, next(2) ? want : NULL, next(9))); break;
+        case 7: is_status(edge_llm_context_copy_logits(*context, next(3), numbers, next(4097), &count)); break;
+        case 8: is_status(edge_llm_context_embed(*context, tokens, length, odd_number(), numbers, 4096, &count)); break;
+        case 9: case 10: is_status(edge_llm_context_generate(*context, tokens, next(40), &generate, sometimes_stop, NULL)); break;
+        case 11: is_status(edge_llm_context_start(*context, tokens, next(40), &generate)); break;
+        case 12: case 13: case 14: is_status(edge_llm_context_next(*context, &piece)); break;
+        case 15: is_status(edge_llm_context_sample(*context, next(2), (int32_t)next(4), &sampling, tokens)); break;
+        case 16: is_status(edge_llm_sequence_copy(*context, (int32_t)next(4), (int32_t)next(4))); break;
+        case 17: is_status(next(2) ? edge_llm_sequence_remove(*context, (int32_t)next(4)) : edge_llm_sequence_trim(*context, (int32_t)next(4), next(90))); break;
+        case 18: is_status(edge_llm_state_save(*context, (int32_t)next(4), saved, next(2) ? sizeof saved : next(1000), &count)); break;
         case 19:
             if (next(3) == 0) saved[next(sizeof saved)] ^= (unsigned char)(1 << next(8));
-            is_status(edge_llm_state_load(*session, (int32_t)next(4), saved, next(2) ? sizeof saved : next(sizeof saved)));
+            is_status(edge_llm_state_load(*context, (int32_t)next(4), saved, next(2) ? sizeof saved : next(sizeof saved)));
             break;
-        case 20: is_status(edge_llm_session_get_counters(*session, &counters)); break;
-        case 21: is_status(edge_llm_session_cancel(*session)); is_status(edge_llm_session_set_deadline(*session, next(3) ? -1 : odd_number())); break;
+        case 20: is_status(edge_llm_context_get_counters(*context, &counters)); break;
+        case 21: is_status(edge_llm_context_cancel(*context)); is_status(edge_llm_context_set_deadline(*context, next(3) ? -1 : odd_number())); break;
     }
     free(numbers);
 }
@@ -116,16 +116,16 @@ static void random_call(const char *path)
 static void option_values(const char *path)
 {
     edge_llm_model *model = open_model(path);
-    edge_llm_session *session = NULL;
-    edge_llm_session_options options;
+    edge_llm_context *context = NULL;
+    edge_llm_context_options options;
     edge_llm_memory_plan plan = {.struct_size = sizeof plan};
 #define REFUSED(field, value)                                                                     \
     do {                                                                                          \
-        OK(edge_llm_session_options_default(&options, sizeof options));                           \
+        OK(edge_llm_context_options_default(&options, sizeof options));                           \
         options.field = value;                                                                    \
-        STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_session_create(model, &options, &session));    \
+        STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_create(model, &options, &context));    \
         STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_model_plan(model, &options, &plan));           \
-        CHECK(session == NULL);                                                                   \
+        CHECK(context == NULL);                                                                   \
     } while (0)
     REFUSED(context_size, -2);
     REFUSED(context_size, INT32_MAX);
@@ -137,9 +137,9 @@ static void option_values(const char *path)
     REFUSED(cache_type_k, 3);
     REFUSED(cache_type_v, -1);
     REFUSED(max_sequences, 0);
-    OK(edge_llm_session_options_default(&options, sizeof options));
+    OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = 1 << 30;
-    STATUS(EDGE_LLM_OUT_OF_MEMORY, edge_llm_session_create(model, &options, &session));
+    STATUS(EDGE_LLM_OUT_OF_MEMORY, edge_llm_context_create(model, &options, &context));
     OK(edge_llm_model_plan(model, &options, &plan));
     CHECK(plan.total == plan.weights + plan.kv_cache + plan.activations && plan.kv_cache > (int64_t)1 << 30);
 
@@ -162,13 +162,13 @@ int main(int argc, char **argv)
     CHECK(argc == 3); /* model, number of random calls */
     option_values(argv[1]);
     for (long i = 0, n = strtol(argv[2], NULL, 10); i < n; i++) random_call(argv[1]);
-    for (int i = 0; i < HANDLES; i++) is_status(edge_llm_session_close(sessions[i])), is_status(edge_llm_model_close(models[i]));
+    for (int i = 0; i < HANDLES; i++) is_status(edge_llm_context_close(contexts[i])), is_status(edge_llm_model_close(models[i]));
 
     edge_llm_model *model = open_model(argv[1]);
-    edge_llm_session *session = open_session(model, 128, 1);
+    edge_llm_context *context = open_context(model, 128, 1);
     int32_t token = 3;
-    OK(edge_llm_session_eval(session, 0, &token, 1));
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_eval(context, 0, &token, 1));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
     puts("ok");
     return 0;

@@ -16,36 +16,36 @@ int main(int argc, char **argv)
     uint8_t want[512];
     size_t count, width;
     int first = 1;
-    edge_llm_session *session;
-    edge_llm_session_options options;
+    edge_llm_context *context;
+    edge_llm_context_options options;
     edge_llm_sampling_options sampling;
     edge_llm_generate_options generate;
     edge_llm_model *model = open_model(argv[1]);
     OK(edge_llm_tokenize(model, argv[2], EDGE_LLM_ZERO_TERMINATED, EDGE_LLM_TOKENIZE_ADD_SPECIAL, tokens, 512, &count));
-    OK(edge_llm_session_options_default(&options, sizeof options));
+    OK(edge_llm_context_options_default(&options, sizeof options));
     options.logits_rows = (int32_t)count;
     options.threads = 2;
-    OK(edge_llm_session_create(model, &options, &session));
+    OK(edge_llm_context_create(model, &options, &context));
     OK(edge_llm_sampling_options_default(&sampling, sizeof sampling));
     OK(edge_llm_generate_options_default(&generate, sizeof generate));
     sampling.seed = strtoull(argv[3], NULL, 10);
     generate.sampling = &sampling;
     generate.max_tokens = atoi(argv[4]);
-    OK(edge_llm_session_generate(session, tokens, count, &generate, print, &first));
+    OK(edge_llm_context_generate(context, tokens, count, &generate, print, &first));
     puts("");
 
     FILE *file = fopen(argv[5], "wb");
     CHECK(file != NULL);
     memset(want, 1, sizeof want);
-    OK(edge_llm_sequence_remove(session, 0));
-    OK(edge_llm_session_eval_batch(session, tokens, NULL, want, count));
+    OK(edge_llm_sequence_remove(context, 0));
+    OK(edge_llm_context_eval_batch(context, tokens, NULL, want, count));
     for (size_t row = 0; row < count; row++) {
         const float *logits;
-        OK(edge_llm_session_logits(session, row, &logits, &width));
+        OK(edge_llm_context_logits(context, row, &logits, &width));
         CHECK(fwrite(logits, sizeof *logits, width, file) == width);
     }
     CHECK(fclose(file) == 0);
-    OK(edge_llm_session_close(session));
+    OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
     return 0;
 }

@@ -52,8 +52,8 @@ int main(int argc, char **argv)
     path = argv[2];
     signal(SIGPIPE, SIG_DFL); /* whoever started this may have it ignored */
     edge_llm_model *model = NULL;
-    edge_llm_session *session = NULL;
-    edge_llm_session_options options;
+    edge_llm_context *context = NULL;
+    edge_llm_context_options options;
     int32_t token = 3;
     void *first = NULL;
     for (int i = 0; i < 3; i++) {
@@ -64,11 +64,11 @@ int main(int argc, char **argv)
         first = address;
         if (!model) {
             CHECK(FIND(edge_llm_model_open)(path, EDGE_LLM_ZERO_TERMINATED, NULL, &model) == EDGE_LLM_OK);
-            CHECK(FIND(edge_llm_session_options_default)(&options, sizeof options) == EDGE_LLM_OK);
+            CHECK(FIND(edge_llm_context_options_default)(&options, sizeof options) == EDGE_LLM_OK);
             options.threads = 2;
-            CHECK(FIND(edge_llm_session_create)(model, &options, &session) == EDGE_LLM_OK);
+            CHECK(FIND(edge_llm_context_create)(model, &options, &context) == EDGE_LLM_OK);
         }
-        CHECK(FIND(edge_llm_session_eval)(session, 0, &token, 1) == EDGE_LLM_OK); /* handles outlive the closing */
+        CHECK(FIND(edge_llm_context_eval)(context, 0, &token, 1) == EDGE_LLM_OK); /* handles outlive the closing */
         CHECK(dlclose(library) == 0);
     }
     library = dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD);
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
         printf("%zu KiB of stack: open gives %d\n", kilobytes, (int)statuses[1]);
     }
     CHECK(statuses[1] == EDGE_LLM_OK);
-    CHECK(FIND(edge_llm_session_close)(session) == EDGE_LLM_OK && FIND(edge_llm_model_close)(model) == EDGE_LLM_OK);
+    CHECK(FIND(edge_llm_context_close)(context) == EDGE_LLM_OK && FIND(edge_llm_model_close)(model) == EDGE_LLM_OK);
     puts("ok");
     return 0;
 }

@@ -79,22 +79,22 @@ static int32_t take(void *user, const edge_llm_piece *piece)
 static edge_llm_status everything(const char *path)
 {
     edge_llm_model *model;
-    edge_llm_session *session = NULL;
-    edge_llm_session_options options;
+    edge_llm_context *context = NULL;
+    edge_llm_context_options options;
     const edge_llm_sampling_options *sampling;
     edge_llm_generate_options generate = greedy(&sampling, 4);
     int32_t tokens[20];
     int pieces = 0;
     some_tokens(tokens, 20);
-    OK(edge_llm_session_options_default(&options, sizeof options));
+    OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = 128;
     options.threads = 3;
     generate.deadline = 60000;
     edge_llm_status status = edge_llm_model_open(path, EDGE_LLM_ZERO_TERMINATED, NULL, &model);
-    if (status == EDGE_LLM_OK) status = edge_llm_session_create(model, &options, &session);
-    if (status == EDGE_LLM_OK) status = edge_llm_session_generate(session, tokens, 20, &generate, take, &pieces);
+    if (status == EDGE_LLM_OK) status = edge_llm_context_create(model, &options, &context);
+    if (status == EDGE_LLM_OK) status = edge_llm_context_generate(context, tokens, 20, &generate, take, &pieces);
     CHECK(status != EDGE_LLM_OK || pieces == 4);
-    if (session) OK(edge_llm_session_close(session));
+    if (context) OK(edge_llm_context_close(context));
     if (model) OK(edge_llm_model_close(model));
     return status;
 }

@@ -1,4 +1,4 @@
-/* Sixteen threads on one model, on one session, and on the table of handles. */
+/* Sixteen threads on one model, on one context, and on the table of handles. */
 #include "check.h"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 #define TOKENS 24
 
 static edge_llm_model *model;
-static edge_llm_session *shared;
+static edge_llm_context *shared;
 static int32_t expected[TOKENS];
 static atomic_int busy, done;
 static const char *path;
@@ -24,7 +24,7 @@ static int32_t collect(void *user, const edge_llm_piece *piece)
     return 0;
 }
 
-static void tell(edge_llm_session *session, story *s)
+static void tell(edge_llm_context *context, story *s)
 {
     int32_t prompt[5];
     const edge_llm_sampling_options *sampling;
@@ -38,34 +38,34 @@ static void tell(edge_llm_session *session, story *s)
     options.max_tokens = TOKENS;
     options.ignore_eos = 1;
     s->count = 0;
-    OK(edge_llm_session_generate(session, prompt, 5, &options, collect, s));
+    OK(edge_llm_context_generate(context, prompt, 5, &options, collect, s));
     CHECK(s->count == TOKENS);
 }
 
-static void *own_session(void *user)
+static void *own_context(void *user)
 {
     story s;
     int32_t threads = 1 + (int32_t)(intptr_t)user % 3;
     for (int i = 0; i < 3; i++) {
-        edge_llm_session *session = open_session(model, 256, threads);
-        tell(session, &s);
+        edge_llm_context *context = open_context(model, 256, threads);
+        tell(context, &s);
         CHECK(memcmp(s.tokens, expected, sizeof expected) == 0);
-        OK(edge_llm_session_close(session));
+        OK(edge_llm_context_close(context));
     }
     return NULL;
 }
 
-/* Everybody wants the one session: each call is done or refused, never mixed with another. */
-static void *same_session(void *user)
+/* Everybody wants the one context: each call is done or refused, never mixed with another. */
+static void *same_context(void *user)
 {
     int32_t number = (int32_t)(intptr_t)user % 4, token = 3;
     for (int i = 0; i < 200; i++) {
-        edge_llm_status status = edge_llm_session_eval(shared, number, &token, 1);
+        edge_llm_status status = edge_llm_context_eval(shared, number, &token, 1);
         CHECK(status == EDGE_LLM_OK || status == EDGE_LLM_BUSY || status == EDGE_LLM_CONTEXT_FULL || status == EDGE_LLM_CANCELLED);
         atomic_fetch_add(status == EDGE_LLM_BUSY ? &busy : &done, 1);
         status = edge_llm_sequence_trim(shared, number, 0);
         CHECK(status == EDGE_LLM_OK || status == EDGE_LLM_BUSY);
-        if (i % 50 == 0) OK(edge_llm_session_cancel(shared));
+        if (i % 50 == 0) OK(edge_llm_context_cancel(shared));
     }
     return NULL;
 }
@@ -75,13 +75,13 @@ static void *open_and_close(void *user)
     (void)user;
     for (int i = 0; i < 25; i++) {
         edge_llm_model *own = open_model(path);
-        edge_llm_session *session = open_session(own, 64, 1);
+        edge_llm_context *context = open_context(own, 64, 1);
         edge_llm_model_info info = {.struct_size = sizeof info};
         OK(edge_llm_model_get_info(own, &info));
         OK(edge_llm_model_close(own));
         STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_model_close(own));
-        OK(edge_llm_session_close(session));
-        STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_session_cancel(session));
+        OK(edge_llm_context_close(context));
+        STATUS(EDGE_LLM_INVALID_HANDLE, edge_llm_context_cancel(context));
     }
     return NULL;
 }
@@ -99,16 +99,16 @@ int main(int argc, char **argv)
     story s;
     path = argv[1];
     model = open_model(path);
-    shared = open_session(model, 256, 1);
+    shared = open_context(model, 256, 1);
     tell(shared, &s);
     memcpy(expected, s.tokens, sizeof expected);
-    run(own_session);
-    run(same_session);
+    run(own_context);
+    run(same_context);
     run(open_and_close);
     CHECK(atomic_load(&done) > 0);
     tell(shared, &s);
     CHECK(memcmp(s.tokens, expected, sizeof expected) == 0);
-    OK(edge_llm_session_close(shared));
+    OK(edge_llm_context_close(shared));
     OK(edge_llm_model_close(model));
     puts("ok");
     return 0;

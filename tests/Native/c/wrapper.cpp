@@ -21,8 +21,8 @@ static_assert(std::ranges::input_range<edge_llm::Generation>);
 
 using namespace edge_llm;
 
-static_assert(std::is_nothrow_move_constructible_v<Model> && std::is_nothrow_move_assignable_v<Session>);
-static_assert(!std::is_copy_constructible_v<Model> && !std::is_copy_constructible_v<Session>);
+static_assert(std::is_nothrow_move_constructible_v<Model> && std::is_nothrow_move_assignable_v<Context>);
+static_assert(!std::is_copy_constructible_v<Model> && !std::is_copy_constructible_v<Context>);
 
 template <class F>
 static edge_llm_status status_of(F &&function)
@@ -51,16 +51,16 @@ static void errors(const char *path)
 static void deadlines(const char *path)
 {
     Model model(path);
-    Session session(model);
+    Context context(model);
     GenerateOptions options;
     options.max_tokens = 3;
     options.ignore_eos = true;
     for (std::int64_t passed : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{-100000}}) {
         options.deadline = std::chrono::milliseconds(passed);
-        CHECK(status_of([&] { session.generate({3, 4}, options); }) == EDGE_LLM_DEADLINE_EXCEEDED);
+        CHECK(status_of([&] { context.generate({3, 4}, options); }) == EDGE_LLM_DEADLINE_EXCEEDED);
     }
     options.deadline = std::chrono::hours(1);
-    Generation generation = session.generate({3, 4}, options);
+    Generation generation = context.generate({3, 4}, options);
     int steps = 0;
     for (const Piece &piece : generation) steps += piece.token >= 0;
     CHECK(steps == 3 && generation.finish() == EDGE_LLM_FINISH_LENGTH && generation.begin() == generation.end());
@@ -73,7 +73,7 @@ static void values_where_nothing_works(const char *path)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        bool refused = Model::try_open(path).error().status() == EDGE_LLM_FORKED && Session::try_create(model).error().status() == EDGE_LLM_FORKED;
+        bool refused = Model::try_open(path).error().status() == EDGE_LLM_FORKED && Context::try_create(model).error().status() == EDGE_LLM_FORKED;
         _exit(refused ? 0 : 1);
     }
     int status = 0;

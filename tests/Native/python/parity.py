@@ -12,10 +12,10 @@ from edge_llm import Model  # noqa: E402
 
 with Model(path) as model:
     tokens = model.tokenize(prompt)
-    with model.session(logits_rows=len(tokens)) as session:
-        print(",".join(str(piece.token) for piece in session.generate(tokens, max_tokens=int(count), seed=int(seed)) if piece.token >= 0))
-        session.remove()
-        session.eval_batch(tokens, want_logits=[True] * len(tokens))
+    with model.context(logits_rows=len(tokens)) as context:
+        print(",".join(str(piece.token) for piece in context.generate(tokens, max_tokens=int(count), seed=int(seed)) if piece.token >= 0))
+        context.remove()
+        context.eval_batch(tokens, want_logits=[True] * len(tokens))
         with open(out, "wb") as file:
             for row in range(len(tokens)):
-                file.write(session.logits(row))
+                file.write(context.logits(row))

@@ -1,4 +1,4 @@
-"""Sessions: what runs a model."""
+"""Contexts: what runs a model."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .model import Model, _close, token_array
 
 CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
-FINISH_REASONS = (None, "stop", "length", "end", "cancelled", "deadline")
+FINISH_REASONS = (None, "stop", "length", "eos", "cancelled", "deadline")
 
 
 class Piece(str):
     """A step of a generation: the text that is complete now, its token (-1: none), and in the last step why it is the last one:
-    "stop", "length", "end", "cancelled" or "deadline"."""
+    "stop", "length", "eos", "cancelled" or "deadline"."""
 
     token: int
     finish_reason: str | None
@@ -51,13 +51,13 @@ class Counters:
     activation_bytes: int
 
 
-def session_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
+def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
                     type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> s.Struct:
-    """The options of a session as C has them."""
+    """The options of a context as C has them."""
     for name, value in (("type_k", type_k), ("type_v", type_v)):
         if value not in CACHE_TYPES:
             raise InvalidArgument(Status.INVALID_ARGUMENT, f"{name}: expected one of {', '.join(CACHE_TYPES)}, found {value!r}")
-    options = loaded.defaults(s.SessionOptions(), "session")
+    options = loaded.defaults(s.ContextOptions(), "context")
     if n_ctx is not None:
         options.context_size = n_ctx
     options.batch_size, options.threads, options.logits_rows = n_batch, n_threads or 0, logits_rows
@@ -93,7 +93,7 @@ def _milliseconds(seconds: float | None) -> int:
     return -1 if seconds is None else max(0, int(min(seconds, 1e12) * 1000))
 
 
-class Session:
+class Context:
     """What runs a model: threads, a cache, working memory. It does one thing at a time; only cancel and close may be called meanwhile.
 
     n_ctx: tokens that a sequence may hold; None: the model's own, but 4096 at most; 0: the model's own. n_threads None: one a physical core.
@@ -102,12 +102,12 @@ class Session:
     def __init__(self, model: Model, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
                  type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> None:
         self._library, self._model = model._library, model
-        options = session_options(self._library, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
+        options = context_options(self._library, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
                                   n_seq_max=n_seq_max, logits_rows=logits_rows, seed=seed)
         handle = ctypes.c_void_p()
-        self._library("session_create", model._handle, options, handle)
+        self._library("context_create", model._handle, options, handle)
         self._handle = handle.value
-        self._closer = weakref.finalize(self, _close, self._library, "session_close", self._handle, model._log)
+        self._closer = weakref.finalize(self, _close, self._library, "context_close", self._handle, model._log)
         self._generation = object()  # the one begun last
         self._vocab_size = model.info.vocab_size
         self._embedding_length = model.info.embedding_length
@@ -116,7 +116,7 @@ class Session:
         """Gives the handle back; a call under way on another thread is cancelled. Closing twice does nothing."""
         self._closer()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Context:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,25 +133,25 @@ class Session:
         return int(self._options().threads)
 
     def _options(self) -> s.Struct:
-        options = s.SessionOptions()
-        self._library("session_get_options", self._handle, options)
+        options = s.ContextOptions()
+        self._library("context_get_options", self._handle, options)
         return options
 
     @property
     def counters(self) -> Counters:
         """Counts, times and memory."""
         c = s.Counters()
-        self._library("session_get_counters", self._handle, c)
+        self._library("context_get_counters", self._handle, c)
         return Counters(FINISH_REASONS[c.finish], c.seed, c.prompt_tokens, c.reused_tokens, c.generated_tokens, c.prompt_nanoseconds / 1e9,
                         c.generation_nanoseconds / 1e9, c.evaluated_tokens, c.evaluation_nanoseconds / 1e9, c.kv_bytes, c.activation_bytes)
 
     def cancel(self) -> None:
         """Ends the call that is under way, from any thread; a generation ends with the reason "cancelled"."""
-        self._library("session_cancel", self._handle)
+        self._library("context_cancel", self._handle)
 
     def set_deadline(self, seconds: float | None) -> None:
         """A moment, from now, after which everything that computes fails; None: no deadline."""
-        self._library("session_set_deadline", self._handle, _milliseconds(seconds))
+        self._library("context_set_deadline", self._handle, _milliseconds(seconds))
 
     def generate(self, prompt: str | Sequence[int] | None, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None,
                  ignore_eos: bool = False, render_special: bool = False, sequence: int = 0, timeout: float | None = None,
@@ -159,8 +159,8 @@ class Session:
         """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds.
 
         Sampling: temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, seed, logit_bias.
-        max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the session has
-        computed of it already is not computed again. A session has one generation: another one, or eval, embed and the like, ends it.
+        max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
+        computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it.
         """
         tokens = self._model.tokenize(prompt) if isinstance(prompt, str) else list(prompt or [])
         options = self._library.defaults(s.GenerateOptions(), "generate")
@@ -172,17 +172,17 @@ class Session:
         options.sampling = ctypes.pointer(chosen)
         options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
         options.stop_count = len(texts)
-        self._library("session_start", self._handle, token_array(tokens), len(tokens), options)
+        self._library("context_start", self._handle, token_array(tokens), len(tokens), options)
         self._generation = object()
         return self._steps(len(tokens), self._generation)
 
     def _steps(self, prompt_length: int, generation: object) -> Iterator[Piece]:
-        piece, at, function = s.Piece(), ctypes.string_at, self._library.function("session_next")
+        piece, at, function = s.Piece(), ctypes.string_at, self._library.function("context_next")
         pointer, handle = ctypes.byref(piece), self._handle
 
         def step() -> int:
             if generation is not self._generation:
-                raise InvalidArgument(Status.INVALID_ARGUMENT, "another generation has begun in this session")
+                raise InvalidArgument(Status.INVALID_ARGUMENT, "another generation has begun in this context")
             status = function(handle, pointer)
             if status != 0 and piece.finish == 0:
                 raise self._library.error(status)
@@ -216,7 +216,7 @@ class Session:
             done.wait()
         except BaseException:
             while not done.wait(0.02):  # more than once: the first may come before the call
-                self._library.function("session_cancel")(self._handle)
+                self._library.function("context_cancel")(self._handle)
             raise
         value, error = outcome[0]
         if error is not None:
@@ -229,7 +229,7 @@ class Session:
 
     def eval(self, tokens: Sequence[int], *, sequence: int = 0) -> None:
         """Runs tokens as the next ones of a sequence; logits(0) are those after the last of them."""
-        self._interruptibly(len(tokens), lambda: self._library("session_eval", self._handle, sequence, token_array(tokens), len(tokens)))
+        self._interruptibly(len(tokens), lambda: self._library("context_eval", self._handle, sequence, token_array(tokens), len(tokens)))
 
     def eval_batch(self, tokens: Sequence[int], *, sequences: Sequence[int] | None = None, want_logits: Sequence[bool] | None = None) -> None:
         """Runs tokens of several sequences in one pass, at most n_batch; those wanted get rows of logits, at most logits_rows."""
@@ -238,26 +238,26 @@ class Session:
                 raise InvalidArgument(Status.INVALID_ARGUMENT, f"{len(tokens)} tokens, but {len(other)} values for them")
         want = None if want_logits is None else (ctypes.c_uint8 * len(tokens))(*map(int, want_logits))
         numbers = None if sequences is None else token_array(sequences)
-        self._interruptibly(len(tokens), lambda: self._library("session_eval_batch", self._handle, token_array(tokens), numbers, want, len(tokens)))
+        self._interruptibly(len(tokens), lambda: self._library("context_eval_batch", self._handle, token_array(tokens), numbers, want, len(tokens)))
 
     def logits(self, row: int = 0) -> memoryview:
         """A row of the logits last computed: floats in memory of its own, which numpy.asarray views without a copy."""
         buffer = (ctypes.c_float * self._vocab_size)()
         count = ctypes.c_size_t()
-        self._library("session_copy_logits", self._handle, row, buffer, self._vocab_size, count)
+        self._library("context_copy_logits", self._handle, row, buffer, self._vocab_size, count)
         return memoryview(buffer).cast("B").cast("f")
 
     def sample(self, *, row: int = 0, sequence: int = 0, **sampling: Any) -> int:
         """Chooses the next token of a sequence from a row of logits; eval runs it."""
         token = ctypes.c_int32()
-        self._library("session_sample", self._handle, row, sequence, sampling_options(self._library, **sampling), token)
+        self._library("context_sample", self._handle, row, sequence, sampling_options(self._library, **sampling), token)
         return token.value
 
     def embed(self, text: str | Sequence[int], *, normalize: bool = True) -> memoryview:
         """A vector for a text: the mean of the last hidden states, of length 1 if normalized."""
         tokens = self._model.tokenize(text) if isinstance(text, str) else text
         vector = self._interruptibly(len(tokens), lambda: self._library.fill(
-            ctypes.c_float, self._embedding_length, "session_embed", self._handle, token_array(tokens), len(tokens), int(normalize)))
+            ctypes.c_float, self._embedding_length, "context_embed", self._handle, token_array(tokens), len(tokens), int(normalize)))
         return memoryview(vector).cast("B").cast("f")
 
     def tokens(self, sequence: int = 0) -> list[int]:

@@ -3,19 +3,19 @@ using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Native;
 
-/// <summary>Sessions: make, run tokens, read logits and counters, cancel, close.</summary>
-internal static unsafe class SessionExports
+/// <summary>Contexts: make, run tokens, read logits and counters, cancel, close.</summary>
+internal static unsafe class ContextExports
 {
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_create")]
-    public static int edge_llm_session_create(nint model, SessionOptionsData* options, nint* session)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_create")]
+    public static int edge_llm_context_create(nint model, ContextOptionsData* options, nint* context)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            Pointers.Need(session, "session");
+            Pointers.Need(context, "context");
             using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(model);
-            (ContextOptions context, ulong seed) = OptionReaders.Session(options, use.Resource.Model);
-            *session = HandleTable.Instance.Open(new SessionResource(use.Resource, context, seed));
+            (ContextOptions made, ulong seed) = OptionReaders.Context(options, use.Resource.Model);
+            *context = HandleTable.Instance.Open(new ContextResource(use.Resource, made, seed));
             return LastError.Ok;
         }
         catch (Exception e)
@@ -24,12 +24,12 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_close")]
-    public static int edge_llm_session_close(nint session)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_close")]
+    public static int edge_llm_context_close(nint context)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Close<SessionResource>(session);
+            using Use<ContextResource> use = HandleTable.Instance.Close<ContextResource>(context);
             use.Resource.Interruption.Close();
             return LastError.Ok;
         }
@@ -39,12 +39,12 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_cancel")]
-    public static int edge_llm_session_cancel(nint session)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_cancel")]
+    public static int edge_llm_context_cancel(nint context)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
             use.Resource.Interruption.Cancel();
             return LastError.Ok;
         }
@@ -54,14 +54,14 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_set_deadline")]
-    public static int edge_llm_session_set_deadline(nint session, long milliseconds)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_set_deadline")]
+    public static int edge_llm_context_set_deadline(nint context, long milliseconds)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
-            use.Resource.Interruption.SetSessionDeadline(milliseconds);
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
+            use.Resource.Interruption.SetContextDeadline(milliseconds);
             return LastError.Ok;
         }
         catch (Exception e)
@@ -70,12 +70,12 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_get_options")]
-    public static int edge_llm_session_get_options(nint session, SessionOptionsData* options)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_get_options")]
+    public static int edge_llm_context_get_options(nint context, ContextOptionsData* options)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
             Versioned.Write(options, OptionReaders.Describe(use.Resource));
             return LastError.Ok;
         }
@@ -85,13 +85,13 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_get_counters")]
-    public static int edge_llm_session_get_counters(nint session, SessionCounters* counters)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_get_counters")]
+    public static int edge_llm_context_get_counters(nint context, ContextCounters* counters)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
             Versioned.Write(counters, use.Resource.Counters());
             return LastError.Ok;
         }
@@ -101,14 +101,14 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_eval")]
-    public static int edge_llm_session_eval(nint session, int sequence, int* tokens, nuint tokenCount)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_eval")]
+    public static int edge_llm_context_eval(nint context, int sequence, int* tokens, nuint tokenCount)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             use.Resource.Evaluate(sequence, Tokens(use.Resource, tokens, tokenCount));
             return LastError.Ok;
         }
@@ -118,14 +118,14 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_eval_batch")]
-    public static int edge_llm_session_eval_batch(nint session, int* tokens, int* sequences, byte* wantLogits, nuint tokenCount)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_eval_batch")]
+    public static int edge_llm_context_eval_batch(nint context, int* tokens, int* sequences, byte* wantLogits, nuint tokenCount)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             int most = use.Resource.Context.Options.BatchSize;
             if (tokenCount > (nuint)most) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{tokenCount} tokens: expected at most {most} (batch_size)");
             use.Resource.Evaluate(Pointers.Array(tokens, tokenCount, "tokens"),
@@ -139,13 +139,13 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_logits")]
-    public static int edge_llm_session_logits(nint session, nuint row, float** logits, nuint* count)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_logits")]
+    public static int edge_llm_context_logits(nint context, nuint row, float** logits, nuint* count)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
             Pointers.Need(logits, "logits");
             Pointers.Need(count, "count");
             ReadOnlySpan<float> values = use.Resource.Logits(row);
@@ -159,13 +159,13 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_copy_logits")]
-    public static int edge_llm_session_copy_logits(nint session, nuint row, float* buffer, nuint capacity, nuint* count)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_copy_logits")]
+    public static int edge_llm_context_copy_logits(nint context, nuint row, float* buffer, nuint capacity, nuint* count)
     {
         try
         {
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.Enter();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.Enter();
             Pointers.Return(use.Resource.Logits(row), buffer, capacity, count);
             return LastError.Ok;
         }
@@ -175,14 +175,14 @@ internal static unsafe class SessionExports
         }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_session_embed")]
-    public static int edge_llm_session_embed(nint session, int* tokens, nuint tokenCount, int normalize, float* buffer, nuint capacity, nuint* count)
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_embed")]
+    public static int edge_llm_context_embed(nint context, int* tokens, nuint tokenCount, int normalize, float* buffer, nuint capacity, nuint* count)
     {
         try
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            using Use<SessionResource> use = HandleTable.Instance.Use<SessionResource>(session);
-            using SessionResource.Entered entered = use.Resource.EnterToChange();
+            using Use<ContextResource> use = HandleTable.Instance.Use<ContextResource>(context);
+            using ContextResource.Entered entered = use.Resource.EnterToChange();
             Pointers.Need(count, "count");
             *count = (nuint)use.Resource.Model.Model.EmbeddingLength;
             Pointers.Reserve(*count, buffer, capacity); // before the work, not after
@@ -196,9 +196,9 @@ internal static unsafe class SessionExports
     }
 
     /// <summary>Tokens that may fit the context: more are not even looked at.</summary>
-    internal static ReadOnlySpan<int> Tokens(SessionResource session, int* tokens, nuint count)
+    internal static ReadOnlySpan<int> Tokens(ContextResource context, int* tokens, nuint count)
     {
-        int most = session.Context.Options.ContextSize;
+        int most = context.Context.Options.ContextSize;
         if (count > (nuint)most) throw new EdgeLlmException(ErrorCode.ContextFull, $"{count} tokens do not fit the context of {most}");
         return Pointers.Array(tokens, count, "tokens");
     }

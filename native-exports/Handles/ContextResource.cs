@@ -9,7 +9,7 @@ namespace Edge.Llm.Native;
 
 /// <summary>A context, its sequences by number, the logits last computed, and the generation under way. One call at a time has it: see
 /// <see cref="Enter"/>.</summary>
-internal sealed unsafe class SessionResource : Resource
+internal sealed unsafe class ContextResource : Resource
 {
     public const int MaxSequences = 1024;
 
@@ -22,17 +22,17 @@ internal sealed unsafe class SessionResource : Resource
     private long _evaluatedTokens, _evaluationTicks;
 
     /// <summary>Makes a context over a model.</summary>
-    public SessionResource(ModelResource model, ContextOptions options, ulong seed)
+    public ContextResource(ModelResource model, ContextOptions options, ulong seed)
     {
         Model = model;
         Seed = seed;
         Context = model.Model.CreateContext(options);
         model.AddUse();
-        model.Log(LogLevel.Info, $"session: {Context.Options.ContextSize} tokens of context, {Context.Options.Threads} thread(s), {model.Model.Plan(Context.Options)}");
+        model.Log(LogLevel.Info, $"context: {Context.Options.ContextSize} tokens, {Context.Options.Threads} thread(s), {model.Model.Plan(Context.Options)}");
     }
 
     /// <inheritdoc/>
-    public override string Kind => "session";
+    public override string Kind => "context";
 
     public ModelResource Model { get; }
 
@@ -50,14 +50,14 @@ internal sealed unsafe class SessionResource : Resource
     /// <summary>About the last generation.</summary>
     public GenerationStatistics Statistics { get; set; } = new();
 
-    /// <summary>How it ended: edge_llm_finish.</summary>
-    public Finish Finish { get; set; }
+    /// <summary>How it ended, or null.</summary>
+    public FinishReason? Finish { get; set; }
 
-    /// <summary>Takes the session for one call.</summary>
+    /// <summary>Takes the context for one call.</summary>
     /// <exception cref="EdgeLlmException">Busy.</exception>
     public Entered Enter()
     {
-        if (Interlocked.Exchange(ref _busy, 1) != 0) throw new EdgeLlmException(ErrorCode.Busy, "another call is under way in this session");
+        if (Interlocked.Exchange(ref _busy, 1) != 0) throw new EdgeLlmException(ErrorCode.Busy, "another call is under way in this context");
         return new Entered(this);
     }
 
@@ -186,9 +186,9 @@ internal sealed unsafe class SessionResource : Resource
     }
 
     /// <summary>Counts, times and memory.</summary>
-    public SessionCounters Counters() => new()
+    public ContextCounters Counters() => new()
     {
-        Finish = (int)Finish, Seed = Statistics.Seed, PromptTokens = Statistics.PromptTokens, ReusedTokens = Statistics.ReusedTokens,
+        Finish = (int)Finish.GetValueOrDefault(), Seed = Statistics.Seed, PromptTokens = Statistics.PromptTokens, ReusedTokens = Statistics.ReusedTokens,
         GeneratedTokens = Statistics.GeneratedTokens, PromptNanoseconds = Nanoseconds(Statistics.PromptTime),
         GenerationNanoseconds = Nanoseconds(Statistics.GenerationTime), EvaluatedTokens = _evaluatedTokens,
         EvaluationNanoseconds = Nanoseconds(Stopwatch.GetElapsedTime(0, _evaluationTicks)), KvBytes = Context.CacheBytes,
@@ -233,9 +233,9 @@ internal sealed unsafe class SessionResource : Resource
 
     private static long Nanoseconds(TimeSpan time) => (long)time.TotalNanoseconds;
 
-    /// <summary>The session is the call's until this is disposed of.</summary>
-    public readonly ref struct Entered(SessionResource session)
+    /// <summary>The context is the call's until this is disposed of.</summary>
+    public readonly ref struct Entered(ContextResource context)
     {
-        public void Dispose() => Volatile.Write(ref session._busy, 0);
+        public void Dispose() => Volatile.Write(ref context._busy, 0);
     }
 }

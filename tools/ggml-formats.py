@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What llama.cpp's released libraries make of quantized blocks; they are used as a black box.
 
-    ggml-formats.py grids             write engine/Kernels/Grids.*.cs: the codebooks of the IQ formats, found by dequantizing every index
+    ggml-formats.py grids             write engine/Kernels/Formats/Grids.*.cs: the codebooks of the IQ formats, found by dequantizing every index
     ggml-formats.py golden            write tests/data/dequantize.txt: hashes of dequantized pseudo-random blocks of every format
     ggml-formats.py dequantize TYPE   blocks from standard input to float32 on standard output
 
@@ -93,7 +93,7 @@ def write_grids(family, tables):
             lines.append("        " + " ".join(f"0x{v:0{digits}x}," for v in values[i:i + columns]))
         lines += ["    ];", ""]
     lines[-1] = "}"
-    with open(os.path.join(ROOT, "engine", "Kernels", f"Grids.{family}.cs"), "w", encoding="utf-8") as f:
+    with open(os.path.join(ROOT, "engine", "Kernels", "Formats", f"Grids.{family}.cs"), "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
 
 

@@ -75,12 +75,7 @@ internal static unsafe partial class KernelTable
 
     internal static bool HasAvx2 => Avx2.IsSupported && Fma.IsSupported;
 
-    // .NET 9's code generator gives these VEX-only instructions registers 16-31 when AVX-512 is on, and drops the high bit.
-#if NET10_0_OR_GREATER
     internal static bool HasAvxVnni => HasAvx2 && AvxVnni.IsSupported;
-#else
-    internal static bool HasAvxVnni => HasAvx2 && AvxVnni.IsSupported && !Avx512F.IsSupported;
-#endif
 
     internal static bool HasAvx512 => HasAvx2 && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported && Avx512BW.VL.IsSupported;
 

@@ -20,7 +20,6 @@ internal interface IBits
 /// <summary>Integers from -2^(Bits-1) to 2^(Bits-1) - 1.</summary>
 internal readonly struct SignedLevels<TBits> : ILevels where TBits : IBits
 {
-    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Nearest<TLanes>(TLanes v) where TLanes : struct, ILanes<TLanes> =>
         TLanes.Round(TLanes.Min(TLanes.Max(v, TLanes.Broadcast(-(1 << (TBits.Bits - 1)))), TLanes.Broadcast((1 << (TBits.Bits - 1)) - 1)));
@@ -29,7 +28,6 @@ internal readonly struct SignedLevels<TBits> : ILevels where TBits : IBits
 /// <summary>3 bits.</summary>
 internal readonly struct Bits3 : IBits
 {
-    /// <inheritdoc/>
     public static int Bits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,7 +38,6 @@ internal readonly struct Bits3 : IBits
 /// <summary>4 bits.</summary>
 internal readonly struct Bits4 : IBits
 {
-    /// <inheritdoc/>
     public static int Bits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -51,7 +48,6 @@ internal readonly struct Bits4 : IBits
 /// <summary>5 bits.</summary>
 internal readonly struct Bits5 : IBits
 {
-    /// <inheritdoc/>
     public static int Bits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -62,7 +58,6 @@ internal readonly struct Bits5 : IBits
 /// <summary>6 bits.</summary>
 internal readonly struct Bits6 : IBits
 {
-    /// <inheritdoc/>
     public static int Bits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

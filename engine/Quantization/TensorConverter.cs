@@ -60,7 +60,6 @@ internal sealed unsafe class TensorConverter : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _pool.Dispose();

@@ -6,8 +6,8 @@ using Edge.Llm.Kernels;
 namespace Edge.Llm.Tests.Kernels;
 
 /// <summary>Forms that the kernels rely on, near which code generators are known to give wrong results silently: broadcasting 256 bits
-/// from memory with a displacement (.NET 10.0.12, .NET 9.0.20; the kernels shuffle a loaded vector instead), and the VEX-only
-/// instructions of AVX-VNNI with registers 16 to 31 (.NET 9 with AVX-512 on; the kernel table leaves them out there).</summary>
+/// from memory with a displacement (.NET 10.0.12; the kernels shuffle a loaded vector instead), and the VEX-only instructions of AVX-VNNI
+/// with registers 16 to 31 (.NET 9 with AVX-512 on).</summary>
 [TestClass]
 public unsafe class CodeGeneratorTests
 {

@@ -1,0 +1,29 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="Q4_1"/> with NEON.</summary>
+internal readonly unsafe struct Q4_1_AdvSimd : IBlockGroupAdvSimd
+{
+    public static int Bytes => 8 * Q4_1.Bytes;
+
+    public static bool HasMin => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
+    {
+        Vector128<byte> q = AdvSimd.LoadVector128(((Q4_1*)group + b)->Qs);
+        v0 = (q & Vector128.Create((byte)15)).AsSByte();
+        v1 = (q >>> 4).AsSByte();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1) =>
+        HalfFloatAdvSimd.Load8(&((Q4_1*)group)->D, Q4_1.Bytes, out d0, out d1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) =>
+        HalfFloatAdvSimd.Load8(&((Q4_1*)group)->M, Q4_1.Bytes, out m0, out m1);
+}

@@ -1,0 +1,53 @@
+using System.Runtime.InteropServices;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>6 bits a weight: blocks of 32, w = D * q + M, q in 0..31.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal unsafe struct Q5_1 : INibbles
+{
+    /// <summary>Bytes of one block.</summary>
+    public const int Bytes = 24;
+
+    /// <summary>Scale, half precision.</summary>
+    public ushort D;
+
+    /// <summary>Minimum, half precision.</summary>
+    public ushort M;
+
+    /// <summary>Fifth bits: bit i is value i's. (Bytes: the word is not aligned.)</summary>
+    public fixed byte Qh[4];
+
+    /// <summary>Low four bits: values 0..15 in the low nibbles, 16..31 in the high ones.</summary>
+    public fixed byte Qs[16];
+
+    public static GgmlType Type => GgmlType.Q5_1;
+
+    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+
+    public static int BlockBytes => Bytes;
+
+    public static bool HasMin => true;
+
+    public static bool HasHigh => true;
+
+    public static void Dequantize(byte* block, float* y)
+    {
+        var b = (Q5_1*)block;
+        float d = HalfFloat.ToSingle(b->D), m = HalfFloat.ToSingle(b->M);
+        for (int i = 0; i < 32; i++) y[i] = d * b->Quant(i) + m;
+    }
+
+    public static float Dot(byte* block, sbyte* q, float dx, int sum)
+    {
+        var b = (Q5_1*)block;
+        int isum = 0;
+        for (int i = 0; i < 32; i++) isum += b->Quant(i) * q[i];
+        return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx, HalfFloat.ToSingle(b->M), sum);
+    }
+
+    public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<Q5_1>(row, k, x, groupStride);
+
+    private int Quant(int i) => ((Qs[i % 16] >> (i / 16 * 4)) & 15) | (((Qh[i / 8] >> (i % 8)) & 1) << 4);
+}

@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>8.5 bits a weight: blocks of 32, w = D * q, q a signed byte (-128 included).</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal unsafe struct Q8_0 : IBlock32
+{
+    /// <summary>Bytes of one block.</summary>
+    public const int Bytes = 34;
+
+    /// <summary>Scale, half precision.</summary>
+    public ushort D;
+
+    /// <summary>Values.</summary>
+    public fixed sbyte Qs[32];
+
+    public static GgmlType Type => GgmlType.Q8_0;
+
+    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+
+    public static int BlockBytes => Bytes;
+
+    public static void Dequantize(byte* block, float* y)
+    {
+        var b = (Q8_0*)block;
+        float d = HalfFloat.ToSingle(b->D);
+        for (int i = 0; i < 32; i++) y[i] = d * b->Qs[i];
+    }
+
+    public static float Dot(byte* block, sbyte* q, float dx, int sum)
+    {
+        var b = (Q8_0*)block;
+        int isum = 0;
+        for (int i = 0; i < 32; i++) isum += b->Qs[i] * q[i];
+        return Canonical.Block(isum, HalfFloat.ToSingle(b->D), dx);
+    }
+
+    public static float VecDot(byte* row, int k, byte* x, nint groupStride) => Block32.VecDot<Q8_0>(row, k, x, groupStride);
+}

@@ -1,0 +1,83 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="Q2_K"/> at 512 bits. Values are at most 3: 4 * 2 * 3 * 127 = 3048, all of a block of 16, fits int16.</summary>
+internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
+{
+    public static int Bytes => Q2_K.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)(w + 80);
+
+    public static bool HasMins => true;
+
+    public static bool By16 => true;
+
+    public static int Joins => 4;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Products(byte* w, byte* x)
+    {
+        Vector512<short> scales = Avx2.ConvertToVector256Int16(Vector128.Load(w) & Vector128.Create((byte)15)).ToVector512Unsafe();
+        // Bits 2j and 2j+1 of the 64 bytes are values 32j..32j+31 and, in the upper half, 128+32j..128+32j+31.
+        Vector512<ushort> q = Vector512.Load((ushort*)(w + 16));
+        Vector512<byte> three = Vector512.Create((byte)3);
+        Vector512<int> v0 = SuperBlockDot512.Blocks(q.AsByte() & three, x, x + 128, scales, SuperBlockDot512.Fours(0, 8));
+        Vector512<int> v1 = SuperBlockDot512.Blocks((q >>> 2).AsByte() & three, x + 32, x + 160, scales, SuperBlockDot512.Fours(2, 10));
+        v0 += SuperBlockDot512.Blocks((q >>> 4).AsByte() & three, x + 64, x + 192, scales, SuperBlockDot512.Fours(4, 12));
+        v1 += SuperBlockDot512.Blocks((q >>> 6).AsByte() & three, x + 96, x + 224, scales, SuperBlockDot512.Fours(6, 14));
+        return v0 + v1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MinProducts(byte* w, byte* x)
+    {
+        Vector256<short> mins = Avx2.ConvertToVector256Int16((Vector128.Load((ushort*)w) >>> 4).AsByte() & Vector128.Create((byte)15));
+        Vector256<int> v = Avx2.MultiplyAddAdjacent(mins, Vector256.Load((short*)(x + Q8_K.Sums16Offset)));
+        return v.GetLower() + v.GetUpper();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
+    {
+        Tile512.Heads(w, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
+        PutScaleMins(u0, 0, tile);
+        PutScaleMins(u1, 4, tile);
+        PutScaleMins(u2, 8, tile);
+        PutScaleMins(u3, 12, tile);
+        byte* work = tile + Tile512.Work;
+        Tile512.Gather(w + 16, rowBytes, work);
+        for (int j = 0; j < 4; j++)
+        {
+            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
+            byte* to = tile + (128 * j);
+            Put(v0, to);
+            Put(v4, to + 512);
+            Put(v8, to + 4096);
+            Put(v12, to + 4608);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutScaleMins(Vector512<int> u, int j, byte* tile)
+    {
+        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), scales = u & nibble, mins = (u >>> 4) & nibble;
+        for (int b = 0; b < 4; b++) Tile512.PutScale(tile, j + b, Tile512.Byte(scales, b));
+        Tile512.PutPair(tile, j / 2, Tile512.Byte(mins, 0), Tile512.Byte(mins, 1));
+        Tile512.PutPair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
+    }
+
+    /// <summary>Four values of each row, and those 32, 64 and 96 later.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put(Vector512<int> q, byte* to)
+    {
+        Vector512<int> three = Vector512.Create(0x03030303);
+        (q & three).Store((int*)to);
+        ((q >>> 2) & three).Store((int*)(to + 1024));
+        ((q >>> 4) & three).Store((int*)(to + 2048));
+        ((q >>> 6) & three).Store((int*)(to + 3072));
+    }
+}

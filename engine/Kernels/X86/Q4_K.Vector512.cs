@@ -1,0 +1,69 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="Q4_K"/> at 512 bits. Values are at most 15: 8 * 2 * 15 * 127 = 30480 fits int16.</summary>
+internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
+{
+    public static int Bytes => Q4_K.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)w;
+
+    public static bool HasMins => true;
+
+    public static bool By16 => false;
+
+    public static int Joins => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Products(byte* w, byte* x)
+    {
+        SuperBlockGemv.ScaleMins(w + 4, out Vector128<short> scales8, out _);
+        Vector512<short> scales = scales8.ToVector256Unsafe().ToVector512Unsafe();
+        // 64 bytes hold blocks 0 and 2 in their low nibbles, 1 and 3 in the high ones.
+        Vector512<byte> nibble = Vector512.Create((byte)15), q0 = Vector512.Load(w + 16), q1 = Vector512.Load(w + 80);
+        Vector512<int> v0 = SuperBlockDot512.Blocks(q0 & nibble, x, x + 64, scales, SuperBlockDot512.Pair(0, 2));
+        Vector512<int> v1 = SuperBlockDot512.Blocks((q0.AsUInt16() >>> 4).AsByte() & nibble, x + 32, x + 96, scales, SuperBlockDot512.Pair(1, 3));
+        v0 += SuperBlockDot512.Blocks(q1 & nibble, x + 128, x + 192, scales, SuperBlockDot512.Pair(4, 6));
+        v1 += SuperBlockDot512.Blocks((q1.AsUInt16() >>> 4).AsByte() & nibble, x + 160, x + 224, scales, SuperBlockDot512.Pair(5, 7));
+        return v0 + v1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MinProducts(byte* w, byte* x)
+    {
+        SuperBlockGemv.ScaleMins(w + 4, out _, out Vector128<short> mins);
+        return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
+    {
+        Tile512.PutScaleMins(w, rowBytes, tile, 1);
+        byte* work = tile + Tile512.Work;
+        for (int half = 0; half < 2; half++, tile += 4096)
+        {
+            Tile512.Gather(w + 16 + (64 * half), rowBytes, work);
+            for (int j = 0; j < 4; j++)
+            {
+                Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
+                byte* to = tile + (128 * j);
+                Put(v0, to);
+                Put(v4, to + 512);
+                Put(v8, to + 2048);
+                Put(v12, to + 2560);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector512<int> q, byte* to)
+    {
+        Vector512<int> nibble = Vector512.Create(0x0f0f0f0f);
+        (q & nibble).Store((int*)to);
+        ((q >>> 4) & nibble).Store((int*)(to + 1024));
+    }
+}

@@ -1,0 +1,69 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Edge.Llm.Kernels;
+
+/// <summary>Unpacks <see cref="TQ2_0"/> at 512 bits. Values are at most 3: 8 * 2 * 3 * 127 = 6096, all of a super-block, fits int16.</summary>
+internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
+{
+    public static int Bytes => TQ2_0.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Halves(byte* w) => *(int*)(w + 62);
+
+    public static bool HasMins => false;
+
+    public static bool By16 => false;
+
+    public static int Joins => 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> Products(byte* w, byte* x)
+    {
+        // Bits 2j and 2j+1 of the 64 bytes are values 32j..32j+31 and, in the upper half, 128+32j..128+32j+31.
+        Vector512<byte> three = Vector512.Create((byte)3);
+        Vector512<ushort> q = Vector512.Load((ushort*)w);
+        Vector512<short> p0 = Avx512BW.MultiplyAddAdjacent(q.AsByte() & three, Activations(x, 0));
+        Vector512<short> p1 = Avx512BW.MultiplyAddAdjacent((q >>> 2).AsByte() & three, Activations(x, 32));
+        p0 += Avx512BW.MultiplyAddAdjacent((q >>> 4).AsByte() & three, Activations(x, 64));
+        p1 += Avx512BW.MultiplyAddAdjacent((q >>> 6).AsByte() & three, Activations(x, 96));
+        // Less the activations' sum.
+        p0 -= Vector256.Load((short*)(x + Q8_K.Sums16Offset)).ToVector512();
+        return Avx512BW.MultiplyAddAdjacent(p0 + p1, Vector512<short>.One);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
+    {
+        PutOnes(tile);
+        byte* work = tile + Tile512.Work;
+        Tile512.Gather(w, rowBytes, work);
+        for (int j = 0; j < 4; j++)
+        {
+            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
+            byte* to = tile + (128 * j);
+            Q2_K_Vector512.Put(v0, to);
+            Q2_K_Vector512.Put(v4, to + 512);
+            Q2_K_Vector512.Put(v8, to + 4096);
+            Q2_K_Vector512.Put(v12, to + 4608);
+        }
+    }
+
+    /// <summary>Scales of 1, and 1 to subtract from every value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PutOnes(byte* tile)
+    {
+        Vector512<int> one = Vector512<int>.One;
+        for (int j = 0; j < 8; j++) Tile512.PutScale(tile, j, one);
+        for (int j = 0; j < 4; j++) Tile512.PutPair(tile, j, -one, -one);
+    }
+
+    // 32 activations from a place on, and those 128 later.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<sbyte> Activations(byte* x, int at) =>
+        Avx512F.InsertVector256(Vector256.Load((sbyte*)(x + at)).ToVector512Unsafe(), Vector256.Load((sbyte*)(x + at + 128)), 1);
+}

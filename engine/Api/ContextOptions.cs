@@ -5,8 +5,12 @@ namespace Edge.Llm;
 /// <summary>What a context is made for: memory follows from it.</summary>
 public sealed record ContextOptions
 {
-    /// <summary>Tokens that a sequence may hold; 0 is the model's own context length.</summary>
-    public int ContextSize { get; init; }
+    /// <summary>Tokens that a sequence may hold by default, if the model's own context length is not shorter: a cache for the 128 Ki tokens of
+    /// some models takes more memory than many machines have.</summary>
+    public const int DefaultContextSize = 4096;
+
+    /// <summary>Tokens that a sequence may hold; 0 is the model's own context length, -1 that or <see cref="DefaultContextSize"/>, the shorter.</summary>
+    public int ContextSize { get; init; } = -1;
 
     /// <summary>Tokens that one forward pass may take.</summary>
     public int BatchSize { get; init; } = 512;
@@ -29,11 +33,19 @@ public sealed record ContextOptions
     /// <summary>Instruction set to use instead of the best.</summary>
     internal Isa? Isa { get; init; }
 
+    /// <summary>Tokens that a sequence may hold, for a model of this context length.</summary>
+    public int ContextSizeFor(int contextLength) => ContextSize switch
+    {
+        0 => contextLength,
+        -1 => Math.Min(contextLength, DefaultContextSize),
+        _ => ContextSize,
+    };
+
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
     internal void Check()
     {
-        Check(nameof(ContextSize), ContextSize, 0, 1 << 30);
+        Check(nameof(ContextSize), ContextSize, -1, 1 << 30);
         Check(nameof(BatchSize), BatchSize, 1, 1 << 16);
         Check(nameof(LogitsRows), LogitsRows, 0, 1 << 16);
         Check(nameof(Threads), Threads, 0, 1 << 10);

@@ -166,14 +166,14 @@ public sealed class LanguageModel : IDisposable
         }
     }
 
-    // Replaces every 0 that stands for a default.
+    // Replaces every number that stands for a default.
     private ContextOptions Complete(ContextOptions? options)
     {
         options ??= new ContextOptions();
         options.Check();
         options = options with
         {
-            ContextSize = options.ContextSize == 0 ? Config.ContextLength : options.ContextSize,
+            ContextSize = options.ContextSizeFor(Config.ContextLength),
             LogitsRows = options.LogitsRows == 0 ? Math.Min(options.MaxSequences, options.BatchSize) : options.LogitsRows,
             Threads = options.Threads == 0 ? CpuTopology.DefaultThreads() : options.Threads,
         };

@@ -14,7 +14,7 @@ internal static unsafe class ContextExports
     private static void Create(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<nint> Context) a)
     {
         nint* context = a.Context.Needed("context");
-        (ContextOptions options, ulong seed) = OptionReaders.Context(a.Options.Address, model.Model);
+        (ContextOptions options, ulong seed) = OptionReaders.Context(a.Options.Address);
         *context = HandleTable.Instance.Open(new ContextResource(model, options, seed));
     }
 

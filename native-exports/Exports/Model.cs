@@ -98,7 +98,7 @@ internal static unsafe class ModelExports
     private static void Plan(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<MemoryPlanData> Plan) a)
     {
         Versioned.CheckedSize(a.Plan.Address);
-        MemoryPlan bytes = model.Model.Plan(OptionReaders.Context(a.Options.Address, model.Model).Options);
+        MemoryPlan bytes = model.Model.Plan(OptionReaders.Context(a.Options.Address).Options);
         Versioned.Write(a.Plan.Address, new MemoryPlanData
         {
             Weights = bytes.Weights, KvCache = bytes.KvCache, Activations = bytes.Activations, Total = bytes.Total,

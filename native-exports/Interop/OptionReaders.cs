@@ -7,7 +7,6 @@ namespace Edge.Llm.Native;
 internal static unsafe class OptionReaders
 {
     private const ulong RandomSeed = ulong.MaxValue;
-    private const int DefaultContextSize = 4096; // as on the command line
     private const nuint MostStops = 1024;
 
     private static readonly SamplingOptions s_sampling = new();
@@ -20,7 +19,7 @@ internal static unsafe class OptionReaders
 
     public static ContextOptionsData Context() => new()
     {
-        StructSize = (uint)sizeof(ContextOptionsData), ContextSize = -1, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
+        StructSize = (uint)sizeof(ContextOptionsData), ContextSize = s_context.ContextSize, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
     };
 
     public static SamplingOptionsData Sampling() => new()
@@ -52,14 +51,12 @@ internal static unsafe class OptionReaders
 
     public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
 
-    public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options, LanguageModel model)
+    public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options)
     {
         ContextOptionsData data = options is null ? Context() : Versioned.Read(options);
-        Range(data.ContextSize, -1, int.MaxValue, "context_size");
         return (new ContextOptions
         {
-            ContextSize = data.ContextSize == -1 ? Math.Min(model.ContextLength, DefaultContextSize) : data.ContextSize,
-            BatchSize = data.BatchSize, LogitsRows = data.LogitsRows, Threads = data.Threads, TypeK = (KvType)data.CacheTypeK,
+            ContextSize = data.ContextSize, BatchSize = data.BatchSize, LogitsRows = data.LogitsRows, Threads = data.Threads, TypeK = (KvType)data.CacheTypeK,
             TypeV = (KvType)data.CacheTypeV, MaxSequences = data.MaxSequences,
         }, data.Seed);
     }

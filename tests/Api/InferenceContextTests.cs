@@ -211,7 +211,7 @@ public sealed class InferenceContextTests
         using LanguageModel model = LanguageModel.Open(file.File);
         ContextOptions options = option switch
         {
-            "ContextSize" => new() { ContextSize = -1 },
+            "ContextSize" => new() { ContextSize = -2 },
             "BatchSize" => new() { BatchSize = 0 },
             "Threads" => new() { Threads = -2 },
             _ => new() { MaxSequences = 0 },

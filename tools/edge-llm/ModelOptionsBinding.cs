@@ -8,8 +8,6 @@ namespace Edge.Llm.Cli;
 /// <summary>The options of every command that runs a model: which file, how it is opened, what its context is made for.</summary>
 internal sealed class ModelOptionsBinding
 {
-    private const int DefaultContextSize = 4096;
-
     private static readonly (string, KvType)[] s_kvTypes = [("f16", KvType.F16), ("f32", KvType.F32), ("q8_0", KvType.Q8_0)];
 
     private readonly Option<string?> _model = ModelFile();
@@ -24,7 +22,7 @@ internal sealed class ModelOptionsBinding
     private readonly Option<KvType> _typeV = Opt.Choice("--type-v", ["-ctv", "--cache-type-v"], "Type of the cached values.", KvType.F16, s_kvTypes);
 
     private readonly Option<int> _context = Opt.Integer("--ctx-size", ["-c"],
-        $"Tokens of context; 0: the model's own. By default that, but {DefaultContextSize} at most.", null, 0, 1 << 30);
+        $"Tokens of context; 0: the model's own. By default that, but {ContextOptions.DefaultContextSize} at most.", null, 0, 1 << 30);
 
     /// <summary>The option for the model file, for commands that need nothing else of a model.</summary>
     public static Option<string?> ModelFile() =>
@@ -66,12 +64,15 @@ internal sealed class ModelOptionsBinding
         return model;
     }
 
-    public ContextOptions Context(ParseResult parsed, LanguageModel model) => Context(parsed) with
+    /// <summary>What the context is made for, its size filled in.</summary>
+    public ContextOptions Context(ParseResult parsed, LanguageModel model)
     {
-        ContextSize = parsed.GetResult(_context) is null ? Math.Min(model.ContextLength, DefaultContextSize) : parsed.GetValue(_context),
-    };
+        ContextOptions options = Context(parsed);
+        if (parsed.GetResult(_context) is not null) options = options with { ContextSize = parsed.GetValue(_context) };
+        return options with { ContextSize = options.ContextSizeFor(model.ContextLength) };
+    }
 
-    /// <summary>All but the size of the context.</summary>
+    /// <summary>The same but for its size.</summary>
     public ContextOptions Context(ParseResult parsed) => new()
     {
         Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0

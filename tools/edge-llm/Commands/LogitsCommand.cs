@@ -28,9 +28,8 @@ internal static class LogitsCommand
             using LanguageModel model = modelOptions.Open(parsed);
             ContextOptions options = modelOptions.Context(parsed, model);
             options = options with { LogitsRows = parsed.GetValue(all) ? options.BatchSize : 1 };
-            int contextSize = options.ContextSize == 0 ? model.ContextLength : options.ContextSize;
-            if (tokens.Length > contextSize)
-                throw new EdgeLlmException(ErrorCode.ContextFull, $"{tokens.Length} tokens do not fit the context of {contextSize}");
+            if (tokens.Length > options.ContextSize)
+                throw new EdgeLlmException(ErrorCode.ContextFull, $"{tokens.Length} tokens do not fit the context of {options.ContextSize}");
             using InferenceContext context = model.CreateContext(options);
             using var output = new Output();
             if (parsed.GetValue(path) is not { } file) Summarize(context, tokens, parsed.GetValue(all), output);

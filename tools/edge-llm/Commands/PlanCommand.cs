@@ -17,14 +17,13 @@ internal static class PlanCommand
         {
             using LanguageModel model = modelOptions.Open(parsed);
             ContextOptions options = modelOptions.Context(parsed, model);
-            int contextSize = options.ContextSize == 0 ? model.ContextLength : options.ContextSize;
             MemoryPlan plan = model.Plan(options);
             using var output = new Output();
-            if (parsed.GetValue(json)) WriteJson(plan, contextSize, options.BatchSize, output);
+            if (parsed.GetValue(json)) WriteJson(plan, options, output);
             else
             {
                 output.WriteLine(Row("weights", plan.Weights, "the file"));
-                output.WriteLine(Row("kv cache", plan.KvCache, $"{contextSize} tokens, {options.TypeK} keys, {options.TypeV} values, when full"));
+                output.WriteLine(Row("kv cache", plan.KvCache, $"{options.ContextSize} tokens, {options.TypeK} keys, {options.TypeV} values, when full"));
                 output.WriteLine(Row("activations", plan.Activations, $"batches of {options.BatchSize} tokens"));
                 output.WriteLine(Row("total", plan.Total, ""));
             }
@@ -36,12 +35,12 @@ internal static class PlanCommand
     private static string Row(string what, long bytes, string note) => string.Create(CultureInfo.InvariantCulture,
         $"{what,-12} {bytes,16} bytes {bytes / 1048576.0,12:F1} MiB  {note}").TrimEnd();
 
-    private static void WriteJson(MemoryPlan plan, int contextSize, int batchSize, Output output)
+    private static void WriteJson(MemoryPlan plan, ContextOptions options, Output output)
     {
         using var json = new Utf8JsonWriter(output, Json.Indented);
         json.WriteStartObject();
-        json.WriteNumber("context_size", contextSize);
-        json.WriteNumber("batch_size", batchSize);
+        json.WriteNumber("context_size", options.ContextSize);
+        json.WriteNumber("batch_size", options.BatchSize);
         json.WriteNumber("weights_bytes", plan.Weights);
         json.WriteNumber("kv_cache_bytes", plan.KvCache);
         json.WriteNumber("activations_bytes", plan.Activations);

@@ -91,7 +91,7 @@ public sealed class EdgeLlmChatClient : IChatClient
     }
 
     /// <summary>Frees the cache and ends the threads. A request under way fails, and so does this while one is being computed.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: a request is being computed; nothing is freed.</exception>
+    /// <exception cref="EdgeLlmException">Busy: a request is being computed; nothing is freed.</exception>
     public void Dispose()
     {
         _context.Dispose();

@@ -58,7 +58,7 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
     }
 
     /// <summary>Frees the cache and ends the threads. A request under way fails, and so does this while one is being computed.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: a request is being computed; nothing is freed.</exception>
+    /// <exception cref="EdgeLlmException">Busy: a request is being computed; nothing is freed.</exception>
     public void Dispose() => _context.Dispose(); // and not the turn: requests that wait for it would wait for ever
 
     private GeneratedEmbeddings<Embedding<float>> Embed(IEnumerable<string> values, CancellationToken cancellation)

@@ -121,7 +121,7 @@ public sealed class ChatClientTests : IDisposable
                 client.Dispose();
                 break;
             }
-            catch (EdgeLlmException e) when (e.Code == ErrorCode.InvalidArgument) // a token is being computed
+            catch (EdgeLlmException e) when (e.Code == ErrorCode.Busy) // a token is being computed
             {
             }
         }

@@ -38,7 +38,7 @@ internal sealed class TypeMix
         };
     }
 
-    /// <summary>A type that a row of so many values fits, where the chosen one does not divide it.</summary>
+    /// <summary>A type whose block length divides the row, where that of the chosen one does not.</summary>
     public static GgmlType Fit(GgmlType type, long rowLength)
     {
         if (rowLength % GgmlTypes.Get(type).BlockLength == 0) return type;

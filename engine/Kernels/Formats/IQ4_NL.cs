@@ -21,7 +21,7 @@ internal unsafe struct IQ4_NL : IBlock32
 
     public static GgmlType Type => GgmlType.IQ4_NL;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

@@ -22,7 +22,7 @@ internal unsafe struct MXFP4 : IBlock32
 
     public static GgmlType Type => GgmlType.MXFP4;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

@@ -18,7 +18,7 @@ internal unsafe struct Q2_0 : IWideBlock
 
     public static GgmlType Type => GgmlType.Q2_0;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

@@ -21,11 +21,11 @@ internal unsafe struct Q4_1 : INibbles
 
     public static GgmlType Type => GgmlType.Q4_1;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 
-    public static bool HasMin => true;
+    public static bool HasMins => true;
 
     public static bool HasHigh => false;
 

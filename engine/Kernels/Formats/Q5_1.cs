@@ -24,11 +24,11 @@ internal unsafe struct Q5_1 : INibbles
 
     public static GgmlType Type => GgmlType.Q5_1;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 
-    public static bool HasMin => true;
+    public static bool HasMins => true;
 
     public static bool HasHigh => true;
 

@@ -21,7 +21,7 @@ internal unsafe struct Q8_1 : IBlock32
 
     public static GgmlType Type => GgmlType.Q8_1;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

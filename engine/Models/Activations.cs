@@ -1,6 +1,4 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Quantization;
 
 /// <summary>Chooses each tensor's type as llama.cpp does. Tensors are asked for in the order of their layers: of the tensors of a kind it

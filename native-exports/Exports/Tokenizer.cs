@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Native;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Bench;

@@ -1,6 +1,4 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Bench;
 
@@ -90,7 +88,7 @@ internal sealed unsafe class KernelWork : IDisposable
     {
         ActivationFormat.F32 => 1024,
         ActivationFormat.Q8_K => Q8_K.Bytes,
-        _ => Q8_0x8.Bytes,
+        _ => Q8_32.Bytes,
     };
 
     // Sixteen bits 0x2c00..0x2fff are halves near 0.1 wherever a block has its scales; all that matters is that nothing is subnormal.
@@ -122,7 +120,7 @@ internal sealed unsafe class KernelWork : IDisposable
             byte* dst = packed.Data + (t * tokenBytes);
             nint groupStride = tokenBytes * Tokens;
             if (format == ActivationFormat.Q8_K) Q8_K.Quantize(x, K, dst, groupStride);
-            else if (format == ActivationFormat.Q8_0x8) Q8_0x8.Quantize(x, K, dst, groupStride);
+            else if (format == ActivationFormat.Q8_32) Q8_32.Quantize(x, K, dst, groupStride);
             else
                 for (int i = 0; i < K; i++) ((float*)(dst + (i / 256 * groupStride)))[i % 256] = x[i];
         }

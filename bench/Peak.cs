@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 using Edge.Llm.Threading;
 
 namespace Edge.Llm.Bench;

@@ -1,5 +1,3 @@
-using Edge.Llm.Kernels;
-
 namespace Edge.Llm;
 
 /// <summary>What a context is made for: memory follows from it.</summary>

@@ -4,11 +4,11 @@ namespace Edge.Llm;
 public static class EngineVersion
 {
     /// <summary>As text: "major.minor.patch".</summary>
-    public const string Text = "0.1.0";
+    public const string Text = ProjectVersion.Text;
 
     /// <summary>Version of the canonical arithmetic: results of equal versions are equal bit for bit.</summary>
     public const int Arithmetic = 1;
 
     /// <summary>As UTF-8, with a terminating zero behind it.</summary>
-    public static ReadOnlySpan<byte> Utf8 => "0.1.0"u8;
+    public static ReadOnlySpan<byte> Utf8 => ProjectVersion.Utf8;
 }

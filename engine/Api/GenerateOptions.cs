@@ -1,5 +1,3 @@
-using Edge.Llm.Sampling;
-
 namespace Edge.Llm;
 
 /// <summary>What to generate after a prompt.</summary>

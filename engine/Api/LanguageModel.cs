@@ -1,5 +1,4 @@
 using Edge.Llm.Cache;
-using Edge.Llm.Gguf;
 using Edge.Llm.Models;
 using Edge.Llm.Models.Architectures;
 using Edge.Llm.Threading;

@@ -1,8 +1,4 @@
 using System.Diagnostics;
-using Edge.Llm.Cache;
-using Edge.Llm.Models;
-using Edge.Llm.Sampling;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm;
 

@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Backends;

@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
+using Edge.Llm.Cache;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 
-namespace Edge.Llm.Cache;
+namespace Edge.Llm;
 
 /// <summary>A text in the cache: its tokens so far, and the table of the blocks that hold their keys and values.
 /// Not for use by two threads at once; while a forward pass runs it, it can only be disposed of, which happens when the pass has ended.</summary>

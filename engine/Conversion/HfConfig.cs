@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Conversion;
 
 /// <summary>What config.json says about a model's shape.</summary>

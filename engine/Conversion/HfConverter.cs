@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
+using Edge.Llm.Conversion;
 
-namespace Edge.Llm.Conversion;
+namespace Edge.Llm;
 
 /// <summary>How a folder is converted.</summary>
 public sealed record ConversionOptions
@@ -34,7 +34,7 @@ public sealed class HfConverter : IDisposable
         HfConfig config = HfConfig.Read(json, _notices);
         _plan = new TensorPlan(checkpoint, config, options.Type);
         _ropeFactors = config.Rope.Llama3Factors(config.HeadDim);
-        IEnumerable<IGrouping<GgmlType, PlannedTensor>> byType = _plan.Tensors.GroupBy(tensor => tensor.Type);
+        IEnumerable<IGrouping<GgmlType, ConvertedTensor>> byType = _plan.Tensors.GroupBy(tensor => tensor.Type);
         GgmlType type = options.Type ?? byType.MaxBy(group => group.Sum(tensor => tensor.RowLength * tensor.Rows))!.Key;
 
         _writer.AddMetadata("general.architecture", config.Family.Architecture);
@@ -45,7 +45,7 @@ public sealed class HfConverter : IDisposable
         config.WriteTo(_writer, _plan.VocabSize);
         new HfTokenizer(folder, json, _plan.VocabSize, options.PreTokenizer).WriteTo(_writer);
         if (_ropeFactors is not null) _writer.AddTensor("rope_freqs.weight", GgmlType.F32, _ropeFactors.Length);
-        foreach (PlannedTensor tensor in _plan.Tensors)
+        foreach (ConvertedTensor tensor in _plan.Tensors)
             _writer.AddTensor(tensor.Name, tensor.Type, tensor.Rows == 1 ? [tensor.RowLength] : [tensor.RowLength, tensor.Rows]);
     }
 

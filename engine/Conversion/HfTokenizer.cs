@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
 
 namespace Edge.Llm.Conversion;

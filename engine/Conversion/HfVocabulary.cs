@@ -1,6 +1,3 @@
-using Edge.Llm.Gguf;
-using Edge.Llm.Tokenization;
-
 namespace Edge.Llm.Conversion;
 
 /// <summary>The tokens of a model as a GGUF file lists them: one for each row of the embedding. Rows that no token uses are padding.</summary>

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
 
 namespace Edge.Llm.Conversion;

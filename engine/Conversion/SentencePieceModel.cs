@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Unicode;
 using Edge.Llm.Memory;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Conversion;
 

@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Conversion;
@@ -38,7 +36,7 @@ internal sealed unsafe class TensorCopy : IDisposable
 
     /// <summary>Writes a tensor.</summary>
     /// <exception cref="EdgeLlmException">Cancelled; InvalidFile: the file changed its size.</exception>
-    public void Write(PlannedTensor tensor, Stream stream)
+    public void Write(ConvertedTensor tensor, Stream stream)
     {
         // The rows of a vector that change places are its values.
         bool values = tensor.RotatedHeads > 0 && tensor.Rows == 1;

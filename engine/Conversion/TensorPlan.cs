@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Conversion;
 
 /// <summary>A tensor to write and where its values come from.</summary>
@@ -9,7 +7,7 @@ namespace Edge.Llm.Conversion;
 /// <param name="RowLength">Values a row.</param>
 /// <param name="Rows">Rows; 1 for a vector.</param>
 /// <param name="RotatedHeads">Heads whose halves become neighbours; 0: rows keep their places.</param>
-internal sealed record PlannedTensor(string Name, SourceTensor Source, GgmlType Type, long RowLength, long Rows, int RotatedHeads);
+internal sealed record ConvertedTensor(string Name, SourceTensor Source, GgmlType Type, long RowLength, long Rows, int RotatedHeads);
 
 /// <summary>Which tensors of a checkpoint become which of a GGUF file, each checked for its shape; what is left over would have been ignored,
 /// so it is an error.</summary>
@@ -19,7 +17,7 @@ internal sealed class TensorPlan
     private readonly HfConfig _config;
     private readonly GgmlType? _type;
     private readonly HashSet<string> _used = [];
-    private readonly List<PlannedTensor> _tensors = [];
+    private readonly List<ConvertedTensor> _tensors = [];
 
     /// <summary>Plans; <paramref name="type"/> is that of matrices, or null for each one's own.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
@@ -39,7 +37,7 @@ internal sealed class TensorPlan
     }
 
     /// <summary>The tensors in the order of the file.</summary>
-    public IReadOnlyList<PlannedTensor> Tensors => _tensors;
+    public IReadOnlyList<ConvertedTensor> Tensors => _tensors;
 
     /// <summary>Tokens that the model knows: rows of its embedding.</summary>
     public int VocabSize { get; }
@@ -76,11 +74,11 @@ internal sealed class TensorPlan
         SourceTensor tensor = Take(source + ".weight", outputs, inputs);
         GgmlType type = _type ?? tensor.Type!.Value;
         if (inputs % GgmlTypes.Get(type).BlockLength != 0) type = GgmlType.F16;
-        _tensors.Add(new PlannedTensor(name + ".weight", tensor, type, inputs, outputs, rotatedHeads));
+        _tensors.Add(new ConvertedTensor(name + ".weight", tensor, type, inputs, outputs, rotatedHeads));
     }
 
     private void Vector(string name, string source, int length, int rotatedHeads = 0) =>
-        _tensors.Add(new PlannedTensor(name, Take(source, length), GgmlType.F32, length, 1, rotatedHeads));
+        _tensors.Add(new ConvertedTensor(name, Take(source, length), GgmlType.F32, length, 1, rotatedHeads));
 
     private bool Has(string name) => _checkpoint.Find(name) is not null;
 

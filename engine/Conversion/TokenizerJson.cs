@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Conversion;
 

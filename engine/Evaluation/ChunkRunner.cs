@@ -1,6 +1,3 @@
-using Edge.Llm.Cache;
-using Edge.Llm.Models;
-
 namespace Edge.Llm.Evaluation;
 
 /// <summary>Runs chunks of text through a model and hands on the logits, a batch at a time: there is never a buffer of all of them.</summary>

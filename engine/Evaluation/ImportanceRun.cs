@@ -1,8 +1,7 @@
-using Edge.Llm.Gguf;
+using Edge.Llm.Evaluation;
 using Edge.Llm.Ops;
-using Edge.Llm.Tokenization;
 
-namespace Edge.Llm.Evaluation;
+namespace Edge.Llm;
 
 /// <summary>Runs a text through a model, in chunks as for perplexity, and sums up the squares of what each weight matrix of the layers is
 /// multiplied with: an importance matrix for quantization. The result depends on neither threads nor batches.</summary>

@@ -1,8 +1,7 @@
 using Edge.Llm.Ops;
-using Edge.Llm.Quantization;
 using Edge.Llm.Threading;
 
-namespace Edge.Llm.Evaluation;
+namespace Edge.Llm;
 
 /// <summary>Sums of squared activations as they grow: for each weight tensor and column, in double precision, so that neither threads nor
 /// batches change them.</summary>

@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Edge.Llm.Evaluation;
 using Edge.Llm.Memory;
 
-namespace Edge.Llm.Evaluation;
+namespace Edge.Llm;
 
 /// <summary>What a model predicted for a text, in llama.cpp's format (its --save-all-logits): the 8 bytes "_logits_"; chunk size, vocabulary
 /// size and number of chunks as int32; the chunks' tokens as int32; then a packed row of log-probabilities for each scored position.</summary>

@@ -1,6 +1,7 @@
+using Edge.Llm.Evaluation;
 using Edge.Llm.Kernels;
 
-namespace Edge.Llm.Evaluation;
+namespace Edge.Llm;
 
 /// <summary>How well a model predicts a text, over the chunks done so far.</summary>
 public sealed class PerplexityResult

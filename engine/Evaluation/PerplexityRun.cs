@@ -1,15 +1,8 @@
+using Edge.Llm.Evaluation;
 using Edge.Llm.Ops;
 using Edge.Llm.Sampling;
-using Edge.Llm.Tokenization;
 
-namespace Edge.Llm.Evaluation;
-
-/// <summary>What one prediction was worth.</summary>
-internal struct RowScore
-{
-    public double Nll, Kl;
-    public bool Top1, SameTop1;
-}
+namespace Edge.Llm;
 
 /// <summary>Measures how well a model predicts a text, by llama.cpp's convention: the predictions of the second half of each chunk are scored.
 /// The result depends on neither threads nor batches.</summary>

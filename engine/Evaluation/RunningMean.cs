@@ -1,4 +1,4 @@
-namespace Edge.Llm.Evaluation;
+namespace Edge.Llm;
 
 /// <summary>Mean and standard error of values that come one by one (Welford's method). The order of the values is part of the result.</summary>
 public struct RunningMean

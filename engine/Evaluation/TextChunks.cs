@@ -1,6 +1,4 @@
-using Edge.Llm.Tokenization;
-
-namespace Edge.Llm.Evaluation;
+namespace Edge.Llm;
 
 /// <summary>A text's tokens in chunks of one size, each to be evaluated alone, from an empty context: llama.cpp's convention for perplexity
 /// and importance matrices. What does not fill a chunk is left out. In a model whose texts begin with BOS, BOS takes the place of each

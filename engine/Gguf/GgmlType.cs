@@ -1,4 +1,4 @@
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>Tensor types as GGUF numbers them (ggml's <c>ggml_type</c>).</summary>
 public enum GgmlType : uint

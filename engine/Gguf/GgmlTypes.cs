@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>How a tensor type is laid out: <paramref name="BlockLength"/> values in <paramref name="BlockBytes"/> bytes.</summary>
 public sealed record GgmlTypeInfo(GgmlType Type, string Name, int BlockLength, int BlockBytes)

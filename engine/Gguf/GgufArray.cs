@@ -1,9 +1,10 @@
 using System.Collections;
 using System.Numerics;
 using System.Text;
+using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>A metadata array: where it lies in the file. Elements are decoded when asked for; usable until the file is disposed of.</summary>
 public readonly struct GgufArray : IEnumerable<GgufValue>

@@ -1,6 +1,7 @@
+using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>How a file is brought into memory.</summary>
 public sealed record GgufOpenOptions

@@ -1,7 +1,7 @@
 using System.Collections;
 using System.Numerics;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>The keys and values of a GGUF file, in file order. A getter without a default demands the key.</summary>
 public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>

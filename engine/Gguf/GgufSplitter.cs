@@ -1,4 +1,6 @@
-namespace Edge.Llm.Gguf;
+using Edge.Llm.Gguf;
+
+namespace Edge.Llm;
 
 /// <summary>Cuts a model file into parts as llama.cpp names and numbers them, and makes one file of parts. Tensors keep their bytes and order;
 /// metadata go into the first part.</summary>

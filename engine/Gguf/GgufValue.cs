@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text;
+using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>A metadata value: where it lies in the file. Nothing is decoded until asked; usable until the file is disposed of.</summary>
 public readonly struct GgufValue

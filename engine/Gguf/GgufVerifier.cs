@@ -2,7 +2,7 @@ using System.IO.Hashing;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>What verification found about a tensor.</summary>
 /// <param name="Tensor">The tensor.</param>

@@ -1,8 +1,9 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
+using Edge.Llm.Gguf;
 
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>Writes a GGUF file in one pass: name the metadata and the tensors, then stream the tensors' data in that order.</summary>
 public sealed class GgufWriter

@@ -1,4 +1,4 @@
-namespace Edge.Llm.Gguf;
+namespace Edge.Llm;
 
 /// <summary>A read-only view of a tensor: <c>Ne0</c> values a row (contiguous), <c>Ne1</c> rows, <c>Ne2</c> matrices, <c>Ne3</c>.
 /// As a weight it is w[M,K] with K = Ne0 and M = Ne1. The view does not keep its memory alive: the owner does.</summary>

@@ -10,6 +10,6 @@ internal enum ActivationFormat
     /// <summary>Super-blocks of 256 with one scale: <see cref="Kernels.Q8_K"/>.</summary>
     Q8_K,
 
-    /// <summary>Groups of eight blocks of 32 with a scale each: <see cref="Kernels.Q8_0x8"/>.</summary>
-    Q8_0x8,
+    /// <summary>Groups of eight blocks of 32 with a scale each: <see cref="Kernels.Q8_32"/>.</summary>
+    Q8_32,
 }

@@ -1,18 +1,5 @@
 namespace Edge.Llm.Kernels;
 
-/// <summary>Element types a KV cache may have.</summary>
-public enum KvType
-{
-    /// <summary>Half precision, rounded to nearest even and saturated at 65,504.</summary>
-    F16,
-
-    /// <summary>Single precision.</summary>
-    F32,
-
-    /// <summary>Blocks of 32 int8 with a half-precision scale (34 bytes).</summary>
-    Q8_0,
-}
-
 /// <summary>Attention of consecutive tokens of one sequence, for the query heads that share one KV head. Keys and values are read in
 /// place from the cache's blocks of 64 positions.</summary>
 /// <remarks>Canonical order: each block of 64 absolute positions gives a maximum m_b, a sum l_b of exp(s - m_b) and an unnormalised

@@ -24,8 +24,8 @@ internal sealed unsafe class FloatKernels
     /// <summary>Quantizes a row: (x, k, dst, groupStride), false if a value is not finite. For <see cref="ActivationFormat.Q8_K"/>.</summary>
     public required delegate*<float*, int, byte*, nint, bool> QuantizeQ8_K { get; init; }
 
-    /// <summary>The same for <see cref="ActivationFormat.Q8_0x8"/>.</summary>
-    public required delegate*<float*, int, byte*, nint, bool> QuantizeQ8_0x8 { get; init; }
+    /// <summary>The same for <see cref="ActivationFormat.Q8_32"/>.</summary>
+    public required delegate*<float*, int, byte*, nint, bool> QuantizeQ8_32 { get; init; }
 
     /// <summary>Attention over a cache; the types of keys and values choose the kernel: index [(int)keyType * 3 + (int)valueType].</summary>
     public required delegate*<AttentionArgs*, void>[] Attention { get; init; }
@@ -38,9 +38,9 @@ internal sealed unsafe class FloatKernels
     public static FloatKernels For(Isa isa) => isa switch
     {
         Isa.Scalar => Scalar(),
-        Isa.Avx2 or Isa.AvxVnni => Lanes<Lanes256>(&QuantizeX86<Quantize256>.ToQ8_K, &QuantizeX86<Quantize256>.ToQ8_0x8),
-        Isa.Avx512 => Lanes<Lanes512>(&QuantizeX86<Quantize512>.ToQ8_K, &QuantizeX86<Quantize512>.ToQ8_0x8),
-        _ => Lanes<Lanes128>(&QuantizeAdvSimd.ToQ8_K, &QuantizeAdvSimd.ToQ8_0x8),
+        Isa.Avx2 or Isa.AvxVnni => Lanes<Lanes256>(&QuantizeX86<Quantize256>.ToQ8_K, &QuantizeX86<Quantize256>.ToQ8_32),
+        Isa.Avx512 => Lanes<Lanes512>(&QuantizeX86<Quantize512>.ToQ8_K, &QuantizeX86<Quantize512>.ToQ8_32),
+        _ => Lanes<Lanes128>(&QuantizeAdvSimd.ToQ8_K, &QuantizeAdvSimd.ToQ8_32),
     };
 
     private static FloatKernels Scalar() => new()
@@ -51,7 +51,7 @@ internal sealed unsafe class FloatKernels
         RopeNorm = &ScalarFloat.RopeNorm,
         RopeNeox = &ScalarFloat.RopeNeox,
         QuantizeQ8_K = &Q8_K.Quantize,
-        QuantizeQ8_0x8 = &Q8_0x8.Quantize,
+        QuantizeQ8_32 = &Q8_32.Quantize,
         Attention =
         [
             &ScalarAttention.Run<KvF16, KvF16>, &ScalarAttention.Run<KvF16, KvF32>, &ScalarAttention.Run<KvF16, KvQ8_0>,
@@ -70,7 +70,7 @@ internal sealed unsafe class FloatKernels
             RopeNorm = &LaneFloat<T>.RopeNorm,
             RopeNeox = &LaneFloat<T>.RopeNeox,
             QuantizeQ8_K = quantizeQ8_K,
-            QuantizeQ8_0x8 = quantizeQ8_0x8,
+            QuantizeQ8_32 = quantizeQ8_0x8,
             Attention =
             [
                 &LaneAttention<T, KvF16, KvF16>.Run, &LaneAttention<T, KvF16, KvF32>.Run, &LaneAttention<T, KvF16, KvQ8_0>.Run,

@@ -1,4 +1,4 @@
-namespace Edge.Llm.Kernels;
+namespace Edge.Llm;
 
 /// <summary>Instruction sets that kernels are written for, the later the better within a processor family.</summary>
 public enum Isa

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Kernels;
 
 /// <summary>The kernels one engine uses: for each format the best row that the machine, and EDGE_LLM_ISA or the caller, allow.</summary>

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Kernels;
 
 internal static partial class KernelTable

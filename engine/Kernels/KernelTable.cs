@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Edge.Llm.Memory;
+namespace Edge.Llm;
 
 /// <summary>Zeroed native memory, aligned to a cache line, freed by <see cref="Dispose"/> or the finalizer.</summary>
 public sealed unsafe class AlignedBuffer : IDisposable

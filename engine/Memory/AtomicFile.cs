@@ -1,4 +1,4 @@
-namespace Edge.Llm.Memory;
+namespace Edge.Llm;
 
 /// <summary>A file that appears under its name when it is complete, and not before: it is written under another name in the same folder and
 /// renamed in the end. Whatever goes wrong until then leaves nothing behind, and what had the name before is untouched.</summary>

@@ -1,4 +1,4 @@
-namespace Edge.Llm.Memory;
+namespace Edge.Llm;
 
 /// <summary>The one name of a file that has several because of symbolic links.</summary>
 public static class RealPath

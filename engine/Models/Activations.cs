@@ -1,6 +1,4 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
@@ -34,7 +32,7 @@ internal sealed unsafe class Activations : IDisposable
         Tokens = (int*)carver.Bytes(n * (long)sizeof(int));
         Positions = (int*)carver.Bytes(n * (long)sizeof(int));
         PackedQ8_K = carver.Bytes(PackedBytes(shape, ActivationFormat.Q8_K));
-        PackedQ8_0x8 = carver.Bytes(PackedBytes(shape, ActivationFormat.Q8_0x8));
+        PackedQ8_0x8 = carver.Bytes(PackedBytes(shape, ActivationFormat.Q8_32));
         ScratchStride = (nint)Carver.RoundUp(Math.Max(MatMulArgs.GemmScratchBytes(n),
             AttentionArgs.ScratchBytes(Math.Min(n, MaxRun(c)), c.HeadCount / c.HeadCountKv, c.KeyLength, c.ValueLength)));
         Scratch = carver.Bytes(ScratchStride * shape.Threads);

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Cache;
 
-namespace Edge.Llm.Models;
+namespace Edge.Llm;
 
 /// <summary>Tokens to run through the model together, each the next one of its sequence. To be filled, run, cleared and filled again.</summary>
 public sealed class Batch

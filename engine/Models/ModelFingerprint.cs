@@ -1,6 +1,5 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Models;
 

@@ -1,6 +1,5 @@
 using Edge.Llm.Backends;
 using Edge.Llm.Cache;
-using Edge.Llm.Gguf;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Models;
 
 /// <summary>The tensors of one layer, under llama.cpp's names (blk.N.attn_norm.weight ...).</summary>

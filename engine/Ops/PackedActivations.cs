@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Threading;
 
@@ -25,7 +24,7 @@ internal sealed unsafe class PackedActivations
         _packed = new bool[3];
         _nonFinite = new bool[3];
         _buffers[(int)ActivationFormat.Q8_K] = q8K;
-        _buffers[(int)ActivationFormat.Q8_0x8] = q8_0x8;
+        _buffers[(int)ActivationFormat.Q8_32] = q8_0x8;
     }
 
     /// <summary>Bytes of a buffer for so many tokens of so many values, in either quantized format.</summary>
@@ -55,15 +54,15 @@ internal sealed unsafe class PackedActivations
         {
             ActivationFormat format = KernelTable.FindFormat(reader.Type)!.Activation;
             q8K |= format == ActivationFormat.Q8_K;
-            q8_0x8 |= format == ActivationFormat.Q8_0x8;
+            q8_0x8 |= format == ActivationFormat.Q8_32;
         }
         var body = new MakeAndQuantizeBody<TBody>
         {
-            Makes = makes, IsQ8_K = q8K, IsQ8_0x8 = q8_0x8, Q8_K = Quantize(ActivationFormat.Q8_K), Q8_0x8 = Quantize(ActivationFormat.Q8_0x8),
+            Makes = makes, IsQ8_K = q8K, IsQ8_0x8 = q8_0x8, Q8_K = Quantize(ActivationFormat.Q8_K), Q8_32 = Quantize(ActivationFormat.Q8_32),
         };
         RowLoop<MakeAndQuantizeBody<TBody>>.Run(_pool, rows.Count, rowBytes, ref body);
         if (q8K) Packed(ActivationFormat.Q8_K, body.Q8_K);
-        if (q8_0x8) Packed(ActivationFormat.Q8_0x8, body.Q8_0x8);
+        if (q8_0x8) Packed(ActivationFormat.Q8_32, body.Q8_32);
     }
 
     /// <summary>The rows in a format. <paramref name="consumer"/> is the tensor to blame an error on.</summary>
@@ -86,7 +85,7 @@ internal sealed unsafe class PackedActivations
 
     private QuantizeBody Quantize(ActivationFormat format) => new()
     {
-        Kernel = format == ActivationFormat.Q8_K ? _kernels.QuantizeQ8_K : _kernels.QuantizeQ8_0x8,
+        Kernel = format == ActivationFormat.Q8_K ? _kernels.QuantizeQ8_K : _kernels.QuantizeQ8_32,
         Rows = _rows, Dst = _buffers[(int)format], GroupStride = GroupStride,
     };
 
@@ -114,14 +113,14 @@ internal sealed unsafe class PackedActivations
     private struct MakeAndQuantizeBody<TBody> : IRowBody where TBody : struct, IRowBody
     {
         public TBody Makes;
-        public QuantizeBody Q8_K, Q8_0x8;
+        public QuantizeBody Q8_K, Q8_32;
         public bool IsQ8_K, IsQ8_0x8;
 
         public void Run(int row)
         {
             Makes.Run(row);
             if (IsQ8_K) Q8_K.Run(row);
-            if (IsQ8_0x8) Q8_0x8.Run(row);
+            if (IsQ8_0x8) Q8_32.Run(row);
         }
     }
 }

@@ -26,14 +26,14 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
         for (int step = 0; step < grid.Length + Turns; step++)
         {
             bool inGrid = step < grid.Length;
-            TLanes inverse = inGrid ? Quotient<TLanes>.Of(TLanes.Broadcast(grid[step]), range) : Quotient<TLanes>.Inverse(s), start = inGrid ? lowest : m;
+            TLanes inverse = inGrid ? SafeDivide<TLanes>.Of(TLanes.Broadcast(grid[step]), range) : SafeDivide<TLanes>.Inverse(s), start = inGrid ? lowest : m;
             Sums(tile, highest, inverse, start, out TLanes q, out TLanes qq, out TLanes xq);
             TLanes determinant = TLanes.Subtract(TLanes.Multiply(sumW, qq), TLanes.Multiply(q, q));
             // Where all levels are alike, only one of the two can be found: the offset stays.
-            TLanes least = TLanes.Multiply(TLanes.Broadcast(LeastVariance), TLanes.Max(TLanes.Multiply(sumW, qq), TLanes.Broadcast(Quotient<TLanes>.Smallest)));
-            TLanes fittedM = Quotient<TLanes>.Of(TLanes.Subtract(TLanes.Multiply(qq, sumX), TLanes.Multiply(q, xq)), determinant);
+            TLanes least = TLanes.Multiply(TLanes.Broadcast(LeastVariance), TLanes.Max(TLanes.Multiply(sumW, qq), TLanes.Broadcast(SafeDivide<TLanes>.Smallest)));
+            TLanes fittedM = SafeDivide<TLanes>.Of(TLanes.Subtract(TLanes.Multiply(qq, sumX), TLanes.Multiply(q, xq)), determinant);
             fittedM = TLanes.SelectLess(determinant, least, start, TLanes.Min(fittedM, roof));
-            TLanes fittedS = Quotient<TLanes>.Of(TLanes.Subtract(xq, TLanes.Multiply(fittedM, q)), qq); // the best for this offset
+            TLanes fittedS = SafeDivide<TLanes>.Of(TLanes.Subtract(xq, TLanes.Multiply(fittedM, q)), qq); // the best for this offset
             TLanes gain = Gain(fittedS, fittedM, sumW, sumX, q, qq, xq);
             s = TLanes.SelectLess(bestGain, gain, fittedS, s);
             m = TLanes.SelectLess(bestGain, gain, fittedM, m);
@@ -48,7 +48,7 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
     public static TLanes Gain(in BlockTile tile, float highest, TLanes scale, TLanes offset)
     {
         Totals(tile, out TLanes sumW, out TLanes sumX);
-        Sums(tile, highest, Quotient<TLanes>.Inverse(scale), offset, out TLanes q, out TLanes qq, out TLanes xq);
+        Sums(tile, highest, SafeDivide<TLanes>.Inverse(scale), offset, out TLanes q, out TLanes qq, out TLanes xq);
         return Gain(scale, offset, sumW, sumX, q, qq, xq);
     }
 
@@ -56,7 +56,7 @@ internal static unsafe class AffineFit<TLanes> where TLanes : struct, ILanes<TLa
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store(in BlockTile tile, float highest, TLanes scale, TLanes offset)
     {
-        TLanes inverse = Quotient<TLanes>.Inverse(scale), shift = TLanes.Multiply(TLanes.Subtract(TLanes.Zero, offset), inverse);
+        TLanes inverse = SafeDivide<TLanes>.Inverse(scale), shift = TLanes.Multiply(TLanes.Subtract(TLanes.Zero, offset), inverse);
         TLanes top = TLanes.Broadcast(highest);
         for (int i = 0; i < tile.Length * BlockTile.Lanes; i += BlockTile.Lanes)
             TLanes.Store(Nearest(TLanes.Load(tile.X + i), inverse, shift, top), tile.Levels + i);

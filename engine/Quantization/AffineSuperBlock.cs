@@ -93,7 +93,7 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
     private static TLanes Offset(TLanes dmin, TLanes minimum) => TLanes.Subtract(TLanes.Zero, TLanes.Multiply(dmin, minimum));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Integer(TLanes value, TLanes unit) => Clamp(TLanes.Round(Quotient<TLanes>.Of(value, unit)));
+    private static TLanes Integer(TLanes value, TLanes unit) => Clamp(TLanes.Round(SafeDivide<TLanes>.Of(value, unit)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TLanes Clamp(TLanes integer) => TLanes.Min(TLanes.Max(integer, TLanes.Zero), TLanes.Broadcast(TFormat.HighestScale));
@@ -121,7 +121,7 @@ internal static unsafe class AffineSuperBlock<TLanes, TFormat> where TLanes : st
         const int N = BlockTile.Lanes;
         TLanes s = TLanes.Multiply(TLanes.Load(d), scale), m = Offset(TLanes.Load(dmin), minimum);
         AffineFit<TLanes>.Totals(tile, out TLanes sumW, out TLanes sumX);
-        AffineFit<TLanes>.Sums(tile, TFormat.HighestLevel, Quotient<TLanes>.Inverse(s), m, out TLanes q, out TLanes qq, out TLanes xq);
+        AffineFit<TLanes>.Sums(tile, TFormat.HighestLevel, SafeDivide<TLanes>.Inverse(s), m, out TLanes q, out TLanes qq, out TLanes xq);
         TLanes.Store(TLanes.Multiply(TLanes.Multiply(scale, scale), qq), sums);
         TLanes.Store(TLanes.Multiply(TLanes.Multiply(scale, minimum), q), sums + N);
         TLanes.Store(TLanes.Multiply(TLanes.Multiply(minimum, minimum), sumW), sums + 2 * N);

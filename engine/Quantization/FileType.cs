@@ -1,8 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Edge.Llm.Gguf;
+using Edge.Llm.Quantization;
 
-namespace Edge.Llm.Quantization;
+namespace Edge.Llm;
 
 /// <summary>What a model can be quantized to, by llama.cpp's names: the type that most of its tensors get, and which get another.</summary>
 public sealed class FileType

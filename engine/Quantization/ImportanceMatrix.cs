@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
+using Edge.Llm.Quantization;
 
-namespace Edge.Llm.Quantization;
+namespace Edge.Llm;
 
 /// <summary>What an importance matrix knows of one weight tensor w[M,K], or of E experts' w[E,M,K].</summary>
 /// <param name="SumsOfSquares">[E,K]: for each column the sum of the squares of the activations it was multiplied with.</param>

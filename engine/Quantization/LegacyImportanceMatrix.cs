@@ -40,7 +40,7 @@ internal static unsafe class LegacyImportanceMatrix
         return matrix;
     }
 
-    // At least so many bytes must follow for each thing counted.
+    // The fewest bytes that each counted entry takes.
     private static int Count(ref GgufReader reader, string what, int leastBytes)
     {
         int count = reader.Read<int>("number of " + what);

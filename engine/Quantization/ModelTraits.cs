@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Quantization;
 
 /// <summary>The few hyper-parameters that a mix of types depends on. A file without them (not a language model, say) is treated as dense.</summary>

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
-using Edge.Llm.Gguf;
+using Edge.Llm.Quantization;
 
-namespace Edge.Llm.Quantization;
+namespace Edge.Llm;
 
 /// <summary>A type for the tensors whose name matches.</summary>
 /// <param name="Pattern">Found anywhere in the name, in either case.</param>

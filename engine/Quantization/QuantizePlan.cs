@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
-using Edge.Llm.Gguf;
+using Edge.Llm.Quantization;
 
-namespace Edge.Llm.Quantization;
+namespace Edge.Llm;
 
 /// <summary>What becomes of a tensor.</summary>
 /// <param name="Source">The tensor.</param>

@@ -1,8 +1,9 @@
 using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
+using Edge.Llm.Quantization;
 using Edge.Llm.Threading;
 
-namespace Edge.Llm.Quantization;
+namespace Edge.Llm;
 
 /// <summary>How far a run has come.</summary>
 /// <param name="Tensor">The tensor at work.</param>

@@ -20,7 +20,7 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
         {
             TLanes scale = step < places.Length ? TLanes.Divide(extreme, TLanes.Broadcast(places[step])) : best;
             Sums(tile, scale, out TLanes xl, out TLanes ll);
-            TLanes fitted = Quotient<TLanes>.Of(xl, ll), gain = TLanes.Multiply(fitted, xl); // the gain at the fitted scale
+            TLanes fitted = SafeDivide<TLanes>.Of(xl, ll), gain = TLanes.Multiply(fitted, xl); // the gain at the fitted scale
             best = TLanes.SelectLess(bestGain, gain, fitted, best);
             bestGain = TLanes.Max(bestGain, gain);
         }
@@ -39,7 +39,7 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sums(in BlockTile tile, TLanes scale, out TLanes xl, out TLanes ll)
     {
-        TLanes inverse = Quotient<TLanes>.Inverse(scale), sumXl = TLanes.Zero, sumLl = TLanes.Zero;
+        TLanes inverse = SafeDivide<TLanes>.Inverse(scale), sumXl = TLanes.Zero, sumLl = TLanes.Zero;
         float* px = tile.X, pw = tile.W, end = tile.X + tile.Length * BlockTile.Lanes;
         for (; px < end; px += BlockTile.Lanes, pw += BlockTile.Lanes)
         {
@@ -56,7 +56,7 @@ internal static unsafe class ScaleFit<TLanes, TLevels> where TLanes : struct, IL
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Store(in BlockTile tile, TLanes scale)
     {
-        TLanes inverse = Quotient<TLanes>.Inverse(scale);
+        TLanes inverse = SafeDivide<TLanes>.Inverse(scale);
         for (int i = 0; i < tile.Length * BlockTile.Lanes; i += BlockTile.Lanes)
             TLanes.Store(TLevels.Nearest(TLanes.Multiply(TLanes.Load(tile.X + i), inverse)), tile.Levels + i);
     }

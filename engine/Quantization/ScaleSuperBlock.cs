@@ -53,7 +53,7 @@ internal static unsafe class ScaleSuperBlock<TLanes, TFormat, TLevels>
         TLanes.Store(s, scales);
         for (int first = 0; first < BlockTile.Lanes; first += blocksPerSuper)
             SetUnit(d + first, Extreme(scales + first, blocksPerSuper) / TFormat.LowestScale, blocksPerSuper);
-        TLanes scale = Clamp(TLanes.Round(TLanes.Multiply(s, Quotient<TLanes>.Inverse(TLanes.Load(d)))));
+        TLanes scale = Clamp(TLanes.Round(TLanes.Multiply(s, SafeDivide<TLanes>.Inverse(TLanes.Load(d)))));
         for (int round = 0; round < Rounds; round++)
         {
             Neighbours(tile, TLanes.Load(d), ref scale);

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Quantization;
 
 /// <summary>Chooses each tensor's type as llama.cpp does. Tensors are asked for in the order of their layers: of the tensors of a kind it
@@ -38,7 +36,7 @@ internal sealed class TypeMix
         };
     }
 
-    /// <summary>A type that a row of so many values fits, where the chosen one does not divide it.</summary>
+    /// <summary>A type whose block length divides the row, where that of the chosen one does not.</summary>
     public static GgmlType Fit(GgmlType type, long rowLength)
     {
         if (rowLength % GgmlTypes.Get(type).BlockLength == 0) return type;

@@ -2,9 +2,6 @@ using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Sampling;
 
-/// <summary>A token and the natural logarithm of the probability that the model gave it, before any filter.</summary>
-public readonly record struct TokenLogProbability(int Token, float LogProbability);
-
 /// <summary>Log-probabilities from raw logits, as evaluation and the "logprobs" of servers want them.</summary>
 internal static class LogProbabilities
 {

@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Edge.Llm.Kernels;
+using Edge.Llm.Sampling;
 
-namespace Edge.Llm.Sampling;
+namespace Edge.Llm;
 
 /// <summary>Chooses a token: logit bias, penalties, top-k, top-p, min-p, temperature, draw, in llama.cpp's order. A choice is a pure
 /// function of the logits, the history, the seed, the choice number and the position. Not thread-safe: one a sequence.</summary>

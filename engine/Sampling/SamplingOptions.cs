@@ -1,4 +1,4 @@
-namespace Edge.Llm.Sampling;
+namespace Edge.Llm;
 
 /// <summary>How the next token is chosen. The defaults, and the order in which the filters act, are llama.cpp's:
 /// logit bias, penalties, top-k, top-p, min-p, temperature, draw.</summary>

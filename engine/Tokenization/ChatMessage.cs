@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>A turn of a conversation, as chat templates see it: a role, a content, and members like <c>tool_calls</c>. Immutable.</summary>
 public sealed class ChatMessage

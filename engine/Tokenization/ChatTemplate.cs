@@ -1,9 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tokenization.Jinja;
 
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>
 /// Turns a conversation into the text that a model was trained on: a Jinja template, usually the model's own. Templates are not trusted:

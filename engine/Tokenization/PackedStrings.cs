@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Tokenization;
 
 /// <summary>Many short byte strings in one buffer: a vocabulary of 150,000 tokens is two arrays, not 150,000 objects.</summary>

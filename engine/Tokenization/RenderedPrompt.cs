@@ -1,6 +1,7 @@
+using Edge.Llm.Tokenization;
 using Edge.Llm.Tokenization.Jinja;
 
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>A stretch of a prompt: the template's own words, or what the conversation brought.</summary>
 public readonly record struct PromptSegment(string Text, bool FromTemplate);

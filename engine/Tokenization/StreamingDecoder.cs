@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>
 /// Turns ids into text one by one, never half a character: a token may end inside one, whose bytes wait for the next token. The texts

@@ -1,4 +1,4 @@
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>What a vocabulary entry is, numbered as in <c>tokenizer.ggml.token_type</c>.</summary>
 public enum TokenType

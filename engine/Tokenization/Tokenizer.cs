@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text;
-using Edge.Llm.Gguf;
+using Edge.Llm.Tokenization;
 
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>Turns text into token ids and back, id for id as llama.cpp does. Immutable; any number of threads may use one.</summary>
 public abstract class Tokenizer

@@ -1,6 +1,6 @@
-using Edge.Llm.Gguf;
+using Edge.Llm.Tokenization;
 
-namespace Edge.Llm.Tokenization;
+namespace Edge.Llm;
 
 /// <summary>The tokens of a model: their texts as the file spells them, scores, types and special ids. Immutable.</summary>
 public sealed class Vocabulary

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Tokenization;
 
 /// <summary>What a file says about its tokenizer, before defaults and well-known names are applied.</summary>

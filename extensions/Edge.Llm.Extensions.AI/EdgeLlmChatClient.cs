@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using Edge.Llm.Tokenization;
 using Microsoft.Extensions.AI;
-using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
+using Message = Microsoft.Extensions.AI.ChatMessage;
 
 namespace Edge.Llm.Extensions.AI;
 
@@ -37,13 +36,13 @@ public sealed class EdgeLlmChatClient : IChatClient
     /// <inheritdoc/>
     /// <exception cref="EdgeLlmException">Unsupported: tools, a JSON response format, or content that is not text; ContextFull: the conversation
     /// does not fit; InvalidArgument.</exception>
-    public Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+    public Task<ChatResponse> GetResponseAsync(IEnumerable<Message> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
         GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
 
     /// <inheritdoc/>
     /// <exception cref="EdgeLlmException">As <see cref="GetResponseAsync"/>.</exception>
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        IEnumerable<Message> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
         GenerateOptions generate = Requests.Options(options);

@@ -1,4 +1,3 @@
-using Edge.Llm.Tokenization;
 using Microsoft.Extensions.AI;
 
 namespace Edge.Llm.Extensions.AI;

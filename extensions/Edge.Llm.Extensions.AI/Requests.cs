@@ -1,7 +1,6 @@
-using Edge.Llm.Sampling;
 using Microsoft.Extensions.AI;
-using ChatMessage = Microsoft.Extensions.AI.ChatMessage;
-using Turn = Edge.Llm.Tokenization.ChatMessage;
+using Message = Microsoft.Extensions.AI.ChatMessage;
+using Turn = Edge.Llm.ChatMessage;
 
 namespace Edge.Llm.Extensions.AI;
 
@@ -30,10 +29,10 @@ internal static class Requests
     }
 
     /// <summary>The conversation as templates see it; instructions come first, as the system's.</summary>
-    public static List<Turn> Turns(IEnumerable<ChatMessage> messages, ChatOptions? options)
+    public static List<Turn> Turns(IEnumerable<Message> messages, ChatOptions? options)
     {
         var turns = new List<Turn>();
-        foreach (ChatMessage message in messages)
+        foreach (Message message in messages)
         {
             foreach (AIContent content in message.Contents)
                 if (content is not (TextContent or TextReasoningContent or UsageContent)) throw Unsupported($"content of type {content.GetType().Name}");

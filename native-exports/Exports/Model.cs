@@ -1,8 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
-using Edge.Llm.Gguf;
-using Edge.Llm.Tokenization;
 using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;

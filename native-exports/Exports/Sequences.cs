@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Cache;
 using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Tokenization;
 using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;

@@ -1,9 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Edge.Llm.Cache;
-using Edge.Llm.Models;
-using Edge.Llm.Sampling;
 
 namespace Edge.Llm.Native;
 

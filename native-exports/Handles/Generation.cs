@@ -19,7 +19,7 @@ internal sealed unsafe class Generation : IDisposable
     public Generation(ContextResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
     {
         _owner = owner;
-        Cache.Sequence cached = owner.Sequence(sequence);
+        Sequence cached = owner.Sequence(sequence);
         _session = new Session(owner.Context, owner.Model.Tokenizer, cached);
         CancellationToken cancellation = owner.Interruption.Begin(milliseconds);
         try

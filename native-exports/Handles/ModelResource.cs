@@ -1,6 +1,3 @@
-using Edge.Llm.Memory;
-using Edge.Llm.Tokenization;
-
 namespace Edge.Llm.Native;
 
 /// <summary>An open model with its tokenizer and template, read when first asked for, and its log.</summary>

@@ -1,6 +1,3 @@
-using Edge.Llm.Kernels;
-using Edge.Llm.Sampling;
-
 namespace Edge.Llm.Native;
 
 /// <summary>The options of edge_llm.h: their defaults, and what the engine makes of them.</summary>

@@ -24,6 +24,7 @@ Metadata-Version: 2.1
 Name: edge-llm
 Version: {version}
 Summary: Large language models on CPUs and small boards
+License: MIT
 Requires-Python: >=3.9
 Classifier: Programming Language :: Python :: 3
 Classifier: Operating System :: POSIX :: Linux
@@ -62,6 +63,8 @@ def build(out: Path, artifacts: Path) -> Path:
     info = f"edge_llm-{version}.dist-info"
     files[f"{info}/METADATA"] = METADATA.format(version=version, readme=(ROOT / "docs" / "python.md").read_text()).encode()
     files[f"{info}/WHEEL"] = WHEEL.format(tag=tag).encode()
+    for name in ("LICENSE", "THIRD-PARTY-NOTICES.md"):
+        files[f"{info}/{name}"] = (ROOT / name).read_bytes()
     record = "".join(f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in files.items()) + f"{info}/RECORD,,\n"
     files[f"{info}/RECORD"] = record.encode()
 

@@ -1,6 +1,3 @@
-using Edge.Llm.Cache;
-using Edge.Llm.Models;
-
 namespace Edge.Llm.Tests.Api;
 
 internal static class ContextExtensions

@@ -1,6 +1,3 @@
-using Edge.Llm.Sampling;
-using Edge.Llm.Tokenization;
-
 namespace Edge.Llm.Tests.Api;
 
 [TestClass]

@@ -1,9 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using Edge.Llm.Cache;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Models;
 
 namespace Edge.Llm.Tests.Api;
 

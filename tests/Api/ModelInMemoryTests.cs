@@ -1,7 +1,3 @@
-using Edge.Llm.Gguf;
-using Edge.Llm.Memory;
-using Edge.Llm.Models;
-
 namespace Edge.Llm.Tests.Api;
 
 /// <summary>Models that are not files, and memory that runs out.</summary>

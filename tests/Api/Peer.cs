@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Architecture;
 
 namespace Edge.Llm.Tests.Api;

@@ -1,8 +1,3 @@
-using Edge.Llm.Cache;
-using Edge.Llm.Gguf;
-using Edge.Llm.Kernels;
-using Edge.Llm.Models;
-
 namespace Edge.Llm.Tests.Api;
 
 [TestClass]

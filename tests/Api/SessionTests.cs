@@ -1,7 +1,4 @@
 using System.Text;
-using Edge.Llm.Gguf;
-using Edge.Llm.Sampling;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Api;
 

@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Kernels;
 

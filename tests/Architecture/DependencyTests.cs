@@ -1,10 +1,10 @@
-using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 
-namespace Edge.Llm.Tests.Dependencies;
+namespace Edge.Llm.Tests.Architecture;
 
 /// <summary>Dependencies between the engine's folders point one way only.</summary>
 [TestClass]
-public sealed class DependencyTests
+public sealed partial class DependencyTests
 {
     /// <summary>Each folder, and the folders it may use.</summary>
     private static readonly Dictionary<string, string[]> s_allowed = Close(new()
@@ -30,22 +30,14 @@ public sealed class DependencyTests
     [TestMethod]
     public void NoFolderUsesOneAboveIt()
     {
-        string engine = Engine();
+        (string Path, string Folder, string[] Lines)[] files = [.. Sources()];
+        Dictionary<string, string> root = RootTypes(files);
         var wrong = new List<string>();
-        foreach (string file in Directory.EnumerateFiles(engine, "*.cs", SearchOption.AllDirectories))
+        foreach ((string path, string folder, string[] lines) in files)
         {
-            string path = Path.GetRelativePath(engine, file);
-            string folder = path.Split(Path.DirectorySeparatorChar)[0];
-            if (folder is "obj" or "bin") continue;
             Assert.IsTrue(s_allowed.ContainsKey(folder), $"{path}: folder {folder} has no place in the order of dependencies");
-            string[] apiTypes = folder == "Api" || s_allowed[folder].Contains("Api") ? [] : ApiTypes(engine);
-            foreach (string line in File.ReadLines(file))
-            {
-                if (line.TrimStart().StartsWith("//", StringComparison.Ordinal)) continue;
-                if (UsedFolder(line) is { } used && used != folder && !s_allowed[folder].Contains(used)) wrong.Add($"{path}: {line}");
-                foreach (string type in apiTypes)
-                    if (Mentions(line, type)) wrong.Add($"{path}: {line.Trim()}");
-            }
+            foreach (string line in lines)
+                if (Uses(line, root).Any(used => used != folder && !s_allowed[folder].Contains(used))) wrong.Add($"{path}: {line.Trim()}");
         }
         Assert.AreEqual("", string.Join('\n', wrong));
     }
@@ -53,42 +45,72 @@ public sealed class DependencyTests
     [TestMethod]
     public void AnUpwardUseIsSeen()
     {
-        Assert.AreEqual("Models", UsedFolder("using Edge.Llm.Models.Architectures;"));
-        Assert.AreEqual("Ops", UsedFolder("using static Edge.Llm.Ops.RowOps;"));
-        Assert.AreEqual("Cache", UsedFolder("using Shape = Edge.Llm.Cache.KvShape;"));
-        Assert.IsNull(UsedFolder("using System.Text;"));
         Assert.DoesNotContain("Models", s_allowed["Kernels"]);
         Assert.Contains("Memory", s_allowed["Api"]);
         Assert.Contains("Errors", s_allowed["Kernels"]);
-        Assert.IsTrue(Mentions("        var model = LanguageModel.Open(path);", "LanguageModel"));
-        Assert.IsFalse(Mentions("        LanguageModels = 3;", "LanguageModel"));
+        Dictionary<string, string> root = RootTypes([.. Sources()]);
+        Assert.AreEqual("Gguf", root["GgmlType"]);
+        Assert.AreEqual("Api", root["LanguageModel"]);
+        Assert.AreEqual("Errors", root["ErrorCode"]);
+        Assert.IsFalse(root.ContainsKey("KernelTable"), "a namespace of its own tells");
     }
 
-    // Types of Api share the root namespace, so no using tells of them.
-    private static string[] ApiTypes(string engine) =>
-        [.. Directory.EnumerateFiles(Path.Combine(engine, "Api"), "*.cs").Select(file => Path.GetFileNameWithoutExtension(file))
-            .Where(name => name is not "Logits")];
-
-    private static string? UsedFolder(string line)
+    [TestMethod]
+    [DataRow("using Edge.Llm.Models.Architectures;", "Models")]
+    [DataRow("using static Edge.Llm.Ops.RowOps;", "Ops")]
+    [DataRow("using Shape = Edge.Llm.Cache.KvShape;", "Cache")]
+    [DataRow("using System.Text;", "")]
+    [DataRow("        var model = LanguageModel.Open(path);", "Api")]
+    [DataRow("        List<GgmlType> types = Edge.Llm.LanguageModel.Types;", "Gguf Api")]
+    [DataRow("        LanguageModels = file.LanguageModel; // not LanguageModel", "")]
+    [DataRow("    /// <see cref=\"LanguageModel\"/>", "")]
+    [DataRow("    public float[] LanguageModel => Make(\"LanguageModel\");", "")]
+    [DataRow("    LanguageModel LanguageModel { get; } = $\"{LanguageModel.Name}\";", "Api Api")]
+    [DataRow("    Value = new LanguageModel(path), Other = LanguageModel(3),", "Api")]
+    public void TheFoldersThatALineUsesAreSeen(string line, string expected)
     {
-        const string Root = "Edge.Llm.";
-        if (!line.StartsWith("using ", StringComparison.Ordinal)) return null;
-        int start = line.IndexOf(Root, StringComparison.Ordinal);
-        return start < 0 ? null : line[(start + Root.Length)..].Split('.', ';')[0];
+        Dictionary<string, string> root = new() { ["LanguageModel"] = "Api", ["GgmlType"] = "Gguf" };
+        Assert.AreEqual(expected, string.Join(' ', Uses(line, root)));
     }
 
-    private static bool Mentions(string line, string word)
+    // Folders by a namespace that a using names, and by types of the root namespace, of which no using tells.
+    private static IEnumerable<string> Uses(string line, Dictionary<string, string> root)
     {
-        for (int at = line.IndexOf(word, StringComparison.Ordinal); at >= 0; at = line.IndexOf(word, at + 1, StringComparison.Ordinal))
-        {
-            bool begins = at == 0 || (!IsWord(line[at - 1]) && line[at - 1] != '.');
-            bool ends = at + word.Length == line.Length || !IsWord(line[at + word.Length]);
-            if (begins && ends) return true;
-        }
-        return false;
+        string code = TextOrComment().Replace(line, match => match.Value[0] == '$' ? match.Value : "");
+        if (UsingOfFolder().Match(code) is { Success: true } used && s_allowed.ContainsKey(used.Groups[1].Value)) yield return used.Groups[1].Value;
+        foreach (Match word in Word().Matches(code))
+            if (root.TryGetValue(word.Value, out string? folder)) yield return folder;
     }
 
-    private static bool IsWord(char c) => char.IsLetterOrDigit(c) || c == '_';
+    private static Dictionary<string, string> RootTypes((string Path, string Folder, string[] Lines)[] files)
+    {
+        var types = new Dictionary<string, string>();
+        foreach ((string path, string folder, string[] lines) in files.Where(file => file.Lines.Contains("namespace Edge.Llm;")))
+            foreach (string line in lines)
+                if (Declaration().Match(line) is { Success: true } type && !types.TryAdd(type.Groups[1].Value, folder))
+                    Assert.AreEqual(types[type.Groups[1].Value], folder, $"{path}: a type in two folders");
+        return types;
+    }
+
+    private static IEnumerable<(string Path, string Folder, string[] Lines)> Sources() =>
+        from file in RepositoryFiles.All()
+        let parts = file.Path.Split('/')
+        where parts[0] == "engine" && parts.Length > 2 && file.Path.EndsWith(".cs", StringComparison.Ordinal)
+        select (file.Path, parts[1], file.Text.Split('\n'));
+
+    [GeneratedRegex(@"^using .*?\bEdge\.Llm\.(\w+)")]
+    private static partial Regex UsingOfFolder();
+
+    // A word where a type may stand: no member of something else, no name that is declared or set here, no method.
+    [GeneratedRegex(@"(?<=(\bnew|:) )\w+|(?<![\w.])\w+\b(?!\s*[=(]|\s\{ get)|(?<=\bEdge\.Llm\.)\w+")]
+    private static partial Regex Word();
+
+    [GeneratedRegex("""\$?"[^"]*"|//.*""")]
+    private static partial Regex TextOrComment();
+
+    // A type that is not inside another.
+    [GeneratedRegex(@"^(?:public|internal) (?:\w+ )*?(?:class|struct|record|enum|interface)(?: struct| class)? (\w+)")]
+    private static partial Regex Declaration();
 
     private static Dictionary<string, string[]> Close(Dictionary<string, string[]> direct)
     {
@@ -97,7 +119,4 @@ public sealed class DependencyTests
             closed[folder] = [.. uses.Concat(uses.SelectMany(used => closed[used])).Distinct()];
         return closed;
     }
-
-    private static string Engine([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "engine"));
 }

@@ -1,5 +1,4 @@
 using Edge.Llm.Cache;
-using Edge.Llm.Kernels;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Tests.Cache;

@@ -1,6 +1,5 @@
 using Edge.Llm.Cli.Chat;
 using Edge.Llm.Tests.Api;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Cli;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Cli;

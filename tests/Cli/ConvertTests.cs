@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Conversion;
 
 namespace Edge.Llm.Tests.Cli;

@@ -1,4 +1,3 @@
-using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Cli;

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Memory;
 using Edge.Llm.Tests.Quantization;
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Cli;

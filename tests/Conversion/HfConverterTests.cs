@@ -1,10 +1,8 @@
 using System.Text.Json.Nodes;
 using Edge.Llm.Conversion;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Gguf;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Conversion;
 

@@ -1,9 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Edge.Llm.Conversion;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Tokenization;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Conversion;
 

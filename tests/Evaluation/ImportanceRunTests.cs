@@ -1,10 +1,6 @@
-using Edge.Llm.Evaluation;
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Tokenization;
 using Edge.Llm.Threading;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Evaluation;
 

@@ -1,5 +1,3 @@
-using Edge.Llm.Evaluation;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Evaluation;

@@ -1,8 +1,5 @@
-using Edge.Llm.Evaluation;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Tokenization;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Evaluation;
 

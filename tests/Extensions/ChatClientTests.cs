@@ -1,7 +1,7 @@
 using Edge.Llm.Extensions.AI;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 using Microsoft.Extensions.AI;
+using Message = Microsoft.Extensions.AI.ChatMessage;
 
 namespace Edge.Llm.Tests.Extensions;
 
@@ -76,7 +76,7 @@ public sealed class ChatClientTests : IDisposable
         long? plain = (await _client.GetResponseAsync("hi")).Usage!.InputTokenCount;
         ChatResponse first = await _client.GetResponseAsync("hi", new ChatOptions { Instructions = "abc" });
         Assert.AreEqual(plain + "[system]abc".Length, first.Usage!.InputTokenCount);
-        ChatMessage[] withSystem = [new(ChatRole.System, "x"), new(ChatRole.User, "hi")];
+        Message[] withSystem = [new(ChatRole.System, "x"), new(ChatRole.User, "hi")];
         ChatResponse both = await _client.GetResponseAsync(withSystem, new ChatOptions { Instructions = "abc" });
         Assert.AreEqual(plain + "[system]abc\n\nx".Length, both.Usage!.InputTokenCount);
     }
@@ -136,11 +136,11 @@ public sealed class ChatClientTests : IDisposable
     [TestMethod]
     public async Task WhatItCannotDoIsRefused()
     {
-        async Task Refused(ChatOptions options, params ChatMessage[] messages) => Assert.AreEqual(ErrorCode.Unsupported,
+        async Task Refused(ChatOptions options, params Message[] messages) => Assert.AreEqual(ErrorCode.Unsupported,
             (await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(messages, options))).Code);
-        await Refused(new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, new ChatMessage(ChatRole.User, "hi"));
-        await Refused(new ChatOptions { Tools = [new HostedWebSearchTool()] }, new ChatMessage(ChatRole.User, "hi"));
-        await Refused(new ChatOptions(), new ChatMessage(ChatRole.User, [new DataContent(new byte[3], "image/png")]));
+        await Refused(new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, new Message(ChatRole.User, "hi"));
+        await Refused(new ChatOptions { Tools = [new HostedWebSearchTool()] }, new Message(ChatRole.User, "hi"));
+        await Refused(new ChatOptions(), new Message(ChatRole.User, [new DataContent(new byte[3], "image/png")]));
         EdgeLlmException full = await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(new string('x', 1000)));
         Assert.AreEqual(ErrorCode.ContextFull, full.Code);
         using var untemplated = new ScriptedModel(s_words, s_story);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Extensions;
@@ -17,7 +16,7 @@ public sealed class PackageTests
         using LanguageModel model = LanguageModel.Open(args[0]);
         using InferenceContext context = model.CreateContext();
         using var sequence = context.NewSequence();
-        var batch = new Edge.Llm.Models.Batch();
+        var batch = new Batch();
         batch.Add([3, 4, 5], sequence);
         Console.WriteLine(context.Forward(batch)[0].Length);
         using var state = new MemoryStream();

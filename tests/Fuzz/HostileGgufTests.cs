@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Gguf;
 
 namespace Edge.Llm.Tests.Fuzz;

@@ -1,8 +1,4 @@
-using Edge.Llm.Cache;
-using Edge.Llm.Gguf;
-using Edge.Llm.Models;
 using Edge.Llm.Tests.Api;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Fuzz;
 

@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using static Edge.Llm.Tests.Gguf.SampleGguf;
 
 namespace Edge.Llm.Tests.Gguf;

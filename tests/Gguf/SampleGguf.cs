@@ -1,5 +1,4 @@
 using System.Text;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Tests.Gguf;
 

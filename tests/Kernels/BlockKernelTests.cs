@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Tests.Kernels;
@@ -8,7 +7,7 @@ namespace Edge.Llm.Tests.Kernels;
 public unsafe class BlockKernelTests
 {
     private static readonly FormatRow[] s_formats =
-        [.. KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_0x8 && f.Type != GgmlType.Q8_1)];
+        [.. KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_32 && f.Type != GgmlType.Q8_1)];
     private static readonly bool s_full = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
 
     private enum Fill
@@ -49,7 +48,7 @@ public unsafe class BlockKernelTests
     public void VecDotIsTheDotProductOfDequantizedValues()
     {
         var random = new Random(3);
-        foreach (FormatRow format in KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_0x8))
+        foreach (FormatRow format in KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_32))
         {
             GgmlTypeInfo info = GgmlTypes.Get(format.Type);
             for (int k = info.BlockLength; k <= 640; k += info.BlockLength)
@@ -61,13 +60,13 @@ public unsafe class BlockKernelTests
                 for (int b = 0; b < k / info.BlockLength; b++) format.Dequantize(w.Data + (b * info.BlockBytes), y + (b * info.BlockLength));
                 for (int i = 0; i < k; i++)
                 {
-                    var group = (Q8_0x8*)(x.Data + (i / 256 * Q8_0x8.Bytes));
+                    var group = (Q8_32*)(x.Data + (i / 256 * Q8_32.Bytes));
                     double product = (double)y[i] * group->D[i % 256 / 32] * group->Qs[i % 256];
                     dot += product;
                     size += Math.Abs(product);
                 }
                 // Sixteen roundings at most stand between a product and the sum.
-                Assert.AreEqual(dot, format.VecDot(w.Data, k, x.Data, Q8_0x8.Bytes), size * 1e-6, $"{format.Type}, k = {k}");
+                Assert.AreEqual(dot, format.VecDot(w.Data, k, x.Data, Q8_32.Bytes), size * 1e-6, $"{format.Type}, k = {k}");
             }
         }
     }
@@ -115,8 +114,8 @@ public unsafe class BlockKernelTests
         actual.Span.Fill(0x5a);
         var args = new MatMulArgs
         {
-            W = w.Data, RowBytes = rowBytes, Rows = rows, K = k, X = x.Data, XTokenStride = Q8_0x8.Bytes,
-            XGroupStride = Q8_0x8.Bytes * tokens, Tokens = tokens, Dst = (float*)expected.Data, DstStride = stride,
+            W = w.Data, RowBytes = rowBytes, Rows = rows, K = k, X = x.Data, XTokenStride = Q8_32.Bytes,
+            XGroupStride = Q8_32.Bytes * tokens, Tokens = tokens, Dst = (float*)expected.Data, DstStride = stride,
         };
         scalar.Gemm(&args);
         args.Dst = (float*)actual.Data;
@@ -154,12 +153,12 @@ public unsafe class BlockKernelTests
     private static GuardedBuffer Activations(int tokens, int k, Random random, bool full)
     {
         int groups = (k + 255) / 256, sign = random.Next(2) == 0 ? 127 : -127;
-        var buffer = new GuardedBuffer(groups * tokens * Q8_0x8.Bytes);
+        var buffer = new GuardedBuffer(groups * tokens * Q8_32.Bytes);
         buffer.Span.Clear();
         for (int b = 0; b < k / 32; b++)
             for (int t = 0; t < tokens; t++)
             {
-                var group = (Q8_0x8*)(buffer.Data + (((b / 8 * tokens) + t) * Q8_0x8.Bytes));
+                var group = (Q8_32*)(buffer.Data + (((b / 8 * tokens) + t) * Q8_32.Bytes));
                 group->D[b % 8] = random.NextSingle();
                 for (int i = 0; i < 32; i++)
                 {

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Architecture;
 

@@ -7,7 +7,7 @@ namespace Edge.Llm.Tests.Kernels;
 /// <summary>vpdpbusd of other instructions: with it the forms of the kernels that need AVX-VNNI are tested on machines without it.</summary>
 internal readonly struct EmulatedVnni : IDot256
 {
-    public static int Joins => 8;
+    public static int ProductsPerSum => 8;
 
     public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x)
     {

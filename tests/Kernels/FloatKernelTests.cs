@@ -1,5 +1,4 @@
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Tests.Kernels;
 

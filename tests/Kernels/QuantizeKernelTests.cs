@@ -18,7 +18,7 @@ public unsafe class QuantizeKernelTests
             {
                 int k = 32 * random.Next(1, 30);
                 using GuardedBuffer x = Row(k, round % 9, random);
-                Compare(kernels.QuantizeQ8_0x8, &Q8_0x8.Quantize, x, k, $"{isa} Q8_0x8, kind {round % 9}, k = {k}");
+                Compare(kernels.QuantizeQ8_32, &Q8_32.Quantize, x, k, $"{isa} Q8_32, kind {round % 9}, k = {k}");
                 k = 256 * random.Next(1, 5);
                 using GuardedBuffer y = Row(k, round % 9, random);
                 Compare(kernels.QuantizeQ8_K, &Q8_K.Quantize, y, k, $"{isa} Q8_K, kind {round % 9}, k = {k}");
@@ -34,8 +34,8 @@ public unsafe class QuantizeKernelTests
         x[31] = -127; // scale 1: the values are halves
         foreach (Isa isa in KernelTable.SupportedIsas())
         {
-            Q8_0x8 group;
-            Assert.IsTrue(FloatKernels.For(isa).QuantizeQ8_0x8(x, 32, (byte*)&group, Q8_0x8.Bytes));
+            Q8_32 group;
+            Assert.IsTrue(FloatKernels.For(isa).QuantizeQ8_32(x, 32, (byte*)&group, Q8_32.Bytes));
             Assert.AreEqual(1f, group.D[0]);
             int sum = 0;
             for (int i = 0; i < 32; i++)
@@ -44,7 +44,7 @@ public unsafe class QuantizeKernelTests
                 sum += group.Qs[i];
             }
             Assert.AreEqual(sum, group.Sums[0]);
-            Assert.IsFalse(new Span<byte>(&group, Q8_0x8.Bytes)[32..Q8_0x8.DOffset].ContainsAnyExcept((byte)0), "the missing blocks are zero");
+            Assert.IsFalse(new Span<byte>(&group, Q8_32.Bytes)[32..Q8_32.DOffset].ContainsAnyExcept((byte)0), "the missing blocks are zero");
         }
     }
 
@@ -59,10 +59,10 @@ public unsafe class QuantizeKernelTests
                     new Span<float>(x, 256).Fill(0.5f);
                     x[at] = bad;
                     Q8_K block;
-                    Q8_0x8 group;
+                    Q8_32 group;
                     Assert.IsFalse(FloatKernels.For(isa).QuantizeQ8_K(x, 256, (byte*)&block, Q8_K.Bytes), $"{isa} {bad} {at}");
                     Assert.AreEqual(0f, block.D);
-                    Assert.IsFalse(FloatKernels.For(isa).QuantizeQ8_0x8(x, 256, (byte*)&group, Q8_0x8.Bytes), $"{isa} {bad} {at}");
+                    Assert.IsFalse(FloatKernels.For(isa).QuantizeQ8_32(x, 256, (byte*)&group, Q8_32.Bytes), $"{isa} {bad} {at}");
                     Assert.AreEqual(0f, group.D[at / 32]);
                     Assert.AreEqual(0, group.Sums[at / 32]);
                     Assert.AreEqual(127 * 32, group.Sums[((at / 32) + 1) % 8]);
@@ -73,8 +73,8 @@ public unsafe class QuantizeKernelTests
         GuardedBuffer x, int k, string what)
     {
         int groups = (k + 255) / 256;
-        const int Stride = Q8_0x8.Bytes + 64;
-        int bytes = ((groups - 1) * Stride) + Q8_0x8.Bytes;
+        const int Stride = Q8_32.Bytes + 64;
+        int bytes = ((groups - 1) * Stride) + Q8_32.Bytes;
         using var expected = new GuardedBuffer(bytes);
         using var actual = new GuardedBuffer(bytes);
         expected.Span.Fill(0x5a); // what no value is written to stays as it is

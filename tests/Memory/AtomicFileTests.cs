@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Tests.Memory;
 

@@ -1,5 +1,3 @@
-using Edge.Llm.Memory;
-
 namespace Edge.Llm.Tests.Memory;
 
 /// <summary>Names that are the same file.</summary>

@@ -1,4 +1,3 @@
-using Edge.Llm.Memory;
 using Edge.Llm.Models;
 using Edge.Llm.Ops;
 using Edge.Llm.Threading;

@@ -1,7 +1,4 @@
-using Edge.Llm.Kernels;
-using Edge.Llm.Sampling;
 using Edge.Llm.Tests.Architecture;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Models;
 

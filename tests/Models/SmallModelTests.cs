@@ -1,10 +1,6 @@
 using System.Text.Json;
-using Edge.Llm.Kernels;
-using Edge.Llm.Gguf;
-using Edge.Llm.Sampling;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Architecture;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Models;
 

@@ -2,13 +2,8 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Edge.Llm.Cache;
-using Edge.Llm.Gguf;
-using Edge.Llm.Models;
-using Edge.Llm.Sampling;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Cli;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Native;
 

@@ -1,6 +1,4 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 using Edge.Llm.Ops;
 using Edge.Llm.Threading;
 
@@ -72,7 +70,7 @@ public sealed unsafe class MatMulTests
         var later = new PackedActivations(pool, kernels, packings.Data + (2 * bytes), packings.Data + (3 * bytes));
         later.Take(y);
         ahead.Take(y);
-        foreach (ActivationFormat format in (ReadOnlySpan<ActivationFormat>)[ActivationFormat.Q8_K, ActivationFormat.Q8_0x8])
+        foreach (ActivationFormat format in (ReadOnlySpan<ActivationFormat>)[ActivationFormat.Q8_K, ActivationFormat.Q8_32])
         {
             byte* expected = later.In(format, "later").X, found = ahead.In(format, "ahead").X;
             Assert.IsTrue(new Span<byte>(expected, (int)bytes).SequenceEqual(new Span<byte>(found, (int)bytes)), $"{format}");
@@ -85,7 +83,7 @@ public sealed unsafe class MatMulTests
         x[2][1] = float.PositiveInfinity;
         RowOps.RmsNorm(ahead, kernels, x, norm, 1e-5f, y, [q8_0]);
         ahead.Take(y);
-        StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => ahead.In(ActivationFormat.Q8_0x8, "d")).Message, "input of d");
+        StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => ahead.In(ActivationFormat.Q8_32, "d")).Message, "input of d");
     }
 
     [TestMethod]

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Kernels;

@@ -1,6 +1,3 @@
-using Edge.Llm.Cache;
-using Edge.Llm.Kernels;
-using Edge.Llm.Models;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Parity;

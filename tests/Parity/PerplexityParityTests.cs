@@ -1,7 +1,5 @@
-using Edge.Llm.Evaluation;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Architecture;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Parity;
 

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Parity;

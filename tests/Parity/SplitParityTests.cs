@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Parity;

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Tests.Quantization;
 

@@ -1,6 +1,4 @@
 using System.Text;
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Tests.Quantization;
 

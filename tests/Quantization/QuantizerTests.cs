@@ -1,6 +1,3 @@
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
-
 namespace Edge.Llm.Tests.Quantization;
 
 /// <summary>Whole files: what is written, what is refused, and that nothing is left behind.</summary>

@@ -1,7 +1,5 @@
 using System.Security.Cryptography;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
-using Edge.Llm.Memory;
 using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Tests.Quantization;

@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
-using Edge.Llm.Kernels;
 using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Tests.Quantization;

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Api;
 
 namespace Edge.Llm.Tests.Quantization;

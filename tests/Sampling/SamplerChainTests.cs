@@ -1,5 +1,3 @@
-using Edge.Llm.Sampling;
-
 namespace Edge.Llm.Tests.Sampling;
 
 [TestClass]

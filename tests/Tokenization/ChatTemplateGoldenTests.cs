@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Edge.Llm.Tests.Architecture;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Tokenization;
 

@@ -1,6 +1,4 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Tests.Architecture;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Tokenization;
 

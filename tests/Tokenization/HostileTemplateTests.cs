@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Tokenization;
 using Edge.Llm.Tokenization.Jinja;
 using FsCheck;
 using FsCheck.Fluent;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Edge.Llm.Tokenization;
 using Edge.Llm.Tokenization.Jinja;
 
 namespace Edge.Llm.Tests.Tokenization;

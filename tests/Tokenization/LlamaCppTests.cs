@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Edge.Llm.Gguf;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Tokenization;
 

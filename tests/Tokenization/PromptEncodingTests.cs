@@ -1,7 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Gguf;
-using Edge.Llm.Tokenization;
 using FsCheck;
 using FsCheck.Fluent;
 

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using Edge.Llm.Gguf;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Tokenization;
 

@@ -1,6 +1,3 @@
-using Edge.Llm.Gguf;
-using Edge.Llm.Tokenization;
-
 namespace Edge.Llm.Tests.Tokenization;
 
 [TestClass]

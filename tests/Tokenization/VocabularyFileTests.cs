@@ -1,5 +1,3 @@
-using Edge.Llm.Tokenization;
-
 namespace Edge.Llm.Tests.Tokenization;
 
 /// <summary>The expected ids that llama.cpp publishes with its vocabularies.</summary>

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using Edge.Llm.Sampling;
 
 namespace Edge.Llm.Cli;
 

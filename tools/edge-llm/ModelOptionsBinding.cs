@@ -1,7 +1,4 @@
 using System.CommandLine;
-using Edge.Llm.Gguf;
-using Edge.Llm.Kernels;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli;
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Edge.Llm.Cli.Commands;
+using ParsedToken = System.CommandLine.Parsing.TokenType;
 
 namespace Edge.Llm.Cli;
 
@@ -66,7 +67,7 @@ internal static class Program
             // An option of several values takes an unknown flag for one more.
             if (child is OptionResult { Option.AllowMultipleArgumentsPerToken: true } option) positional.AddRange(option.Tokens.Select(token => token.Value));
         }
-        IEnumerable<string> beforeDoubleDash = parsed.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash).Select(token => token.Value);
+        IEnumerable<string> beforeDoubleDash = parsed.Tokens.TakeWhile(token => token.Type != ParsedToken.DoubleDash).Select(token => token.Value);
         return positional.Intersect(beforeDoubleDash).FirstOrDefault(text => text.Length > 1 && text[0] == '-');
     }
 

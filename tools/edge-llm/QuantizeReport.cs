@@ -1,6 +1,4 @@
 using System.Globalization;
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Cli;
 

@@ -11,10 +11,10 @@ internal unsafe interface IBlockGroupAdvSimd
     static abstract int Bytes { get; }
 
     /// <summary>Whether there are minimums.</summary>
-    static abstract bool HasMin { get; }
+    static abstract bool HasMins { get; }
 
     /// <summary>Whether the second half of a block has a scale of its own, in the place of a minimum.</summary>
-    static virtual bool By16 => false;
+    static virtual bool ScalesPer16 => false;
 
     /// <summary>The 32 values of block b.</summary>
     static abstract void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
@@ -73,24 +73,24 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
     {
         var q = (sbyte*)x;
         TFormat.Scales(w, out Vector128<float> d0, out Vector128<float> d1);
-        Vector128<float> dx0 = AdvSimd.LoadVector128((float*)(x + Q8_0x8.DOffset)), dx1 = AdvSimd.LoadVector128((float*)(x + Q8_0x8.DOffset) + 4);
+        Vector128<float> dx0 = AdvSimd.LoadVector128((float*)(x + Q8_32.DOffset)), dx1 = AdvSimd.LoadVector128((float*)(x + Q8_32.DOffset) + 4);
         Vector128<float> p0, p1;
-        if (TFormat.By16)
+        if (TFormat.ScalesPer16)
         {
             TFormat.Mins(w, out Vector128<float> e0, out Vector128<float> e1);
-            p0 = Halves(w, q, 0, d0, e0, dx0);
-            p1 = Halves(w, q, 4, d1, e1, dx1);
+            p0 = FourBlocksPer16(w, q, 0, d0, e0, dx0);
+            p1 = FourBlocksPer16(w, q, 4, d1, e1, dx1);
         }
         else
         {
-            p0 = Four(w, q, 0, d0, dx0);
-            p1 = Four(w, q, 4, d1, dx1);
+            p0 = FourBlocks(w, q, 0, d0, dx0);
+            p1 = FourBlocks(w, q, 4, d1, dx1);
         }
-        if (TFormat.HasMin)
+        if (TFormat.HasMins)
         {
             TFormat.Mins(w, out Vector128<float> m0, out Vector128<float> m1);
-            Vector128<int> sums0 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset));
-            Vector128<int> sums1 = AdvSimd.LoadVector128((int*)(x + Q8_0x8.SumsOffset) + 4);
+            Vector128<int> sums0 = AdvSimd.LoadVector128((int*)(x + Q8_32.SumsOffset));
+            Vector128<int> sums1 = AdvSimd.LoadVector128((int*)(x + Q8_32.SumsOffset) + 4);
             p0 = AdvSimd.FusedMultiplyAdd(p0, m0, dx0 * AdvSimd.ConvertToSingle(sums0));
             p1 = AdvSimd.FusedMultiplyAdd(p1, m1, dx1 * AdvSimd.ConvertToSingle(sums1));
         }
@@ -99,7 +99,7 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
 
     // The p of four blocks, without minimums.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Four(byte* w, sbyte* q, int b, Vector128<float> d, Vector128<float> dx)
+    private static Vector128<float> FourBlocks(byte* w, sbyte* q, int b, Vector128<float> d, Vector128<float> dx)
     {
         Vector128<int> isum = AdvSimd.Arm64.AddPairwise(
             AdvSimd.Arm64.AddPairwise(Dot(w, q, b), Dot(w, q, b + 1)), AdvSimd.Arm64.AddPairwise(Dot(w, q, b + 2), Dot(w, q, b + 3)));
@@ -108,19 +108,19 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
 
     // The p of four blocks whose halves have scales d and e.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Halves(byte* w, sbyte* q, int b, Vector128<float> d, Vector128<float> e, Vector128<float> dx)
+    private static Vector128<float> FourBlocksPer16(byte* w, sbyte* q, int b, Vector128<float> d, Vector128<float> e, Vector128<float> dx)
     {
-        Halves(w, q, b, out Vector128<int> f0, out Vector128<int> s0);
-        Halves(w, q, b + 1, out Vector128<int> f1, out Vector128<int> s1);
-        Halves(w, q, b + 2, out Vector128<int> f2, out Vector128<int> s2);
-        Halves(w, q, b + 3, out Vector128<int> f3, out Vector128<int> s3);
+        DotHalves(w, q, b, out Vector128<int> f0, out Vector128<int> s0);
+        DotHalves(w, q, b + 1, out Vector128<int> f1, out Vector128<int> s1);
+        DotHalves(w, q, b + 2, out Vector128<int> f2, out Vector128<int> s2);
+        DotHalves(w, q, b + 3, out Vector128<int> f3, out Vector128<int> s3);
         Vector128<int> first = AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(f0, f1), AdvSimd.Arm64.AddPairwise(f2, f3));
         Vector128<int> second = AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(s0, s1), AdvSimd.Arm64.AddPairwise(s2, s3));
         return (AdvSimd.ConvertToSingle(first) * d * dx) + (AdvSimd.ConvertToSingle(second) * e * dx);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Halves(byte* w, sbyte* q, int b, out Vector128<int> first, out Vector128<int> second)
+    private static void DotHalves(byte* w, sbyte* q, int b, out Vector128<int> first, out Vector128<int> second)
     {
         TFormat.Block(w, b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
         first = TDot.Dot16(v0, q, 32 * b);

@@ -28,7 +28,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         UnpackedGroup* r0 = rows, r1 = rows + 1, r2 = rows + 2, r3 = rows + 3;
         DotAdvSimdDp.Interleave4(r0->Qs, r1->Qs, r2->Qs, r3->Qs, 256, tile);
         DotAdvSimdDp.Interleave4(r0->D, r1->D, r2->D, r3->D, 32, tile + ScalesOffset);
-        if (TFormat.HasMin || TFormat.By16) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
+        if (TFormat.HasMins || TFormat.ScalesPer16) DotAdvSimdDp.Interleave4(r0->M, r1->M, r2->M, r3->M, 32, tile + MinsOffset);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -85,7 +85,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         Vector128<int> c0 = Vector128<int>.Zero, c1 = Vector128<int>.Zero, c2 = Vector128<int>.Zero, c3 = Vector128<int>.Zero;
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, (sbyte*)tile, 128 * b, a0, a1, a2, a3);
         Vector128<float> d = AdvSimd.LoadVector128((float*)(tile + ScalesOffset) + (4 * b));
-        if (TFormat.By16)
+        if (TFormat.ScalesPer16)
         {
             p0 = Term(c0, d, default, x0, b);
             p1 = Term(c1, d, default, x1, b);
@@ -101,7 +101,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
             return;
         }
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, (sbyte*)tile, (128 * b) + 64, b0, b1, b2, b3);
-        Vector128<float> m = TFormat.HasMin ? AdvSimd.LoadVector128((float*)(tile + MinsOffset) + (4 * b)) : default;
+        Vector128<float> m = TFormat.HasMins ? AdvSimd.LoadVector128((float*)(tile + MinsOffset) + (4 * b)) : default;
         p0 = Term(c0, d, m, x0, b);
         p1 = Term(c1, d, m, x1, b);
         p2 = Term(c2, d, m, x2, b);
@@ -111,9 +111,9 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Term(Vector128<int> isum, Vector128<float> d, Vector128<float> m, byte* x, int b)
     {
-        float dx = ((float*)(x + Q8_0x8.DOffset))[b];
+        float dx = ((float*)(x + Q8_32.DOffset))[b];
         Vector128<float> p = AdvSimd.MultiplyByScalar(AdvSimd.ConvertToSingle(isum) * d, Vector64.CreateScalarUnsafe(dx));
-        if (!TFormat.HasMin) return p;
-        return AdvSimd.Arm64.FusedMultiplyAddByScalar(p, m, Vector64.CreateScalarUnsafe(dx * ((int*)(x + Q8_0x8.SumsOffset))[b]));
+        if (!TFormat.HasMins) return p;
+        return AdvSimd.Arm64.FusedMultiplyAddByScalar(p, m, Vector64.CreateScalarUnsafe(dx * ((int*)(x + Q8_32.SumsOffset))[b]));
     }
 }

@@ -9,12 +9,12 @@ internal static unsafe class CodebookAdvSimd
 {
     /// <summary>Two entries of a table.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Two(ulong* grid, nuint i0, nuint i1) =>
+    public static Vector128<byte> TwoEntries(ulong* grid, nuint i0, nuint i1) =>
         AdvSimd.LoadAndInsertScalar(Vector128.CreateScalarUnsafe(grid[i0]), 1, grid + i1).AsByte();
 
     /// <summary>Four entries of a table.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Four(uint* grid, nuint i0, nuint i1, nuint i2, nuint i3)
+    public static Vector128<byte> FourEntries(uint* grid, nuint i0, nuint i1, nuint i2, nuint i3)
     {
         Vector128<uint> v = Vector128.CreateScalarUnsafe(grid[i0]);
         v = AdvSimd.LoadAndInsertScalar(v, 1, grid + i1);
@@ -24,7 +24,7 @@ internal static unsafe class CodebookAdvSimd
 
     /// <summary>Eight entries of a table.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Eight(ushort* grid, nuint i0, nuint i1, nuint i2, nuint i3, nuint i4, nuint i5, nuint i6, nuint i7)
+    public static Vector128<byte> EightEntries(ushort* grid, nuint i0, nuint i1, nuint i2, nuint i3, nuint i4, nuint i5, nuint i6, nuint i7)
     {
         Vector128<ushort> v = Vector128.CreateScalarUnsafe(grid[i0]);
         v = AdvSimd.LoadAndInsertScalar(v, 1, grid + i1);

@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ1_M_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ1_M.Bytes;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -46,7 +46,7 @@ internal readonly unsafe struct IQ1_M_AdvSimd : ISuperBlockAdvSimd
         byte* q = ((IQ1_M*)w)->Qs + (8 * i);
         nuint high = *(uint*)(((IQ1_M*)w)->Qh + (4 * i));
 
-        Vector128<byte> entries = CodebookAdvSimd.Eight(grid, q[0] | ((high << 8) & 0x700), q[1] | ((high << 4) & 0x700), q[2] | (high & 0x700),
+        Vector128<byte> entries = CodebookAdvSimd.EightEntries(grid, q[0] | ((high << 8) & 0x700), q[1] | ((high << 4) & 0x700), q[2] | (high & 0x700),
             q[3] | ((high >> 4) & 0x700), q[4] | ((high >> 8) & 0x700), q[5] | ((high >> 12) & 0x700),
             q[6] | ((high >> 16) & 0x700), q[7] | ((high >> 20) & 0x700));
         // Bit 3 of nibble l: run l's delta is negative.

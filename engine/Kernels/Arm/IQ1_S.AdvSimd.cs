@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ1_S.Bytes;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -39,7 +39,7 @@ internal readonly unsafe struct IQ1_S_AdvSimd : ISuperBlockAdvSimd
         nuint h0 = ((IQ1_S*)w)->Qh[2 * i], h1 = ((IQ1_S*)w)->Qh[2 * i + 1];
         Vector128<byte> lowest0 = Vector128.Create((byte)(0xf9 - (h0 >> 15 << 1))), lowest1 = Vector128.Create((byte)(0xf9 - (h1 >> 15 << 1)));
 
-        Vector128<byte> entries = CodebookAdvSimd.Eight(grid, q[0] | ((h0 << 8) & 0x700), q[1] | ((h0 << 5) & 0x700), q[2] | ((h0 << 2) & 0x700),
+        Vector128<byte> entries = CodebookAdvSimd.EightEntries(grid, q[0] | ((h0 << 8) & 0x700), q[1] | ((h0 << 5) & 0x700), q[2] | ((h0 << 2) & 0x700),
             q[3] | ((h0 >> 1) & 0x700), q[4] | ((h1 << 8) & 0x700), q[5] | ((h1 << 5) & 0x700),
             q[6] | ((h1 << 2) & 0x700), q[7] | ((h1 >> 1) & 0x700));
         v0 = CodebookAdvSimd.Ternary(entries, lowest0, 0);

@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ2_S_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ2_S.Bytes;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -37,9 +37,9 @@ internal readonly unsafe struct IQ2_S_AdvSimd : ISuperBlockAdvSimd
         byte* q = ((IQ2_S*)w)->Qs + (8 * i);
         nuint high = *(ushort*)(((IQ2_S*)w)->Qh + (2 * i));
         Vector128<byte> signs = AdvSimd.LoadVector64(((IQ2_S*)w)->Signs + (8 * i)).ToVector128Unsafe();
-        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[0] | ((high << 8) & 0x300), q[1] | ((high << 6) & 0x300)), signs, 0);
-        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[2] | ((high << 4) & 0x300), q[3] | ((high << 2) & 0x300)), signs, 1);
-        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[4] | (high & 0x300), q[5] | ((high >> 2) & 0x300)), signs, 2);
-        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[6] | ((high >> 4) & 0x300), q[7] | ((high >> 6) & 0x300)), signs, 3);
+        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[0] | ((high << 8) & 0x300), q[1] | ((high << 6) & 0x300)), signs, 0);
+        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[2] | ((high << 4) & 0x300), q[3] | ((high << 2) & 0x300)), signs, 1);
+        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[4] | (high & 0x300), q[5] | ((high >> 2) & 0x300)), signs, 2);
+        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[6] | ((high >> 4) & 0x300), q[7] | ((high >> 6) & 0x300)), signs, 3);
     }
 }

@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ2_XS_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ2_XS.Bytes;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -37,9 +37,9 @@ internal readonly unsafe struct IQ2_XS_AdvSimd : ISuperBlockAdvSimd
         ushort* q = ((IQ2_XS*)w)->Qs + (8 * i);
         Vector64<byte> seven = AdvSimd.ExtractNarrowingLower(AdvSimd.LoadVector128(q) >>> 9);
         Vector128<byte> signs = CodebookAdvSimd.EvenSigns(seven.ToVector128Unsafe());
-        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[0] & 511, (nuint)q[1] & 511), signs, 0);
-        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[2] & 511, (nuint)q[3] & 511), signs, 1);
-        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[4] & 511, (nuint)q[5] & 511), signs, 2);
-        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, (nuint)q[6] & 511, (nuint)q[7] & 511), signs, 3);
+        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, (nuint)q[0] & 511, (nuint)q[1] & 511), signs, 0);
+        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, (nuint)q[2] & 511, (nuint)q[3] & 511), signs, 1);
+        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, (nuint)q[4] & 511, (nuint)q[5] & 511), signs, 2);
+        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, (nuint)q[6] & 511, (nuint)q[7] & 511), signs, 3);
     }
 }

@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ2_XXS_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ2_XXS.Bytes;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -40,9 +40,9 @@ internal readonly unsafe struct IQ2_XXS_AdvSimd : ISuperBlockAdvSimd
         ulong* grid = Grids.Pointer(Grids.IQ2_XXS);
         byte* q = ((IQ2_XXS*)w)->Qs + (16 * i);
         Vector128<byte> signs = CodebookAdvSimd.EvenSigns(*(uint*)(q + 4), *(uint*)(q + 12));
-        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[0], q[1]), signs, 0);
-        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[2], q[3]), signs, 1);
-        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[8], q[9]), signs, 2);
-        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.Two(grid, q[10], q[11]), signs, 3);
+        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[0], q[1]), signs, 0);
+        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[2], q[3]), signs, 1);
+        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[8], q[9]), signs, 2);
+        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.TwoEntries(grid, q[10], q[11]), signs, 3);
     }
 }

@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ3_S_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ3_S.Bytes;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -52,6 +52,6 @@ internal readonly unsafe struct IQ3_S_AdvSimd : ISuperBlockAdvSimd
 
     // The entries of four indices.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Entries(Vector128<ushort> indices, [ConstantExpected] int at) => CodebookAdvSimd.Four(
+    private static Vector128<byte> Entries(Vector128<ushort> indices, [ConstantExpected] int at) => CodebookAdvSimd.FourEntries(
         Grids.Pointer(Grids.IQ3_S), indices.GetElement(at), indices.GetElement(at + 1), indices.GetElement(at + 2), indices.GetElement(at + 3));
 }

@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ3_XXS_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ3_XXS.Bytes;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -38,9 +38,9 @@ internal readonly unsafe struct IQ3_XXS_AdvSimd : ISuperBlockAdvSimd
         byte* q = ((IQ3_XXS*)w)->Qs + (16 * i);
         uint* words = (uint*)((IQ3_XXS*)w)->Signs + (2 * i);
         Vector128<byte> signs = CodebookAdvSimd.EvenSigns(words[0], words[1]);
-        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.Four(grid, q[0], q[1], q[2], q[3]), signs, 0);
-        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.Four(grid, q[4], q[5], q[6], q[7]), signs, 1);
-        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.Four(grid, q[8], q[9], q[10], q[11]), signs, 2);
-        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.Four(grid, q[12], q[13], q[14], q[15]), signs, 3);
+        v0 = CodebookAdvSimd.Signed(CodebookAdvSimd.FourEntries(grid, q[0], q[1], q[2], q[3]), signs, 0);
+        v1 = CodebookAdvSimd.Signed(CodebookAdvSimd.FourEntries(grid, q[4], q[5], q[6], q[7]), signs, 1);
+        v2 = CodebookAdvSimd.Signed(CodebookAdvSimd.FourEntries(grid, q[8], q[9], q[10], q[11]), signs, 2);
+        v3 = CodebookAdvSimd.Signed(CodebookAdvSimd.FourEntries(grid, q[12], q[13], q[14], q[15]), signs, 3);
     }
 }

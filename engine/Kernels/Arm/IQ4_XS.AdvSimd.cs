@@ -10,9 +10,9 @@ internal readonly unsafe struct IQ4_XS_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => IQ4_XS.Bytes;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)

@@ -9,9 +9,9 @@ internal readonly unsafe struct NVFP4_AdvSimd : IBlockGroupAdvSimd
 {
     public static int Bytes => 4 * NVFP4.Bytes;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)

@@ -8,7 +8,7 @@ internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
 {
     public static int Bytes => 2 * Q1_0.Bytes;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)

@@ -9,15 +9,15 @@ internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
 {
     public static int Bytes => 4 * Q2_0.Bytes;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
         byte* q = ((Q2_0*)group)[b / 2].Qs + (8 * (b % 2));
         Vector128<byte> eight = AdvSimd.LoadVector64(q).ToVector128Unsafe();
-        v0 = Four(eight, Vector128.Create(0x0101010100000000ul, 0x0303030302020202));
-        v1 = Four(eight, Vector128.Create(0x0505050504040404ul, 0x0707070706060606));
+        v0 = Spread(eight, Vector128.Create(0x0101010100000000ul, 0x0303030302020202));
+        v1 = Spread(eight, Vector128.Create(0x0505050504040404ul, 0x0707070706060606));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -37,7 +37,7 @@ internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
 
     // Each of four bytes four times, shifted by 0, 2, 4 and 6; two bits of it, less 1.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<sbyte> Four(Vector128<byte> eight, Vector128<ulong> at)
+    private static Vector128<sbyte> Spread(Vector128<byte> eight, Vector128<ulong> at)
     {
         Vector128<byte> q = AdvSimd.Arm64.VectorTableLookup(eight, at.AsByte());
         q = AdvSimd.ShiftLogical(q, Vector128.Create(0xfafcfe00fafcfe00ul).AsSByte()) & Vector128.Create((byte)3);

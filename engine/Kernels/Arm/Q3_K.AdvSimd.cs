@@ -12,9 +12,9 @@ internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
 
     public static int Bytes => Q3_K.Bytes;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     /// <summary>See <see cref="Q3_K.Scale"/>; four at a time in integer registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

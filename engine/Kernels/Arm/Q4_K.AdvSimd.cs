@@ -10,9 +10,9 @@ internal readonly unsafe struct Q4_K_AdvSimd : ISuperBlockAdvSimd
 {
     public static int Bytes => Q4_K.Bytes;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static bool HasMin => true;
+    public static bool HasMins => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)

@@ -9,7 +9,7 @@ internal readonly unsafe struct Q5_1_AdvSimd : IBlockGroupAdvSimd
 {
     public static int Bytes => 8 * Q5_1.Bytes;
 
-    public static bool HasMin => true;
+    public static bool HasMins => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)

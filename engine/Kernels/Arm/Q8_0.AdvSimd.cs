@@ -9,7 +9,7 @@ internal readonly unsafe struct Q8_0_AdvSimd : IBlockGroupAdvSimd
 {
     public static int Bytes => 8 * Q8_0.Bytes;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>The activation quantizers with NEON: the rule is <see cref="Quantizing"/>'s.</summary>
+/// <summary>The activation quantizers with NEON: the rule is <see cref="ActivationQuantization"/>'s.</summary>
 internal static unsafe class QuantizeAdvSimd
 {
     /// <summary>As <see cref="Q8_K.Quantize"/>.</summary>
@@ -29,19 +29,19 @@ internal static unsafe class QuantizeAdvSimd
                 block->Sums32[i] = (short)(sum0 + sum1);
             }
         }
-        return largest < Quantizing.InfinityBits;
+        return largest < ActivationQuantization.InfinityBits;
     }
 
-    /// <summary>As <see cref="Q8_0x8.Quantize"/>.</summary>
+    /// <summary>As <see cref="Q8_32.Quantize"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool ToQ8_0x8(float* x, int k, byte* dst, nint groupStride)
+    public static bool ToQ8_32(float* x, int k, byte* dst, nint groupStride)
     {
         uint largest = 0;
         for (; k > 0; k -= 256, x += 256, dst += groupStride)
         {
-            var group = (Q8_0x8*)dst;
+            var group = (Q8_32*)dst;
             int blocks = Math.Min(k, 256) / 32;
-            if (blocks < 8) Unsafe.InitBlockUnaligned(dst, 0, Q8_0x8.Bytes);
+            if (blocks < 8) Unsafe.InitBlockUnaligned(dst, 0, Q8_32.Bytes);
             for (int b = 0; b < blocks; b++)
             {
                 uint amax = Amax(x + (32 * b), 32);
@@ -53,7 +53,7 @@ internal static unsafe class QuantizeAdvSimd
                 group->Sums[b] = AdvSimd.Arm64.AddAcrossWidening(q0).ToScalar() + AdvSimd.Arm64.AddAcrossWidening(q1).ToScalar();
             }
         }
-        return largest < Quantizing.InfinityBits;
+        return largest < ActivationQuantization.InfinityBits;
     }
 
     // The largest bit pattern without its sign.
@@ -73,7 +73,7 @@ internal static unsafe class QuantizeAdvSimd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Inverse(uint amax, out float d)
     {
-        bool zero = amax is < Quantizing.SmallestBits or >= Quantizing.InfinityBits;
+        bool zero = amax is < ActivationQuantization.SmallestBits or >= ActivationQuantization.InfinityBits;
         float max = BitConverter.UInt32BitsToSingle(amax);
         d = zero ? 0 : max / 127f;
         return zero ? 0 : 127f / max;
@@ -82,14 +82,14 @@ internal static unsafe class QuantizeAdvSimd
     // 16 values. An infinity or NaN times 0 is NaN, which converts to 0 like the reference's cleared block.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<sbyte> Values(float* x, float inverse) => AdvSimd.ExtractNarrowingSaturateUpper(
-        AdvSimd.ExtractNarrowingSaturateLower(Eight(x, inverse)), Eight(x + 8, inverse));
+        AdvSimd.ExtractNarrowingSaturateLower(RoundEight(x, inverse)), RoundEight(x + 8, inverse));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<short> Eight(float* x, float inverse) => AdvSimd.ExtractNarrowingSaturateUpper(
-        AdvSimd.ExtractNarrowingSaturateLower(Four(x, inverse)), Four(x + 4, inverse));
+    private static Vector128<short> RoundEight(float* x, float inverse) => AdvSimd.ExtractNarrowingSaturateUpper(
+        AdvSimd.ExtractNarrowingSaturateLower(RoundFour(x, inverse)), RoundFour(x + 4, inverse));
 
     // x * inverse is at most 127 and two roundings, so it is never as large as 127.5: rounding to integers clamps by itself.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Four(float* x, float inverse) =>
+    private static Vector128<int> RoundFour(float* x, float inverse) =>
         AdvSimd.ConvertToInt32RoundToEven(AdvSimd.LoadVector128(x) * Vector128.Create(inverse));
 }

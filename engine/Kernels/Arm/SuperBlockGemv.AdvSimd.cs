@@ -5,17 +5,17 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A super-block as NEON vectors; its values are within +-64 or, By16, any int8.</summary>
+/// <summary>A super-block as NEON vectors; its values are within +-64; with <see cref="ScalesPer16"/> they may be any int8.</summary>
 internal unsafe interface ISuperBlockAdvSimd
 {
     /// <summary>Bytes of one super-block.</summary>
     static abstract int Bytes { get; }
 
     /// <summary>Whether a scale holds for 16 values, not 32.</summary>
-    static abstract bool By16 { get; }
+    static abstract bool ScalesPer16 { get; }
 
     /// <summary>Whether there are minimums.</summary>
-    static abstract bool HasMin { get; }
+    static abstract bool HasMins { get; }
 
     /// <summary>Scales and minimums of blocks 0..7 and, of 16, 8..15.</summary>
     static abstract void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1);
@@ -62,9 +62,9 @@ internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat 
         for (int r = 0; r < 4; r++, row += stride) sums[r] = Row(row, x);
         TFormat.Factors(w, w + stride, w + (2 * stride), w + (3 * stride), out Vector128<float> d, out Vector128<float> dmin);
         Vector128<int> first = AdvSimd.Arm64.AddPairwise(sums[0], sums[1]), last = AdvSimd.Arm64.AddPairwise(sums[2], sums[3]);
-        Vector128<int> isum = TFormat.HasMin ? AdvSimd.Arm64.UnzipEven(first, last) : AdvSimd.Arm64.AddPairwise(first, last);
+        Vector128<int> isum = TFormat.HasMins ? AdvSimd.Arm64.UnzipEven(first, last) : AdvSimd.Arm64.AddPairwise(first, last);
         Vector128<float> f = AdvSimd.ConvertToSingle(isum) * d;
-        if (TFormat.HasMin) f = AdvSimd.FusedMultiplySubtract(f, AdvSimd.ConvertToSingle(AdvSimd.Arm64.UnzipOdd(first, last)), dmin);
+        if (TFormat.HasMins) f = AdvSimd.FusedMultiplySubtract(f, AdvSimd.ConvertToSingle(AdvSimd.Arm64.UnzipOdd(first, last)), dmin);
         return AdvSimd.Arm64.FusedMultiplyAddByScalar(acc, f, Vector64.CreateScalarUnsafe(*(float*)(x + Q8_K.DOffset)));
     }
 
@@ -74,11 +74,11 @@ internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat 
     {
         TFormat.Scales(w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1);
         Vector128<int> min = default;
-        if (TFormat.HasMin)
+        if (TFormat.HasMins)
         {
-            Vector128<short> sums = AdvSimd.LoadVector128((short*)(x + (TFormat.By16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset)));
+            Vector128<short> sums = AdvSimd.LoadVector128((short*)(x + (TFormat.ScalesPer16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset)));
             min = AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpper(m0, sums), m0.GetLower(), sums.GetLower());
-            if (TFormat.By16)
+            if (TFormat.ScalesPer16)
             {
                 sums = AdvSimd.LoadVector128((short*)(x + Q8_K.Sums16Offset + 16));
                 min = AdvSimd.MultiplyWideningLowerAndAdd(AdvSimd.MultiplyWideningUpperAndAdd(min, m1, sums), m1.GetLower(), sums.GetLower());
@@ -87,19 +87,19 @@ internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat 
         var q = (sbyte*)x;
         Vector128<int> sum = Vector128<int>.Zero;
         TFormat.Quarter(w, 0, out Vector128<sbyte> v0, out Vector128<sbyte> v1, out Vector128<sbyte> v2, out Vector128<sbyte> v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 0, s0, 0) : By32(sum, v0, v1, v2, v3, q, 0, s0, 0);
+        sum = TFormat.ScalesPer16 ? AddPer16(sum, v0, v1, v2, v3, q, 0, s0, 0) : AddPer32(sum, v0, v1, v2, v3, q, 0, s0, 0);
         TFormat.Quarter(w, 1, out v0, out v1, out v2, out v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 64, s0, 4) : By32(sum, v0, v1, v2, v3, q, 64, s0, 2);
+        sum = TFormat.ScalesPer16 ? AddPer16(sum, v0, v1, v2, v3, q, 64, s0, 4) : AddPer32(sum, v0, v1, v2, v3, q, 64, s0, 2);
         TFormat.Quarter(w, 2, out v0, out v1, out v2, out v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 128, s1, 0) : By32(sum, v0, v1, v2, v3, q, 128, s0, 4);
+        sum = TFormat.ScalesPer16 ? AddPer16(sum, v0, v1, v2, v3, q, 128, s1, 0) : AddPer32(sum, v0, v1, v2, v3, q, 128, s0, 4);
         TFormat.Quarter(w, 3, out v0, out v1, out v2, out v3);
-        sum = TFormat.By16 ? By16(sum, v0, v1, v2, v3, q, 192, s1, 4) : By32(sum, v0, v1, v2, v3, q, 192, s0, 6);
-        return TFormat.HasMin ? AdvSimd.Arm64.AddPairwise(sum, min) : sum;
+        sum = TFormat.ScalesPer16 ? AddPer16(sum, v0, v1, v2, v3, q, 192, s1, 4) : AddPer32(sum, v0, v1, v2, v3, q, 192, s0, 6);
+        return TFormat.HasMins ? AdvSimd.Arm64.AddPairwise(sum, min) : sum;
     }
 
 #pragma warning disable CA1857 // Offsets and lanes are constant once this is inlined.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> By16(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2,
+    private static Vector128<int> AddPer16(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2,
         Vector128<sbyte> v3, sbyte* q, [ConstantExpected] int at, Vector128<short> scales, [ConstantExpected] int lane)
     {
         sum = TDot.Add16(sum, v0, q, at, scales, (byte)lane);
@@ -109,7 +109,7 @@ internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat 
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> By32(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2,
+    private static Vector128<int> AddPer32(Vector128<int> sum, Vector128<sbyte> v0, Vector128<sbyte> v1, Vector128<sbyte> v2,
         Vector128<sbyte> v3, sbyte* q, [ConstantExpected] int at, Vector128<short> scales, [ConstantExpected] int lane) =>
         TDot.Add32(TDot.Add32(sum, v0, v1, q, at, scales, (byte)lane), v2, v3, q, at + 32, scales, (byte)(lane + 1));
 #pragma warning restore CA1857

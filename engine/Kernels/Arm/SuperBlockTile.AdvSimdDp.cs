@@ -29,7 +29,7 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         UnpackedSuperBlock* r0 = rows, r1 = rows + 1, r2 = rows + 2, r3 = rows + 3;
         DotAdvSimdDp.Interleave4(r0->Qs, r1->Qs, r2->Qs, r3->Qs, 256, tile);
         Block8(r0, r1, r2, r3, 0, tile);
-        if (TFormat.By16) Block8(r0, r1, r2, r3, 8, tile);
+        if (TFormat.ScalesPer16) Block8(r0, r1, r2, r3, 8, tile);
         TFormat.Factors(w, w + rowBytes, w + (2 * rowBytes), w + (3 * rowBytes), out Vector128<float> d, out Vector128<float> dmin);
         AdvSimd.Store((float*)(tile + FactorsOffset), d);
         AdvSimd.Store((float*)(tile + FactorsOffset) + 4, dmin);
@@ -49,7 +49,7 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         DotAdvSimdDp.Interleave4(
             AdvSimd.SignExtendWideningUpper(s0), AdvSimd.SignExtendWideningUpper(s1),
             AdvSimd.SignExtendWideningUpper(s2), AdvSimd.SignExtendWideningUpper(s3), scales + 16);
-        if (TFormat.HasMin)
+        if (TFormat.HasMins)
             AdvSimd.Arm64.StoreVectorAndZip((short*)(tile + MinsOffset) + (4 * first),
                 (AdvSimd.LoadVector128(r0->Mins + first), AdvSimd.LoadVector128(r1->Mins + first),
                     AdvSimd.LoadVector128(r2->Mins + first), AdvSimd.LoadVector128(r3->Mins + first)));
@@ -77,13 +77,13 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
             Vector128<float> d = AdvSimd.LoadVector128((float*)(tile + FactorsOffset));
             Vector128<float> f0 = AdvSimd.ConvertToSingle(s0) * d, f1 = AdvSimd.ConvertToSingle(s1) * d;
             Vector128<float> f2 = AdvSimd.ConvertToSingle(s2) * d, f3 = AdvSimd.ConvertToSingle(s3) * d;
-            if (TFormat.HasMin)
+            if (TFormat.HasMins)
             {
                 Vector128<int> m0 = Vector128<int>.Zero, m1 = m0, m2 = m0, m3 = m0;
                 var mins = (short*)(tile + MinsOffset);
-                int offset = TFormat.By16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset;
+                int offset = TFormat.ScalesPer16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset;
                 Mins8(ref m0, ref m1, ref m2, ref m3, mins, x0 + offset, x1 + offset, x2 + offset, x3 + offset);
-                if (TFormat.By16)
+                if (TFormat.ScalesPer16)
                     Mins8(ref m0, ref m1, ref m2, ref m3, mins + 32, x0 + offset + 16, x1 + offset + 16, x2 + offset + 16, x3 + offset + 16);
                 Vector128<float> dmin = AdvSimd.LoadVector128((float*)(tile + FactorsOffset) + 4);
                 f0 = AdvSimd.FusedMultiplySubtract(f0, AdvSimd.ConvertToSingle(m0), dmin);
@@ -111,13 +111,13 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         Vector128<sbyte> a3 = AdvSimd.LoadVector128((sbyte*)x3 + (32 * i)), b3 = AdvSimd.LoadVector128((sbyte*)x3 + (32 * i) + 16);
         Vector128<int> c0 = Vector128<int>.Zero, c1 = Vector128<int>.Zero, c2 = Vector128<int>.Zero, c3 = Vector128<int>.Zero;
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, (sbyte*)tile, 128 * i, a0, a1, a2, a3);
-        if (TFormat.By16)
+        if (TFormat.ScalesPer16)
         {
             Scale(ref s0, ref s1, ref s2, ref s3, c0, c1, c2, c3, tile, 2 * i);
             c0 = c1 = c2 = c3 = Vector128<int>.Zero;
         }
         DotAdvSimdDp.Add16x4x4(ref c0, ref c1, ref c2, ref c3, (sbyte*)tile, (128 * i) + 64, b0, b1, b2, b3);
-        Scale(ref s0, ref s1, ref s2, ref s3, c0, c1, c2, c3, tile, TFormat.By16 ? (2 * i) + 1 : i);
+        Scale(ref s0, ref s1, ref s2, ref s3, c0, c1, c2, c3, tile, TFormat.ScalesPer16 ? (2 * i) + 1 : i);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

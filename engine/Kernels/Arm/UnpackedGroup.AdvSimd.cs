@@ -35,7 +35,7 @@ internal unsafe struct UnpackedGroup
         TFormat.Scales(w, out Vector128<float> d0, out Vector128<float> d1);
         AdvSimd.Store(group->D, d0);
         AdvSimd.Store(group->D + 4, d1);
-        if (!TFormat.HasMin && !TFormat.By16) return;
+        if (!TFormat.HasMins && !TFormat.ScalesPer16) return;
         TFormat.Mins(w, out d0, out d1);
         AdvSimd.Store(group->M, d0);
         AdvSimd.Store(group->M + 4, d1);
@@ -56,9 +56,9 @@ internal readonly unsafe struct UnpackedGroup<TFormat> : IBlockGroupAdvSimd wher
 {
     public static int Bytes => sizeof(UnpackedGroup);
 
-    public static bool HasMin => TFormat.HasMin;
+    public static bool HasMins => TFormat.HasMins;
 
-    public static bool By16 => TFormat.By16;
+    public static bool ScalesPer16 => TFormat.ScalesPer16;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)

@@ -51,9 +51,9 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
 {
     public static int Bytes => sizeof(UnpackedSuperBlock);
 
-    public static bool By16 => TFormat.By16;
+    public static bool ScalesPer16 => TFormat.ScalesPer16;
 
-    public static bool HasMin => TFormat.HasMin;
+    public static bool HasMins => TFormat.HasMins;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
@@ -69,7 +69,7 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
         d = AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)));
-        dmin = HasMin ? AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)) + 4) : default;
+        dmin = HasMins ? AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)) + 4) : default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Kernels;
 
 /// <summary>Half precision.</summary>

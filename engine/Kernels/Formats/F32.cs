@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Kernels;
 
 /// <summary>A float weight format: one value a block, multiplied with float activations in 16 virtual lanes.</summary>

@@ -20,7 +20,7 @@ internal static unsafe partial class Grids
     }
 
     /// <summary>Eight magnitudes, negated where a sign bit is set.</summary>
-    public static void Put(ulong magnitudes, int signs, sbyte* q)
+    public static void Store(ulong magnitudes, int signs, sbyte* q)
     {
         for (int i = 0; i < 8; i++)
         {
@@ -30,7 +30,7 @@ internal static unsafe partial class Grids
     }
 
     /// <summary>Eight values 8t + 1, or 8t - 1, of entry <paramref name="index"/> of <see cref="IQ1"/>.</summary>
-    public static void PutTernary(int index, bool minus, sbyte* q)
+    public static void StoreTernary(int index, bool minus, sbyte* q)
     {
         int entry = IQ1[index];
         for (int i = 0; i < 8; i++) q[i] = (sbyte)((((entry >> i) & 1) + ((entry >> (8 + i)) & 1) - 1) * 8 + (minus ? -1 : 1));

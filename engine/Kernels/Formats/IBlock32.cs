@@ -14,14 +14,14 @@ internal unsafe interface IBlock32 : IBlockFormat
 /// <summary>The scalar reference that the formats with blocks of 32 share.</summary>
 internal static unsafe class Block32
 {
-    /// <summary>Dot product of a row with one token's groups (<see cref="Q8_0x8"/>).</summary>
+    /// <summary>Dot product of a row with one token's groups (<see cref="Q8_32"/>).</summary>
     public static float VecDot<T>(byte* row, int k, byte* x, nint groupStride) where T : IBlock32
     {
         float acc = 0;
         float* p = stackalloc float[8];
         for (; k > 0; k -= 256, x += groupStride)
         {
-            var a = (Q8_0x8*)x;
+            var a = (Q8_32*)x;
             for (int b = 0; b < 8; b++)
             {
                 p[b] = 0;
@@ -40,7 +40,7 @@ internal static unsafe class Block32
 internal interface INibbles : IBlock32
 {
     /// <summary>A minimum stands after the scale.</summary>
-    static abstract bool HasMin { get; }
+    static abstract bool HasMins { get; }
 
     /// <summary>Fifth bits stand before the nibbles.</summary>
     static abstract bool HasHigh { get; }

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Kernels;
 
 /// <summary>A weight format: its block struct implements this with the scalar reference. SIMD kernels of the format give the same bits.</summary>

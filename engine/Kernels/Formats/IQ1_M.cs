@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -45,7 +44,7 @@ internal unsafe struct IQ1_M : IIntegerSuperBlock
         for (int run = 2 * j; run < 2 * j + 2; run++, q += 8)
         {
             int high = b->Qh[j] >> (run % 2 * 4);
-            Grids.PutTernary(b->Qs[run] | ((high & 7) << 8), (high & 8) != 0, q);
+            Grids.StoreTernary(b->Qs[run] | ((high & 7) << 8), (high & 8) != 0, q);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -36,7 +35,7 @@ internal unsafe struct IQ1_S : IIntegerSuperBlock
         var b = (IQ1_S*)block;
         int high = b->Qh[j / 2];
         for (int run = 2 * j; run < 2 * j + 2; run++, q += 8)
-            Grids.PutTernary(b->Qs[run] | (((high >> (run % 4 * 3)) & 7) << 8), high >> 15 != 0, q);
+            Grids.StoreTernary(b->Qs[run] | (((high >> (run % 4 * 3)) & 7) << 8), high >> 15 != 0, q);
     }
 
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ1_S>(block, y);

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -42,7 +41,7 @@ internal unsafe struct IQ2_S : IIntegerSuperBlock
         for (int run = 2 * j; run < 2 * j + 2; run++, q += 8)
         {
             int high = (b->Qh[run / 4] >> (run % 4 * 2)) & 3;
-            Grids.Put(Grids.IQ2_S[b->Qs[run] | (high << 8)], b->Signs[run], q);
+            Grids.Store(Grids.IQ2_S[b->Qs[run] | (high << 8)], b->Signs[run], q);
         }
     }
 

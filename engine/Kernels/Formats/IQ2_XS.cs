@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -35,7 +34,7 @@ internal unsafe struct IQ2_XS : IIntegerSuperBlock
         for (int run = 2 * j; run < 2 * j + 2; run++, q += 8)
         {
             uint bits = ((IQ2_XS*)block)->Qs[run];
-            Grids.Put(Grids.IQ2_XS[(int)(bits & 511)], Grids.EvenSigns(bits >> 9), q);
+            Grids.Store(Grids.IQ2_XS[(int)(bits & 511)], Grids.EvenSigns(bits >> 9), q);
         }
     }
 

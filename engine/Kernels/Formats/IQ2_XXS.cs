@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -33,7 +32,7 @@ internal unsafe struct IQ2_XXS : IIntegerSuperBlock
     {
         byte* qs = ((IQ2_XXS*)block)->Qs + (j / 2 * 8);
         uint signs = Unsafe.ReadUnaligned<uint>(qs + 4);
-        for (int l = j % 2 * 2; l < j % 2 * 2 + 2; l++, q += 8) Grids.Put(Grids.IQ2_XXS[qs[l]], Grids.EvenSigns(signs >> (7 * l)), q);
+        for (int l = j % 2 * 2; l < j % 2 * 2 + 2; l++, q += 8) Grids.Store(Grids.IQ2_XXS[qs[l]], Grids.EvenSigns(signs >> (7 * l)), q);
     }
 
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ2_XXS>(block, y);

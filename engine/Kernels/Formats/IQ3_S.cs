@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -40,7 +39,7 @@ internal unsafe struct IQ3_S : IIntegerSuperBlock
     {
         var b = (IQ3_S*)block;
         for (int run = 4 * j; run < 4 * j + 4; run += 2, q += 8)
-            Grids.Put(b->Entry(run) | ((ulong)b->Entry(run + 1) << 32), b->Signs[run / 2], q);
+            Grids.Store(b->Entry(run) | ((ulong)b->Entry(run + 1) << 32), b->Signs[run / 2], q);
     }
 
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ3_S>(block, y);

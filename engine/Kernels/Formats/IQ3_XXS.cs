@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -38,7 +37,7 @@ internal unsafe struct IQ3_XXS : IIntegerSuperBlock
         uint signs = Unsafe.ReadUnaligned<uint>(b->Signs + (j / 2 * 4));
         byte* qs = b->Qs + (4 * j);
         for (int l = j % 2 * 2; l < j % 2 * 2 + 2; l++, q += 8, qs += 2)
-            Grids.Put(Grids.IQ3_XXS[qs[0]] | ((ulong)Grids.IQ3_XXS[qs[1]] << 32), Grids.EvenSigns(signs >> (7 * l)), q);
+            Grids.Store(Grids.IQ3_XXS[qs[0]] | ((ulong)Grids.IQ3_XXS[qs[1]] << 32), Grids.EvenSigns(signs >> (7 * l)), q);
     }
 
     public static void Dequantize(byte* block, float* y) => IntegerSuperBlock.Dequantize<IQ3_XXS>(block, y);

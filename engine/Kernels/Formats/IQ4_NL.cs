@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -21,7 +20,7 @@ internal unsafe struct IQ4_NL : IBlock32
 
     public static GgmlType Type => GgmlType.IQ4_NL;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

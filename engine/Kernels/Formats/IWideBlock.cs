@@ -17,14 +17,14 @@ internal unsafe interface IWideBlock : IBlockFormat
 /// <summary>The scalar reference that these formats share.</summary>
 internal static unsafe class WideBlock
 {
-    /// <summary>Dot product of a row with one token's groups (<see cref="Q8_0x8"/>).</summary>
+    /// <summary>Dot product of a row with one token's groups (<see cref="Q8_32"/>).</summary>
     public static float VecDot<T>(byte* row, int k, byte* x, nint groupStride) where T : IWideBlock
     {
         float acc = 0;
         float* p = stackalloc float[8];
         for (; k > 0; k -= 256, row += 8 / T.Runs * T.BlockBytes, x += groupStride)
         {
-            var a = (Q8_0x8*)x;
+            var a = (Q8_32*)x;
             for (int b = 0; b < 8; b++)
                 p[b] = 32 * b < k ? T.Dot(row + (b / T.Runs * T.BlockBytes), b % T.Runs, a->Qs + 32 * b, a->D[b]) : 0;
             acc = Canonical.Group(acc, p);

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -22,7 +21,7 @@ internal unsafe struct MXFP4 : IBlock32
 
     public static GgmlType Type => GgmlType.MXFP4;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

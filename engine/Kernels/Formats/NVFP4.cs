@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -19,7 +18,7 @@ internal unsafe struct NVFP4 : IWideBlock
 
     public static GgmlType Type => GgmlType.NVFP4;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 

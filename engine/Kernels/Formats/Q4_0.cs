@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -18,11 +17,11 @@ internal unsafe struct Q4_0 : INibbles
 
     public static GgmlType Type => GgmlType.Q4_0;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     public static bool HasHigh => false;
 

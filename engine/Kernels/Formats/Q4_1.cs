@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -21,11 +20,11 @@ internal unsafe struct Q4_1 : INibbles
 
     public static GgmlType Type => GgmlType.Q4_1;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 
-    public static bool HasMin => true;
+    public static bool HasMins => true;
 
     public static bool HasHigh => false;
 

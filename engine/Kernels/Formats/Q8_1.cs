@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Kernels;
 
@@ -21,7 +20,7 @@ internal unsafe struct Q8_1 : IBlock32
 
     public static GgmlType Type => GgmlType.Q8_1;
 
-    public static ActivationFormat Activation => ActivationFormat.Q8_0x8;
+    public static ActivationFormat Activation => ActivationFormat.Q8_32;
 
     public static int BlockBytes => Bytes;
 

@@ -34,7 +34,7 @@ internal unsafe struct Q8_K
     private fixed byte _padding[12];
 
     /// <summary>Quantizes a row of <paramref name="k"/> floats (a multiple of 256) to blocks <paramref name="groupStride"/> bytes apart.
-    /// The reference; see <see cref="Quantizing"/> for the rule.</summary>
+    /// The reference; see <see cref="ActivationQuantization"/> for the rule.</summary>
     /// <returns>False if a value is not finite.</returns>
     public static bool Quantize(float* x, int k, byte* dst, nint groupStride)
     {
@@ -42,7 +42,7 @@ internal unsafe struct Q8_K
         for (; k > 0; k -= 256, x += 256, dst += groupStride)
         {
             var block = (Q8_K*)dst;
-            block->D = Quantizing.Block(x, block->Qs, 256, ref largest);
+            block->D = ActivationQuantization.Block(x, block->Qs, 256, ref largest);
             for (int i = 0; i < 16; i++)
             {
                 int sum = 0;
@@ -51,6 +51,6 @@ internal unsafe struct Q8_K
             }
             for (int i = 0; i < 8; i++) block->Sums32[i] = (short)(block->Sums16[2 * i] + block->Sums16[2 * i + 1]);
         }
-        return largest < Quantizing.InfinityBits;
+        return largest < ActivationQuantization.InfinityBits;
     }
 }

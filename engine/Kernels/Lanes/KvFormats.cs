@@ -86,8 +86,8 @@ internal unsafe readonly struct KvQ8_0 : IKvFormat, IKvLoad<KvQ8_0>
         for (int i = 0; i < n; i += 32, row += Q8_0.Bytes)
         {
             for (int j = 0; j < 32; j++) padded[j] = i + j < n ? x[i + j] : 0;
-            ((Q8_0*)row)->D = HalfFloat.FromSingle(Quantizing.Block(padded, ((Q8_0*)row)->Qs, 32, ref largest));
+            ((Q8_0*)row)->D = HalfFloat.FromSingle(ActivationQuantization.Block(padded, ((Q8_0*)row)->Qs, 32, ref largest));
         }
-        return largest < Quantizing.InfinityBits;
+        return largest < ActivationQuantization.InfinityBits;
     }
 }

@@ -33,7 +33,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(AttentionArgs* a)
     {
-        Scratch s = Lay(a);
+        Scratch s = LayOut(a);
         int firstBlock = (int)Math.Max(0, a->FirstPosition + 1L - a->Window) / BlockLength;
         int lastBlock = (a->FirstPosition + a->Tokens - 1) / BlockLength;
         for (int block = firstBlock; block <= lastBlock; block++)
@@ -63,7 +63,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             }
     }
 
-    private static Scratch Lay(AttentionArgs* a)
+    private static Scratch LayOut(AttentionArgs* a)
     {
         int rows = a->Tokens * a->Heads;
         Scratch s = default;
@@ -95,7 +95,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
                 TLanes.Store(TFormat.Load<TLanes>(rows + (j * rowBytes), i), dst + (j * dim) + i);
     }
 
-    /// <summary>One query against positions start..end-1 of the block, joined to its running output.</summary>
+    /// <summary>One query against positions start..end-1 of the block, added to its running output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Block(ref Scratch s, float* q, float* output, float* maxSum, float scale, int start, int end)
     {
@@ -109,8 +109,8 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             sums = TLanes.Add(sums, p);
         }
         int wide = s.ValueDim & ~63;
-        for (int i = 0; i < wide; i += 64) Weigh64Values(s.Scores, s.Values + i, s.ValueDim, start, end, s.BlockOut + i);
-        if (wide < s.ValueDim) Weigh32Values(s.Scores, s.Values + wide, s.ValueDim, start, end, s.BlockOut + wide);
+        for (int i = 0; i < wide; i += 64) AccumulateValues64(s.Scores, s.Values + i, s.ValueDim, start, end, s.BlockOut + i);
+        if (wide < s.ValueDim) AccumulateValues32(s.Scores, s.Values + wide, s.ValueDim, start, end, s.BlockOut + wide);
         float newMax = Math.Max(maxSum[0], blockMax);
         float keep = ScalarMath.Exp(maxSum[0] - newMax), take = ScalarMath.Exp(blockMax - newMax);
         maxSum[0] = newMax;
@@ -154,7 +154,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
 
     /// <summary>64 values of the block's output: each position's weight times its values, ascending.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Weigh64Values(float* weights, float* values, int dim, int start, int end, float* output)
+    private static void AccumulateValues64(float* weights, float* values, int dim, int start, int end, float* output)
     {
         TLanes o0 = TLanes.Zero, o1 = TLanes.Zero, o2 = TLanes.Zero, o3 = TLanes.Zero;
         float* v = values + (start * dim);
@@ -174,7 +174,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
 
     /// <summary>The last 32 values, where the length is no multiple of 64.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Weigh32Values(float* weights, float* values, int dim, int start, int end, float* output)
+    private static void AccumulateValues32(float* weights, float* values, int dim, int start, int end, float* output)
     {
         TLanes o0 = TLanes.Zero, o1 = TLanes.Zero;
         float* v = values + (start * dim);

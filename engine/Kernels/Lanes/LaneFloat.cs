@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Edge.Llm.Kernels;
 
 /// <summary>The float kernels over lanes; each equals its namesake in <see cref="ScalarFloat"/> bit for bit. What is left over at the
-/// end of a row goes through the scalar formula, element by element, or through a zero-padded buffer where lanes are summed.</summary>
+/// end of a row goes through the scalar formula, element by element, or through a zero-padded buffer where lanes are summed
+/// (the stackalloc must start as zeros: no SkipLocalsInit here).</summary>
 internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     /// <inheritdoc cref="FloatKernels.RmsNorm"/>

@@ -30,7 +30,7 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     public static Lanes128 LoadHalf(ushort* p)
     {
         Vector128<short> low = Vector128.Load((short*)p), high = Vector128.Load((short*)p + 8);
-        if (!KernelTable.HasAdvSimd) // a constant: quantizers run on x64 without AVX2, too
+        if (!KernelTable.HasAdvSimd) // a constant; false on x64 without AVX2, where quantizers use these lanes
             return new(Half(Vector128.WidenLower(low)), Half(Vector128.WidenUpper(low)), Half(Vector128.WidenLower(high)), Half(Vector128.WidenUpper(high)));
         // Upper halves first: see DotAdvSimd.
         Vector128<float> b = HalfFloatAdvSimd.ToSingleUpper(low), d = HalfFloatAdvSimd.ToSingleUpper(high);

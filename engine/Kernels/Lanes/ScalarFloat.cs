@@ -1,6 +1,6 @@
 namespace Edge.Llm.Kernels;
 
-/// <summary>The scalar reference of the float kernels.</summary>
+/// <summary>The scalar reference of the float kernels. Sums start from a stackalloc, which is zeroed here: no SkipLocalsInit.</summary>
 internal static unsafe class ScalarFloat
 {
     /// <inheritdoc cref="FloatKernels.RmsNorm"/>

@@ -4,12 +4,12 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Products of 32 weight bytes and 32 activations (within +-127), four to a 32-bit lane: added up by First and up to
-/// <see cref="Joins"/> - 1 times Next, and then by Finish to integers.</summary>
+/// <summary>Products of 32 weight bytes and 32 activations (within +-127), four to a 32-bit lane: First makes a sum of one product,
+/// Next adds another, up to <see cref="ProductsPerSum"/> in all, and Finish widens the sum to int32.</summary>
 internal interface IDot256
 {
-    /// <summary>How many products First and Next may add before Finish.</summary>
-    static abstract int Joins { get; }
+    /// <summary>Products that a sum of First and Next holds.</summary>
+    static abstract int ProductsPerSum { get; }
 
     /// <summary>The first product.</summary>
     static abstract Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x);
@@ -21,10 +21,10 @@ internal interface IDot256
     static abstract Vector256<int> Finish(Vector256<int> sum);
 }
 
-/// <summary>Weights up to 15, sums in int16 lanes: 8 joins * 2 * 15 * 127 = 30,480.</summary>
+/// <summary>Weights up to 15, sums in int16 lanes: 8 products * 2 * 15 * 127 = 30,480.</summary>
 internal readonly struct NibbleDot256 : IDot256
 {
-    public static int Joins => 8;
+    public static int ProductsPerSum => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x) => Avx2.MultiplyAddAdjacent(w, x).AsInt32();
@@ -37,10 +37,10 @@ internal readonly struct NibbleDot256 : IDot256
     public static Vector256<int> Finish(Vector256<int> sum) => Avx2.MultiplyAddAdjacent(sum.AsInt16(), Vector256.Create((short)1));
 }
 
-/// <summary>Weights up to 31, sums in int16 lanes: 4 joins * 2 * 31 * 127 = 31,496.</summary>
+/// <summary>Weights up to 31, sums in int16 lanes: 4 products * 2 * 31 * 127 = 31,496.</summary>
 internal readonly struct FiveBitDot256 : IDot256
 {
-    public static int Joins => 4;
+    public static int ProductsPerSum => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x) => NibbleDot256.First(w, x);
@@ -55,7 +55,7 @@ internal readonly struct FiveBitDot256 : IDot256
 /// <summary>Signed weights, -128 included: the weight's sign moves to the activation; 2 * 128 * 127 = 32,512 fits int16.</summary>
 internal readonly struct SignedDot256 : IDot256
 {
-    public static int Joins => 8;
+    public static int ProductsPerSum => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x) =>
@@ -71,7 +71,7 @@ internal readonly struct SignedDot256 : IDot256
 /// <summary>Any unsigned weights, by vpdpbusd.</summary>
 internal readonly struct VnniDot256 : IDot256
 {
-    public static int Joins => 8;
+    public static int ProductsPerSum => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> First(Vector256<byte> w, Vector256<sbyte> x) =>

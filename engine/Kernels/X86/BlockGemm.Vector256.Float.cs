@@ -9,14 +9,14 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
 {
     /// <summary>The p of one block for a token, of the sums of its halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutHalves(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1, Vector256<int> j0, Vector256<int> j1)
+    private static void StoreHalfBlocks(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1, Vector256<int> j0, Vector256<int> j1)
     {
-        if (!TUnpack.By16)
+        if (!TUnpack.ScalesPer16)
         {
-            Put(tile, x, b, token, i0 + j0, i1 + j1);
+            StoreBlock(tile, x, b, token, i0 + j0, i1 + j1);
             return;
         }
-        Vector256<float> dx = Vector256.Create(((float*)(x + Q8_0x8.DOffset))[b]);
+        Vector256<float> dx = Vector256.Create(((float*)(x + Q8_32.DOffset))[b]);
         float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
         float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
         (Term(i0, d, dx) + Term(j0, m, dx)).Store(p);
@@ -29,10 +29,10 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
 
     /// <summary>The p of one block for a token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1)
+    private static void StoreBlock(byte* tile, byte* x, int b, int token, Vector256<int> i0, Vector256<int> i1)
     {
-        int* sum = (int*)(x + Q8_0x8.SumsOffset) + b;
-        float dx = ((float*)(x + Q8_0x8.DOffset))[b];
+        int* sum = (int*)(x + Q8_32.SumsOffset) + b;
+        float dx = ((float*)(x + Q8_32.DOffset))[b];
         float* d = (float*)(tile + D) + (b * Rows), m = (float*)(tile + M) + (b * Rows);
         float* p = (float*)(tile + P) + (b * 3 * Rows) + (token * Rows);
         if (TUnpack.OffsetBits >= 0)
@@ -44,7 +44,7 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
         Vector256<float> scale = Vector256.Create(dx);
         Vector256<float> p0 = Avx.ConvertToVector256Single(i0) * Vector256.Load(d) * scale;
         Vector256<float> p1 = Avx.ConvertToVector256Single(i1) * Vector256.Load(d + 8) * scale;
-        if (TUnpack.HasMin)
+        if (TUnpack.HasMins)
         {
             Vector256<float> scaledSum = Vector256.Create(dx * *sum);
             p0 = Fma.MultiplyAdd(Vector256.Load(m), scaledSum, p0);

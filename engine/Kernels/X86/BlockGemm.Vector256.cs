@@ -55,13 +55,13 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
                 TUnpack.EightRows(group, b, rowBytes, tile + (b * BlockBytes) + (32 * half));
                 TUnpack.RowScales(group, b, rowBytes, out Vector256<float> scales, out Vector256<float> mins);
                 scales.Store(d + (b * Rows) + (8 * half));
-                if (TUnpack.HasMin || TUnpack.By16) mins.Store(m + (b * Rows) + (8 * half));
+                if (TUnpack.HasMins || TUnpack.ScalesPer16) mins.Store(m + (b * Rows) + (8 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)
             {
                 Vector256<float>.Zero.Store(d + (b * Rows) + (8 * half));
-                if (TUnpack.HasMin || TUnpack.By16) Vector256<float>.Zero.Store(m + (b * Rows) + (8 * half));
+                if (TUnpack.HasMins || TUnpack.ScalesPer16) Vector256<float>.Zero.Store(m + (b * Rows) + (8 * half));
             }
         }
     }
@@ -82,7 +82,7 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
                 Next(w, a, xStride, 1, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 Next(w, a, xStride, 2, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 Next(w, a, xStride, 3, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
-                if (TDot.Joins == 4 || TUnpack.By16)
+                if (TDot.ProductsPerSum == 4 || TUnpack.ScalesPer16)
                 {
                     Vector256<int> t00 = TDot.Finish(s00), t01 = TDot.Finish(s01), t10 = TDot.Finish(s10);
                     Vector256<int> t11 = TDot.Finish(s11), t20 = TDot.Finish(s20), t21 = TDot.Finish(s21);
@@ -92,9 +92,9 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
                     Next(w, a, xStride, 5, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                     Next(w, a, xStride, 6, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                     Next(w, a, xStride, 7, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
-                    PutHalves(tile, x, b, 0, t00, t01, TDot.Finish(s00), TDot.Finish(s01));
-                    PutHalves(tile, x + xStride, b, 1, t10, t11, TDot.Finish(s10), TDot.Finish(s11));
-                    PutHalves(tile, x + 2 * xStride, b, 2, t20, t21, TDot.Finish(s20), TDot.Finish(s21));
+                    StoreHalfBlocks(tile, x, b, 0, t00, t01, TDot.Finish(s00), TDot.Finish(s01));
+                    StoreHalfBlocks(tile, x + xStride, b, 1, t10, t11, TDot.Finish(s10), TDot.Finish(s11));
+                    StoreHalfBlocks(tile, x + 2 * xStride, b, 2, t20, t21, TDot.Finish(s20), TDot.Finish(s21));
                 }
                 else
                 {
@@ -102,9 +102,9 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
                     Next(w, a, xStride, 5, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                     Next(w, a, xStride, 6, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                     Next(w, a, xStride, 7, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
-                    Put(tile, x, b, 0, TDot.Finish(s00), TDot.Finish(s01));
-                    Put(tile, x + xStride, b, 1, TDot.Finish(s10), TDot.Finish(s11));
-                    Put(tile, x + 2 * xStride, b, 2, TDot.Finish(s20), TDot.Finish(s21));
+                    StoreBlock(tile, x, b, 0, TDot.Finish(s00), TDot.Finish(s01));
+                    StoreBlock(tile, x + xStride, b, 1, TDot.Finish(s10), TDot.Finish(s11));
+                    StoreBlock(tile, x + 2 * xStride, b, 2, TDot.Finish(s20), TDot.Finish(s21));
                 }
             }
             for (int t = 0; t < 3; t++) AddGroup((float*)(tile + P) + (t * Rows), strip + (t * Rows));
@@ -119,7 +119,7 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
         {
             Half(w, x + (32 * b), out Vector256<int> t0, out Vector256<int> t1);
             Half(w + 256, x + (32 * b) + 16, out Vector256<int> u0, out Vector256<int> u1);
-            PutHalves(tile, x, b, 0, t0, t1, u0, u1);
+            StoreHalfBlocks(tile, x, b, 0, t0, t1, u0, u1);
         }
         AddGroup((float*)(tile + P), strip);
     }

@@ -15,7 +15,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
         byte* words = tile + X;
         for (int count = tokens / 4; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            next.Ask(T.GroupBytes, count - 1);
+            next.Prefetch(T.GroupBytes, count - 1);
             byte* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
             Widen(x, words);
             Widen(x1, words + WordBytes);
@@ -32,10 +32,10 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                     WordStep(w, v, 2, ref t00, ref t01, ref t10, ref t11, ref t20, ref t21, ref t30, ref t31);
                     WordStep(w, v, 3, ref t00, ref t01, ref t10, ref t11, ref t20, ref t21, ref t30, ref t31);
                 }
-                Put(tile, x, b, 0, t00, t01);
-                Put(tile, x1, b, 1, t10, t11);
-                Put(tile, x2, b, 2, t20, t21);
-                Put(tile, x3, b, 3, t30, t31);
+                StoreBlock(tile, x, b, 0, t00, t01);
+                StoreBlock(tile, x1, b, 1, t10, t11);
+                StoreBlock(tile, x2, b, 2, t20, t21);
+                StoreBlock(tile, x3, b, 3, t30, t31);
             }
             for (int t = 0; t < 4; t++) AddGroup((float*)(tile + P) + (t * Rows), strip + (t * Rows));
         }
@@ -47,7 +47,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                 byte* w = tile + (2048 * b), v = words + (64 * b);
                 Vector512<int> t0 = default, t1 = default;
                 for (int j = 0; j < 16; j++, w += 128, v += 4) WordProducts(w, Vector512.Create(*(int*)v).AsInt16(), ref t0, ref t1);
-                Put(tile, x, b, 0, t0, t1);
+                StoreBlock(tile, x, b, 0, t0, t1);
             }
             AddGroup((float*)(tile + P), strip);
         }

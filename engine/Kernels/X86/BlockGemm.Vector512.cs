@@ -35,7 +35,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                 Unpack(w, args->RowBytes, Math.Min(8, blocks - b), tile);
                 int fours = args->Tokens / 4;
                 var next = new NextTile(b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
-                if (fours == 0) next.Ask(T.GroupBytes, 0);
+                if (fours == 0) next.Prefetch(T.GroupBytes, 0);
                 if (T.Words)
                 {
                     WordTokens(tile, x, args->XTokenStride, strip, args->Tokens, next);
@@ -66,13 +66,13 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                 T.SixteenRows(group, b, rowBytes, tile + (b * BlockBytes) + (64 * half));
                 T.RowScales(group, b, rowBytes, out Vector512<float> scales, out Vector512<float> mins);
                 scales.Store(d + (b * Rows) + (16 * half));
-                if (T.HasMin || T.By16) mins.Store(m + (b * Rows) + (16 * half));
+                if (T.HasMins || T.ScalesPer16) mins.Store(m + (b * Rows) + (16 * half));
             }
             // Whatever the tile holds there, zero scales and activations make the missing blocks' p +0.
             for (int b = blocks; b < 8; b++)
             {
                 Vector512<float>.Zero.Store(d + (b * Rows) + (16 * half));
-                if (T.HasMin || T.By16) Vector512<float>.Zero.Store(m + (b * Rows) + (16 * half));
+                if (T.HasMins || T.ScalesPer16) Vector512<float>.Zero.Store(m + (b * Rows) + (16 * half));
             }
         }
     }
@@ -82,7 +82,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     {
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            next.Ask(T.GroupBytes, count - 1);
+            next.Prefetch(T.GroupBytes, count - 1);
             byte* w = tile, x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
             for (int b = 0; b < 8; b++, w += BlockBytes)
             {
@@ -101,12 +101,12 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                     at += T.SecondStart;
                     Part(w + 128 * T.Steps, x + at, x1 + at, x2 + at, x3 + at,
                         out s00, out s01, out s10, out s11, out s20, out s21, out s30, out s31);
-                    if (T.By16)
+                    if (T.ScalesPer16)
                     {
-                        PutHalves(tile, x, b, 0, t00, t01, Avx512BW.MultiplyAddAdjacent(s00, one), Avx512BW.MultiplyAddAdjacent(s01, one));
-                        PutHalves(tile, x1, b, 1, t10, t11, Avx512BW.MultiplyAddAdjacent(s10, one), Avx512BW.MultiplyAddAdjacent(s11, one));
-                        PutHalves(tile, x2, b, 2, t20, t21, Avx512BW.MultiplyAddAdjacent(s20, one), Avx512BW.MultiplyAddAdjacent(s21, one));
-                        PutHalves(tile, x3, b, 3, t30, t31, Avx512BW.MultiplyAddAdjacent(s30, one), Avx512BW.MultiplyAddAdjacent(s31, one));
+                        StoreHalfBlocks(tile, x, b, 0, t00, t01, Avx512BW.MultiplyAddAdjacent(s00, one), Avx512BW.MultiplyAddAdjacent(s01, one));
+                        StoreHalfBlocks(tile, x1, b, 1, t10, t11, Avx512BW.MultiplyAddAdjacent(s10, one), Avx512BW.MultiplyAddAdjacent(s11, one));
+                        StoreHalfBlocks(tile, x2, b, 2, t20, t21, Avx512BW.MultiplyAddAdjacent(s20, one), Avx512BW.MultiplyAddAdjacent(s21, one));
+                        StoreHalfBlocks(tile, x3, b, 3, t30, t31, Avx512BW.MultiplyAddAdjacent(s30, one), Avx512BW.MultiplyAddAdjacent(s31, one));
                         continue;
                     }
                     t00 += Avx512BW.MultiplyAddAdjacent(s00, c);
@@ -118,10 +118,10 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                     t30 += Avx512BW.MultiplyAddAdjacent(s30, c);
                     t31 += Avx512BW.MultiplyAddAdjacent(s31, c);
                 }
-                Put(tile, x, b, 0, t00, t01);
-                Put(tile, x1, b, 1, t10, t11);
-                Put(tile, x2, b, 2, t20, t21);
-                Put(tile, x3, b, 3, t30, t31);
+                StoreBlock(tile, x, b, 0, t00, t01);
+                StoreBlock(tile, x1, b, 1, t10, t11);
+                StoreBlock(tile, x2, b, 2, t20, t21);
+                StoreBlock(tile, x3, b, 3, t30, t31);
             }
             for (int t = 0; t < 4; t++) AddGroup((float*)(tile + P) + (t * Rows), strip + (t * Rows));
         }
@@ -139,15 +139,15 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             {
                 OnePart(w, x + (32 * b) + T.SecondStart, out Vector512<int> u0, out Vector512<int> u1);
                 w += 128 * T.Steps;
-                if (T.By16)
+                if (T.ScalesPer16)
                 {
-                    PutHalves(tile, x, b, 0, t0, t1, u0, u1);
+                    StoreHalfBlocks(tile, x, b, 0, t0, t1, u0, u1);
                     continue;
                 }
                 t0 += u0 * T.SecondPart;
                 t1 += u1 * T.SecondPart;
             }
-            Put(tile, x, b, 0, t0, t1);
+            StoreBlock(tile, x, b, 0, t0, t1);
         }
         AddGroup((float*)(tile + P), strip);
     }

@@ -59,12 +59,12 @@ internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack
         // The sums of the blocks' first halves and of their second ones.
         Vector256<int> first = Avx2.Permute2x128(a, b, 0x20), second = Avx2.Permute2x128(a, b, 0x31);
         TUnpack.Scales(w, out Vector256<float> d, out Vector256<float> m);
-        Vector256<float> dx = Vector256.Load((float*)(x + Q8_0x8.DOffset));
-        if (TUnpack.By16) return (Avx.ConvertToVector256Single(first) * d * dx) + (Avx.ConvertToVector256Single(second) * m * dx);
-        Vector256<int> isum = first + second, sums = Vector256.Load((int*)(x + Q8_0x8.SumsOffset));
+        Vector256<float> dx = Vector256.Load((float*)(x + Q8_32.DOffset));
+        if (TUnpack.ScalesPer16) return (Avx.ConvertToVector256Single(first) * d * dx) + (Avx.ConvertToVector256Single(second) * m * dx);
+        Vector256<int> isum = first + second, sums = Vector256.Load((int*)(x + Q8_32.SumsOffset));
         if (TUnpack.OffsetBits >= 0) isum -= sums << TUnpack.OffsetBits;
         Vector256<float> p = Avx.ConvertToVector256Single(isum) * d * dx;
-        return TUnpack.HasMin ? Fma.MultiplyAdd(m, dx * Avx.ConvertToVector256Single(sums), p) : p;
+        return TUnpack.HasMins ? Fma.MultiplyAdd(m, dx * Avx.ConvertToVector256Single(sums), p) : p;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

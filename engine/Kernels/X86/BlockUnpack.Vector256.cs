@@ -14,10 +14,10 @@ internal unsafe interface IUnpack256
     static abstract int OffsetBits { get; }
 
     /// <summary>There are minimums.</summary>
-    static abstract bool HasMin { get; }
+    static abstract bool HasMins { get; }
 
     /// <summary>The second half of a block has a scale of its own.</summary>
-    static virtual bool By16 => false;
+    static virtual bool ScalesPer16 => false;
 
     /// <summary>The 32 values of block b, in order.</summary>
     static abstract Vector256<byte> Quants(byte* group, int b);
@@ -40,10 +40,10 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
     public static int OffsetBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => T.HasMin ? -1 : T.HasHigh ? 4 : 3;
+        get => T.HasMins ? -1 : T.HasHigh ? 4 : 3;
     }
 
-    public static bool HasMin => T.HasMin;
+    public static bool HasMins => T.HasMins;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)
@@ -62,17 +62,17 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m) =>
-        ToSingle(Transpose256.Heads(group, T.BlockBytes), out d, out m);
+        ToSingle(Transpose256.BlockHeaders(group, T.BlockBytes), out d, out m);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m) =>
-        ToSingle(Transpose256.Heads(group + b * T.BlockBytes, rowBytes), out d, out m);
+        ToSingle(Transpose256.BlockHeaders(group + b * T.BlockBytes, rowBytes), out d, out m);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ToSingle(Vector256<int> heads, out Vector256<float> d, out Vector256<float> m)
+    private static void ToSingle(Vector256<int> headers, out Vector256<float> d, out Vector256<float> m)
     {
-        d = HalfFloat.LowerToSingle(heads);
-        m = T.HasMin ? HalfFloat.UpperToSingle(heads) : default;
+        d = HalfFloat.LowerToSingle(headers);
+        m = T.HasMins ? HalfFloat.UpperToSingle(headers) : default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,16 +82,16 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
         Transpose256.EightRows(block + T.BlockBytes - 16, rowBytes,
             out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
         Vector256<int> high = default;
-        if (T.HasHigh) high = Transpose256.Heads(block + T.BlockBytes - 20, rowBytes);
-        Put(v0, high, tile);
-        Put(v1, high >>> 4, tile + 64);
-        Put(v2, high >>> 8, tile + 128);
-        Put(v3, high >>> 12, tile + 192);
+        if (T.HasHigh) high = Transpose256.BlockHeaders(block + T.BlockBytes - 20, rowBytes);
+        Store(v0, high, tile);
+        Store(v1, high >>> 4, tile + 64);
+        Store(v2, high >>> 8, tile + 128);
+        Store(v3, high >>> 12, tile + 192);
     }
 
     // Low nibbles are values 4j.., high nibbles values 16 + 4j..; so the fifth bits are bits 0..3 and 16..19 of high.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, Vector256<int> high, byte* tile)
+    private static void Store(Vector256<int> q, Vector256<int> high, byte* tile)
     {
         Vector256<int> nibble = Vector256.Create(0x0f0f0f0f), low = q & nibble, up = (q >>> 4) & nibble;
         if (T.HasHigh)
@@ -116,7 +116,7 @@ internal readonly unsafe struct SignedQ8_0 : IUnpack256
 
     public static int OffsetBits => -1;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) => Vector256.Load(group + b * Q8_0.Bytes + 2);
@@ -124,14 +124,14 @@ internal readonly unsafe struct SignedQ8_0 : IUnpack256
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
     {
-        d = HalfFloat.LowerToSingle(Transpose256.Heads(group, Q8_0.Bytes));
+        d = HalfFloat.LowerToSingle(Transpose256.BlockHeaders(group, Q8_0.Bytes));
         m = default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
     {
-        d = HalfFloat.LowerToSingle(Transpose256.Heads(group + b * Q8_0.Bytes, rowBytes));
+        d = HalfFloat.LowerToSingle(Transpose256.BlockHeaders(group + b * Q8_0.Bytes, rowBytes));
         m = default;
     }
 
@@ -161,7 +161,7 @@ internal readonly unsafe struct BiasedQ8_0 : IUnpack256
 
     public static int OffsetBits => 7;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) => SignedQ8_0.Quants(group, b) ^ Vector256.Create((byte)0x80);

@@ -4,8 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A format with blocks of 32 as the 512-bit Gemm sees it. A step multiplies four values of each row; int16 lanes can join only so
-/// many steps (up to 15: 8 * 2 * 15 * 127 = 30,480; up to 31: 4 * 2 * 31 * 127 = 31,496), so a block is done in parts.</summary>
+/// <summary>A format with blocks of 32 as the 512-bit Gemm sees it. A step multiplies four values of each row. An int16 lane
+/// holds the sum of eight steps of values up to 15 (8 * 2 * 15 * 127 = 30,480) or of four up to 31 (4 * 2 * 31 * 127 = 31,496), so a block
+/// is multiplied in parts.</summary>
 internal unsafe interface IUnpack512
 {
     /// <summary>Bytes of one group of eight blocks.</summary>
@@ -15,18 +16,18 @@ internal unsafe interface IUnpack512
     static abstract int OffsetBits { get; }
 
     /// <summary>There are minimums.</summary>
-    static abstract bool HasMin { get; }
+    static abstract bool HasMins { get; }
 
     /// <summary>The second half of a block, which is its second part, has a scale of its own, in the place of a minimum.</summary>
-    static virtual bool By16 => false;
+    static virtual bool ScalesPer16 => false;
 
-    /// <summary>The tile holds int16 values, two a lane and step, sixteen steps a block: for values that leave int16 no room to join products.</summary>
+    /// <summary>The tile holds int16 values, two a lane and step, sixteen steps a block: for values whose products leave no room in int16.</summary>
     static virtual bool Words => false;
 
     /// <summary>Steps of a part: 4 or 8.</summary>
     static abstract int Steps { get; }
 
-    /// <summary>What the second part's sums count for; 0: there is none.</summary>
+    /// <summary>The weight of the second part's sums; 0: there is no second part.</summary>
     static abstract short SecondPart { get; }
 
     /// <summary>Which activation of the block the second part begins with.</summary>
@@ -47,10 +48,10 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
     public static int OffsetBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => T.HasMin ? -1 : T.HasHigh ? 4 : 3;
+        get => T.HasMins ? -1 : T.HasHigh ? 4 : 3;
     }
 
-    public static bool HasMin => T.HasMin;
+    public static bool HasMins => T.HasMins;
 
     public static int Steps
     {
@@ -69,9 +70,9 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
-        Vector512<int> heads = Transpose512.Heads(group + b * T.BlockBytes, rowBytes);
-        d = HalfFloat.LowerToSingle(heads);
-        m = T.HasMin ? HalfFloat.UpperToSingle(heads) : default;
+        Vector512<int> headers = Transpose512.BlockHeaders(group + b * T.BlockBytes, rowBytes);
+        d = HalfFloat.LowerToSingle(headers);
+        m = T.HasMins ? HalfFloat.UpperToSingle(headers) : default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,16 +82,16 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
         Transpose512.SixteenRows(block + T.BlockBytes - 16, rowBytes,
             out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
         Vector512<int> high = default;
-        if (T.HasHigh) high = Transpose512.Heads(block + T.BlockBytes - 20, rowBytes);
-        Put(v0, high, tile);
-        Put(v1, high >>> 4, tile + 128);
-        Put(v2, high >>> 8, tile + 256);
-        Put(v3, high >>> 12, tile + 384);
+        if (T.HasHigh) high = Transpose512.BlockHeaders(block + T.BlockBytes - 20, rowBytes);
+        Store(v0, high, tile);
+        Store(v1, high >>> 4, tile + 128);
+        Store(v2, high >>> 8, tile + 256);
+        Store(v3, high >>> 12, tile + 384);
     }
 
     // Low nibbles are values 4j.., high nibbles values 16 + 4j..; so the fifth bits are bits 0..3 and 16..19 of high.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, Vector512<int> high, byte* tile)
+    private static void Store(Vector512<int> q, Vector512<int> high, byte* tile)
     {
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), low = q & nibble, up = (q >>> 4) & nibble;
         if (T.HasHigh)
@@ -108,15 +109,15 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
         Avx512F.MultiplyLow(bits & Vector512.Create(15), Vector512.Create(0x02040810)) & Vector512.Create(0x10101010);
 }
 
-/// <summary>Q8_0 as int16: its bytes fill whole steps of vpmaddubsw, which would have to be done for low and high nibbles apart; vpmaddwd takes
-/// as many instructions and adds to int32 at once.</summary>
+/// <summary>Q8_0 as int16: vpmaddubsw would have to multiply low and high nibbles apart. vpmaddwd takes as many instructions
+/// and adds to int32 at once.</summary>
 internal readonly unsafe struct WordsQ8_0 : IUnpack512
 {
     public static int GroupBytes => 8 * Q8_0.Bytes;
 
     public static int OffsetBits => -1;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     public static bool Words => true;
 
@@ -129,7 +130,7 @@ internal readonly unsafe struct WordsQ8_0 : IUnpack512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
-        d = HalfFloat.LowerToSingle(Transpose512.Heads(group + b * Q8_0.Bytes, rowBytes));
+        d = HalfFloat.LowerToSingle(Transpose512.BlockHeaders(group + b * Q8_0.Bytes, rowBytes));
         m = default;
     }
 
@@ -140,16 +141,16 @@ internal readonly unsafe struct WordsQ8_0 : IUnpack512
         {
             Transpose512.SixteenRows(group + b * Q8_0.Bytes + 2 + 16 * half, rowBytes,
                 out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
-            Put(v0, tile);
-            Put(v1, tile + 256);
-            Put(v2, tile + 512);
-            Put(v3, tile + 768);
+            Store(v0, tile);
+            Store(v1, tile + 256);
+            Store(v2, tile + 512);
+            Store(v3, tile + 768);
         }
     }
 
     // Two bytes of each lane to the upper halves of its words, then down with their signs.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, byte* tile)
+    private static void Store(Vector512<int> q, byte* tile)
     {
         Vector512<byte> first = Vector512.Create(0x0580048001800080ul, 0x0d800c8009800880, 0x0580048001800080, 0x0d800c8009800880,
             0x0580048001800080, 0x0d800c8009800880, 0x0580048001800080, 0x0d800c8009800880).AsByte();

@@ -11,23 +11,23 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
     public static int Bytes => T.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => T.Halves(w);
+    public static int ScalePair(byte* w) => T.ScalePair(w);
 
     public static float Factor => T.Factor;
 
     public static bool HasMins => false;
 
-    public static bool By16 => Parts == 1;
+    public static bool ScalesPer16 => Nibbles == 1;
 
     /// <summary>With the bias, values up to 32 fit four times (4 * 2 * 32 * 127 = 32,512), up to 128 once (2 * 128 * 127 = 32,512).
-    /// Parts are nibbles and fit eight times (8 * 2 * 15 * 127 = 30,480).</summary>
-    public static int Joins
+    /// Nibbles fit eight times (8 * 2 * 15 * 127 = 30,480).</summary>
+    public static int ProductsPerInt16
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Parts == 2 ? 8 : T.Largest <= 16 ? 4 : 1;
+        get => Nibbles == 2 ? 8 : T.Largest <= 16 ? 4 : 1;
     }
 
-    public static int Parts
+    public static int Nibbles
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => T.Largest > 64 ? 2 : 1;
@@ -37,7 +37,7 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
     public static int Bias
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Parts == 2 ? 128 : T.Largest;
+        get => Nibbles == 2 ? 128 : T.Largest;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
@@ -71,17 +71,17 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
         {
             Transpose256.EightRows((byte*)scales + (16 * half), 32,
                 out Vector256<int> s0, out Vector256<int> s1, out Vector256<int> s2, out Vector256<int> s3);
-            PutScales(tile, 8 * half, s0, s1);
-            PutScales(tile, 8 * half + 4, s2, s3);
+            StoreScales(tile, 8 * half, s0, s1);
+            StoreScales(tile, 8 * half + 4, s2, s3);
         }
         for (int j = 0; j < 16; j++)
         {
             Transpose256.EightRows(rows + (16 * j), 256, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
-            byte* to = tile + (256 * j) + (Parts == 2 ? j / 2 * 512 : 0);
-            Put(to, v0);
-            Put(to + 64, v1);
-            Put(to + 128, v2);
-            Put(to + 192, v3);
+            byte* to = tile + (256 * j) + (Nibbles == 2 ? j / 2 * 512 : 0);
+            Store(to, v0);
+            Store(to + 64, v1);
+            Store(to + 128, v2);
+            Store(to + 192, v3);
         }
     }
 
@@ -127,28 +127,28 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
         return TScale.Add(acc, Avx2.MultiplyAddAdjacent(q, v), scale.AsInt16());
     }
 
-    // Scales j to j + 3. Of two parts, two scales are those of one block of 32: of its low nibbles, then of its high ones.
+    // Scales j to j + 3. In nibbles, a block of 32 has two: that of its low nibbles, then that of its high ones.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScales(byte* tile, int j, Vector256<int> first, Vector256<int> second)
+    private static void StoreScales(byte* tile, int j, Vector256<int> first, Vector256<int> second)
     {
         Vector256<int> s0 = (first << 16) >> 16, s1 = first >> 16, s2 = (second << 16) >> 16, s3 = second >> 16;
-        Tile256.PutScale(tile, j, s0);
-        Tile256.PutScale(tile, j + 1, Parts == 2 ? s0 << 4 : s1);
-        Tile256.PutScale(tile, j + 2, s2);
-        Tile256.PutScale(tile, j + 3, Parts == 2 ? s2 << 4 : s3);
-        if (Parts == 2) Tile256.PutPair(tile, j / 4, s0 * -Bias, s2 * -Bias);
+        Tile256.StoreScale(tile, j, s0);
+        Tile256.StoreScale(tile, j + 1, Nibbles == 2 ? s0 << 4 : s1);
+        Tile256.StoreScale(tile, j + 2, s2);
+        Tile256.StoreScale(tile, j + 3, Nibbles == 2 ? s2 << 4 : s3);
+        if (Nibbles == 2) Tile256.StorePair(tile, j / 4, s0 * -Bias, s2 * -Bias);
         else
         {
-            Tile256.PutPair(tile, j / 2, s0 * -Bias, s1 * -Bias);
-            Tile256.PutPair(tile, j / 2 + 1, s2 * -Bias, s3 * -Bias);
+            Tile256.StorePair(tile, j / 2, s0 * -Bias, s1 * -Bias);
+            Tile256.StorePair(tile, j / 2 + 1, s2 * -Bias, s3 * -Bias);
         }
     }
 
-    // Four values of each row; of two parts, the high nibbles stand a block later.
+    // Four values of each row; in nibbles, the high ones stand a block later.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(byte* to, Vector256<int> v)
+    private static void Store(byte* to, Vector256<int> v)
     {
-        if (Parts == 1)
+        if (Nibbles == 1)
         {
             v.Store((int*)to);
             return;

@@ -10,24 +10,24 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
     public static int Bytes => T.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => T.Halves(w);
+    public static int ScalePair(byte* w) => T.ScalePair(w);
 
     public static float Factor => T.Factor;
 
     public static bool HasMins => false;
 
-    public static bool By16 => Codebook256<T>.By16;
+    public static bool ScalesPer16 => Codebook256<T>.ScalesPer16;
 
-    public static int Joins
+    public static int ProductsPerInt16
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Codebook256<T>.Joins;
+        get => Codebook256<T>.ProductsPerInt16;
     }
 
-    public static int Parts
+    public static int Nibbles
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Codebook256<T>.Parts;
+        get => Codebook256<T>.Nibbles;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
@@ -56,22 +56,22 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
         for (int r = 0; r < 16; r++) Codebook256<T>.Row(w + (r * rowBytes), rows + (256 * r), scales + (16 * r));
         for (int half = 0; half < 2; half++)
         {
-            Tile512.Heads((byte*)scales + (16 * half), 32,
+            Transpose512.SixteenRows((byte*)scales + (16 * half), 32,
                 out Vector512<int> s0, out Vector512<int> s1, out Vector512<int> s2, out Vector512<int> s3);
-            PutScales(tile, 8 * half, s0, s1);
-            PutScales(tile, 8 * half + 4, s2, s3);
+            StoreScales(tile, 8 * half, s0, s1);
+            StoreScales(tile, 8 * half + 4, s2, s3);
         }
         for (int i = 0; i < 4; i++)
         {
             Tile512.Gather(rows + (64 * i), 256, gathered);
-            byte* to = tile + (i * 2048 * Parts);
+            byte* to = tile + (i * 2048 * Nibbles);
             for (int j = 0; j < 4; j++, to += 128)
             {
                 Tile512.Lanes(gathered, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-                Put(to, v0);
-                Put(to + 512, v4);
-                Put(to + (Parts * 1024), v8);
-                Put(to + (Parts * 1024) + 512, v12);
+                Store(to, v0);
+                Store(to + 512, v4);
+                Store(to + (Nibbles * 1024), v8);
+                Store(to + (Nibbles * 1024) + 512, v12);
             }
         }
     }
@@ -100,29 +100,29 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
         return Avx512BW.MultiplyAddAdjacent(Avx512BW.MultiplyAddAdjacent(q, v), scale.AsInt16());
     }
 
-    // Scales j to j + 3. Of two parts, two scales are those of one block of 32: of its low nibbles, then of its high ones.
+    // Scales j to j + 3. In nibbles, a block of 32 has two: that of its low nibbles, then that of its high ones.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScales(byte* tile, int j, Vector512<int> first, Vector512<int> second)
+    private static void StoreScales(byte* tile, int j, Vector512<int> first, Vector512<int> second)
     {
         int bias = Codebook256<T>.Bias;
         Vector512<int> s0 = (first << 16) >> 16, s1 = first >> 16, s2 = (second << 16) >> 16, s3 = second >> 16;
-        Tile512.PutScale(tile, j, s0);
-        Tile512.PutScale(tile, j + 1, Parts == 2 ? s0 << 4 : s1);
-        Tile512.PutScale(tile, j + 2, s2);
-        Tile512.PutScale(tile, j + 3, Parts == 2 ? s2 << 4 : s3);
-        if (Parts == 2) Tile512.PutPair(tile, j / 4, s0 * -bias, s2 * -bias);
+        Tile512.StoreScale(tile, j, s0);
+        Tile512.StoreScale(tile, j + 1, Nibbles == 2 ? s0 << 4 : s1);
+        Tile512.StoreScale(tile, j + 2, s2);
+        Tile512.StoreScale(tile, j + 3, Nibbles == 2 ? s2 << 4 : s3);
+        if (Nibbles == 2) Tile512.StorePair(tile, j / 4, s0 * -bias, s2 * -bias);
         else
         {
-            Tile512.PutPair(tile, j / 2, s0 * -bias, s1 * -bias);
-            Tile512.PutPair(tile, j / 2 + 1, s2 * -bias, s3 * -bias);
+            Tile512.StorePair(tile, j / 2, s0 * -bias, s1 * -bias);
+            Tile512.StorePair(tile, j / 2 + 1, s2 * -bias, s3 * -bias);
         }
     }
 
-    // Four values of each row; of two parts, the high nibbles stand a block later.
+    // Four values of each row; in nibbles, the high ones stand a block later.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(byte* to, Vector512<int> v)
+    private static void Store(byte* to, Vector512<int> v)
     {
-        if (Parts == 1)
+        if (Nibbles == 1)
         {
             v.Store((int*)to);
             return;

@@ -12,7 +12,7 @@ internal unsafe interface ICodebookX86
     static abstract int Bytes { get; }
 
     /// <summary>D, half precision, as the upper half.</summary>
-    static abstract int Halves(byte* w);
+    static abstract int ScalePair(byte* w);
 
     /// <summary>A power of two that D is to be multiplied by.</summary>
     static abstract float Factor { get; }
@@ -26,7 +26,7 @@ internal unsafe interface ICodebookX86
     /// <summary>Sixteen scales, of 16 values each.</summary>
     static abstract Vector256<short> Scales(byte* w);
 
-    /// <summary>Signs, a bit a value in order, set for the negative ones; whatever it likes without <see cref="HasSigns"/>.</summary>
+    /// <summary>Signs, a bit a value in order, set for the negative ones; not used without <see cref="HasSigns"/>.</summary>
     static abstract Vector256<byte> Signs(byte* w);
 
     /// <summary>Writes the table indices, up to 64, where they are not bytes of the block.</summary>
@@ -44,16 +44,16 @@ internal static unsafe class CodebookX86
 {
     /// <summary>Two blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Join(Vector256<byte> lower, Vector256<byte> upper) => Avx512F.InsertVector256(lower.ToVector512Unsafe(), upper, 1);
+    public static Vector512<byte> Concatenate(Vector256<byte> lower, Vector256<byte> upper) => Avx512F.InsertVector256(lower.ToVector512Unsafe(), upper, 1);
 
     /// <summary>Four entries of a table.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Four(ulong* grid, int i0, int i1, int i2, int i3) =>
-        Avx2.InsertVector128(Two(grid, i0, i1).ToVector256Unsafe(), Two(grid, i2, i3), 1);
+    public static Vector256<byte> FourEntries(ulong* grid, int i0, int i1, int i2, int i3) =>
+        Avx2.InsertVector128(TwoEntries(grid, i0, i1).ToVector256Unsafe(), TwoEntries(grid, i2, i3), 1);
 
     /// <summary>Four entries of a table.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<byte> Four(uint* grid, int i0, int i1, int i2, int i3)
+    public static Vector128<byte> FourEntries(uint* grid, int i0, int i1, int i2, int i3)
     {
         Vector128<uint> v = Vector128.CreateScalarUnsafe(grid[i0]);
         v = Sse41.Insert(v, grid[i1], 1);
@@ -122,6 +122,6 @@ internal static unsafe class CodebookX86
     public static Vector256<short> Twice(Vector256<uint> s) => (s | (s << 16)).AsInt16();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Two(ulong* grid, int i0, int i1) =>
+    private static Vector128<byte> TwoEntries(ulong* grid, int i0, int i1) =>
         Sse.LoadHigh(Vector128.CreateScalarUnsafe(grid[i0]).AsSingle(), (float*)(grid + i1)).AsByte();
 }

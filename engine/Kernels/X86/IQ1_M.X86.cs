@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
     public static int Bytes => IQ1_M.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => IQ1_M.Half(w) << 16;
+    public static int ScalePair(byte* w) => IQ1_M.Half(w) << 16;
 
     public static float Factor => 1f / 8;
 
@@ -54,5 +54,5 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
+        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

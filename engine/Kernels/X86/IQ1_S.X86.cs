@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
     public static int Bytes => IQ1_S.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => ((IQ1_S*)w)->D << 16;
+    public static int ScalePair(byte* w) => ((IQ1_S*)w)->D << 16;
 
     public static float Factor => 1f / 8;
 
@@ -41,7 +41,7 @@ internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
+        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 
     /// <summary>Four entries of the table, each value 8 or 16 more than <paramref name="lowest"/> for a bit set or two.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
     public static int Bytes => IQ2_XS.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => ((IQ2_XS*)w)->D << 16;
+    public static int ScalePair(byte* w) => ((IQ2_XS*)w)->D << 16;
 
     public static float Factor => 1f / 8;
 
@@ -43,10 +43,10 @@ internal readonly unsafe struct IQ2_XS_X86 : ICodebookX86
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
         ushort* at = indices + (4 * b);
-        return CodebookX86.Four(Grids.Pointer(Grids.IQ2_XS), at[0], at[1], at[2], at[3]);
+        return CodebookX86.FourEntries(Grids.Pointer(Grids.IQ2_XS), at[0], at[1], at[2], at[3]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
+        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86
     public static int Bytes => IQ2_XXS.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => ((IQ2_XXS*)w)->D << 16;
+    public static int ScalePair(byte* w) => ((IQ2_XXS*)w)->D << 16;
 
     public static float Factor => 1f / 8;
 
@@ -34,12 +34,12 @@ internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86
     {
         ulong* grid = Grids.Pointer(Grids.IQ2_XXS);
         byte* q = ((IQ2_XXS*)w)->Qs + (8 * b);
-        return CodebookX86.Four(grid, q[0], q[1], q[2], q[3]);
+        return CodebookX86.FourEntries(grid, q[0], q[1], q[2], q[3]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
+        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 
     // The second word of each block.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

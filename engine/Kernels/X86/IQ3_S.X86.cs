@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
     public static int Bytes => IQ3_S.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => ((IQ3_S*)w)->D << 16;
+    public static int ScalePair(byte* w) => ((IQ3_S*)w)->D << 16;
 
     public static float Factor => 1;
 
@@ -45,11 +45,11 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
     {
         ushort* at = indices + (8 * b);
         uint* grid = Grids.Pointer(Grids.IQ3_S);
-        Vector128<byte> lower = CodebookX86.Four(grid, at[0], at[1], at[2], at[3]), upper = CodebookX86.Four(grid, at[4], at[5], at[6], at[7]);
+        Vector128<byte> lower = CodebookX86.FourEntries(grid, at[0], at[1], at[2], at[3]), upper = CodebookX86.FourEntries(grid, at[4], at[5], at[6], at[7]);
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
+        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
     public static int Bytes => IQ3_XXS.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => ((IQ3_XXS*)w)->D << 16;
+    public static int ScalePair(byte* w) => ((IQ3_XXS*)w)->D << 16;
 
     public static float Factor => 1f / 4;
 
@@ -34,11 +34,11 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
     {
         uint* grid = Grids.Pointer(Grids.IQ3_XXS);
         byte* q = ((IQ3_XXS*)w)->Qs + (8 * b);
-        Vector128<byte> lower = CodebookX86.Four(grid, q[0], q[1], q[2], q[3]), upper = CodebookX86.Four(grid, q[4], q[5], q[6], q[7]);
+        Vector128<byte> lower = CodebookX86.FourEntries(grid, q[0], q[1], q[2], q[3]), upper = CodebookX86.FourEntries(grid, q[4], q[5], q[6], q[7]);
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Join(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
+        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

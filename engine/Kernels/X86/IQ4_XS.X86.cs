@@ -10,7 +10,7 @@ internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
     public static int Bytes => IQ4_XS.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => ((IQ4_XS*)w)->D << 16;
+    public static int ScalePair(byte* w) => ((IQ4_XS*)w)->D << 16;
 
     public static float Factor => 1;
 

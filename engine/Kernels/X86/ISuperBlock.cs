@@ -7,7 +7,7 @@ internal unsafe interface ISuperBlock
     static abstract int Bytes { get; }
 
     /// <summary>D and DMin together, half precision; without minimums D is the upper half (the lower one may be anything).</summary>
-    static abstract int Halves(byte* w);
+    static abstract int ScalePair(byte* w);
 
     /// <summary>A power of two that D is to be multiplied by.</summary>
     static virtual float Factor => 1;
@@ -16,12 +16,12 @@ internal unsafe interface ISuperBlock
     static abstract bool HasMins { get; }
 
     /// <summary>Minimums or offsets hold for 16 values, not 32.</summary>
-    static abstract bool By16 { get; }
+    static abstract bool ScalesPer16 { get; }
 
-    /// <summary>Vectors of products u8 * s8 of one scale that int16 holds: 8, 4, 2 or 1. The lanes of vpmaddubsw are two products each.</summary>
-    static abstract int Joins { get; }
+    /// <summary>Vectors of products u8 * s8 of one scale whose sum int16 holds: 8, 4, 2 or 1. A lane of vpmaddubsw is two products.</summary>
+    static abstract int ProductsPerInt16 { get; }
 
-    /// <summary>Parts that a tile's values are split into, low nibbles and high nibbles, where a whole one leaves no room in int16: 2, else
-    /// 1. Blocks of 32 values then stand twice, each part with its scale.</summary>
-    static virtual int Parts => 1;
+    /// <summary>Pieces that a tile keeps a value in: 2, its nibbles, where products of the whole value leave no room in int16; else 1.
+    /// A block of 32 values then takes twice the room: low nibbles with their scale, high nibbles with theirs.</summary>
+    static virtual int Nibbles => 1;
 }

@@ -17,10 +17,10 @@ internal interface ILevelsX86
     static abstract Vector256<byte> Levels { get; }
 
     /// <summary>The blocks' scales, of their first four bytes.</summary>
-    static abstract Vector256<float> Scales(Vector256<int> heads);
+    static abstract Vector256<float> Scales(Vector256<int> headers);
 
     /// <inheritdoc cref="Scales(Vector256{int})"/>
-    static abstract Vector512<float> Scales(Vector512<int> heads);
+    static abstract Vector512<float> Scales(Vector512<int> headers);
 }
 
 /// <summary><see cref="IQ4_NL"/> as signed bytes, for <see cref="SignedDot256"/>.</summary>
@@ -37,10 +37,10 @@ internal readonly struct SignedIQ4_NL : ILevelsX86
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(Vector256<int> heads) => HalfFloat.LowerToSingle(heads);
+    public static Vector256<float> Scales(Vector256<int> headers) => HalfFloat.LowerToSingle(headers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Scales(Vector512<int> heads) => HalfFloat.LowerToSingle(heads);
+    public static Vector512<float> Scales(Vector512<int> headers) => HalfFloat.LowerToSingle(headers);
 }
 
 /// <summary><see cref="IQ4_NL"/> plus 128, for <see cref="VnniDot256"/>.</summary>
@@ -57,10 +57,10 @@ internal readonly struct BiasedIQ4_NL : ILevelsX86
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(Vector256<int> heads) => HalfFloat.LowerToSingle(heads);
+    public static Vector256<float> Scales(Vector256<int> headers) => HalfFloat.LowerToSingle(headers);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Scales(Vector512<int> heads) => HalfFloat.LowerToSingle(heads);
+    public static Vector512<float> Scales(Vector512<int> headers) => HalfFloat.LowerToSingle(headers);
 }
 
 /// <summary><see cref="MXFP4"/> plus 16: 4..28, for <see cref="FiveBitDot256"/> and <see cref="VnniDot256"/>.</summary>
@@ -78,18 +78,18 @@ internal readonly struct BiasedMXFP4 : ILevelsX86
 
     /// <summary><see cref="MXFP4.Scale"/>: 0x00200000 shifted by an exponent under 2, else the exponent less 1 in its place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(Vector256<int> heads)
+    public static Vector256<float> Scales(Vector256<int> headers)
     {
-        Vector256<int> e = heads & Vector256.Create(255), normal = (e - Vector256<int>.One) << 23;
+        Vector256<int> e = headers & Vector256.Create(255), normal = (e - Vector256<int>.One) << 23;
         Vector256<int> subnormal = (e + Vector256<int>.One) << 21; // 0x00200000, 0x00400000
         return Vector256.ConditionalSelect(Vector256.LessThan(e, Vector256.Create(2)), subnormal, normal).AsSingle();
     }
 
     /// <inheritdoc cref="Scales(Vector256{int})"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Scales(Vector512<int> heads)
+    public static Vector512<float> Scales(Vector512<int> headers)
     {
-        Vector512<int> e = heads & Vector512.Create(255), normal = (e - Vector512<int>.One) << 23;
+        Vector512<int> e = headers & Vector512.Create(255), normal = (e - Vector512<int>.One) << 23;
         Vector512<int> subnormal = (e + Vector512<int>.One) << 21;
         return Vector512.ConditionalSelect(Vector512.LessThan(e, Vector512.Create(2)), subnormal, normal).AsSingle();
     }
@@ -102,7 +102,7 @@ internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
 
     public static int OffsetBits => T.OffsetBits;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)
@@ -115,14 +115,14 @@ internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
     {
-        d = T.Scales(Transpose256.Heads(group, T.BlockBytes));
+        d = T.Scales(Transpose256.BlockHeaders(group, T.BlockBytes));
         m = default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
     {
-        d = T.Scales(Transpose256.Heads(group + b * T.BlockBytes, rowBytes));
+        d = T.Scales(Transpose256.BlockHeaders(group + b * T.BlockBytes, rowBytes));
         m = default;
     }
 
@@ -131,14 +131,14 @@ internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
     {
         Transpose256.EightRows(group + b * T.BlockBytes + T.BlockBytes - 16, rowBytes,
             out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
-        Put(v0, tile);
-        Put(v1, tile + 64);
-        Put(v2, tile + 128);
-        Put(v3, tile + 192);
+        Store(v0, tile);
+        Store(v1, tile + 64);
+        Store(v2, tile + 128);
+        Store(v3, tile + 192);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, byte* tile)
+    private static void Store(Vector256<int> q, byte* tile)
     {
         Vector256<byte> nibble = Vector256.Create((byte)15), levels = T.Levels;
         Avx2.Shuffle(levels, q.AsByte() & nibble).Store(tile);
@@ -154,7 +154,7 @@ internal readonly unsafe struct Levels512<T> : IUnpack512 where T : ILevelsX86
 
     public static int OffsetBits => T.OffsetBits;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     public static int Steps
     {
@@ -179,7 +179,7 @@ internal readonly unsafe struct Levels512<T> : IUnpack512 where T : ILevelsX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
-        d = T.Scales(Transpose512.Heads(group + b * T.BlockBytes, rowBytes));
+        d = T.Scales(Transpose512.BlockHeaders(group + b * T.BlockBytes, rowBytes));
         m = default;
     }
 
@@ -188,14 +188,14 @@ internal readonly unsafe struct Levels512<T> : IUnpack512 where T : ILevelsX86
     {
         Transpose512.SixteenRows(group + b * T.BlockBytes + T.BlockBytes - 16, rowBytes,
             out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
-        Put(v0, tile);
-        Put(v1, tile + 128);
-        Put(v2, tile + 256);
-        Put(v3, tile + 384);
+        Store(v0, tile);
+        Store(v1, tile + 128);
+        Store(v2, tile + 256);
+        Store(v3, tile + 384);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, byte* tile)
+    private static void Store(Vector512<int> q, byte* tile)
     {
         Vector512<byte> nibble = Vector512.Create((byte)15);
         Vector512<byte> levels = Avx512F.InsertVector256(T.Levels.ToVector512Unsafe(), T.Levels, 1);

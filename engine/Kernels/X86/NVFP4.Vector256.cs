@@ -4,17 +4,17 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="NVFP4"/> at 256 bits: signed bytes, for <see cref="SignedDot256"/> (there are no sums of 16 activations to
-/// take a bias back with).</summary>
+/// <summary>Unpacks <see cref="NVFP4"/> at 256 bits: signed bytes, for <see cref="SignedDot256"/> (a bias would need the
+/// sums of 16 activations, which <see cref="Q8_32"/> does not have).</summary>
 internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
 {
     public static int GroupBytes => 4 * NVFP4.Bytes;
 
     public static int OffsetBits => -1;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)
@@ -47,10 +47,10 @@ internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
     {
         Transpose256.EightRows(((NVFP4*)group)[b / 2].Qs + (16 * (b % 2)), rowBytes,
             out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
-        Put(v0, tile);
-        Put(v1, tile + 64);
-        Put(v2, tile + 256);
-        Put(v3, tile + 320);
+        Store(v0, tile);
+        Store(v1, tile + 64);
+        Store(v2, tile + 256);
+        Store(v3, tile + 320);
     }
 
     // MXFP4.Values in each half.
@@ -62,7 +62,7 @@ internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
 
     // High nibbles are eight values later.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, byte* tile)
+    private static void Store(Vector256<int> q, byte* tile)
     {
         Vector256<byte> nibble = Vector256.Create((byte)15), levels = Levels;
         Avx2.Shuffle(levels, q.AsByte() & nibble).Store(tile);

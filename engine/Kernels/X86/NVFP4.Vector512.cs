@@ -11,9 +11,9 @@ internal readonly unsafe struct NVFP4_Vector512 : IUnpack512
 
     public static int OffsetBits => 4;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
     public static int Steps => 4;
 
@@ -34,15 +34,15 @@ internal readonly unsafe struct NVFP4_Vector512 : IUnpack512
     {
         Transpose512.SixteenRows(((NVFP4*)group)[b / 2].Qs + (16 * (b % 2)), rowBytes,
             out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
-        Put(v0, tile);
-        Put(v1, tile + 128);
-        Put(v2, tile + 512);
-        Put(v3, tile + 640);
+        Store(v0, tile);
+        Store(v1, tile + 128);
+        Store(v2, tile + 512);
+        Store(v3, tile + 640);
     }
 
     // High nibbles are eight values later.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, byte* tile)
+    private static void Store(Vector512<int> q, byte* tile)
     {
         Vector512<byte> nibble = Vector512.Create((byte)15);
         // MXFP4.Values plus 16 in each lane.

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>One token times rows of Q4_0, Q4_1, Q5_0 or Q5_1, at 512 bits: the sixteen blocks of two groups land in the
-/// sixteen lanes. Two blocks at a time are taken from one 64-byte load, which reaches up to 28 bytes beyond
-/// them: into the next row, but for the last.</summary>
+/// sixteen lanes. One 64-byte load brings two blocks. It reaches up to 28 bytes beyond them, into the
+/// next row; the last row is read from a copy.</summary>
 internal static unsafe class NibbleGemv512<T> where T : INibbles
 {
     // A row passes in spans of 32 groups, whose partial results stay on the stack until they are added up four groups at a time.
@@ -61,19 +61,19 @@ internal static unsafe class NibbleGemv512<T> where T : INibbles
         Vector512<int> isum = Avx512F.PermuteVar16x32(Avx512F.Shuffle4x128(a, b, 0x88) + Avx512F.Shuffle4x128(a, b, 0xdd),
             Vector512.Create(0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
         Vector512<int> sums = Avx512F.InsertVector256(
-            Vector256.Load((int*)(x0 + Q8_0x8.SumsOffset)).ToVector512Unsafe(), Vector256.Load((int*)(x1 + Q8_0x8.SumsOffset)), 1);
-        if (!T.HasMin) isum -= sums << (T.HasHigh ? 4 : 3);
-        Vector512<int> heads = Avx512F.InsertVector256(Heads(w), Heads(w + 8 * T.BlockBytes).GetLower(), 1);
+            Vector256.Load((int*)(x0 + Q8_32.SumsOffset)).ToVector512Unsafe(), Vector256.Load((int*)(x1 + Q8_32.SumsOffset)), 1);
+        if (!T.HasMins) isum -= sums << (T.HasHigh ? 4 : 3);
+        Vector512<int> headers = Avx512F.InsertVector256(BlockHeaders(w), BlockHeaders(w + 8 * T.BlockBytes).GetLower(), 1);
         Vector512<float> dx = Avx512F.InsertVector256(
-            Vector256.Load((float*)(x0 + Q8_0x8.DOffset)).ToVector512Unsafe(), Vector256.Load((float*)(x1 + Q8_0x8.DOffset)), 1);
-        Vector512<float> p = Avx512F.ConvertToVector512Single(isum) * HalfFloat.LowerToSingle(heads) * dx;
-        return T.HasMin ? Avx512F.FusedMultiplyAdd(HalfFloat.UpperToSingle(heads), dx * Avx512F.ConvertToVector512Single(sums), p) : p;
+            Vector256.Load((float*)(x0 + Q8_32.DOffset)).ToVector512Unsafe(), Vector256.Load((float*)(x1 + Q8_32.DOffset)), 1);
+        Vector512<float> p = Avx512F.ConvertToVector512Single(isum) * HalfFloat.LowerToSingle(headers) * dx;
+        return T.HasMins ? Avx512F.FusedMultiplyAdd(HalfFloat.UpperToSingle(headers), dx * Avx512F.ConvertToVector512Single(sums), p) : p;
     }
 
     /// <summary>The first dwords of a group's eight blocks, in order, in the lower half. The group's first 64 words have most of them, its last
     /// 32 the rest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Heads(byte* w)
+    private static Vector512<int> BlockHeaders(byte* w)
     {
         Vector512<ushort> at = T.BlockBytes switch
         {
@@ -82,15 +82,15 @@ internal static unsafe class NibbleGemv512<T> where T : INibbles
             22 => Vector512.Create(0x000c000b00010000ul, 0x0022002100170016, 0x00380037002d002c, 0, 0, 0, 0, 0).AsUInt16(),
             _ => Vector512.Create(0x000d000c00010000ul, 0x0025002400190018, 0x003d003c00310030, 0, 0, 0, 0, 0).AsUInt16(),
         };
-        Vector512<ushort> heads = Avx512BW.PermuteVar32x16x2(Vector512.Load((ushort*)w), at, Vector512.Load((ushort*)(w + 64)));
-        if (T.BlockBytes == 18) return heads.AsInt32(); // whose minimums are not there
+        Vector512<ushort> headers = Avx512BW.PermuteVar32x16x2(Vector512.Load((ushort*)w), at, Vector512.Load((ushort*)(w + 64)));
+        if (T.BlockBytes == 18) return headers.AsInt32(); // whose minimums are not there
         at = T.BlockBytes switch
         {
             20 => Vector512.Create(0x0003000200010000ul, 0x0007000600050004, 0x000b000a00090008, 0x00370036000d000c, 0, 0, 0, 0).AsUInt16(),
             22 => Vector512.Create(0x0003000200010000ul, 0x0007000600050004, 0x000b000a00090008, 0x00360035002b002a, 0, 0, 0, 0).AsUInt16(),
             _ => Vector512.Create(0x0003000200010000ul, 0x0007000600050004, 0x000b000a00090008, 0x0035003400290028, 0, 0, 0, 0).AsUInt16(),
         };
-        return Avx512BW.PermuteVar32x16x2(heads, at, Vector512.Load((ushort*)(w + 8 * T.BlockBytes - 64))).AsInt32();
+        return Avx512BW.PermuteVar32x16x2(headers, at, Vector512.Load((ushort*)(w + 8 * T.BlockBytes - 64))).AsInt32();
     }
 
     /// <summary>The sums of eight blocks, each in two parts: lanes 4i of the even ones, 8 + 4i of the odd ones. Up to here int16 suffices:

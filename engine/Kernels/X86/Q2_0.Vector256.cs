@@ -11,7 +11,7 @@ internal readonly unsafe struct Q2_0_Vector256 : IUnpack256
 
     public static int OffsetBits => 0;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) =>

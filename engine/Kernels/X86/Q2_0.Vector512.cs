@@ -10,7 +10,7 @@ internal readonly unsafe struct Q2_0_Vector512 : IUnpack512
 
     public static int OffsetBits => 0;
 
-    public static bool HasMin => false;
+    public static bool HasMins => false;
 
     public static int Steps => 8;
 

@@ -10,13 +10,13 @@ internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
     public static int Bytes => Q2_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 80);
+    public static int ScalePair(byte* w) => *(int*)(w + 80);
 
     public static bool HasMins => true;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static int Joins => 4;
+    public static int ProductsPerInt16 => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -50,33 +50,33 @@ internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {
         Transpose256.EightRows(w, rowBytes, out Vector256<int> u0, out Vector256<int> u1, out Vector256<int> u2, out Vector256<int> u3);
-        PutScaleMins(u0, 0, tile);
-        PutScaleMins(u1, 4, tile);
-        PutScaleMins(u2, 8, tile);
-        PutScaleMins(u3, 12, tile);
+        StoreScaleMins(u0, 0, tile);
+        StoreScaleMins(u1, 4, tile);
+        StoreScaleMins(u2, 8, tile);
+        StoreScaleMins(u3, 12, tile);
         for (int i = 0; i < 4; i++)
         {
             Transpose256.EightRows(w + 16 + (16 * i), rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
             byte* to = tile + (64 * ((4 * i) + (i / 2 * 24)));
-            Put(v0, to);
-            Put(v1, to + 64);
-            Put(v2, to + 128);
-            Put(v3, to + 192);
+            Store(v0, to);
+            Store(v1, to + 64);
+            Store(v2, to + 128);
+            Store(v3, to + 192);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScaleMins(Vector256<int> u, int j, byte* tile)
+    private static void StoreScaleMins(Vector256<int> u, int j, byte* tile)
     {
         Vector256<int> nibble = Vector256.Create(0x0f0f0f0f), scales = u & nibble, mins = (u >>> 4) & nibble;
-        for (int b = 0; b < 4; b++) Tile256.PutScale(tile, j + b, Tile256.Byte(scales, b));
-        Tile256.PutPair(tile, j / 2, Tile256.Byte(mins, 0), Tile256.Byte(mins, 1));
-        Tile256.PutPair(tile, j / 2 + 1, Tile256.Byte(mins, 2), Tile256.Byte(mins, 3));
+        for (int b = 0; b < 4; b++) Tile256.StoreScale(tile, j + b, Tile256.Byte(scales, b));
+        Tile256.StorePair(tile, j / 2, Tile256.Byte(mins, 0), Tile256.Byte(mins, 1));
+        Tile256.StorePair(tile, j / 2 + 1, Tile256.Byte(mins, 2), Tile256.Byte(mins, 3));
     }
 
     /// <summary>Four values of each row, and those 32, 64 and 96 later.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put(Vector256<int> q, byte* to)
+    public static void Store(Vector256<int> q, byte* to)
     {
         Vector256<int> three = Vector256.Create(0x03030303);
         (q & three).Store((int*)to);

@@ -10,13 +10,13 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
     public static int Bytes => Q2_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 80);
+    public static int ScalePair(byte* w) => *(int*)(w + 80);
 
     public static bool HasMins => true;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static int Joins => 4;
+    public static int ProductsPerInt16 => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
@@ -43,36 +43,36 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
-        Tile512.Heads(w, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
-        PutScaleMins(u0, 0, tile);
-        PutScaleMins(u1, 4, tile);
-        PutScaleMins(u2, 8, tile);
-        PutScaleMins(u3, 12, tile);
+        Transpose512.SixteenRows(w, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
+        StoreScaleMins(u0, 0, tile);
+        StoreScaleMins(u1, 4, tile);
+        StoreScaleMins(u2, 8, tile);
+        StoreScaleMins(u3, 12, tile);
         byte* work = tile + Tile512.Work;
         Tile512.Gather(w + 16, rowBytes, work);
         for (int j = 0; j < 4; j++)
         {
             Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
             byte* to = tile + (128 * j);
-            Put(v0, to);
-            Put(v4, to + 512);
-            Put(v8, to + 4096);
-            Put(v12, to + 4608);
+            Store(v0, to);
+            Store(v4, to + 512);
+            Store(v8, to + 4096);
+            Store(v12, to + 4608);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScaleMins(Vector512<int> u, int j, byte* tile)
+    private static void StoreScaleMins(Vector512<int> u, int j, byte* tile)
     {
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), scales = u & nibble, mins = (u >>> 4) & nibble;
-        for (int b = 0; b < 4; b++) Tile512.PutScale(tile, j + b, Tile512.Byte(scales, b));
-        Tile512.PutPair(tile, j / 2, Tile512.Byte(mins, 0), Tile512.Byte(mins, 1));
-        Tile512.PutPair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
+        for (int b = 0; b < 4; b++) Tile512.StoreScale(tile, j + b, Tile512.Byte(scales, b));
+        Tile512.StorePair(tile, j / 2, Tile512.Byte(mins, 0), Tile512.Byte(mins, 1));
+        Tile512.StorePair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
     }
 
     /// <summary>Four values of each row, and those 32, 64 and 96 later.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put(Vector512<int> q, byte* to)
+    public static void Store(Vector512<int> q, byte* to)
     {
         Vector512<int> three = Vector512.Create(0x03030303);
         (q & three).Store((int*)to);

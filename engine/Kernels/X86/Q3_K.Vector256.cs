@@ -10,13 +10,13 @@ internal readonly unsafe struct Q3_K_Vector256 : ISuperBlock256
     public static int Bytes => Q3_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 106);
+    public static int ScalePair(byte* w) => *(int*)(w + 106);
 
     public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static int Joins => 4;
+    public static int ProductsPerInt16 => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -49,33 +49,33 @@ internal readonly unsafe struct Q3_K_Vector256 : ISuperBlock256
         Transpose256.EightRows(w + 94, rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
         Vector256<int> u0 = (v0 >>> 16) | (v1 << 16), u1 = (v1 >>> 16) | (v2 << 16), u2 = (v2 >>> 16) | (v3 << 16);
         Vector256<int> nibble = Vector256.Create(0x0f0f0f0f), two = Vector256.Create(0x30303030);
-        PutScales((u0 & nibble) | ((u2 << 4) & two), 0, tile);
-        PutScales((u1 & nibble) | ((u2 << 2) & two), 4, tile);
-        PutScales(((u0 >>> 4) & nibble) | (u2 & two), 8, tile);
-        PutScales(((u1 >>> 4) & nibble) | ((u2 >>> 2) & two), 12, tile);
+        StoreScales((u0 & nibble) | ((u2 << 4) & two), 0, tile);
+        StoreScales((u1 & nibble) | ((u2 << 2) & two), 4, tile);
+        StoreScales(((u0 >>> 4) & nibble) | (u2 & two), 8, tile);
+        StoreScales(((u1 >>> 4) & nibble) | ((u2 >>> 2) & two), 12, tile);
         for (int i = 0; i < 4; i++)
         {
             Transpose256.EightRows(w + (16 * (i % 2)), rowBytes, out Vector256<int> h0, out Vector256<int> h1, out Vector256<int> h2, out Vector256<int> h3);
             Transpose256.EightRows(w + 32 + (16 * i), rowBytes, out v0, out v1, out v2, out v3);
             byte* to = tile + (64 * ((4 * i) + (i / 2 * 24)));
-            Put(v0, h0 >>> (i / 2 * 4), to);
-            Put(v1, h1 >>> (i / 2 * 4), to + 64);
-            Put(v2, h2 >>> (i / 2 * 4), to + 128);
-            Put(v3, h3 >>> (i / 2 * 4), to + 192);
+            Store(v0, h0 >>> (i / 2 * 4), to);
+            Store(v1, h1 >>> (i / 2 * 4), to + 64);
+            Store(v2, h2 >>> (i / 2 * 4), to + 128);
+            Store(v3, h3 >>> (i / 2 * 4), to + 192);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScales(Vector256<int> u, int j, byte* tile)
+    private static void StoreScales(Vector256<int> u, int j, byte* tile)
     {
         Vector256<int> bias = Vector256.Create(32);
-        for (int b = 0; b < 4; b++) Tile256.PutScale(tile, j + b, Tile256.Byte(u, b) - bias);
-        Tile256.PutPair(tile, j / 2, (bias - Tile256.Byte(u, 0)) << 2, (bias - Tile256.Byte(u, 1)) << 2);
-        Tile256.PutPair(tile, j / 2 + 1, (bias - Tile256.Byte(u, 2)) << 2, (bias - Tile256.Byte(u, 3)) << 2);
+        for (int b = 0; b < 4; b++) Tile256.StoreScale(tile, j + b, Tile256.Byte(u, b) - bias);
+        Tile256.StorePair(tile, j / 2, (bias - Tile256.Byte(u, 0)) << 2, (bias - Tile256.Byte(u, 1)) << 2);
+        Tile256.StorePair(tile, j / 2 + 1, (bias - Tile256.Byte(u, 2)) << 2, (bias - Tile256.Byte(u, 3)) << 2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, Vector256<int> h, byte* to)
+    private static void Store(Vector256<int> q, Vector256<int> h, byte* to)
     {
         Vector256<int> three = Vector256.Create(0x03030303), third = Vector256.Create(0x04040404);
         ((q & three) | ((h << 2) & third)).Store((int*)to);

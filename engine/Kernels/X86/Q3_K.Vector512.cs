@@ -10,13 +10,13 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
     public static int Bytes => Q3_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 106);
+    public static int ScalePair(byte* w) => *(int*)(w + 106);
 
     public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static int Joins => 4;
+    public static int ProductsPerInt16 => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
@@ -28,7 +28,7 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         Vector512<ushort> q = Vector512.Load((ushort*)(w + 32));
         Vector512<byte> three = Vector512.Create((byte)3), third = Vector512.Create((byte)4);
         Vector512<long> high = Vector256.Load((long*)w).ToVector512Unsafe();
-        Vector512<ushort> h = Avx512BW.ShiftRightLogicalVariable(Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16(), SuperBlockDot512.Halves(0, 4));
+        Vector512<ushort> h = Avx512BW.ShiftRightLogicalVariable(Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16(), SuperBlockDot512.PerHalf(0, 4));
         Vector512<int> v0 = SuperBlockDot512.Blocks((q.AsByte() & three) | ((h << 2).AsByte() & third), x, x + 128, scales, SuperBlockDot512.Fours(0, 8));
         Vector512<int> v1 = SuperBlockDot512.Blocks(((q >>> 2).AsByte() & three) | ((h << 1).AsByte() & third), x + 32, x + 160, scales, SuperBlockDot512.Fours(2, 10));
         v0 += SuperBlockDot512.Blocks(((q >>> 4).AsByte() & three) | (h.AsByte() & third), x + 64, x + 192, scales, SuperBlockDot512.Fours(4, 12));
@@ -44,13 +44,13 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
         // The last 16 bytes of the block: two of quants, 12 of scales, D.
-        Tile512.Heads(w + 94, rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
+        Transpose512.SixteenRows(w + 94, rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
         Vector512<int> u0 = (v0 >>> 16) | (v1 << 16), u1 = (v1 >>> 16) | (v2 << 16), u2 = (v2 >>> 16) | (v3 << 16);
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), two = Vector512.Create(0x30303030);
-        PutScales((u0 & nibble) | ((u2 << 4) & two), 0, tile);
-        PutScales((u1 & nibble) | ((u2 << 2) & two), 4, tile);
-        PutScales(((u0 >>> 4) & nibble) | (u2 & two), 8, tile);
-        PutScales(((u1 >>> 4) & nibble) | ((u2 >>> 2) & two), 12, tile);
+        StoreScales((u0 & nibble) | ((u2 << 4) & two), 0, tile);
+        StoreScales((u1 & nibble) | ((u2 << 2) & two), 4, tile);
+        StoreScales(((u0 >>> 4) & nibble) | (u2 & two), 8, tile);
+        StoreScales(((u1 >>> 4) & nibble) | ((u2 >>> 2) & two), 12, tile);
         // 8 dwords of third bits, 16 of quants.
         byte* work = tile + Tile512.Work;
         Tile512.Gather(w, rowBytes, work);
@@ -60,24 +60,24 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
             Tile512.Lanes(work, j, out Vector512<int> h0, out Vector512<int> h4, out _, out _);
             Tile512.Lanes(work + 1024, j, out v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
             byte* to = tile + (128 * j);
-            Put(v0, h0, to);
-            Put(v4, h4, to + 512);
-            Put(v8, h0 >>> 4, to + 4096);
-            Put(v12, h4 >>> 4, to + 4608);
+            Store(v0, h0, to);
+            Store(v4, h4, to + 512);
+            Store(v8, h0 >>> 4, to + 4096);
+            Store(v12, h4 >>> 4, to + 4608);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScales(Vector512<int> u, int j, byte* tile)
+    private static void StoreScales(Vector512<int> u, int j, byte* tile)
     {
         Vector512<int> bias = Vector512.Create(32);
-        for (int b = 0; b < 4; b++) Tile512.PutScale(tile, j + b, Tile512.Byte(u, b) - bias);
-        Tile512.PutPair(tile, j / 2, (bias - Tile512.Byte(u, 0)) << 2, (bias - Tile512.Byte(u, 1)) << 2);
-        Tile512.PutPair(tile, j / 2 + 1, (bias - Tile512.Byte(u, 2)) << 2, (bias - Tile512.Byte(u, 3)) << 2);
+        for (int b = 0; b < 4; b++) Tile512.StoreScale(tile, j + b, Tile512.Byte(u, b) - bias);
+        Tile512.StorePair(tile, j / 2, (bias - Tile512.Byte(u, 0)) << 2, (bias - Tile512.Byte(u, 1)) << 2);
+        Tile512.StorePair(tile, j / 2 + 1, (bias - Tile512.Byte(u, 2)) << 2, (bias - Tile512.Byte(u, 3)) << 2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, Vector512<int> h, byte* to)
+    private static void Store(Vector512<int> q, Vector512<int> h, byte* to)
     {
         Vector512<int> three = Vector512.Create(0x03030303), third = Vector512.Create(0x04040404);
         ((q & three) | ((h << 2) & third)).Store((int*)to);

@@ -10,13 +10,13 @@ internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
     public static int Bytes => Q4_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)w;
+    public static int ScalePair(byte* w) => *(int*)w;
 
     public static bool HasMins => true;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 8;
+    public static int ProductsPerInt16 => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -49,20 +49,20 @@ internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {
-        Tile256.PutScaleMins(w, rowBytes, tile, 1);
+        Tile256.StoreScaleMins(w, rowBytes, tile, 1);
         for (int i = 0; i < 8; i++)
         {
             Transpose256.EightRows(w + 16 + (16 * i), rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
             byte* to = tile + (64 * ((8 * i) - (4 * (i & 1))));
-            Put(v0, to);
-            Put(v1, to + 64);
-            Put(v2, to + 128);
-            Put(v3, to + 192);
+            Store(v0, to);
+            Store(v1, to + 64);
+            Store(v2, to + 128);
+            Store(v3, to + 192);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, byte* to)
+    private static void Store(Vector256<int> q, byte* to)
     {
         Vector256<int> nibble = Vector256.Create(0x0f0f0f0f);
         (q & nibble).Store((int*)to);

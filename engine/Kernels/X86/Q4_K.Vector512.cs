@@ -10,13 +10,13 @@ internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
     public static int Bytes => Q4_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)w;
+    public static int ScalePair(byte* w) => *(int*)w;
 
     public static bool HasMins => true;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 8;
+    public static int ProductsPerInt16 => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
@@ -42,7 +42,7 @@ internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
-        Tile512.PutScaleMins(w, rowBytes, tile, 1);
+        Tile512.StoreScaleMins(w, rowBytes, tile, 1);
         byte* work = tile + Tile512.Work;
         for (int half = 0; half < 2; half++, tile += 4096)
         {
@@ -51,16 +51,16 @@ internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
             {
                 Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
                 byte* to = tile + (128 * j);
-                Put(v0, to);
-                Put(v4, to + 512);
-                Put(v8, to + 2048);
-                Put(v12, to + 2560);
+                Store(v0, to);
+                Store(v4, to + 512);
+                Store(v8, to + 2048);
+                Store(v12, to + 2560);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, byte* to)
+    private static void Store(Vector512<int> q, byte* to)
     {
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f);
         (q & nibble).Store((int*)to);

@@ -11,13 +11,13 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
     public static int Bytes => Q5_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)w;
+    public static int ScalePair(byte* w) => *(int*)w;
 
     public static bool HasMins => true;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 4;
+    public static int ProductsPerInt16 => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -55,7 +55,7 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {
-        Tile256.PutScaleMins(w, rowBytes, tile, 2);
+        Tile256.StoreScaleMins(w, rowBytes, tile, 2);
         for (int half = 0; half < 2; half++)
         {
             Transpose256.EightRows(w + 16 + (16 * half), rowBytes, out Vector256<int> h0, out Vector256<int> h1, out Vector256<int> h2, out Vector256<int> h3);
@@ -63,16 +63,16 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
             {
                 Transpose256.EightRows(w + 48 + (32 * j) + (16 * half), rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
                 byte* to = tile + (64 * ((16 * j) + (4 * half)));
-                Put(v0, h0 >>> (2 * j), to);
-                Put(v1, h1 >>> (2 * j), to + 64);
-                Put(v2, h2 >>> (2 * j), to + 128);
-                Put(v3, h3 >>> (2 * j), to + 192);
+                Store(v0, h0 >>> (2 * j), to);
+                Store(v1, h1 >>> (2 * j), to + 64);
+                Store(v2, h2 >>> (2 * j), to + 128);
+                Store(v3, h3 >>> (2 * j), to + 192);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, Vector256<int> h, byte* to)
+    private static void Store(Vector256<int> q, Vector256<int> h, byte* to)
     {
         Vector256<int> nibble = Vector256.Create(0x0f0f0f0f), fifth = Vector256.Create(0x10101010);
         ((q & nibble) | ((h << 4) & fifth)).Store((int*)to);

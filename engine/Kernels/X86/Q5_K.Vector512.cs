@@ -11,13 +11,13 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
     public static int Bytes => Q5_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)w;
+    public static int ScalePair(byte* w) => *(int*)w;
 
     public static bool HasMins => true;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 4;
+    public static int ProductsPerInt16 => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
@@ -29,10 +29,10 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
         Vector512<byte> q0 = Vector512.Load(w + 48), q1 = Vector512.Load(w + 112);
         Vector512<long> high = Vector256.Load((long*)(w + 16)).ToVector512Unsafe();
         Vector512<ushort> h = Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16();
-        Vector512<byte> h02 = Avx512BW.ShiftLeftLogicalVariable(h, SuperBlockDot512.Halves(4, 2)).AsByte() & fifth;
-        Vector512<byte> h13 = Avx512BW.ShiftLeftLogicalVariable(h, SuperBlockDot512.Halves(3, 1)).AsByte() & fifth;
-        Vector512<byte> h46 = Avx512BW.ShiftRightLogicalVariable(h, SuperBlockDot512.Halves(0, 2)).AsByte() & fifth;
-        Vector512<byte> h57 = Avx512BW.ShiftRightLogicalVariable(h, SuperBlockDot512.Halves(1, 3)).AsByte() & fifth;
+        Vector512<byte> h02 = Avx512BW.ShiftLeftLogicalVariable(h, SuperBlockDot512.PerHalf(4, 2)).AsByte() & fifth;
+        Vector512<byte> h13 = Avx512BW.ShiftLeftLogicalVariable(h, SuperBlockDot512.PerHalf(3, 1)).AsByte() & fifth;
+        Vector512<byte> h46 = Avx512BW.ShiftRightLogicalVariable(h, SuperBlockDot512.PerHalf(0, 2)).AsByte() & fifth;
+        Vector512<byte> h57 = Avx512BW.ShiftRightLogicalVariable(h, SuperBlockDot512.PerHalf(1, 3)).AsByte() & fifth;
         Vector512<int> v0 = SuperBlockDot512.Blocks((q0 & nibble) | h02, x, x + 64, scales, SuperBlockDot512.Pair(0, 2));
         Vector512<int> v1 = SuperBlockDot512.Blocks(((q0.AsUInt16() >>> 4).AsByte() & nibble) | h13, x + 32, x + 96, scales, SuperBlockDot512.Pair(1, 3));
         v0 += SuperBlockDot512.Blocks((q1 & nibble) | h46, x + 128, x + 192, scales, SuperBlockDot512.Pair(4, 6));
@@ -50,7 +50,7 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
-        Tile512.PutScaleMins(w, rowBytes, tile, 2);
+        Tile512.StoreScaleMins(w, rowBytes, tile, 2);
         // 8 dwords of fifth bits, 32 of nibbles; the last 16 overlap the ones before them by 8, so as not to read past the row.
         byte* work = tile + Tile512.Work;
         Tile512.Gather(w + 16, rowBytes, work);
@@ -60,21 +60,21 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
         {
             byte* to = tile + (128 * j);
             Tile512.Lanes(work, j, out Vector512<int> h0, out Vector512<int> h4, out Vector512<int> v0, out Vector512<int> v4);
-            Put(v0, h0, to);
-            Put(v4, h4, to + 512);
+            Store(v0, h0, to);
+            Store(v4, h4, to + 512);
             Tile512.Lanes(work + 1024, j, out v0, out v4, out _, out _);
-            Put(v0, h0 >>> 2, to + 2048);
-            Put(v4, h4 >>> 2, to + 2560);
+            Store(v0, h0 >>> 2, to + 2048);
+            Store(v4, h4 >>> 2, to + 2560);
             Tile512.Lanes(work + 2048, j, out v0, out v4, out Vector512<int> v8, out Vector512<int> v12);
-            Put(v0, h0 >>> 4, to + 4096);
-            Put(v4, h4 >>> 4, to + 4608);
-            Put(v8, h0 >>> 6, to + 6144);
-            Put(v12, h4 >>> 6, to + 6656);
+            Store(v0, h0 >>> 4, to + 4096);
+            Store(v4, h4 >>> 4, to + 4608);
+            Store(v8, h0 >>> 6, to + 6144);
+            Store(v12, h4 >>> 6, to + 6656);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, Vector512<int> h, byte* to)
+    private static void Store(Vector512<int> q, Vector512<int> h, byte* to)
     {
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), fifth = Vector512.Create(0x10101010);
         ((q & nibble) | ((h << 4) & fifth)).Store((int*)to);

@@ -10,13 +10,13 @@ internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
     public static int Bytes => Q6_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 206);
+    public static int ScalePair(byte* w) => *(int*)(w + 206);
 
     public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static int Joins => 2;
+    public static int ProductsPerInt16 => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -49,42 +49,42 @@ internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {
         Transpose256.EightRows(w + 192, rowBytes, out Vector256<int> u0, out Vector256<int> u1, out Vector256<int> u2, out Vector256<int> u3);
-        PutScales(u0, 0, tile);
-        PutScales(u1, 4, tile);
-        PutScales(u2, 8, tile);
-        PutScales(u3, 12, tile);
+        StoreScales(u0, 0, tile);
+        StoreScales(u1, 4, tile);
+        StoreScales(u2, 8, tile);
+        StoreScales(u3, 12, tile);
         for (int i = 0; i < 4; i++)
         {
             byte* low = w + (64 * (i / 2)) + (16 * (i % 2)), to = tile + (64 * ((32 * (i / 2)) + (4 * (i % 2))));
             Transpose256.EightRows(w + 128 + (16 * i), rowBytes, out Vector256<int> h0, out Vector256<int> h1, out Vector256<int> h2, out Vector256<int> h3);
             Transpose256.EightRows(low, rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
-            Put(v0, h0, to);
-            Put(v1, h1, to + 64);
-            Put(v2, h2, to + 128);
-            Put(v3, h3, to + 192);
+            Store(v0, h0, to);
+            Store(v1, h1, to + 64);
+            Store(v2, h2, to + 128);
+            Store(v3, h3, to + 192);
             Transpose256.EightRows(low + 32, rowBytes, out v0, out v1, out v2, out v3);
-            Put(v0, h0 >>> 2, to + 512);
-            Put(v1, h1 >>> 2, to + 576);
-            Put(v2, h2 >>> 2, to + 640);
-            Put(v3, h3 >>> 2, to + 704);
+            Store(v0, h0 >>> 2, to + 512);
+            Store(v1, h1 >>> 2, to + 576);
+            Store(v2, h2 >>> 2, to + 640);
+            Store(v3, h3 >>> 2, to + 704);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScales(Vector256<int> u, int j, byte* tile)
+    private static void StoreScales(Vector256<int> u, int j, byte* tile)
     {
         Vector256<int> s0 = (u << 24) >> 24, s1 = (u << 16) >> 24, s2 = (u << 8) >> 24, s3 = u >> 24;
-        Tile256.PutScale(tile, j, s0);
-        Tile256.PutScale(tile, j + 1, s1);
-        Tile256.PutScale(tile, j + 2, s2);
-        Tile256.PutScale(tile, j + 3, s3);
-        Tile256.PutPair(tile, j / 2, s0 * -32, s1 * -32);
-        Tile256.PutPair(tile, j / 2 + 1, s2 * -32, s3 * -32);
+        Tile256.StoreScale(tile, j, s0);
+        Tile256.StoreScale(tile, j + 1, s1);
+        Tile256.StoreScale(tile, j + 2, s2);
+        Tile256.StoreScale(tile, j + 3, s3);
+        Tile256.StorePair(tile, j / 2, s0 * -32, s1 * -32);
+        Tile256.StorePair(tile, j / 2 + 1, s2 * -32, s3 * -32);
     }
 
     // Blocks of 32 values j and j + 2 of a half.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> q, Vector256<int> h, byte* to)
+    private static void Store(Vector256<int> q, Vector256<int> h, byte* to)
     {
         Vector256<int> nibble = Vector256.Create(0x0f0f0f0f), two = Vector256.Create(0x30303030);
         ((q & nibble) | ((h << 4) & two)).Store((int*)to);

@@ -10,13 +10,13 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
     public static int Bytes => Q6_K.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 206);
+    public static int ScalePair(byte* w) => *(int*)(w + 206);
 
     public static bool HasMins => false;
 
-    public static bool By16 => true;
+    public static bool ScalesPer16 => true;
 
-    public static int Joins => 2;
+    public static int ProductsPerInt16 => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
@@ -25,7 +25,7 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         Vector512<short> scales = scales16.ToVector512Unsafe();
         // 32 bytes of high bits serve 128 values: bits 2j and 2j+1 are to become bits 4 and 5 of 32 values each.
         Vector512<byte> nibble = Vector512.Create((byte)15), two = Vector512.Create((byte)0x30);
-        Vector512<ushort> left = SuperBlockDot512.Halves(4, 2), right = SuperBlockDot512.Halves(0, 2);
+        Vector512<ushort> left = SuperBlockDot512.PerHalf(4, 2), right = SuperBlockDot512.PerHalf(0, 2);
         Vector512<long> high = Vector512.Load((long*)(w + 128));
         Vector512<byte> q = Vector512.Load(w);
         Vector512<ushort> h = Avx512F.Shuffle4x128(high, high, 0x44).AsUInt16();
@@ -47,11 +47,11 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
-        Tile512.Heads(w + 192, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
-        PutScales(u0, 0, tile);
-        PutScales(u1, 4, tile);
-        PutScales(u2, 8, tile);
-        PutScales(u3, 12, tile);
+        Transpose512.SixteenRows(w + 192, rowBytes, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2, out Vector512<int> u3);
+        StoreScales(u0, 0, tile);
+        StoreScales(u1, 4, tile);
+        StoreScales(u2, 8, tile);
+        StoreScales(u3, 12, tile);
         byte* work = tile + Tile512.Work;
         Tile512.Gather(w, rowBytes, work);
         Tile512.Gather(w + 64, rowBytes, work + 1024);
@@ -61,33 +61,33 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
             Tile512.Lanes(work + 2048, j, out Vector512<int> h0, out Vector512<int> h4, out Vector512<int> h8, out Vector512<int> h12);
             Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
             byte* to = tile + (128 * j);
-            Put(v0, h0, to);
-            Put(v4, h4, to + 512);
-            Put(v8, h0 >>> 2, to + 1024);
-            Put(v12, h4 >>> 2, to + 1536);
+            Store(v0, h0, to);
+            Store(v4, h4, to + 512);
+            Store(v8, h0 >>> 2, to + 1024);
+            Store(v12, h4 >>> 2, to + 1536);
             Tile512.Lanes(work + 1024, j, out v0, out v4, out v8, out v12);
-            Put(v0, h8, to + 4096);
-            Put(v4, h12, to + 4608);
-            Put(v8, h8 >>> 2, to + 5120);
-            Put(v12, h12 >>> 2, to + 5632);
+            Store(v0, h8, to + 4096);
+            Store(v4, h12, to + 4608);
+            Store(v8, h8 >>> 2, to + 5120);
+            Store(v12, h12 >>> 2, to + 5632);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PutScales(Vector512<int> u, int j, byte* tile)
+    private static void StoreScales(Vector512<int> u, int j, byte* tile)
     {
         Vector512<int> s0 = (u << 24) >> 24, s1 = (u << 16) >> 24, s2 = (u << 8) >> 24, s3 = u >> 24;
-        Tile512.PutScale(tile, j, s0);
-        Tile512.PutScale(tile, j + 1, s1);
-        Tile512.PutScale(tile, j + 2, s2);
-        Tile512.PutScale(tile, j + 3, s3);
-        Tile512.PutPair(tile, j / 2, s0 * -32, s1 * -32);
-        Tile512.PutPair(tile, j / 2 + 1, s2 * -32, s3 * -32);
+        Tile512.StoreScale(tile, j, s0);
+        Tile512.StoreScale(tile, j + 1, s1);
+        Tile512.StoreScale(tile, j + 2, s2);
+        Tile512.StoreScale(tile, j + 3, s3);
+        Tile512.StorePair(tile, j / 2, s0 * -32, s1 * -32);
+        Tile512.StorePair(tile, j / 2 + 1, s2 * -32, s3 * -32);
     }
 
     // Blocks of 32 values j and j + 2 of a half.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector512<int> q, Vector512<int> h, byte* to)
+    private static void Store(Vector512<int> q, Vector512<int> h, byte* to)
     {
         Vector512<int> nibble = Vector512.Create(0x0f0f0f0f), two = Vector512.Create(0x30303030);
         ((q & nibble) | ((h << 4) & two)).Store((int*)to);

@@ -14,7 +14,7 @@ internal unsafe interface IQuantize
     static abstract Vector256<sbyte> Pack(float* x, float inverse);
 }
 
-/// <summary><see cref="Q8_K.Quantize"/> and <see cref="Q8_0x8.Quantize"/> vectorised; <see cref="Quantizing"/> has the rule.</summary>
+/// <summary><see cref="Q8_K.Quantize"/> and <see cref="Q8_32.Quantize"/> vectorised; <see cref="ActivationQuantization"/> has the rule.</summary>
 internal static unsafe class QuantizeX86<T> where T : IQuantize
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -26,7 +26,7 @@ internal static unsafe class QuantizeX86<T> where T : IQuantize
             var block = (Q8_K*)dst;
             uint amax = T.AbsMax(x, 256);
             largest = Math.Max(largest, amax);
-            if (amax is < Quantizing.SmallestBits or >= Quantizing.InfinityBits)
+            if (amax is < ActivationQuantization.SmallestBits or >= ActivationQuantization.InfinityBits)
             {
                 Unsafe.InitBlockUnaligned(dst, 0, Q8_K.DOffset + sizeof(float));
                 continue;
@@ -44,23 +44,23 @@ internal static unsafe class QuantizeX86<T> where T : IQuantize
             }
             block->D = max / 127f;
         }
-        return largest < Quantizing.InfinityBits;
+        return largest < ActivationQuantization.InfinityBits;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool ToQ8_0x8(float* x, int k, byte* dst, nint groupStride)
+    public static bool ToQ8_32(float* x, int k, byte* dst, nint groupStride)
     {
         uint largest = 0;
         for (; k > 0; k -= 256, dst += groupStride)
         {
-            var group = (Q8_0x8*)dst;
+            var group = (Q8_32*)dst;
             int blocks = Math.Min(k, 256) / 32;
-            if (blocks < 8) Unsafe.InitBlockUnaligned(dst, 0, Q8_0x8.Bytes);
+            if (blocks < 8) Unsafe.InitBlockUnaligned(dst, 0, Q8_32.Bytes);
             for (int b = 0; b < blocks; b++, x += 32)
             {
                 uint amax = T.AbsMax(x, 32);
                 largest = Math.Max(largest, amax);
-                bool zero = amax is < Quantizing.SmallestBits or >= Quantizing.InfinityBits;
+                bool zero = amax is < ActivationQuantization.SmallestBits or >= ActivationQuantization.InfinityBits;
                 float max = BitConverter.UInt32BitsToSingle(amax);
                 Vector256<sbyte> q = zero ? default : T.Pack(x, 127f / max);
                 q.Store(group->Qs + 32 * b);
@@ -68,7 +68,7 @@ internal static unsafe class QuantizeX86<T> where T : IQuantize
                 group->Sums[b] = Vector256.Sum(Sums(q));
             }
         }
-        return largest < Quantizing.InfinityBits;
+        return largest < ActivationQuantization.InfinityBits;
     }
 
     // The sum of each four neighbours.

@@ -34,7 +34,7 @@ internal static unsafe class SuperBlockDot512
 
     /// <summary>One count for the lower 32 bytes, one for the upper.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<ushort> Halves(ulong lower, ulong upper) => Quarters(lower * Each, lower * Each, upper * Each, upper * Each).AsUInt16();
+    public static Vector512<ushort> PerHalf(ulong lower, ulong upper) => Quarters(lower * Each, lower * Each, upper * Each, upper * Each).AsUInt16();
 
     // A word to all four of 64 bits.
     private const ulong Each = 0x0001000100010001;

@@ -46,36 +46,36 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
         {
             byte* w = tile, scales = tile + Tile256.Scales, a0 = x, a1 = x + xStride, a2 = a1 + xStride;
             Vector256<int> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default;
-            for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++)
+            for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++)
             {
                 First(w, 0, a0, out Vector256<short> p00, out Vector256<short> p01);
                 First(w, 0, a1, out Vector256<short> p10, out Vector256<short> p11);
                 First(w, 0, a2, out Vector256<short> p20, out Vector256<short> p21);
-                if (T.Joins == 1) Anew(w, 1, scales, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21,
+                if (T.ProductsPerInt16 == 1) Restart(w, 1, scales, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21,
                     ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 else Next(w, 1, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
-                if (T.Joins <= 2) Anew(w, 2, scales, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21,
+                if (T.ProductsPerInt16 <= 2) Restart(w, 2, scales, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21,
                     ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 else Next(w, 2, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
-                if (T.Joins == 1) Anew(w, 3, scales, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21,
+                if (T.ProductsPerInt16 == 1) Restart(w, 3, scales, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21,
                     ref s00, ref s01, ref s10, ref s11, ref s20, ref s21);
                 else Next(w, 3, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
-                if (T.Joins == 8)
+                if (T.ProductsPerInt16 == 8)
                 {
                     Next(w, 4, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
                     Next(w, 5, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
                     Next(w, 6, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
                     Next(w, 7, a0, a1, a2, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21);
                 }
-                Join(scales, p00, p01, ref s00, ref s01);
-                Join(scales, p10, p11, ref s10, ref s11);
-                Join(scales, p20, p21, ref s20, ref s21);
-                w += T.Joins == 8 ? 512 : 256;
+                Accumulate(scales, p00, p01, ref s00, ref s01);
+                Accumulate(scales, p10, p11, ref s10, ref s11);
+                Accumulate(scales, p20, p21, ref s20, ref s21);
+                w += T.ProductsPerInt16 == 8 ? 512 : 256;
                 scales += 64;
-                if (T.Parts == 2 && b % 2 == 0) continue;
-                a0 += T.Joins == 8 ? 32 : 16;
-                a1 += T.Joins == 8 ? 32 : 16;
-                a2 += T.Joins == 8 ? 32 : 16;
+                if (T.Nibbles == 2 && b % 2 == 0) continue;
+                a0 += T.ProductsPerInt16 == 8 ? 32 : 16;
+                a1 += T.ProductsPerInt16 == 8 ? 32 : 16;
+                a2 += T.ProductsPerInt16 == 8 ? 32 : 16;
             }
             // The pointers stand behind the values now.
             Add(tile, a0, s00, strip);
@@ -94,14 +94,14 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
         {
             byte* w = tile, scales = tile + Tile256.Scales, a = x;
             Vector256<int> s0 = default, s1 = default, t0 = default, t1 = default;
-            for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++, w += T.Joins == 8 ? 512 : 256, scales += 64)
+            for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++, w += T.ProductsPerInt16 == 8 ? 512 : 256, scales += 64)
             {
                 First(w, 0, a, out Vector256<short> p0, out Vector256<short> p1);
                 First(w, 2, a, out Vector256<short> q0, out Vector256<short> q1);
-                if (T.Joins == 1)
+                if (T.ProductsPerInt16 == 1)
                 {
-                    Join(scales, p0, p1, ref s0, ref s1);
-                    Join(scales, q0, q1, ref t0, ref t1);
+                    Accumulate(scales, p0, p1, ref s0, ref s1);
+                    Accumulate(scales, q0, q1, ref t0, ref t1);
                     First(w, 1, a, out p0, out p1);
                     First(w, 3, a, out q0, out q1);
                 }
@@ -110,16 +110,16 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
                     Next(w, 1, a, ref p0, ref p1);
                     Next(w, 3, a, ref q0, ref q1);
                 }
-                if (T.Joins == 8)
+                if (T.ProductsPerInt16 == 8)
                 {
                     Next(w, 4, a, ref p0, ref p1);
                     Next(w, 5, a, ref p0, ref p1);
                     Next(w, 6, a, ref q0, ref q1);
                     Next(w, 7, a, ref q0, ref q1);
                 }
-                Join(scales, p0, p1, ref s0, ref s1);
-                Join(scales, q0, q1, ref t0, ref t1);
-                if (T.Parts == 1 || b % 2 == 1) a += T.Joins == 8 ? 32 : 16;
+                Accumulate(scales, p0, p1, ref s0, ref s1);
+                Accumulate(scales, q0, q1, ref t0, ref t1);
+                if (T.Nibbles == 1 || b % 2 == 1) a += T.ProductsPerInt16 == 8 ? 32 : 16;
             }
             Add(tile, a, s0 + t0, strip);
             Add(tile + 32, a, s1 + t1, strip + 8);
@@ -158,24 +158,24 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
         p21 += Avx2.MultiplyAddAdjacent(w1, v);
     }
 
-    /// <summary>Joins what there is to the sums and begins anew with step j.</summary>
+    /// <summary>Scales the int16 partial sums into the int32 accumulators, then restarts them at step j.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Anew(byte* w, int j, byte* scales, byte* a0, byte* a1, byte* a2,
+    private static void Restart(byte* w, int j, byte* scales, byte* a0, byte* a1, byte* a2,
         ref Vector256<short> p00, ref Vector256<short> p01, ref Vector256<short> p10, ref Vector256<short> p11,
         ref Vector256<short> p20, ref Vector256<short> p21,
         ref Vector256<int> s00, ref Vector256<int> s01, ref Vector256<int> s10, ref Vector256<int> s11,
         ref Vector256<int> s20, ref Vector256<int> s21)
     {
-        Join(scales, p00, p01, ref s00, ref s01);
-        Join(scales, p10, p11, ref s10, ref s11);
-        Join(scales, p20, p21, ref s20, ref s21);
+        Accumulate(scales, p00, p01, ref s00, ref s01);
+        Accumulate(scales, p10, p11, ref s10, ref s11);
+        Accumulate(scales, p20, p21, ref s20, ref s21);
         First(w, j, a0, out p00, out p01);
         First(w, j, a1, out p10, out p11);
         First(w, j, a2, out p20, out p21);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Join(byte* scales, Vector256<short> p0, Vector256<short> p1, ref Vector256<int> s0, ref Vector256<int> s1)
+    private static void Accumulate(byte* scales, Vector256<short> p0, Vector256<short> p1, ref Vector256<int> s0, ref Vector256<int> s1)
     {
         s0 = TScale.Add(s0, p0, Vector256.Load((short*)scales));
         s1 = TScale.Add(s1, p1, Vector256.Load((short*)(scales + 32)));
@@ -185,9 +185,9 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(byte* tile, byte* a, Vector256<int> isum, float* strip)
     {
-        byte* sums = a + (T.By16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset) - 256, pairs = tile + Tile256.Pairs;
+        byte* sums = a + (T.ScalesPer16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset) - 256, pairs = tile + Tile256.Pairs;
         Vector256<int> m = Pair(pairs, sums, 0) + Pair(pairs, sums, 1) + (Pair(pairs, sums, 2) + Pair(pairs, sums, 3));
-        if (T.By16) m += Pair(pairs, sums, 4) + Pair(pairs, sums, 5) + (Pair(pairs, sums, 6) + Pair(pairs, sums, 7));
+        if (T.ScalesPer16) m += Pair(pairs, sums, 4) + Pair(pairs, sums, 5) + (Pair(pairs, sums, 6) + Pair(pairs, sums, 7));
         Vector256<float> f = Avx.ConvertToVector256Single(T.HasMins ? isum : isum + m) * Vector256.Load((float*)(tile + Tile256.D));
         if (T.HasMins) f = Fma.MultiplyAddNegated(Avx.ConvertToVector256Single(m), Vector256.Load((float*)(tile + Tile256.DMin)), f);
         Fma.MultiplyAdd(f, Vector256.Create(*(float*)(a + Q8_K.DOffset - 256)), Vector256.Load(strip)).Store(strip);

@@ -27,7 +27,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
             {
                 var next = new NextTile(k > 256 ? w + T.Bytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
                 Tile512.Unpack<T>(w, args->RowBytes, tile);
-                if (fours == 0) next.Ask(T.Bytes, 0);
+                if (fours == 0) next.Prefetch(T.Bytes, 0);
                 FourTokens(tile, x, args->XTokenStride, strip, fours, next);
                 OneToken(tile, x + (4 * fours * args->XTokenStride), args->XTokenStride, strip + (4 * fours * Rows), args->Tokens - (4 * fours));
             }
@@ -46,42 +46,42 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     {
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            next.Ask(T.Bytes, count - 1);
+            next.Prefetch(T.Bytes, count - 1);
             byte* w = tile, scales = tile + Tile512.Scales, a0 = x, a1 = x + xStride, a2 = a1 + xStride, a3 = a2 + xStride;
             Vector512<int> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
-            for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++)
+            for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++)
             {
                 First(w, 0, a0, out Vector512<short> p00, out Vector512<short> p01);
                 First(w, 0, a1, out Vector512<short> p10, out Vector512<short> p11);
                 First(w, 0, a2, out Vector512<short> p20, out Vector512<short> p21);
                 First(w, 0, a3, out Vector512<short> p30, out Vector512<short> p31);
-                if (T.Joins == 1) Anew(w, 1, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
+                if (T.ProductsPerInt16 == 1) Restart(w, 1, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
                     ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
                 else Next(w, 1, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
-                if (T.Joins <= 2) Anew(w, 2, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
+                if (T.ProductsPerInt16 <= 2) Restart(w, 2, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
                     ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
                 else Next(w, 2, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
-                if (T.Joins == 1) Anew(w, 3, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
+                if (T.ProductsPerInt16 == 1) Restart(w, 3, scales, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31,
                     ref s00, ref s01, ref s10, ref s11, ref s20, ref s21, ref s30, ref s31);
                 else Next(w, 3, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
-                if (T.Joins == 8)
+                if (T.ProductsPerInt16 == 8)
                 {
                     Next(w, 4, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
                     Next(w, 5, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
                     Next(w, 6, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
                     Next(w, 7, a0, a1, a2, a3, ref p00, ref p01, ref p10, ref p11, ref p20, ref p21, ref p30, ref p31);
                 }
-                Join(scales, p00, p01, ref s00, ref s01);
-                Join(scales, p10, p11, ref s10, ref s11);
-                Join(scales, p20, p21, ref s20, ref s21);
-                Join(scales, p30, p31, ref s30, ref s31);
-                w += T.Joins == 8 ? 1024 : 512;
+                Accumulate(scales, p00, p01, ref s00, ref s01);
+                Accumulate(scales, p10, p11, ref s10, ref s11);
+                Accumulate(scales, p20, p21, ref s20, ref s21);
+                Accumulate(scales, p30, p31, ref s30, ref s31);
+                w += T.ProductsPerInt16 == 8 ? 1024 : 512;
                 scales += 128;
-                if (T.Parts == 2 && b % 2 == 0) continue;
-                a0 += T.Joins == 8 ? 32 : 16;
-                a1 += T.Joins == 8 ? 32 : 16;
-                a2 += T.Joins == 8 ? 32 : 16;
-                a3 += T.Joins == 8 ? 32 : 16;
+                if (T.Nibbles == 2 && b % 2 == 0) continue;
+                a0 += T.ProductsPerInt16 == 8 ? 32 : 16;
+                a1 += T.ProductsPerInt16 == 8 ? 32 : 16;
+                a2 += T.ProductsPerInt16 == 8 ? 32 : 16;
+                a3 += T.ProductsPerInt16 == 8 ? 32 : 16;
             }
             // The pointers stand behind the values now.
             Add(tile, a0, s00, strip);
@@ -102,14 +102,14 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         {
             byte* w = tile, scales = tile + Tile512.Scales, a = x;
             Vector512<int> s0 = default, s1 = default, t0 = default, t1 = default;
-            for (int b = 0; b < (T.Joins == 8 ? 8 * T.Parts : 16); b++, w += T.Joins == 8 ? 1024 : 512, scales += 128)
+            for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++, w += T.ProductsPerInt16 == 8 ? 1024 : 512, scales += 128)
             {
                 First(w, 0, a, out Vector512<short> p0, out Vector512<short> p1);
                 First(w, 2, a, out Vector512<short> q0, out Vector512<short> q1);
-                if (T.Joins == 1)
+                if (T.ProductsPerInt16 == 1)
                 {
-                    Join(scales, p0, p1, ref s0, ref s1);
-                    Join(scales, q0, q1, ref t0, ref t1);
+                    Accumulate(scales, p0, p1, ref s0, ref s1);
+                    Accumulate(scales, q0, q1, ref t0, ref t1);
                     First(w, 1, a, out p0, out p1);
                     First(w, 3, a, out q0, out q1);
                 }
@@ -118,16 +118,16 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
                     Next(w, 1, a, ref p0, ref p1);
                     Next(w, 3, a, ref q0, ref q1);
                 }
-                if (T.Joins == 8)
+                if (T.ProductsPerInt16 == 8)
                 {
                     Next(w, 4, a, ref p0, ref p1);
                     Next(w, 5, a, ref p0, ref p1);
                     Next(w, 6, a, ref q0, ref q1);
                     Next(w, 7, a, ref q0, ref q1);
                 }
-                Join(scales, p0, p1, ref s0, ref s1);
-                Join(scales, q0, q1, ref t0, ref t1);
-                if (T.Parts == 1 || b % 2 == 1) a += T.Joins == 8 ? 32 : 16;
+                Accumulate(scales, p0, p1, ref s0, ref s1);
+                Accumulate(scales, q0, q1, ref t0, ref t1);
+                if (T.Nibbles == 1 || b % 2 == 1) a += T.ProductsPerInt16 == 8 ? 32 : 16;
             }
             Add(tile, a, s0 + t0, strip);
             Add(tile + 64, a, s1 + t1, strip + 16);
@@ -169,18 +169,18 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         p31 += Avx512BW.MultiplyAddAdjacent(w1, v);
     }
 
-    /// <summary>Joins what there is to the sums and begins anew with step j.</summary>
+    /// <summary>Scales the int16 partial sums into the int32 accumulators, then restarts them at step j.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Anew(byte* w, int j, byte* scales, byte* a0, byte* a1, byte* a2, byte* a3,
+    private static void Restart(byte* w, int j, byte* scales, byte* a0, byte* a1, byte* a2, byte* a3,
         ref Vector512<short> p00, ref Vector512<short> p01, ref Vector512<short> p10, ref Vector512<short> p11,
         ref Vector512<short> p20, ref Vector512<short> p21, ref Vector512<short> p30, ref Vector512<short> p31,
         ref Vector512<int> s00, ref Vector512<int> s01, ref Vector512<int> s10, ref Vector512<int> s11,
         ref Vector512<int> s20, ref Vector512<int> s21, ref Vector512<int> s30, ref Vector512<int> s31)
     {
-        Join(scales, p00, p01, ref s00, ref s01);
-        Join(scales, p10, p11, ref s10, ref s11);
-        Join(scales, p20, p21, ref s20, ref s21);
-        Join(scales, p30, p31, ref s30, ref s31);
+        Accumulate(scales, p00, p01, ref s00, ref s01);
+        Accumulate(scales, p10, p11, ref s10, ref s11);
+        Accumulate(scales, p20, p21, ref s20, ref s21);
+        Accumulate(scales, p30, p31, ref s30, ref s31);
         First(w, j, a0, out p00, out p01);
         First(w, j, a1, out p10, out p11);
         First(w, j, a2, out p20, out p21);
@@ -188,7 +188,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Join(byte* scales, Vector512<short> p0, Vector512<short> p1, ref Vector512<int> s0, ref Vector512<int> s1)
+    private static void Accumulate(byte* scales, Vector512<short> p0, Vector512<short> p1, ref Vector512<int> s0, ref Vector512<int> s1)
     {
         s0 += Avx512BW.MultiplyAddAdjacent(p0, Vector512.Load((short*)scales));
         s1 += Avx512BW.MultiplyAddAdjacent(p1, Vector512.Load((short*)(scales + 64)));
@@ -198,9 +198,9 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(byte* tile, byte* a, Vector512<int> isum, float* strip)
     {
-        byte* sums = a + (T.By16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset) - 256, pairs = tile + Tile512.Pairs;
+        byte* sums = a + (T.ScalesPer16 ? Q8_K.Sums16Offset : Q8_K.Sums32Offset) - 256, pairs = tile + Tile512.Pairs;
         Vector512<int> m = Pair(pairs, sums, 0) + Pair(pairs, sums, 1) + (Pair(pairs, sums, 2) + Pair(pairs, sums, 3));
-        if (T.By16) m += Pair(pairs, sums, 4) + Pair(pairs, sums, 5) + (Pair(pairs, sums, 6) + Pair(pairs, sums, 7));
+        if (T.ScalesPer16) m += Pair(pairs, sums, 4) + Pair(pairs, sums, 5) + (Pair(pairs, sums, 6) + Pair(pairs, sums, 7));
         Vector512<float> f = Vector512.ConvertToSingle(T.HasMins ? isum : isum + m) * Vector512.Load((float*)(tile + Tile512.D));
         if (T.HasMins) f = Avx512F.FusedMultiplyAddNegated(Vector512.ConvertToSingle(m), Vector512.Load((float*)(tile + Tile512.DMin)), f);
         Avx512F.FusedMultiplyAdd(f, Vector512.Create(*(float*)(a + Q8_K.DOffset - 256)), Vector512.Load(strip)).Store(strip);

@@ -33,15 +33,15 @@ internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
             byte* w = args->W + (r * args->RowBytes), x = args->X;
             Vector128<float> acc = Vector128<float>.Zero;
             int b = blocks;
-            for (; b >= 4; b -= 4, w += 4 * T.Bytes, x += 4 * next) acc = Four(acc, w, x, next);
-            for (; b > 0; b--, w += T.Bytes, x += next) acc = Vector128.CreateScalarUnsafe(One(acc.ToScalar(), w, x));
+            for (; b >= 4; b -= 4, w += 4 * T.Bytes, x += 4 * next) acc = FourBlocks(acc, w, x, next);
+            for (; b > 0; b--, w += T.Bytes, x += next) acc = Vector128.CreateScalarUnsafe(OneBlock(acc.ToScalar(), w, x));
             args->Dst[r] = acc.ToScalar();
         }
     }
 
     // The integer sums of four super-blocks are reduced by one tree, to one lane each; the float steps then run as the canon has them.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Four(Vector128<float> acc, byte* w, byte* x, nint next)
+    private static Vector128<float> FourBlocks(Vector128<float> acc, byte* w, byte* x, nint next)
     {
         byte* x1 = x + next, x2 = x1 + next, x3 = x2 + next;
         byte* w1 = w + T.Bytes, w2 = w + 2 * T.Bytes, w3 = w + 3 * T.Bytes;
@@ -63,7 +63,7 @@ internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float One(float acc, byte* w, byte* x)
+    private static float OneBlock(float acc, byte* w, byte* x)
     {
         int isum = Vector512.Sum(T.Products(w, x));
         return SuperBlockGemv.FloatStep<T>(acc, isum, T.HasMins ? Vector128.Sum(T.MinProducts(w, x)) : 0, w, x);

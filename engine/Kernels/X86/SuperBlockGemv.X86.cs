@@ -10,7 +10,7 @@ internal static unsafe class SuperBlockGemv
     // Measured: 4 KB is too near, 24 KB no better.
     private const int Distance = 12 << 10;
 
-    /// <summary>Asks for the super-block that will be read some microseconds later; it may lie past the matrix (a prefetch never faults).</summary>
+    /// <summary>Prefetches the super-block that is read some microseconds later. It may lie past the matrix: a prefetch never faults.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch<T>(byte* w) where T : ISuperBlock
     {
@@ -30,16 +30,21 @@ internal static unsafe class SuperBlockGemv
         return Sse2.UnpackLow(v01, v23).AsInt32() + Sse2.UnpackHigh(v01, v23).AsInt32();
     }
 
+    /// <summary>The scale pairs of four super-blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> FourScalePairs<T>(byte* w, nint stride) where T : ISuperBlock =>
+        Vector128.Create(T.ScalePair(w), T.ScalePair(w + stride), T.ScalePair(w + 2 * stride), T.ScalePair(w + 3 * stride));
+
     /// <summary>Four super-blocks: everything but the last, ordered step runs in four lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FloatSteps<T>(Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, byte* w, byte* x, nint next)
         where T : ISuperBlock
     {
-        Vector128<int> halves = Vector128.Create(T.Halves(w), T.Halves(w + T.Bytes), T.Halves(w + 2 * T.Bytes), T.Halves(w + 3 * T.Bytes));
-        Vector128<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
+        Vector128<int> pairs = FourScalePairs<T>(w, T.Bytes);
+        Vector128<float> d = T.HasMins ? HalfFloat.LowerToSingle(pairs) : HalfFloat.UpperToSingle(pairs);
         if (T.Factor != 1) d *= T.Factor;
         Vector128<float> f = Sse2.ConvertToVector128Single(isum) * d;
-        if (T.HasMins) f = Fma.MultiplyAddNegated(Sse2.ConvertToVector128Single(msum), HalfFloat.UpperToSingle(halves), f);
+        if (T.HasMins) f = Fma.MultiplyAddNegated(Sse2.ConvertToVector128Single(msum), HalfFloat.UpperToSingle(pairs), f);
         x += Q8_K.DOffset;
         acc = Fma.MultiplyAddScalar(f, Sse.LoadScalarVector128((float*)x), acc);
         acc = Fma.MultiplyAddScalar(Sse3.MoveHighAndDuplicate(f), Sse.LoadScalarVector128((float*)(x + next)), acc);
@@ -52,10 +57,10 @@ internal static unsafe class SuperBlockGemv
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float FloatStep<T>(float acc, int isum, int msum, byte* w, byte* x) where T : ISuperBlock
     {
-        int halves = T.Halves(w);
-        float dx = *(float*)(x + Q8_K.DOffset), upper = HalfFloat.ToSingle((ushort)(halves >>> 16));
+        int pairs = T.ScalePair(w);
+        float dx = *(float*)(x + Q8_K.DOffset), upper = HalfFloat.ToSingle((ushort)(pairs >>> 16));
         return T.HasMins
-            ? Canonical.SuperBlock(acc, isum, HalfFloat.ToSingle((ushort)halves), msum, upper, dx)
+            ? Canonical.SuperBlock(acc, isum, HalfFloat.ToSingle((ushort)pairs), msum, upper, dx)
             : Canonical.SuperBlock(acc, isum, upper * T.Factor, dx);
     }
 

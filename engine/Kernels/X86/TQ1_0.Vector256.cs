@@ -10,13 +10,13 @@ internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
     public static int Bytes => TQ1_0.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 50);
+    public static int ScalePair(byte* w) => *(int*)(w + 50);
 
     public static bool HasMins => false;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 8;
+    public static int ProductsPerInt16 => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -53,19 +53,19 @@ internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {
-        TQ2_0_Vector256.PutOnes(tile);
+        TQ2_0_Vector256.StoreOnes(tile);
         for (int i = 0; i < 3; i++)
         {
             // Digits of the first 32 bytes are 32 values apart, of the next 16 bytes 16.
             Transpose256.EightRows(w + (16 * i), rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
             byte* to = tile + (i < 2 ? 256 * i : 40 * 64);
             int step = i < 2 ? 512 : 256;
-            Put(v0, to, step, 5);
-            Put(v1, to + 64, step, 5);
-            Put(v2, to + 128, step, 5);
-            Put(v3, to + 192, step, 5);
+            Store(v0, to, step, 5);
+            Store(v1, to + 64, step, 5);
+            Store(v2, to + 128, step, 5);
+            Store(v3, to + 192, step, 5);
         }
-        Put(Transpose256.Dwords(w + 48, rowBytes), tile + (60 * 64), 64, 4);
+        Store(Transpose256.Dwords(w + 48, rowBytes), tile + (60 * 64), 64, 4);
     }
 
     /// <summary>The first digit in base 3 of fractions v / 256.</summary>
@@ -85,7 +85,7 @@ internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector256<int> bytes, byte* to, int step, int digits)
+    private static void Store(Vector256<int> bytes, byte* to, int step, int digits)
     {
         Vector256<byte> v = bytes.AsByte();
         for (int n = 0; n < digits; n++, to += step, v = v + v + v) Digit(v).Store(to);

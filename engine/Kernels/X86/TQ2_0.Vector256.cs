@@ -10,13 +10,13 @@ internal readonly unsafe struct TQ2_0_Vector256 : ISuperBlock256
     public static int Bytes => TQ2_0.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 62);
+    public static int ScalePair(byte* w) => *(int*)(w + 62);
 
     public static bool HasMins => false;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 8;
+    public static int ProductsPerInt16 => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
@@ -32,25 +32,25 @@ internal readonly unsafe struct TQ2_0_Vector256 : ISuperBlock256
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)
     {
-        PutOnes(tile);
+        StoreOnes(tile);
         for (int i = 0; i < 4; i++)
         {
             Transpose256.EightRows(w + (16 * i), rowBytes, out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
             byte* to = tile + (64 * ((4 * i) + (i / 2 * 24)));
-            Q2_K_Vector256.Put(v0, to);
-            Q2_K_Vector256.Put(v1, to + 64);
-            Q2_K_Vector256.Put(v2, to + 128);
-            Q2_K_Vector256.Put(v3, to + 192);
+            Q2_K_Vector256.Store(v0, to);
+            Q2_K_Vector256.Store(v1, to + 64);
+            Q2_K_Vector256.Store(v2, to + 128);
+            Q2_K_Vector256.Store(v3, to + 192);
         }
     }
 
     /// <summary>Scales of 1, and 1 to subtract from every value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutOnes(byte* tile)
+    public static void StoreOnes(byte* tile)
     {
         Vector256<int> one = Vector256<int>.One;
-        for (int j = 0; j < 8; j++) Tile256.PutScale(tile, j, one);
-        for (int j = 0; j < 4; j++) Tile256.PutPair(tile, j, -one, -one);
+        for (int j = 0; j < 8; j++) Tile256.StoreScale(tile, j, one);
+        for (int j = 0; j < 4; j++) Tile256.StorePair(tile, j, -one, -one);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -10,13 +10,13 @@ internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
     public static int Bytes => TQ2_0.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Halves(byte* w) => *(int*)(w + 62);
+    public static int ScalePair(byte* w) => *(int*)(w + 62);
 
     public static bool HasMins => false;
 
-    public static bool By16 => false;
+    public static bool ScalesPer16 => false;
 
-    public static int Joins => 8;
+    public static int ProductsPerInt16 => 8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
@@ -39,27 +39,27 @@ internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
-        PutOnes(tile);
+        StoreOnes(tile);
         byte* work = tile + Tile512.Work;
         Tile512.Gather(w, rowBytes, work);
         for (int j = 0; j < 4; j++)
         {
             Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
             byte* to = tile + (128 * j);
-            Q2_K_Vector512.Put(v0, to);
-            Q2_K_Vector512.Put(v4, to + 512);
-            Q2_K_Vector512.Put(v8, to + 4096);
-            Q2_K_Vector512.Put(v12, to + 4608);
+            Q2_K_Vector512.Store(v0, to);
+            Q2_K_Vector512.Store(v4, to + 512);
+            Q2_K_Vector512.Store(v8, to + 4096);
+            Q2_K_Vector512.Store(v12, to + 4608);
         }
     }
 
     /// <summary>Scales of 1, and 1 to subtract from every value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutOnes(byte* tile)
+    public static void StoreOnes(byte* tile)
     {
         Vector512<int> one = Vector512<int>.One;
-        for (int j = 0; j < 8; j++) Tile512.PutScale(tile, j, one);
-        for (int j = 0; j < 4; j++) Tile512.PutPair(tile, j, -one, -one);
+        for (int j = 0; j < 8; j++) Tile512.StoreScale(tile, j, one);
+        for (int j = 0; j < 4; j++) Tile512.StorePair(tile, j, -one, -one);
     }
 
     // 32 activations from a place on, and those 128 later.

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>16 rows of one super-block, unpacked: a row a 32-bit lane, two vectors of 8 rows side by side. Values 4j..4j+3 of every row
-/// as bytes at 64j (of two parts, a block of 32 values is low nibbles, then high nibbles); then the scales, int16, each twice; then
+/// as bytes at 64j (in nibbles, a block of 32 values is its low nibbles, then its high ones); then the scales, int16, each twice; then
 /// minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
 internal static unsafe class Tile256
 {
@@ -27,7 +27,7 @@ internal static unsafe class Tile256
     /// <summary>Size of all.</summary>
     public const int Bytes = Work + 32 + 2048 + 256;
 
-    /// <summary>Unpacks 16 rows; <paramref name="next"/> are those to be unpacked after them (it may lie past the matrix).</summary>
+    /// <summary>Unpacks 16 rows and prefetches the next 16, at <paramref name="next"/>, which may lie past the matrix.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack<T>(byte* w, byte* next, nint rowBytes, byte* tile) where T : ISuperBlock256
     {
@@ -46,10 +46,10 @@ internal static unsafe class Tile256
             if (T.Bytes > 192) Sse.Prefetch0(next + 192);
         }
         T.EightRows(w, rowBytes, tile);
-        Vector256<int> halves = Halves<T>(w, rowBytes);
-        Vector256<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
+        Vector256<int> pairs = ScalePairs<T>(w, rowBytes);
+        Vector256<float> d = T.HasMins ? HalfFloat.LowerToSingle(pairs) : HalfFloat.UpperToSingle(pairs);
         (T.Factor != 1 ? d * T.Factor : d).Store((float*)(tile + D));
-        if (T.HasMins) HalfFloat.UpperToSingle(halves).Store((float*)(tile + DMin));
+        if (T.HasMins) HalfFloat.UpperToSingle(pairs).Store((float*)(tile + DMin));
     }
 
     /// <summary>Byte <paramref name="b"/> of every lane, zero-extended.</summary>
@@ -58,16 +58,16 @@ internal static unsafe class Tile256
 
     /// <summary>Stores scale j.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutScale(byte* tile, int j, Vector256<int> scale) => PutPair(tile + Scales - Pairs, j, scale, scale);
+    public static void StoreScale(byte* tile, int j, Vector256<int> scale) => StorePair(tile + Scales - Pairs, j, scale, scale);
 
     /// <summary>Stores minimums or offsets 2j and 2j + 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutPair(byte* tile, int j, Vector256<int> even, Vector256<int> odd) =>
+    public static void StorePair(byte* tile, int j, Vector256<int> even, Vector256<int> odd) =>
         ((even & Vector256.Create(0xffff)) | (odd << 16)).Store((int*)(tile + Pairs + 64 * j));
 
-    /// <summary>Stores the scales and minimums of Q4_K and Q5_K; each scale so many times over.</summary>
+    /// <summary>Stores the scales and minimums of Q4_K and Q5_K; each scale <paramref name="times"/> times.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutScaleMins(byte* w, nint rowBytes, byte* tile, int times)
+    public static void StoreScaleMins(byte* w, nint rowBytes, byte* tile, int times)
     {
         Transpose256.EightRows(w, rowBytes, out _, out Vector256<int> u0, out Vector256<int> u1, out Vector256<int> u2);
         Vector256<int> six = Vector256.Create(0x3f3f3f3f), four = Vector256.Create(0x0f0f0f0f), two = Vector256.Create(0x30303030);
@@ -75,22 +75,19 @@ internal static unsafe class Tile256
         for (int b = 0; b < 4; b++)
             for (int i = 0; i < times; i++)
             {
-                PutScale(tile, times * b + i, Byte(s0, b));
-                PutScale(tile, times * (b + 4) + i, Byte(s1, b));
+                StoreScale(tile, times * b + i, Byte(s0, b));
+                StoreScale(tile, times * (b + 4) + i, Byte(s1, b));
             }
         for (int j = 0; j < 2; j++)
         {
-            PutPair(tile, j, Byte(m0, 2 * j), Byte(m0, 2 * j + 1));
-            PutPair(tile, j + 2, Byte(m1, 2 * j), Byte(m1, 2 * j + 1));
+            StorePair(tile, j, Byte(m0, 2 * j), Byte(m0, 2 * j + 1));
+            StorePair(tile, j + 2, Byte(m1, 2 * j), Byte(m1, 2 * j + 1));
         }
     }
 
     // D and DMin of eight rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Halves<T>(byte* w, nint stride) where T : ISuperBlock =>
-        Avx2.InsertVector128(Four<T>(w, stride).ToVector256Unsafe(), Four<T>(w + 4 * stride, stride), 1);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Four<T>(byte* w, nint stride) where T : ISuperBlock =>
-        Vector128.Create(T.Halves(w), T.Halves(w + stride), T.Halves(w + 2 * stride), T.Halves(w + 3 * stride));
+    private static Vector256<int> ScalePairs<T>(byte* w, nint stride) where T : ISuperBlock =>
+        Avx2.InsertVector128(
+            SuperBlockGemv.FourScalePairs<T>(w, stride).ToVector256Unsafe(), SuperBlockGemv.FourScalePairs<T>(w + 4 * stride, stride), 1);
 }

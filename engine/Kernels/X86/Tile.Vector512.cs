@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>32 rows of one super-block, unpacked: a row a 32-bit lane, two vectors of 16 rows side by side. Values 4j..4j+3 of every row
-/// as bytes at 128j (of two parts, a block of 32 values is low nibbles, then high nibbles); then the scales, int16, each twice; then
+/// as bytes at 128j (in nibbles, a block of 32 values is its low nibbles, then its high ones); then the scales, int16, each twice; then
 /// minimums or offsets, two int16 a lane; then D and DMin as floats.</summary>
 internal static unsafe class Tile512
 {
@@ -42,10 +42,10 @@ internal static unsafe class Tile512
     private static void Sixteen<T>(byte* w, nint rowBytes, byte* tile) where T : ISuperBlock512
     {
         T.SixteenRows(w, rowBytes, tile);
-        Vector512<int> halves = Halves<T>(w, rowBytes);
-        Vector512<float> d = T.HasMins ? HalfFloat.LowerToSingle(halves) : HalfFloat.UpperToSingle(halves);
+        Vector512<int> pairs = ScalePairs<T>(w, rowBytes);
+        Vector512<float> d = T.HasMins ? HalfFloat.LowerToSingle(pairs) : HalfFloat.UpperToSingle(pairs);
         (T.Factor != 1 ? d * T.Factor : d).Store((float*)(tile + D));
-        if (T.HasMins) HalfFloat.UpperToSingle(halves).Store((float*)(tile + DMin));
+        if (T.HasMins) HalfFloat.UpperToSingle(pairs).Store((float*)(tile + DMin));
     }
 
     /// <summary>First pass over 64 bytes of 16 rows, to 1024 bytes at work: rows 4g..4g+3 of a dword fill a 128-bit lane.
@@ -57,7 +57,7 @@ internal static unsafe class Tile512
         {
             Vector512<int> v0 = Vector512.Load((int*)p), v1 = Vector512.Load((int*)(p + stride));
             Vector512<int> v2 = Vector512.Load((int*)(p + 2 * stride)), v3 = Vector512.Load((int*)(p + 3 * stride));
-            Four(v0, v1, v2, v3, out v0, out v1, out v2, out v3);
+            Transpose512.TransposeFour(v0, v1, v2, v3, out v0, out v1, out v2, out v3);
             v0.Store((int*)work);
             v1.Store((int*)(work + 256));
             v2.Store((int*)(work + 512));
@@ -80,79 +80,46 @@ internal static unsafe class Tile512
         v12 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xdd);
     }
 
-    /// <summary>16 bytes of 16 rows: v0 holds the first dword of each.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Heads(byte* p, nint stride, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3) =>
-        Four(EveryFourth(p, stride), EveryFourth(p + stride, stride), EveryFourth(p + 2 * stride, stride), EveryFourth(p + 3 * stride, stride),
-            out v0, out v1, out v2, out v3);
-
     /// <summary>Byte <paramref name="b"/> of every lane, zero-extended.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Byte(Vector512<int> v, int b) => (v >>> (8 * b)) & Vector512.Create(255);
 
     /// <summary>Stores scale j.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutScale(byte* tile, int j, Vector512<int> scale) => PutPair(tile + Scales - Pairs, j, scale, scale);
+    public static void StoreScale(byte* tile, int j, Vector512<int> scale) => StorePair(tile + Scales - Pairs, j, scale, scale);
 
     /// <summary>Stores minimums or offsets 2j and 2j + 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutPair(byte* tile, int j, Vector512<int> even, Vector512<int> odd) =>
+    public static void StorePair(byte* tile, int j, Vector512<int> even, Vector512<int> odd) =>
         ((even & Vector512.Create(0xffff)) | (odd << 16)).Store((int*)(tile + Pairs + 128 * j));
 
-    /// <summary>Stores the scales and minimums of Q4_K and Q5_K; each scale so many times over.</summary>
+    /// <summary>Stores the scales and minimums of Q4_K and Q5_K; each scale <paramref name="times"/> times.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PutScaleMins(byte* w, nint rowBytes, byte* tile, int times)
+    public static void StoreScaleMins(byte* w, nint rowBytes, byte* tile, int times)
     {
-        Heads(w, rowBytes, out _, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2);
+        Transpose512.SixteenRows(w, rowBytes, out _, out Vector512<int> u0, out Vector512<int> u1, out Vector512<int> u2);
         Vector512<int> six = Vector512.Create(0x3f3f3f3f), four = Vector512.Create(0x0f0f0f0f), two = Vector512.Create(0x30303030);
         Vector512<int> s0 = u0 & six, s1 = (u2 & four) | ((u0 >>> 2) & two), m0 = u1 & six, m1 = ((u2 >>> 4) & four) | ((u1 >>> 2) & two);
         for (int b = 0; b < 4; b++)
             for (int i = 0; i < times; i++)
             {
-                PutScale(tile, times * b + i, Byte(s0, b));
-                PutScale(tile, times * (b + 4) + i, Byte(s1, b));
+                StoreScale(tile, times * b + i, Byte(s0, b));
+                StoreScale(tile, times * (b + 4) + i, Byte(s1, b));
             }
         for (int j = 0; j < 2; j++)
         {
-            PutPair(tile, j, Byte(m0, 2 * j), Byte(m0, 2 * j + 1));
-            PutPair(tile, j + 2, Byte(m1, 2 * j), Byte(m1, 2 * j + 1));
+            StorePair(tile, j, Byte(m0, 2 * j), Byte(m0, 2 * j + 1));
+            StorePair(tile, j + 2, Byte(m1, 2 * j), Byte(m1, 2 * j + 1));
         }
-    }
-
-    // Rows 0, 4, 8, 12.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> EveryFourth(byte* p, nint stride)
-    {
-        Vector512<int> v = Vector128.Load((int*)p).ToVector256Unsafe().ToVector512Unsafe();
-        v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 4 * stride)), 1);
-        v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 8 * stride)), 2);
-        return Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 12 * stride)), 3);
     }
 
     // D and DMin of 16 rows.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Halves<T>(byte* w, nint stride) where T : ISuperBlock
+    private static Vector512<int> ScalePairs<T>(byte* w, nint stride) where T : ISuperBlock
     {
-        Vector512<int> v = Four<T>(w, stride).ToVector256Unsafe().ToVector512Unsafe();
-        v = Avx512F.InsertVector128(v, Four<T>(w + 4 * stride, stride), 1);
-        v = Avx512F.InsertVector128(v, Four<T>(w + 8 * stride, stride), 2);
-        return Avx512F.InsertVector128(v, Four<T>(w + 12 * stride, stride), 3);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> Four<T>(byte* w, nint stride) where T : ISuperBlock =>
-        Vector128.Create(T.Halves(w), T.Halves(w + stride), T.Halves(w + 2 * stride), T.Halves(w + 3 * stride));
-
-    // Transposes 4 x 4 dwords in each 128-bit lane.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Four(Vector512<int> a, Vector512<int> b, Vector512<int> c, Vector512<int> d,
-        out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
-    {
-        Vector512<long> ab = Avx512F.UnpackLow(a, b).AsInt64(), cd = Avx512F.UnpackLow(c, d).AsInt64();
-        Vector512<long> abHigh = Avx512F.UnpackHigh(a, b).AsInt64(), cdHigh = Avx512F.UnpackHigh(c, d).AsInt64();
-        v0 = Avx512F.UnpackLow(ab, cd).AsInt32();
-        v1 = Avx512F.UnpackHigh(ab, cd).AsInt32();
-        v2 = Avx512F.UnpackLow(abHigh, cdHigh).AsInt32();
-        v3 = Avx512F.UnpackHigh(abHigh, cdHigh).AsInt32();
+        Vector512<int> v = SuperBlockGemv.FourScalePairs<T>(w, stride).ToVector256Unsafe().ToVector512Unsafe();
+        v = Avx512F.InsertVector128(v, SuperBlockGemv.FourScalePairs<T>(w + 4 * stride, stride), 1);
+        v = Avx512F.InsertVector128(v, SuperBlockGemv.FourScalePairs<T>(w + 8 * stride, stride), 2);
+        return Avx512F.InsertVector128(v, SuperBlockGemv.FourScalePairs<T>(w + 12 * stride, stride), 3);
     }
 }

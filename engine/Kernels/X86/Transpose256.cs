@@ -9,7 +9,7 @@ internal static unsafe class Transpose256
 {
     /// <summary>The first dword of each, in order. Reads 16 bytes of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Heads(byte* p, nint stride)
+    public static Vector256<int> BlockHeaders(byte* p, nint stride)
     {
         Vector128<long> a = Sse2.UnpackLow(Vector128.Load((int*)p), Vector128.Load((int*)(p + stride))).AsInt64();
         Vector128<long> b = Sse2.UnpackLow(Vector128.Load((int*)(p + 2 * stride)), Vector128.Load((int*)(p + 3 * stride))).AsInt64();
@@ -24,7 +24,7 @@ internal static unsafe class Transpose256
     public static void EightRows(byte* p, nint stride,
         out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3)
     {
-        Vector256<int> a = Two(p, stride), b = Two(p + stride, stride), c = Two(p + 2 * stride, stride), d = Two(p + 3 * stride, stride);
+        Vector256<int> a = TwoRows(p, stride), b = TwoRows(p + stride, stride), c = TwoRows(p + 2 * stride, stride), d = TwoRows(p + 3 * stride, stride);
         Vector256<long> ab = Avx2.UnpackLow(a, b).AsInt64(), cd = Avx2.UnpackLow(c, d).AsInt64();
         v0 = Avx2.UnpackLow(ab, cd).AsInt32();
         v1 = Avx2.UnpackHigh(ab, cd).AsInt32();
@@ -45,6 +45,6 @@ internal static unsafe class Transpose256
 
     // Rows r and r + 4.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Two(byte* p, nint stride) =>
+    private static Vector256<int> TwoRows(byte* p, nint stride) =>
         Avx2.InsertVector128(Vector128.Load((int*)p).ToVector256Unsafe(), Vector128.Load((int*)(p + 4 * stride)), 1);
 }

@@ -12,21 +12,28 @@ internal static unsafe class Transpose512
     public static void SixteenRows(byte* p, nint stride,
         out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
     {
-        Vector512<int> a = Four(p, stride), b = Four(p + stride, stride);
-        Vector512<int> c = Four(p + 2 * stride, stride), d = Four(p + 3 * stride, stride);
+        Vector512<int> a = FourRows(p, stride), b = FourRows(p + stride, stride);
+        Vector512<int> c = FourRows(p + 2 * stride, stride), d = FourRows(p + 3 * stride, stride);
+        TransposeFour(a, b, c, d, out v0, out v1, out v2, out v3);
+    }
+
+    /// <summary>Transposes 4 x 4 dwords in each 128-bit lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeFour(Vector512<int> a, Vector512<int> b, Vector512<int> c, Vector512<int> d,
+        out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3)
+    {
         Vector512<long> ab = Avx512F.UnpackLow(a, b).AsInt64(), cd = Avx512F.UnpackLow(c, d).AsInt64();
+        Vector512<long> abHigh = Avx512F.UnpackHigh(a, b).AsInt64(), cdHigh = Avx512F.UnpackHigh(c, d).AsInt64();
         v0 = Avx512F.UnpackLow(ab, cd).AsInt32();
         v1 = Avx512F.UnpackHigh(ab, cd).AsInt32();
-        ab = Avx512F.UnpackHigh(a, b).AsInt64();
-        cd = Avx512F.UnpackHigh(c, d).AsInt64();
-        v2 = Avx512F.UnpackLow(ab, cd).AsInt32();
-        v3 = Avx512F.UnpackHigh(ab, cd).AsInt32();
+        v2 = Avx512F.UnpackLow(abHigh, cdHigh).AsInt32();
+        v3 = Avx512F.UnpackHigh(abHigh, cdHigh).AsInt32();
     }
 
     /// <summary>The first dword of each, in order. Reads 16 bytes of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<int> Heads(byte* p, nint stride) =>
-        Avx512F.InsertVector256(Transpose256.Heads(p, stride).ToVector512Unsafe(), Transpose256.Heads(p + 8 * stride, stride), 1);
+    public static Vector512<int> BlockHeaders(byte* p, nint stride) =>
+        Avx512F.InsertVector256(Transpose256.BlockHeaders(p, stride).ToVector512Unsafe(), Transpose256.BlockHeaders(p + 8 * stride, stride), 1);
 
     /// <summary>The first dword of each, in order. Reads no more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -35,7 +42,7 @@ internal static unsafe class Transpose512
 
     // Rows r, r + 4, r + 8 and r + 12.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Four(byte* p, nint stride)
+    private static Vector512<int> FourRows(byte* p, nint stride)
     {
         Vector512<int> v = Vector128.Load((int*)p).ToVector256Unsafe().ToVector512Unsafe();
         v = Avx512F.InsertVector128(v, Vector128.Load((int*)(p + 4 * stride)), 1);

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Models.Architectures;
 
 /// <summary>How the files of an architecture are read: their keys to hyper-parameters, their tensors to weights.</summary>

@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Models.Architectures;
 
 /// <summary>Reads an architecture's keys (<c>llama.block_count</c> for "block_count") and checks their ranges. The bounds are far

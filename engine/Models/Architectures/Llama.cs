@@ -1,5 +1,3 @@
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Models.Architectures;
 
 /// <summary>LLaMA: Llama 1 to 3, Mistral and many others that are stored under its name.</summary>

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Quantization;

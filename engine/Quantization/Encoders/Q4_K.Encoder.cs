@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Quantization;

@@ -27,7 +27,7 @@ internal static class ListFilters
         ["min"] = (r, value, a) => Extreme(r, value, a, descending: false),
         ["sum"] = (r, value, a) => Sequences.ToList(r, value).ConvertAll(item => Attribute(r, a, 0)(item))
             .Aggregate(a.Get(1, "start", 0L), (sum, item) => Operators.Arithmetic(r, "+", sum, item)),
-        ["batch"] = Batch,
+        ["batch"] = InBatches,
         ["slice"] = Slices,
         ["groupby"] = GroupBy,
     };
@@ -134,7 +134,7 @@ internal static class ListFilters
         return sorted.Count > 0 ? sorted[0] : new Undefined("the extreme of nothing");
     }
 
-    private static JinjaList Batch(Rendering rendering, object? value, Arguments arguments)
+    private static JinjaList InBatches(Rendering rendering, object? value, Arguments arguments)
     {
         int size = (int)Math.Clamp(arguments.Integer(0, "linecount", 1), 1, int.MaxValue);
         var batches = new JinjaList([]);

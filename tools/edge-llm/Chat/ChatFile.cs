@@ -1,6 +1,4 @@
 using System.Text.Json;
-using Edge.Llm.Memory;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Chat;
 

@@ -1,5 +1,4 @@
 using System.Text;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Chat;
 

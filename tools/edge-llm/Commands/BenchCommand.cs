@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using Edge.Llm.Cache;
-using Edge.Llm.Models;
 
 namespace Edge.Llm.Cli.Commands;
 

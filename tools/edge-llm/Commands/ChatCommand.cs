@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text;
 using Edge.Llm.Cli.Chat;
 using Edge.Llm.Cli.Terminal;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Commands;
 

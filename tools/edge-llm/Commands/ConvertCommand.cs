@@ -1,8 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Edge.Llm.Conversion;
-using Edge.Llm.Gguf;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -1,8 +1,4 @@
 using System.CommandLine;
-using Edge.Llm.Evaluation;
-using Edge.Llm.Memory;
-using Edge.Llm.Quantization;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -1,9 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Edge.Llm.Cache;
-using Edge.Llm.Memory;
-using Edge.Llm.Models;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using Edge.Llm.Gguf;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -2,9 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using Edge.Llm.Cli.Perplexity;
-using Edge.Llm.Evaluation;
-using Edge.Llm.Memory;
-using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Cli.Commands;
 

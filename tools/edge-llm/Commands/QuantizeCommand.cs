@@ -1,8 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Edge.Llm.Gguf;
-using Edge.Llm.Quantization;
 
 namespace Edge.Llm.Cli.Commands;
 

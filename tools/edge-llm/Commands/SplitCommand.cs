@@ -1,7 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Edge.Llm.Gguf;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Cli.Commands;
 

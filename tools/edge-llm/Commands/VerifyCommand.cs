@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Edge.Llm.Gguf;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -1,6 +1,3 @@
-using Edge.Llm.Evaluation;
-using Edge.Llm.Gguf;
-
 namespace Edge.Llm.Cli.Perplexity;
 
 /// <summary>A file and how good it is.</summary>

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Edge.Llm.Evaluation;
 
 namespace Edge.Llm.Cli.Perplexity;
 

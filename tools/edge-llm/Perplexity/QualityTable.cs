@@ -1,5 +1,4 @@
 using System.Globalization;
-using Edge.Llm.Evaluation;
 
 namespace Edge.Llm.Cli.Perplexity;
 

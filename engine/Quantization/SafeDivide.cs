@@ -4,7 +4,7 @@ using Edge.Llm.Kernels;
 namespace Edge.Llm.Quantization;
 
 /// <summary>Division that stays finite.</summary>
-internal static class Quotient<TLanes> where TLanes : struct, ILanes<TLanes>
+internal static class SafeDivide<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>Below this a divisor counts as zero: its reciprocal might not be finite.</summary>
     public const float Smallest = 1e-30f;

@@ -4,7 +4,7 @@ namespace Edge.Llm.Kernels;
 /// bit patterns without their signs (so its order is free, and NaN is larger than all); scale = amax / 127;
 /// q = x * (127 / amax) rounded half to even, clamped to +-127 before the conversion. A block whose amax is under 2^-100 is all zeros,
 /// scale +0, so that the reciprocal stays finite.</summary>
-internal static unsafe class Quantizing
+internal static unsafe class ActivationQuantization
 {
     /// <summary>Bits of +infinity: at or above it, a value is not finite.</summary>
     public const uint InfinityBits = 0x7f800000;

@@ -12,8 +12,8 @@ internal static unsafe partial class KernelTable
             Add256<Q5_0, Nibbles256<Q5_0>, FiveBitDot256>(rows, Isa.Avx2);
             Add256<Q5_1, Nibbles256<Q5_1>, FiveBitDot256>(rows, Isa.Avx2);
             Add256<Q8_0, SignedQ8_0, SignedDot256>(rows, Isa.Avx2);
-            Add256<IQ4_NL, Levels256<SignedIQ4_NL>, SignedDot256>(rows, Isa.Avx2);
-            Add256<MXFP4, Levels256<BiasedMXFP4>, FiveBitDot256>(rows, Isa.Avx2);
+            Add256<IQ4_NL, Levels256<IQ4_NL, SignedIQ4_NL>, SignedDot256>(rows, Isa.Avx2);
+            Add256<MXFP4, Levels256<MXFP4, BiasedMXFP4>, FiveBitDot256>(rows, Isa.Avx2);
             AddWide256<NibbleDot256>(rows, Isa.Avx2);
         }
         if (HasAvxVnni)
@@ -23,8 +23,8 @@ internal static unsafe partial class KernelTable
             Add256<Q5_0, Nibbles256<Q5_0>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<Q5_1, Nibbles256<Q5_1>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<Q8_0, BiasedQ8_0, VnniDot256>(rows, Isa.AvxVnni);
-            Add256<IQ4_NL, Levels256<BiasedIQ4_NL>, VnniDot256>(rows, Isa.AvxVnni);
-            Add256<MXFP4, Levels256<BiasedMXFP4>, VnniDot256>(rows, Isa.AvxVnni);
+            Add256<IQ4_NL, Levels256<IQ4_NL, BiasedIQ4_NL>, VnniDot256>(rows, Isa.AvxVnni);
+            Add256<MXFP4, Levels256<MXFP4, BiasedMXFP4>, VnniDot256>(rows, Isa.AvxVnni);
             AddWide256<VnniDot256>(rows, Isa.AvxVnni);
         }
         if (HasAvx512)
@@ -37,15 +37,15 @@ internal static unsafe partial class KernelTable
             if (HasAvxVnni)
             {
                 Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Gemm512Q8_0);
-                Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedIQ4_NL>, VnniDot256>.Run, &Gemm512IQ4_NL);
-                Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedMXFP4>, VnniDot256>.Run, &Gemm512MXFP4);
+                Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<IQ4_NL, BiasedIQ4_NL>, VnniDot256>.Run, &Gemm512IQ4_NL);
+                Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<MXFP4, BiasedMXFP4>, VnniDot256>.Run, &Gemm512MXFP4);
                 AddWide512<VnniDot256>(rows);
             }
             else
             {
                 Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<SignedQ8_0, SignedDot256>.Run, &Gemm512Q8_0);
-                Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<SignedIQ4_NL>, SignedDot256>.Run, &Gemm512IQ4_NL);
-                Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<BiasedMXFP4>, FiveBitDot256>.Run, &Gemm512MXFP4);
+                Add<IQ4_NL>(rows, Isa.Avx512, &BlockGemv256<Levels256<IQ4_NL, SignedIQ4_NL>, SignedDot256>.Run, &Gemm512IQ4_NL);
+                Add<MXFP4>(rows, Isa.Avx512, &BlockGemv256<Levels256<MXFP4, BiasedMXFP4>, FiveBitDot256>.Run, &Gemm512MXFP4);
                 AddWide512<NibbleDot256>(rows);
             }
         }
@@ -71,10 +71,10 @@ internal static unsafe partial class KernelTable
     private static void Gemm512Q8_0(MatMulArgs* args) => BlockGemm512<WordsQ8_0>.Run(args, &BlockGemv256<SignedQ8_0, SignedDot256>.Run);
 
     private static void Gemm512IQ4_NL(MatMulArgs* args) =>
-        BlockGemm512<Levels512<BiasedIQ4_NL>>.Run(args, &BlockGemv256<Levels256<SignedIQ4_NL>, SignedDot256>.Run);
+        BlockGemm512<Levels512<IQ4_NL, BiasedIQ4_NL>>.Run(args, &BlockGemv256<Levels256<IQ4_NL, SignedIQ4_NL>, SignedDot256>.Run);
 
     private static void Gemm512MXFP4(MatMulArgs* args) =>
-        BlockGemm512<Levels512<BiasedMXFP4>>.Run(args, &BlockGemv256<Levels256<BiasedMXFP4>, FiveBitDot256>.Run);
+        BlockGemm512<Levels512<MXFP4, BiasedMXFP4>>.Run(args, &BlockGemv256<Levels256<MXFP4, BiasedMXFP4>, FiveBitDot256>.Run);
 
     private static void Gemm512Q1_0(MatMulArgs* args) => BlockGemm512<Q1_0_Vector512>.Run(args, &BlockGemv256<Q1_0_Vector256, NibbleDot256>.Run);
 

@@ -17,7 +17,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
     /// <summary>Values [64][4 rows][4] | float scales [8][4 rows] | float minimums, or scales of second halves, [8][4 rows].</summary>
     public static int Bytes => MinsOffset + (8 * 16);
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

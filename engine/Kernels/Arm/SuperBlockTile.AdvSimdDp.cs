@@ -18,7 +18,7 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
     /// <summary>Values [64][4 rows][4] | int32 scales [16][4 rows] | int16 minimums [16][4 rows] | float d [4], dmin [4].</summary>
     public static int Bytes => FactorsOffset + 32;
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -14,7 +14,7 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
 
     public static int Bytes => (4 * sizeof(UnpackedSuperBlock)) + 32;
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
@@ -50,7 +50,7 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
 
     public static int Bytes => 4 * sizeof(UnpackedGroup);
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)

@@ -18,12 +18,11 @@ internal unsafe interface IBlockGroupAdvSimd : IGroup
 }
 
 /// <summary>Matrix times one token for the formats with blocks of 32, four rows at a time: their sums share vectors.</summary>
-internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : struct, IBlockGroupAdvSimd where TDot : struct, IDotAdvSimd
+internal readonly unsafe struct BlockGemvAdvSimd<TFormat, TDot> : IGemv where TFormat : struct, IBlockGroupAdvSimd where TDot : struct, IDotAdvSimd
 {
-    /// <summary>dst[r] for one token.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gemv(MatMulArgs* a)
+    public static void Run(MatMulArgs* a)
     {
         byte* padded = stackalloc byte[4 * UnpackedGroup.MaxBytes];
         Vector128<float>* terms = stackalloc Vector128<float>[4];

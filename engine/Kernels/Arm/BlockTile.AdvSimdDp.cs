@@ -58,8 +58,6 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
         }
     }
 
-    public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
-
     // The terms of blocks b and b + 1, added. (Once for each b: addresses are then constants that the loads carry, by pairs.)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Pair(byte* tile, [ConstantExpected(Max = 6)] int b, byte* x0, byte* x1, byte* x2, byte* x3,

@@ -22,12 +22,11 @@ internal unsafe interface ISuperBlockAdvSimd : IGroup
 
 /// <summary>Matrix times one token for the formats with super-blocks, four rows at a time, whose float steps share vectors. Addresses of
 /// loads are sums of a local and a constant, which become part of the instruction.</summary>
-internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat : struct, ISuperBlockAdvSimd where TDot : struct, IDotAdvSimd
+internal readonly unsafe struct SuperBlockGemvAdvSimd<TFormat, TDot> : IGemv where TFormat : struct, ISuperBlockAdvSimd where TDot : struct, IDotAdvSimd
 {
-    /// <summary>dst[r] for one token.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gemv(MatMulArgs* a)
+    public static void Run(MatMulArgs* a)
     {
         Vector128<int>* sums = stackalloc Vector128<int>[4];
         for (int r = 0, rows; r < a->Rows; r += rows)

@@ -131,8 +131,6 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         s3 = AdvSimd.MultiplyAdd(s3, c3, scale);
     }
 
-    public static void Gemv(MatMulArgs* a) => SuperBlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
-
     // Eight blocks' minimums times the sums of their activations.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Mins8(ref Vector128<int> m0, ref Vector128<int> m1, ref Vector128<int> m2, ref Vector128<int> m3,

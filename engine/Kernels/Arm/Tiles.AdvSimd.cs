@@ -37,8 +37,6 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
             AdvSimd.Store(sums, SuperBlockGemvAdvSimd<UnpackedSuperBlock<TFormat>, DotAdvSimd>.Add(acc, tile, sizeof(UnpackedSuperBlock), x, parts));
         }
     }
-
-    public static void Gemv(MatMulArgs* a) => SuperBlockGemvAdvSimd<TFormat, DotAdvSimd>.Gemv(a);
 }
 
 /// <summary>The same for blocks of 32.</summary>
@@ -69,6 +67,4 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
             AdvSimd.Store(sums, BlockGemvAdvSimd<UnpackedGroup<TFormat>, DotAdvSimd>.Add(acc, tile, sizeof(UnpackedGroup), x, parts));
         }
     }
-
-    public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimd>.Gemv(a);
 }

@@ -36,7 +36,7 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
                 Vector256.Load(strip + (t * Rows) + 8).Store(dst + 8);
             }
         }
-        if (row < args->Rows) BlockGemv.EachToken(args, row, &SuperBlockGemv256<T, TScale>.Run);
+        if (row < args->Rows) LeftoverRows.EachToken(args, row, &SuperBlockGemv256<T, TScale>.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]

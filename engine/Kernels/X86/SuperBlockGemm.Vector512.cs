@@ -38,7 +38,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
                 Vector512.Load(strip + (t * Rows) + 16).Store(dst + 16);
             }
         }
-        if (row < args->Rows) BlockGemv.EachToken(args, row, &SuperBlockGemv512<T>.Run);
+        if (row < args->Rows) LeftoverRows.EachToken(args, row, &SuperBlockGemv512<T>.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]

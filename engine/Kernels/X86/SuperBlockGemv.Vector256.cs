@@ -16,9 +16,8 @@ internal unsafe interface ISuperBlock256 : ISuperBlock
 }
 
 /// <summary>Matrix times one token, one row at a time.</summary>
-internal static unsafe class SuperBlockGemv256<T, TScale> where T : ISuperBlock256 where TScale : IScale256
+internal readonly unsafe struct SuperBlockGemv256<T, TScale> : IGemv where T : ISuperBlock256 where TScale : IScale256
 {
-    /// <summary>dst[r] for one token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static void Run(MatMulArgs* args)
     {

@@ -16,9 +16,8 @@ internal unsafe interface ISuperBlock512 : ISuperBlock
 }
 
 /// <summary>Matrix times one token, one row at a time.</summary>
-internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
+internal readonly unsafe struct SuperBlockGemv512<T> : IGemv where T : ISuperBlock512
 {
-    /// <summary>dst[r] for one token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static void Run(MatMulArgs* args)
     {

@@ -67,5 +67,5 @@ internal sealed unsafe class CpuBackend
     public void Add(FloatRows y, FloatRows x) => RowOps.Add(_pool, _kernels.Float, y, x);
 
     /// <summary>Index of the first row that holds a NaN or an infinity, or -1.</summary>
-    public int FindNonFinite(FloatRows x) => Finite.FindRow(_pool, x);
+    public int FindNonFinite(FloatRows x) => NonFinite.FindRow(_pool, x);
 }

@@ -1,30 +1,53 @@
 namespace Edge.Llm.Kernels;
 
-/// <summary>Everything but the weight matmuls, for one instruction set. All are written once over 16 virtual lanes
-/// and give the same bits on each.</summary>
-internal sealed unsafe class FloatKernels
+/// <summary>The float operations of one instruction set: <see cref="ScalarFloat"/>, the reference, and <see cref="LaneFloat{TLanes}"/>,
+/// written once over 16 virtual lanes. All give the same bits. A new operation is written in both of them, and in this file.</summary>
+internal unsafe interface IFloatSet
 {
     /// <summary>dst = x / sqrt(mean(x^2) + eps) * w, n values; dst may be x.</summary>
-    public required delegate*<float*, float*, float*, int, float, void> RmsNorm { get; init; }
+    static abstract void RmsNorm(float* x, float* w, float* dst, int n, float eps);
 
     /// <summary>dst += x, n values.</summary>
-    public required delegate*<float*, float*, int, void> Add { get; init; }
+    static abstract void Add(float* dst, float* x, int n);
 
     /// <summary>gate = silu(gate) * up, n values.</summary>
-    public required delegate*<float*, float*, int, void> SiluMul { get; init; }
+    static abstract void SiluMul(float* gate, float* up, int n);
 
     /// <summary>Rotates n values of one head in place, pairs (2i, 2i+1); cos[n] and sin[n] hold each pair's value twice, sin with the
     /// first of the two negated.</summary>
-    public required delegate*<float*, float*, float*, int, void> RopeNorm { get; init; }
+    static abstract void RopeNorm(float* x, float* cos, float* sin, int n);
 
     /// <summary>Rotates n values of one head in place, pairs (i, i+n/2); cos[n] and sin[n] hold the pairs' values twice over, the first
     /// half of sin negated.</summary>
+    static abstract void RopeNeox(float* x, float* cos, float* sin, int n);
+
+    /// <summary>Attention over a cache of these formats.</summary>
+    static abstract void Attention<TKey, TValue>(AttentionArgs* args)
+        where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue>;
+}
+
+/// <summary>Everything but the weight matmuls, for one instruction set: the functions of an <see cref="IFloatSet"/>, and quantizers.</summary>
+internal sealed unsafe class FloatKernels
+{
+    /// <summary><see cref="IFloatSet.RmsNorm"/>.</summary>
+    public required delegate*<float*, float*, float*, int, float, void> RmsNorm { get; init; }
+
+    /// <summary><see cref="IFloatSet.Add"/>.</summary>
+    public required delegate*<float*, float*, int, void> Add { get; init; }
+
+    /// <summary><see cref="IFloatSet.SiluMul"/>.</summary>
+    public required delegate*<float*, float*, int, void> SiluMul { get; init; }
+
+    /// <summary><see cref="IFloatSet.RopeNorm"/>.</summary>
+    public required delegate*<float*, float*, float*, int, void> RopeNorm { get; init; }
+
+    /// <summary><see cref="IFloatSet.RopeNeox"/>.</summary>
     public required delegate*<float*, float*, float*, int, void> RopeNeox { get; init; }
 
-    /// <summary>Quantizes a row: (x, k, dst, groupStride), false if a value is not finite. For <see cref="ActivationFormat.Q8_K"/>.</summary>
+    /// <summary><see cref="IQuantizer.ToQ8_K"/>.</summary>
     public required delegate*<float*, int, byte*, nint, bool> QuantizeQ8_K { get; init; }
 
-    /// <summary>The same for <see cref="ActivationFormat.Q8_32"/>.</summary>
+    /// <summary><see cref="IQuantizer.ToQ8_32"/>.</summary>
     public required delegate*<float*, int, byte*, nint, bool> QuantizeQ8_32 { get; init; }
 
     /// <summary>Attention over a cache; the types of keys and values choose the kernel: index [(int)keyType * 3 + (int)valueType].</summary>
@@ -37,46 +60,27 @@ internal sealed unsafe class FloatKernels
     /// <summary>The kernels of an instruction set this machine has.</summary>
     public static FloatKernels For(Isa isa) => isa switch
     {
-        Isa.Scalar => Scalar(),
-        Isa.Avx2 or Isa.AvxVnni => Lanes<Lanes256>(&QuantizeX86<Quantize256>.ToQ8_K, &QuantizeX86<Quantize256>.ToQ8_32),
-        Isa.Avx512 => Lanes<Lanes512>(&QuantizeX86<Quantize512>.ToQ8_K, &QuantizeX86<Quantize512>.ToQ8_32),
-        _ => Lanes<Lanes128>(&QuantizeAdvSimd.ToQ8_K, &QuantizeAdvSimd.ToQ8_32),
+        Isa.Scalar => Of<ScalarFloat, ScalarQuantizer>(),
+        Isa.Avx2 or Isa.AvxVnni => Of<LaneFloat<Lanes256>, QuantizerX86<Quantize256>>(),
+        Isa.Avx512 => Of<LaneFloat<Lanes512>, QuantizerX86<Quantize512>>(),
+        _ => Of<LaneFloat<Lanes128>, QuantizerAdvSimd>(),
     };
 
-    private static FloatKernels Scalar() => new()
+    private static FloatKernels Of<TSet, TQuantizer>() where TSet : IFloatSet where TQuantizer : IQuantizer => new()
     {
-        RmsNorm = &ScalarFloat.RmsNorm,
-        Add = &ScalarFloat.Add,
-        SiluMul = &ScalarFloat.SiluMul,
-        RopeNorm = &ScalarFloat.RopeNorm,
-        RopeNeox = &ScalarFloat.RopeNeox,
-        QuantizeQ8_K = &Q8_K.Quantize,
-        QuantizeQ8_32 = &Q8_32.Quantize,
+        RmsNorm = &TSet.RmsNorm,
+        Add = &TSet.Add,
+        SiluMul = &TSet.SiluMul,
+        RopeNorm = &TSet.RopeNorm,
+        RopeNeox = &TSet.RopeNeox,
+        QuantizeQ8_K = &TQuantizer.ToQ8_K,
+        QuantizeQ8_32 = &TQuantizer.ToQ8_32,
         Attention =
         [
-            &ScalarAttention.Run<KvF16, KvF16>, &ScalarAttention.Run<KvF16, KvF32>, &ScalarAttention.Run<KvF16, KvQ8_0>,
-            &ScalarAttention.Run<KvF32, KvF16>, &ScalarAttention.Run<KvF32, KvF32>, &ScalarAttention.Run<KvF32, KvQ8_0>,
-            &ScalarAttention.Run<KvQ8_0, KvF16>, &ScalarAttention.Run<KvQ8_0, KvF32>, &ScalarAttention.Run<KvQ8_0, KvQ8_0>,
+            &TSet.Attention<KvF16, KvF16>, &TSet.Attention<KvF16, KvF32>, &TSet.Attention<KvF16, KvQ8_0>,
+            &TSet.Attention<KvF32, KvF16>, &TSet.Attention<KvF32, KvF32>, &TSet.Attention<KvF32, KvQ8_0>,
+            &TSet.Attention<KvQ8_0, KvF16>, &TSet.Attention<KvQ8_0, KvF32>, &TSet.Attention<KvQ8_0, KvQ8_0>,
         ],
         StoreKv = [&KvF16.Store, &KvF32.Store, &KvQ8_0.Store],
     };
-
-    private static FloatKernels Lanes<T>(delegate*<float*, int, byte*, nint, bool> quantizeQ8_K, delegate*<float*, int, byte*, nint, bool> quantizeQ8_0x8)
-        where T : struct, ILanes<T> => new()
-        {
-            RmsNorm = &LaneFloat<T>.RmsNorm,
-            Add = &LaneFloat<T>.Add,
-            SiluMul = &LaneFloat<T>.SiluMul,
-            RopeNorm = &LaneFloat<T>.RopeNorm,
-            RopeNeox = &LaneFloat<T>.RopeNeox,
-            QuantizeQ8_K = quantizeQ8_K,
-            QuantizeQ8_32 = quantizeQ8_0x8,
-            Attention =
-            [
-                &LaneAttention<T, KvF16, KvF16>.Run, &LaneAttention<T, KvF16, KvF32>.Run, &LaneAttention<T, KvF16, KvQ8_0>.Run,
-                &LaneAttention<T, KvF32, KvF16>.Run, &LaneAttention<T, KvF32, KvF32>.Run, &LaneAttention<T, KvF32, KvQ8_0>.Run,
-                &LaneAttention<T, KvQ8_0, KvF16>.Run, &LaneAttention<T, KvQ8_0, KvF32>.Run, &LaneAttention<T, KvQ8_0, KvQ8_0>.Run,
-            ],
-            StoreKv = [&KvF16.Store, &KvF32.Store, &KvQ8_0.Store],
-        };
 }

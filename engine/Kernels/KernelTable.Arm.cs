@@ -34,15 +34,17 @@ internal static unsafe partial class KernelTable
 
     private static void AddArmBlocks<T, TUnpack>(List<KernelRow> rows) where T : unmanaged, IBlockFormat where TUnpack : struct, IBlockGroupAdvSimd
     {
-        Add<T>(rows, Isa.AdvSimd, &BlockGemvAdvSimd<TUnpack, DotAdvSimd>.Gemv, &TileGemmAdvSimd<BlockTile<TUnpack>>.Gemm);
-        if (HasAdvSimdDp)
-            Add<T>(rows, Isa.AdvSimdDp, &BlockGemvAdvSimd<TUnpack, DotAdvSimdDp>.Gemv, &TileGemmAdvSimd<BlockTileDp<TUnpack>>.Gemm);
+        AddArm<T, BlockGemvAdvSimd<TUnpack, DotAdvSimd>, BlockTile<TUnpack>>(rows, Isa.AdvSimd);
+        if (HasAdvSimdDp) AddArm<T, BlockGemvAdvSimd<TUnpack, DotAdvSimdDp>, BlockTileDp<TUnpack>>(rows, Isa.AdvSimdDp);
     }
 
     private static void AddArmSuperBlocks<T, TUnpack>(List<KernelRow> rows) where T : unmanaged, IBlockFormat where TUnpack : struct, ISuperBlockAdvSimd
     {
-        Add<T>(rows, Isa.AdvSimd, &SuperBlockGemvAdvSimd<TUnpack, DotAdvSimd>.Gemv, &TileGemmAdvSimd<SuperBlockTile<TUnpack>>.Gemm);
-        if (HasAdvSimdDp)
-            Add<T>(rows, Isa.AdvSimdDp, &SuperBlockGemvAdvSimd<TUnpack, DotAdvSimdDp>.Gemv, &TileGemmAdvSimd<SuperBlockTileDp<TUnpack>>.Gemm);
+        AddArm<T, SuperBlockGemvAdvSimd<TUnpack, DotAdvSimd>, SuperBlockTile<TUnpack>>(rows, Isa.AdvSimd);
+        if (HasAdvSimdDp) AddArm<T, SuperBlockGemvAdvSimd<TUnpack, DotAdvSimdDp>, SuperBlockTileDp<TUnpack>>(rows, Isa.AdvSimdDp);
     }
+
+    private static void AddArm<T, TGemv, TTile>(List<KernelRow> rows, Isa isa)
+        where T : unmanaged, IBlockFormat where TGemv : IGemv where TTile : struct, ITileAdvSimd =>
+        Add<T>(rows, isa, &TGemv.Run, &TileGemmAdvSimd<TTile>.Gemm<TGemv>);
 }

@@ -57,8 +57,13 @@ internal static unsafe partial class KernelTable
         Format<Q8_1>(), Format<Q8_K_Weights>(),
     ];
 
+    private static readonly FormatRow?[] s_byType = ByType();
+
     /// <summary>The kernels, in no particular order; <see cref="KernelSet"/> picks.</summary>
     public static readonly KernelRow[] Rows = MakeRows();
+
+    /// <summary>The weight format of a tensor type, or null.</summary>
+    public static FormatRow? FindFormat(GgmlType type) => (uint)type < (uint)s_byType.Length ? s_byType[(uint)type] : null;
 
     /// <summary>Instruction sets that can be forced on this machine with this build, worst first.</summary>
     public static Isa[] SupportedIsas()
@@ -81,6 +86,13 @@ internal static unsafe partial class KernelTable
     internal static bool HasAdvSimd => AdvSimd.Arm64.IsSupported;
 
     internal static bool HasAdvSimdDp => HasAdvSimd && Dp.IsSupported;
+
+    private static FormatRow?[] ByType()
+    {
+        var rows = new FormatRow?[Formats.Max(format => (int)format.Type) + 1];
+        foreach (FormatRow format in Formats) rows[(int)format.Type] = format;
+        return rows;
+    }
 
     private static KernelRow[] MakeRows()
     {

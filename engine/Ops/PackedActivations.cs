@@ -14,9 +14,9 @@ internal sealed unsafe class PackedActivations
     private readonly bool[] _packed, _nonFinite; // by format
     private FloatRows _rows;
 
-    /// <summary>Packs into <paramref name="q8K"/> and <paramref name="q8_0x8"/>, each <see cref="BufferBytes"/> of the largest input,
+    /// <summary>Packs into <paramref name="q8K"/> and <paramref name="q8_32"/>, each <see cref="BufferBytes"/> of the largest input,
     /// or null if no weight has such a format.</summary>
-    public PackedActivations(WorkerPool pool, FloatKernels kernels, byte* q8K, byte* q8_0x8)
+    public PackedActivations(WorkerPool pool, FloatKernels kernels, byte* q8K, byte* q8_32)
     {
         _pool = pool;
         _kernels = kernels;
@@ -24,7 +24,7 @@ internal sealed unsafe class PackedActivations
         _packed = new bool[3];
         _nonFinite = new bool[3];
         _buffers[(int)ActivationFormat.Q8_K] = q8K;
-        _buffers[(int)ActivationFormat.Q8_32] = q8_0x8;
+        _buffers[(int)ActivationFormat.Q8_32] = q8_32;
     }
 
     /// <summary>Bytes of a buffer for so many tokens of so many values, in either quantized format.</summary>
@@ -49,20 +49,20 @@ internal sealed unsafe class PackedActivations
     {
         Forget();
         Take(rows);
-        bool q8K = false, q8_0x8 = false;
+        bool q8K = false, q8_32 = false;
         foreach (Tensor reader in readers)
         {
             ActivationFormat format = KernelTable.FindFormat(reader.Type)!.Activation;
             q8K |= format == ActivationFormat.Q8_K;
-            q8_0x8 |= format == ActivationFormat.Q8_32;
+            q8_32 |= format == ActivationFormat.Q8_32;
         }
         var body = new MakeAndQuantizeBody<TBody>
         {
-            Makes = makes, IsQ8_K = q8K, IsQ8_0x8 = q8_0x8, Q8_K = Quantize(ActivationFormat.Q8_K), Q8_32 = Quantize(ActivationFormat.Q8_32),
+            Makes = makes, IsQ8_K = q8K, IsQ8_32 = q8_32, Q8_K = Quantize(ActivationFormat.Q8_K), Q8_32 = Quantize(ActivationFormat.Q8_32),
         };
         RowLoop<MakeAndQuantizeBody<TBody>>.Run(_pool, rows.Count, rowBytes, ref body);
         if (q8K) Packed(ActivationFormat.Q8_K, body.Q8_K);
-        if (q8_0x8) Packed(ActivationFormat.Q8_32, body.Q8_32);
+        if (q8_32) Packed(ActivationFormat.Q8_32, body.Q8_32);
     }
 
     /// <summary>The rows in a format. <paramref name="consumer"/> is the tensor to blame an error on.</summary>
@@ -114,13 +114,13 @@ internal sealed unsafe class PackedActivations
     {
         public TBody Makes;
         public QuantizeBody Q8_K, Q8_32;
-        public bool IsQ8_K, IsQ8_0x8;
+        public bool IsQ8_K, IsQ8_32;
 
         public void Run(int row)
         {
             Makes.Run(row);
             if (IsQ8_K) Q8_K.Run(row);
-            if (IsQ8_0x8) Q8_32.Run(row);
+            if (IsQ8_32) Q8_32.Run(row);
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using Edge.Llm.Kernels;
 using Edge.Llm.Sampling;
 
@@ -47,7 +46,7 @@ public sealed class SamplerChain
     {
         if (logits.Length != _ranking.Count)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{logits.Length} logits: expected {_ranking.Count}, one a token");
-        RequireFinite(logits);
+        if (!Finite.All(logits)) ThrowNonFinite(logits);
         float[] adjusted = _ranking.Logits;
         logits.CopyTo(adjusted);
         _ranking.Reset();
@@ -177,20 +176,6 @@ public sealed class SamplerChain
     private float RankWeight(int rank, float max, float temperature) => Weight(_ranking.Logits[_ranking.TokenAt(rank)], max, temperature);
 
     private static float Weight(float logit, float max, float temperature) => ScalarMath.Exp((logit - max) / temperature);
-
-    private static void RequireFinite(ReadOnlySpan<float> logits)
-    {
-        // The integer maximum of absolute bit patterns: infinities and NaNs stand above every finite number.
-        const int AbsoluteMask = int.MaxValue, Infinity = 0x7F80_0000;
-        ReadOnlySpan<int> bits = MemoryMarshal.Cast<float, int>(logits);
-        Vector128<int> mask = Vector128.Create(AbsoluteMask), maxima = Vector128<int>.Zero;
-        int i = 0;
-        for (; i <= bits.Length - Vector128<int>.Count; i += Vector128<int>.Count)
-            maxima = Vector128.Max(maxima, Vector128.Create(bits.Slice(i, Vector128<int>.Count)) & mask);
-        int max = Math.Max(Math.Max(maxima[0], maxima[1]), Math.Max(maxima[2], maxima[3]));
-        for (; i < bits.Length; i++) max = Math.Max(max, bits[i] & AbsoluteMask);
-        if (max >= Infinity) ThrowNonFinite(logits);
-    }
 
     private static void ThrowNonFinite(ReadOnlySpan<float> logits)
     {

@@ -23,7 +23,7 @@ public sealed unsafe class MatMulTests
         var random = new Random(tokens);
         using var input = new AlignedBuffer(Most * K * sizeof(float));
         using var q8K = new AlignedBuffer(PackedActivations.BufferBytes(Most, K));
-        using var q8_0x8 = new AlignedBuffer(PackedActivations.BufferBytes(Most, K));
+        using var q8_32 = new AlignedBuffer(PackedActivations.BufferBytes(Most, K));
         int scratchStride = MatMulArgs.GemmScratchBytes(Most);
         using var scratch = new AlignedBuffer((long)threads * scratchStride);
         var x = new FloatRows((float*)input.Data, tokens, K);
@@ -40,7 +40,7 @@ public sealed unsafe class MatMulTests
         var yb = new FloatRows((float*)output.Data + (Most * 144), tokens, 33);
         var yc = new FloatRows((float*)output.Data + (2 * Most * 144), tokens, 96);
 
-        var packed = new PackedActivations(pool, kernels.Float, q8K.Data, q8_0x8.Data);
+        var packed = new PackedActivations(pool, kernels.Float, q8K.Data, q8_32.Data);
         packed.Take(x);
         MatMul.Run(pool, kernels, scratch.Data, scratchStride, packed, (a, ya), (b, yb), (c, yc));
         Check(a, ya, packed);

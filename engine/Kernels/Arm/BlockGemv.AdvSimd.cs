@@ -5,17 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>A group of eight blocks of 32 as NEON vectors.</summary>
-internal unsafe interface IBlockGroupAdvSimd
+internal unsafe interface IBlockGroupAdvSimd : IGroup
 {
-    /// <summary>Bytes of the group.</summary>
-    static abstract int Bytes { get; }
-
-    /// <summary>Whether there are minimums.</summary>
-    static abstract bool HasMins { get; }
-
-    /// <summary>Whether the second half of a block has a scale of its own, in the place of a minimum.</summary>
-    static virtual bool ScalesPer16 => false;
-
     /// <summary>The 32 values of block b.</summary>
     static abstract void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
 
@@ -23,16 +14,15 @@ internal unsafe interface IBlockGroupAdvSimd
     static abstract void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1);
 
     /// <summary>The blocks' minimums, or the scales of their second halves.</summary>
-    static abstract void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1);
+    static virtual void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) => m0 = m1 = default;
 }
 
 /// <summary>Matrix times one token for the formats with blocks of 32, four rows at a time: their sums share vectors.</summary>
-internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : struct, IBlockGroupAdvSimd where TDot : struct, IDotAdvSimd
+internal readonly unsafe struct BlockGemvAdvSimd<TFormat, TDot> : IGemv where TFormat : struct, IBlockGroupAdvSimd where TDot : struct, IDotAdvSimd
 {
-    /// <summary>dst[r] for one token.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gemv(MatMulArgs* a)
+    public static void Run(MatMulArgs* a)
     {
         byte* padded = stackalloc byte[4 * UnpackedGroup.MaxBytes];
         Vector128<float>* terms = stackalloc Vector128<float>[4];
@@ -43,11 +33,11 @@ internal static unsafe class BlockGemvAdvSimd<TFormat, TDot> where TFormat : str
             nint stride = rows < 4 ? 0 : a->RowBytes;
             byte* w = a->W + (r * a->RowBytes), x = a->X;
             Vector128<float> acc = Vector128<float>.Zero;
-            for (int k = a->K; k > 0; k -= 256, w += TFormat.Bytes, x += a->XGroupStride)
+            for (int k = a->K; k > 0; k -= 256, w += TFormat.GroupBytes, x += a->XGroupStride)
             {
                 if (k < 256)
                 {
-                    for (int i = 0; i < 4; i++) UnpackedGroup.Pad(w + (i * stride), k * TFormat.Bytes / 256, padded + (i * UnpackedGroup.MaxBytes));
+                    for (int i = 0; i < 4; i++) UnpackedGroup.Pad(w + (i * stride), k * TFormat.GroupBytes / 256, padded + (i * UnpackedGroup.MaxBytes));
                     w = padded;
                     stride = UnpackedGroup.MaxBytes;
                 }

@@ -17,7 +17,7 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
     /// <summary>Values [64][4 rows][4] | float scales [8][4 rows] | float minimums, or scales of second halves, [8][4 rows].</summary>
     public static int Bytes => MinsOffset + (8 * 16);
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -57,8 +57,6 @@ internal readonly unsafe struct BlockTileDp<TFormat> : ITileAdvSimd where TForma
             AdvSimd.Store(y3, a3 + (g3 + (h3 + p3)));
         }
     }
-
-    public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
 
     // The terms of blocks b and b + 1, added. (Once for each b: addresses are then constants that the loads carry, by pairs.)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,14 +6,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="IQ1_M"/> with NEON.</summary>
-internal readonly unsafe struct IQ1_M_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct IQ1_M_AdvSimd : ISuperBlockAdvSimd, IGroup<IQ1_M>
 {
-    public static int Bytes => IQ1_M.Bytes;
-
-    public static bool ScalesPer16 => true;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {

@@ -6,14 +6,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="IQ2_XXS"/> with NEON.</summary>
-internal readonly unsafe struct IQ2_XXS_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct IQ2_XXS_AdvSimd : ISuperBlockAdvSimd, IGroup<IQ2_XXS>
 {
-    public static int Bytes => IQ2_XXS.Bytes;
-
-    public static bool ScalesPer16 => false;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {

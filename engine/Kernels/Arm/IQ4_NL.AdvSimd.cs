@@ -5,12 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="IQ4_NL"/> with NEON.</summary>
-internal readonly unsafe struct IQ4_NL_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct IQ4_NL_AdvSimd : IBlockGroupAdvSimd, IGroup<IQ4_NL>
 {
-    public static int Bytes => 8 * IQ4_NL.Bytes;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -21,12 +17,6 @@ internal readonly unsafe struct IQ4_NL_AdvSimd : IBlockGroupAdvSimd
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1)
     {
         HalfFloatAdvSimd.Load8(&((IQ4_NL*)group)->D, IQ4_NL.Bytes, out d0, out d1);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
-    {
-        m0 = m1 = default;
     }
 
     /// <summary>The levels that low and high nibbles name.</summary>

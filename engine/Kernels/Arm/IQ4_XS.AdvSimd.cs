@@ -6,13 +6,9 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="IQ4_XS"/> with NEON.</summary>
-internal readonly unsafe struct IQ4_XS_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct IQ4_XS_AdvSimd : ISuperBlockAdvSimd, IGroup<IQ4_XS>
 {
-    public static int Bytes => IQ4_XS.Bytes;
-
-    public static bool ScalesPer16 => true;
-
-    public static bool HasMins => false;
+    public static bool ScalesPer16 => true; // values go up to 127
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)

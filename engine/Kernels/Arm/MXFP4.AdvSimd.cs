@@ -5,12 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="MXFP4"/> with NEON.</summary>
-internal readonly unsafe struct MXFP4_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct MXFP4_AdvSimd : IBlockGroupAdvSimd, IGroup<MXFP4>
 {
-    public static int Bytes => 8 * MXFP4.Bytes;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -26,12 +22,6 @@ internal readonly unsafe struct MXFP4_AdvSimd : IBlockGroupAdvSimd
         var w = (MXFP4*)group;
         d0 = ToSingle(Vector128.Create(w[0].E, w[1].E, w[2].E, w[3].E));
         d1 = ToSingle(Vector128.Create(w[4].E, w[5].E, w[6].E, w[7].E));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
-    {
-        m0 = m1 = default;
     }
 
     /// <summary><see cref="MXFP4.Values"/>.</summary>

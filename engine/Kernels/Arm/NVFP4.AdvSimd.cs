@@ -5,14 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="NVFP4"/> with NEON.</summary>
-internal readonly unsafe struct NVFP4_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct NVFP4_AdvSimd : IBlockGroupAdvSimd, IGroup<NVFP4>
 {
-    public static int Bytes => 4 * NVFP4.Bytes;
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {

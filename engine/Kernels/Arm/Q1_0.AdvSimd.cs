@@ -4,12 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q1_0"/> with NEON.</summary>
-internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd, IGroup<Q1_0>
 {
-    public static int Bytes => 2 * Q1_0.Bytes;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -25,11 +21,5 @@ internal readonly unsafe struct Q1_0_AdvSimd : IBlockGroupAdvSimd
     {
         d0 = Vector128.Create(HalfFloat.ToSingle(((Q1_0*)group)[0].D));
         d1 = Vector128.Create(HalfFloat.ToSingle(((Q1_0*)group)[1].D));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
-    {
-        m0 = m1 = default;
     }
 }

@@ -5,12 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q2_0"/> with NEON.</summary>
-internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd, IGroup<Q2_0>
 {
-    public static int Bytes => 4 * Q2_0.Bytes;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -27,12 +23,6 @@ internal readonly unsafe struct Q2_0_AdvSimd : IBlockGroupAdvSimd
         Vector64<float> low = Vector64.Create(HalfFloat.ToSingle(w[0].D)), high = Vector64.Create(HalfFloat.ToSingle(w[2].D));
         d0 = Vector128.Create(low, Vector64.Create(HalfFloat.ToSingle(w[1].D)));
         d1 = Vector128.Create(high, Vector64.Create(HalfFloat.ToSingle(w[3].D)));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1)
-    {
-        m0 = m1 = default;
     }
 
     // Each of four bytes four times, shifted by 0, 2, 4 and 6; two bits of it, less 1.

@@ -6,14 +6,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q2_K"/> with NEON.</summary>
-internal readonly unsafe struct Q2_K_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct Q2_K_AdvSimd : ISuperBlockAdvSimd, IGroup<Q2_K>
 {
-    public static int Bytes => Q2_K.Bytes;
-
-    public static bool ScalesPer16 => true;
-
-    public static bool HasMins => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {

@@ -6,15 +6,9 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q3_K"/> with NEON.</summary>
-internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct Q3_K_AdvSimd : ISuperBlockAdvSimd, IGroup<Q3_K>
 {
     private const int QsOffset = 32;
-
-    public static int Bytes => Q3_K.Bytes;
-
-    public static bool ScalesPer16 => true;
-
-    public static bool HasMins => false;
 
     /// <summary>See <see cref="Q3_K.Scale"/>; four at a time in integer registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

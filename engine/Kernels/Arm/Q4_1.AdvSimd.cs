@@ -5,12 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q4_1"/> with NEON.</summary>
-internal readonly unsafe struct Q4_1_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct Q4_1_AdvSimd : IBlockGroupAdvSimd, IGroup<Q4_1>
 {
-    public static int Bytes => 8 * Q4_1.Bytes;
-
-    public static bool HasMins => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {

@@ -5,12 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q5_0"/> with NEON.</summary>
-internal readonly unsafe struct Q5_0_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct Q5_0_AdvSimd : IBlockGroupAdvSimd, IGroup<Q5_0>
 {
-    public static int Bytes => 8 * Q5_0.Bytes;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -25,10 +21,6 @@ internal readonly unsafe struct Q5_0_AdvSimd : IBlockGroupAdvSimd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1) =>
         HalfFloatAdvSimd.Load8(&((Q5_0*)group)->D, Q5_0.Bytes, out d0, out d1);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) =>
-        m0 = m1 = default;
 
     /// <summary>32 bits. (Loaded as a float: an integer would go through a general register, into a vector whose old lanes it waits for.)</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,14 +6,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q5_K"/> with NEON.</summary>
-internal readonly unsafe struct Q5_K_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct Q5_K_AdvSimd : ISuperBlockAdvSimd, IGroup<Q5_K>
 {
-    public static int Bytes => Q5_K.Bytes;
-
-    public static bool ScalesPer16 => false;
-
-    public static bool HasMins => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {

@@ -6,15 +6,9 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q6_K"/> with NEON.</summary>
-internal readonly unsafe struct Q6_K_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct Q6_K_AdvSimd : ISuperBlockAdvSimd, IGroup<Q6_K>
 {
     private const int HighOffset = 128;
-
-    public static int Bytes => Q6_K.Bytes;
-
-    public static bool ScalesPer16 => true;
-
-    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)

@@ -5,12 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q8_0"/> with NEON.</summary>
-internal readonly unsafe struct Q8_0_AdvSimd : IBlockGroupAdvSimd
+internal readonly unsafe struct Q8_0_AdvSimd : IBlockGroupAdvSimd, IGroup<Q8_0>
 {
-    public static int Bytes => 8 * Q8_0.Bytes;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Block(byte* group, int b, out Vector128<sbyte> v0, out Vector128<sbyte> v1)
     {
@@ -22,8 +18,4 @@ internal readonly unsafe struct Q8_0_AdvSimd : IBlockGroupAdvSimd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector128<float> d0, out Vector128<float> d1) =>
         HalfFloatAdvSimd.Load8(&((Q8_0*)group)->D, Q8_0.Bytes, out d0, out d1);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Mins(byte* group, out Vector128<float> m0, out Vector128<float> m1) =>
-        m0 = m1 = default;
 }

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>The activation quantizers with NEON: the rule is <see cref="ActivationQuantization"/>'s.</summary>
-internal static unsafe class QuantizeAdvSimd
+internal readonly unsafe struct QuantizerAdvSimd : IQuantizer
 {
     /// <summary>As <see cref="Q8_K.Quantize"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -5,18 +5,9 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A super-block as NEON vectors; its values are within +-64; with <see cref="ScalesPer16"/> they may be any int8.</summary>
-internal unsafe interface ISuperBlockAdvSimd
+/// <summary>A super-block as NEON vectors; its values are within +-64; with <see cref="IGroup.ScalesPer16"/> they may be any int8.</summary>
+internal unsafe interface ISuperBlockAdvSimd : IGroup
 {
-    /// <summary>Bytes of one super-block.</summary>
-    static abstract int Bytes { get; }
-
-    /// <summary>Whether a scale holds for 16 values, not 32.</summary>
-    static abstract bool ScalesPer16 { get; }
-
-    /// <summary>Whether there are minimums.</summary>
-    static abstract bool HasMins { get; }
-
     /// <summary>Scales and minimums of blocks 0..7 and, of 16, 8..15.</summary>
     static abstract void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1);
 
@@ -31,12 +22,11 @@ internal unsafe interface ISuperBlockAdvSimd
 
 /// <summary>Matrix times one token for the formats with super-blocks, four rows at a time, whose float steps share vectors. Addresses of
 /// loads are sums of a local and a constant, which become part of the instruction.</summary>
-internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat : struct, ISuperBlockAdvSimd where TDot : struct, IDotAdvSimd
+internal readonly unsafe struct SuperBlockGemvAdvSimd<TFormat, TDot> : IGemv where TFormat : struct, ISuperBlockAdvSimd where TDot : struct, IDotAdvSimd
 {
-    /// <summary>dst[r] for one token.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gemv(MatMulArgs* a)
+    public static void Run(MatMulArgs* a)
     {
         Vector128<int>* sums = stackalloc Vector128<int>[4];
         for (int r = 0, rows; r < a->Rows; r += rows)
@@ -46,7 +36,7 @@ internal static unsafe class SuperBlockGemvAdvSimd<TFormat, TDot> where TFormat 
             nint stride = rows < 4 ? 0 : a->RowBytes;
             byte* w = a->W + (r * a->RowBytes), x = a->X;
             Vector128<float> acc = Vector128<float>.Zero;
-            for (int k = a->K; k > 0; k -= 256, w += TFormat.Bytes, x += a->XGroupStride) acc = Add(acc, w, stride, x, sums);
+            for (int k = a->K; k > 0; k -= 256, w += TFormat.GroupBytes, x += a->XGroupStride) acc = Add(acc, w, stride, x, sums);
             if (rows < 4) a->Dst[r] = acc.ToScalar();
             else AdvSimd.Store(a->Dst + r, acc);
         }

@@ -18,7 +18,7 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
     /// <summary>Values [64][4 rows][4] | int32 scales [16][4 rows] | int16 minimums [16][4 rows] | float d [4], dmin [4].</summary>
     public static int Bytes => FactorsOffset + 32;
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -130,8 +130,6 @@ internal readonly unsafe struct SuperBlockTileDp<TFormat> : ITileAdvSimd where T
         s2 = AdvSimd.MultiplyAdd(s2, c2, scale);
         s3 = AdvSimd.MultiplyAdd(s3, c3, scale);
     }
-
-    public static void Gemv(MatMulArgs* a) => SuperBlockGemvAdvSimd<TFormat, DotAdvSimdDp>.Gemv(a);
 
     // Eight blocks' minimums times the sums of their activations.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,14 +6,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="TQ2_0"/> with NEON.</summary>
-internal readonly unsafe struct TQ2_0_AdvSimd : ISuperBlockAdvSimd
+internal readonly unsafe struct TQ2_0_AdvSimd : ISuperBlockAdvSimd, IGroup<TQ2_0>
 {
-    public static int Bytes => TQ2_0.Bytes;
-
-    public static bool ScalesPer16 => false;
-
-    public static bool HasMins => false;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* w, out Vector128<short> s0, out Vector128<short> s1, out Vector128<short> m0, out Vector128<short> m1)
     {

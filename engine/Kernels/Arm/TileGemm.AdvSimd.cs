@@ -25,9 +25,6 @@ internal unsafe interface ITileAdvSimd
     /// <summary>Adds the group's share of successive tiles for 1..<see cref="Tokens"/> tokens (more count as that many): row r of token t at
     /// sums[t * <see cref="MatMulArgs.TileRows"/> + r].</summary>
     static abstract void Multiply(byte* tile, int tiles, byte* x, nint tokenStride, int tokens, float* sums);
-
-    /// <summary>The format's kernel for one token, for rows that fill no tile.</summary>
-    static abstract void Gemv(MatMulArgs* a);
 }
 
 /// <summary>Matrix times many tokens: up to 32 rows' groups are unpacked at a time, for all tokens, and stay in the first-level cache. Rows
@@ -36,7 +33,7 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
 {
     /// <summary>dst[t, r] for every token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gemm(MatMulArgs* a)
+    public static void Gemm<TGemv>(MatMulArgs* a) where TGemv : IGemv
     {
         int tiled = a->Rows / TTile.Rows * TTile.Rows;
         float* sums = (float*)a->Scratch;
@@ -59,7 +56,7 @@ internal static unsafe class TileGemmAdvSimd<TTile> where TTile : struct, ITileA
                 for (int r = 0; r < rows; r++)
                     a->Dst[(t * a->DstStride) + first + r] = sums[(t * MatMulArgs.TileRows) + r];
         }
-        if (tiled < a->Rows) BlockGemv.EachToken(a, tiled, &TTile.Gemv);
+        if (tiled < a->Rows) LeftoverRows.EachToken(a, tiled, &TGemv.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -14,7 +14,7 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
 
     public static int Bytes => (4 * sizeof(UnpackedSuperBlock)) + 32;
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
@@ -37,8 +37,6 @@ internal readonly unsafe struct SuperBlockTile<TFormat> : ITileAdvSimd where TFo
             AdvSimd.Store(sums, SuperBlockGemvAdvSimd<UnpackedSuperBlock<TFormat>, DotAdvSimd>.Add(acc, tile, sizeof(UnpackedSuperBlock), x, parts));
         }
     }
-
-    public static void Gemv(MatMulArgs* a) => SuperBlockGemvAdvSimd<TFormat, DotAdvSimd>.Gemv(a);
 }
 
 /// <summary>The same for blocks of 32.</summary>
@@ -50,7 +48,7 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
 
     public static int Bytes => 4 * sizeof(UnpackedGroup);
 
-    public static int GroupBytes => TFormat.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unpack(byte* w, nint rowBytes, int k, byte* tile)
@@ -69,6 +67,4 @@ internal readonly unsafe struct BlockTile<TFormat> : ITileAdvSimd where TFormat 
             AdvSimd.Store(sums, BlockGemvAdvSimd<UnpackedGroup<TFormat>, DotAdvSimd>.Add(acc, tile, sizeof(UnpackedGroup), x, parts));
         }
     }
-
-    public static void Gemv(MatMulArgs* a) => BlockGemvAdvSimd<TFormat, DotAdvSimd>.Gemv(a);
 }

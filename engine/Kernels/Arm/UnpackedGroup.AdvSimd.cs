@@ -25,7 +25,7 @@ internal unsafe struct UnpackedGroup
     public static void Unpack<TFormat>(byte* w, int k, UnpackedGroup* group) where TFormat : struct, IBlockGroupAdvSimd
     {
         byte* padded = stackalloc byte[MaxBytes];
-        if (k < 256) w = Pad(w, k * TFormat.Bytes / 256, padded);
+        if (k < 256) w = Pad(w, k * TFormat.GroupBytes / 256, padded);
         for (int b = 0; b < 8; b++)
         {
             TFormat.Block(w, b, out Vector128<sbyte> v0, out Vector128<sbyte> v1);
@@ -54,7 +54,7 @@ internal unsafe struct UnpackedGroup
 /// <summary>Reads an <see cref="UnpackedGroup"/> of a format.</summary>
 internal readonly unsafe struct UnpackedGroup<TFormat> : IBlockGroupAdvSimd where TFormat : struct, IBlockGroupAdvSimd
 {
-    public static int Bytes => sizeof(UnpackedGroup);
+    public static int GroupBytes => sizeof(UnpackedGroup);
 
     public static bool HasMins => TFormat.HasMins;
 

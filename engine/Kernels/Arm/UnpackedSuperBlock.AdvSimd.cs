@@ -49,7 +49,7 @@ internal unsafe struct UnpackedSuperBlock
 /// <summary>Reads the <see cref="UnpackedSuperBlock"/>s of four rows, which d and dmin of each follow.</summary>
 internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd where TFormat : struct, ISuperBlockAdvSimd
 {
-    public static int Bytes => sizeof(UnpackedSuperBlock);
+    public static int GroupBytes => sizeof(UnpackedSuperBlock);
 
     public static bool ScalesPer16 => TFormat.ScalesPer16;
 
@@ -68,8 +68,8 @@ internal readonly unsafe struct UnpackedSuperBlock<TFormat> : ISuperBlockAdvSimd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Factors(byte* w0, byte* w1, byte* w2, byte* w3, out Vector128<float> d, out Vector128<float> dmin)
     {
-        d = AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)));
-        dmin = HasMins ? AdvSimd.LoadVector128((float*)(w0 + (4 * Bytes)) + 4) : default;
+        d = AdvSimd.LoadVector128((float*)(w0 + (4 * GroupBytes)));
+        dmin = HasMins ? AdvSimd.LoadVector128((float*)(w0 + (4 * GroupBytes)) + 4) : default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

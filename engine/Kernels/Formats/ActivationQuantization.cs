@@ -28,3 +28,21 @@ internal static unsafe class ActivationQuantization
         return max / 127f;
     }
 }
+
+/// <summary>The quantizers of one instruction set.</summary>
+internal unsafe interface IQuantizer
+{
+    /// <summary>Quantizes a row: (x, k, dst, groupStride), false if a value is not finite. For <see cref="ActivationFormat.Q8_K"/>.</summary>
+    static abstract bool ToQ8_K(float* x, int k, byte* dst, nint groupStride);
+
+    /// <summary>The same for <see cref="ActivationFormat.Q8_32"/>.</summary>
+    static abstract bool ToQ8_32(float* x, int k, byte* dst, nint groupStride);
+}
+
+/// <summary>The reference.</summary>
+internal readonly unsafe struct ScalarQuantizer : IQuantizer
+{
+    public static bool ToQ8_K(float* x, int k, byte* dst, nint groupStride) => Q8_K.Quantize(x, k, dst, groupStride);
+
+    public static bool ToQ8_32(float* x, int k, byte* dst, nint groupStride) => Q8_32.Quantize(x, k, dst, groupStride);
+}

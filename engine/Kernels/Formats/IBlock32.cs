@@ -1,7 +1,7 @@
 namespace Edge.Llm.Kernels;
 
 /// <summary>A weight format with blocks of 32: what it says of one block; <see cref="Block32"/> has the loop over a row.</summary>
-internal unsafe interface IBlock32 : IBlockFormat
+internal unsafe interface IBlock32 : IBlockFormat, IBlockLayout
 {
     /// <summary>Bytes of one block.</summary>
     static abstract int BlockBytes { get; }
@@ -35,13 +35,10 @@ internal static unsafe class Block32
     }
 }
 
-/// <summary>The four formats whose block is a head, perhaps 32 fifth bits, and 16 bytes of nibbles (values 0..15 low, 16..31 high):
+/// <summary>The four formats whose block is a scale, perhaps a minimum, perhaps 32 fifth bits, and 16 bytes of nibbles (values 0..15 low, 16..31 high):
 /// what SIMD kernels must know to unpack any of them.</summary>
 internal interface INibbles : IBlock32
 {
-    /// <summary>A minimum stands after the scale.</summary>
-    static abstract bool HasMins { get; }
-
     /// <summary>Fifth bits stand before the nibbles.</summary>
     static abstract bool HasHigh { get; }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -25,9 +26,14 @@ internal unsafe struct IQ1_M : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(Half(block)) * 0.125f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => IQ1_M.Half(block) << 16;
+
+    public static float Factor => 1f / 8;
+
+    public static bool ScalesPer16 => true;
 
     /// <summary>The scale of the super-block, half precision.</summary>
     public static ushort Half(byte* block)

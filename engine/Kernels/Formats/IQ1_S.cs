@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -24,9 +25,12 @@ internal unsafe struct IQ1_S : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ1_S*)block)->D) * 0.125f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => ((IQ1_S*)block)->D << 16;
+
+    public static float Factor => 1f / 8;
 
     public static int Scale(byte* block, int j) => 2 * ((((IQ1_S*)block)->Qh[j / 2] >> 12) & 7) + 1;
 

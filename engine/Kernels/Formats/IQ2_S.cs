@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -29,9 +30,14 @@ internal unsafe struct IQ2_S : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ2_S*)block)->D) * 0.125f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => ((IQ2_S*)block)->D << 16;
+
+    public static float Factor => 1f / 8;
+
+    public static bool ScalesPer16 => true;
 
     public static int Scale(byte* block, int j) => 2 * ((((IQ2_S*)block)->Scales[j / 2] >> (j % 2 * 4)) & 15) + 1;
 

@@ -22,9 +22,12 @@ internal unsafe struct IQ2_XXS : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ2_XXS*)block)->D) * 0.125f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => ((IQ2_XXS*)block)->D << 16;
+
+    public static float Factor => 1f / 8;
 
     public static int Scale(byte* block, int j) => 2 * (((IQ2_XXS*)block)->Qs[8 * (j / 2) + 7] >> 4) + 1;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -29,9 +30,10 @@ internal unsafe struct IQ3_S : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ3_S*)block)->D);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => ((IQ3_S*)block)->D << 16;
 
     public static int Scale(byte* block, int j) => 2 * ((((IQ3_S*)block)->Scales[j / 4] >> (j / 2 % 2 * 4)) & 15) + 1;
 

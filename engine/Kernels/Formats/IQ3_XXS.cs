@@ -25,9 +25,12 @@ internal unsafe struct IQ3_XXS : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((IQ3_XXS*)block)->D) * 0.25f;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => ((IQ3_XXS*)block)->D << 16;
+
+    public static float Factor => 1f / 4;
 
     public static int Scale(byte* block, int j) => 2 * (((IQ3_XXS*)block)->Signs[4 * (j / 2) + 3] >> 4) + 1;
 

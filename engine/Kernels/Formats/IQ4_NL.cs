@@ -24,6 +24,8 @@ internal unsafe struct IQ4_NL : IBlock32
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 8 * Bytes;
+
     public static void Dequantize(byte* block, float* y)
     {
         var b = (IQ4_NL*)block;

@@ -2,7 +2,7 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>A weight format whose blocks are several runs of 32 values: what it says of one run; <see cref="WideBlock"/> has the loop over
 /// a row.</summary>
-internal unsafe interface IWideBlock : IBlockFormat
+internal unsafe interface IWideBlock : IBlockFormat, IBlockLayout
 {
     /// <summary>Bytes of one block.</summary>
     static abstract int BlockBytes { get; }

@@ -25,6 +25,8 @@ internal unsafe struct MXFP4 : IBlock32
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 8 * Bytes;
+
     /// <summary>2^(e - 128), exact: subnormal for 0 and 1.</summary>
     public static float Scale(byte e) => BitConverter.Int32BitsToSingle(e < 2 ? 0x00200000 << e : (e - 1) << 23);
 

@@ -22,7 +22,11 @@ internal unsafe struct NVFP4 : IWideBlock
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 4 * Bytes;
+
     public static int Runs => 2;
+
+    public static bool ScalesPer16 => true;
 
     /// <summary>Half of an unsigned E4M3 number: four bits of exponent (bias 7), three of mantissa, subnormals; the top bit does not count.
     /// 0x7f, which stands for NaN, is read as 0, and 0xff as 480, as in llama.cpp.</summary>

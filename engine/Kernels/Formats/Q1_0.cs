@@ -21,6 +21,8 @@ internal unsafe struct Q1_0 : IWideBlock
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 2 * Bytes;
+
     public static int Runs => 4;
 
     public static void Dequantize(byte* block, float* y)

@@ -21,6 +21,8 @@ internal unsafe struct Q2_0 : IWideBlock
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 4 * Bytes;
+
     public static int Runs => 2;
 
     public static void Dequantize(byte* block, float* y)

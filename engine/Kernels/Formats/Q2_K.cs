@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -5,7 +6,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>2.625 bits a weight: a super-block of 16 blocks of 16, w = D * scale * q - DMin * min, q in 0..3; scale and minimum are the low
 /// and high nibble of a byte. Value 128h + 32j + i stands in bits 2j and 2j+1 of Qs[32h + i].</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q2_K : IBlockFormat
+internal unsafe struct Q2_K : IBlockFormat, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 84;
@@ -25,6 +26,18 @@ internal unsafe struct Q2_K : IBlockFormat
     public static GgmlType Type => GgmlType.Q2_K;
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
+
+    public static int GroupBytes => Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)(block + 80);
+
+    public static bool HasMins => true;
+
+    public static bool ScalesPer16 => true;
+
+    /// <summary>All four products of a block of 16: 4 * 2 * 3 * 127 = 3,048.</summary>
+    public static int ProductsPerInt16 => 4;
 
     public static void Dequantize(byte* block, float* y)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -5,7 +6,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>3.4375 bits a weight: a super-block of 16 blocks of 16, w = D * scale * (q - 4), q in 0..7, scale in -32..31. Value
 /// 128h + 32j + i has its low bits in bits 2j and 2j+1 of Qs[32h + i] and its high one in bit 4h + j of HighBits[i].</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q3_K : IBlockFormat
+internal unsafe struct Q3_K : IBlockFormat, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 110;
@@ -25,6 +26,16 @@ internal unsafe struct Q3_K : IBlockFormat
     public static GgmlType Type => GgmlType.Q3_K;
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
+
+    public static int GroupBytes => Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)(block + 106);
+
+    public static bool ScalesPer16 => true;
+
+    /// <summary>All four products of a block of 16: 4 * 2 * 7 * 127 = 7,112.</summary>
+    public static int ProductsPerInt16 => 4;
 
     /// <summary>Block j's 6-bit scale, less 32: low nibbles in the low, then the high nibbles of bytes 0..7; two high bits in bits
     /// 2(j/4) of byte 8 + j%4.</summary>

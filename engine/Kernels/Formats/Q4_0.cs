@@ -21,7 +21,7 @@ internal unsafe struct Q4_0 : INibbles
 
     public static int BlockBytes => Bytes;
 
-    public static bool HasMins => false;
+    public static int GroupBytes => 8 * Bytes;
 
     public static bool HasHigh => false;
 

@@ -24,6 +24,8 @@ internal unsafe struct Q4_1 : INibbles
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 8 * Bytes;
+
     public static bool HasMins => true;
 
     public static bool HasHigh => false;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -5,7 +6,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>4.5 bits a weight: a super-block of 8 blocks of 32, w = D * scale * q - DMin * min, q in 0..15; scales and minimums have
 /// 6 bits, packed 8 + 8 in 12 bytes. Values 64i..64i+31 are the low nibbles of Qs[32i..], 64i+32..64i+63 the high ones.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q4_K : IBlockFormat
+internal unsafe struct Q4_K : IBlockFormat, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 144;
@@ -25,6 +26,16 @@ internal unsafe struct Q4_K : IBlockFormat
     public static GgmlType Type => GgmlType.Q4_K;
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
+
+    public static int GroupBytes => Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)block;
+
+    public static bool HasMins => true;
+
+    /// <summary>8 * 2 * 15 * 127 = 30,480.</summary>
+    public static int ProductsPerInt16 => 8;
 
     /// <summary>Block j's 6-bit scale and minimum (Q5_K packs them alike): the first four stand in the low 6 bits of bytes 0..3 and 4..7;
     /// the last four have their low nibbles in bytes 8..11 and their two high bits at the top of bytes 0..7.</summary>

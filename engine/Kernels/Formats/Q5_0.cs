@@ -24,7 +24,7 @@ internal unsafe struct Q5_0 : INibbles
 
     public static int BlockBytes => Bytes;
 
-    public static bool HasMins => false;
+    public static int GroupBytes => 8 * Bytes;
 
     public static bool HasHigh => true;
 

@@ -27,6 +27,8 @@ internal unsafe struct Q5_1 : INibbles
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 8 * Bytes;
+
     public static bool HasMins => true;
 
     public static bool HasHigh => true;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -5,7 +6,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>5.5 bits a weight: a super-block of 8 blocks of 32, w = D * scale * q - DMin * min, q in 0..31; scales and minimums as in
 /// <see cref="Q4_K"/>. Low nibbles as in Q4_K; block j's fifth bit of value i is bit j of HighBits[i].</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q5_K : IBlockFormat
+internal unsafe struct Q5_K : IBlockFormat, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 176;
@@ -28,6 +29,16 @@ internal unsafe struct Q5_K : IBlockFormat
     public static GgmlType Type => GgmlType.Q5_K;
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
+
+    public static int GroupBytes => Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)block;
+
+    public static bool HasMins => true;
+
+    /// <summary>4 * 2 * 31 * 127 = 31,496.</summary>
+    public static int ProductsPerInt16 => 4;
 
     public static void Dequantize(byte* block, float* y)
     {

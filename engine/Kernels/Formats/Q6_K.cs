@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -6,7 +7,7 @@ namespace Edge.Llm.Kernels;
 /// included). Value 128h + 32j + i has its low nibble in Low[64h + 32(j%2) + i] (the low one for j under 2, then the high one) and its
 /// high bits in bits 2j and 2j+1 of High[32h + i].</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct Q6_K : IBlockFormat
+internal unsafe struct Q6_K : IBlockFormat, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 210;
@@ -26,6 +27,16 @@ internal unsafe struct Q6_K : IBlockFormat
     public static GgmlType Type => GgmlType.Q6_K;
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
+
+    public static int GroupBytes => Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)(block + 206);
+
+    public static bool ScalesPer16 => true;
+
+    /// <summary>2 * 2 * 63 * 127 = 32,004.</summary>
+    public static int ProductsPerInt16 => 2;
 
     public static void Dequantize(byte* block, float* y)
     {

@@ -21,6 +21,8 @@ internal unsafe struct Q8_0 : IBlock32
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 8 * Bytes;
+
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q8_0*)block;

@@ -24,6 +24,8 @@ internal unsafe struct Q8_1 : IBlock32
 
     public static int BlockBytes => Bytes;
 
+    public static int GroupBytes => 8 * Bytes;
+
     public static void Dequantize(byte* block, float* y)
     {
         var b = (Q8_1*)block;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -5,7 +6,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>1.6875 bits a weight: a super-block of 256, w = D * (t - 1), t in 0..2, five of them in most bytes. A byte b is a fraction
 /// b / 256 whose first digits in base 3 are its values: t = 3b / 256 rounded down, then b becomes the last eight bits of 3b.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct TQ1_0 : IIntegerSuperBlock
+internal unsafe struct TQ1_0 : IIntegerSuperBlock, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 54;
@@ -23,9 +24,13 @@ internal unsafe struct TQ1_0 : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((TQ1_0*)block)->D);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)(block + 50);
+
+    /// <summary>8 * 2 * 2 * 127 = 4,064.</summary>
+    public static int ProductsPerInt16 => 8;
 
     public static int Scale(byte* block, int j) => 1;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Kernels;
@@ -5,7 +6,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>2.0625 bits a weight: a super-block of 256, w = D * (t - 1), t in 0..2 (3 is not used, and read as it is). Value
 /// 128h + 32j + i has bits 2j and 2j+1 of Qs[32h + i].</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal unsafe struct TQ2_0 : IIntegerSuperBlock
+internal unsafe struct TQ2_0 : IIntegerSuperBlock, IUnsignedSuperBlock
 {
     /// <summary>Bytes of one super-block.</summary>
     public const int Bytes = 66;
@@ -20,9 +21,13 @@ internal unsafe struct TQ2_0 : IIntegerSuperBlock
 
     public static ActivationFormat Activation => ActivationFormat.Q8_K;
 
-    public static int BlockBytes => Bytes;
+    public static int GroupBytes => Bytes;
 
-    public static float Unit(byte* block) => HalfFloat.ToSingle(((TQ2_0*)block)->D);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int ScalePair(byte* block) => *(int*)(block + 62);
+
+    /// <summary>8 * 2 * 3 * 127 = 6,096.</summary>
+    public static int ProductsPerInt16 => 8;
 
     public static int Scale(byte* block, int j) => 1;
 

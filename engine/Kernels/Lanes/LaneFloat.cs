@@ -5,9 +5,8 @@ namespace Edge.Llm.Kernels;
 /// <summary>The float kernels over lanes; each equals its namesake in <see cref="ScalarFloat"/> bit for bit. What is left over at the
 /// end of a row goes through the scalar formula, element by element, or through a zero-padded buffer where lanes are summed
 /// (the stackalloc must start as zeros: no SkipLocalsInit here).</summary>
-internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLanes>
+internal readonly unsafe struct LaneFloat<TLanes> : IFloatSet where TLanes : struct, ILanes<TLanes>
 {
-    /// <inheritdoc cref="FloatKernels.RmsNorm"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* w, float* dst, int n, float eps)
     {
@@ -32,7 +31,6 @@ internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLa
         for (int i = whole; i < n; i++) dst[i] = x[i] * scale * w[i];
     }
 
-    /// <inheritdoc cref="FloatKernels.Add"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* dst, float* x, int n)
     {
@@ -41,7 +39,6 @@ internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLa
         ScalarFloat.Add(dst + i, x + i, n - i);
     }
 
-    /// <inheritdoc cref="FloatKernels.SiluMul"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SiluMul(float* gate, float* up, int n)
     {
@@ -55,7 +52,6 @@ internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLa
         ScalarFloat.SiluMul(gate + i, up + i, n - i);
     }
 
-    /// <inheritdoc cref="FloatKernels.RopeNorm"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RopeNorm(float* x, float* cos, float* sin, int n)
     {
@@ -69,7 +65,6 @@ internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLa
         ScalarFloat.RopeNorm(x + i, cos + i, sin + i, n - i);
     }
 
-    /// <inheritdoc cref="FloatKernels.RopeNeox"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RopeNeox(float* x, float* cos, float* sin, int n)
     {
@@ -82,4 +77,8 @@ internal static unsafe class LaneFloat<TLanes> where TLanes : struct, ILanes<TLa
         }
         for (; i < half; i++) ScalarFloat.RotatePair(x + i, x + half + i, cos[i], sin[i], cos[half + i], sin[half + i]);
     }
+
+    public static void Attention<TKey, TValue>(AttentionArgs* args)
+        where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue> =>
+        LaneAttention<TLanes, TKey, TValue>.Run(args);
 }

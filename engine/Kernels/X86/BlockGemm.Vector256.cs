@@ -38,7 +38,7 @@ internal static unsafe partial class BlockGemm256<TUnpack, TDot> where TUnpack :
                 Vector256.Load(strip + (t * Rows) + 8).Store(dst + 8);
             }
         }
-        if (row < args->Rows) BlockGemv.EachToken(args, row, &BlockGemv256<TUnpack, TDot>.Run);
+        if (row < args->Rows) LeftoverRows.EachToken(args, row, &BlockGemv256<TUnpack, TDot>.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -20,7 +20,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    public static void Run(MatMulArgs* args, delegate*<MatMulArgs*, void> gemv)
+    public static void Run<TGemv>(MatMulArgs* args) where TGemv : IGemv
     {
         byte* tile = args->Scratch;
         float* strip = (float*)(tile + Strip);
@@ -51,7 +51,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
                 Vector512.Load(strip + (t * Rows) + 16).Store(dst + 16);
             }
         }
-        if (row < args->Rows) BlockGemv.EachToken(args, row, gemv);
+        if (row < args->Rows) LeftoverRows.EachToken(args, row, &TGemv.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>One token times rows of blocks of 32, at 256 bits: the eight blocks of a group land in the eight lanes of a vector.</summary>
-internal static unsafe class BlockGemv256<TUnpack, TDot> where TUnpack : IUnpack256 where TDot : IDot256
+internal readonly unsafe struct BlockGemv256<TUnpack, TDot> : IGemv where TUnpack : IUnpack256 where TDot : IDot256
 {
     // A row passes in spans of 32 groups, whose partial results stay on the stack until they are added up four groups at a time.
     private const int Span = 32;

@@ -7,18 +7,6 @@ namespace Edge.Llm.Kernels;
 /// <summary>What the x64 kernels of the formats with blocks of 32 share.</summary>
 internal static unsafe class BlockGemv
 {
-    /// <summary>What is left of a Gemm when no whole tile of rows remains:
-    /// rows from <paramref name="row"/> on, a token at a time.</summary>
-    public static void EachToken(MatMulArgs* args, int row, delegate*<MatMulArgs*, void> gemv)
-    {
-        MatMulArgs one = *args;
-        one.W += row * args->RowBytes;
-        one.Rows -= row;
-        one.Dst += row;
-        one.Tokens = 1;
-        for (int t = 0; t < args->Tokens; t++, one.X += args->XTokenStride, one.Dst += args->DstStride) gemv(&one);
-    }
-
     /// <summary><see cref="Canonical.Group"/> of four groups, one after the other. Horizontal adds are the tree's adjacent pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float AddFour(float acc, float* p)

@@ -5,19 +5,10 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>A format with groups of eight blocks of 32 as the 256-bit kernels see it.</summary>
-internal unsafe interface IUnpack256
+internal unsafe interface IUnpack256 : IGroup
 {
-    /// <summary>Bytes of one group.</summary>
-    static abstract int GroupBytes { get; }
-
     /// <summary>The bytes that <see cref="Quants"/> gives are 2^OffsetBits too large; negative: they are right.</summary>
     static abstract int OffsetBits { get; }
-
-    /// <summary>There are minimums.</summary>
-    static abstract bool HasMins { get; }
-
-    /// <summary>The second half of a block has a scale of its own.</summary>
-    static virtual bool ScalesPer16 => false;
 
     /// <summary>The 32 values of block b, in order.</summary>
     static abstract Vector256<byte> Quants(byte* group, int b);
@@ -33,17 +24,13 @@ internal unsafe interface IUnpack256
 }
 
 /// <summary>Q4_0, Q4_1, Q5_0 and Q5_1.</summary>
-internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
+internal readonly unsafe struct Nibbles256<T> : IUnpack256, IGroup<T> where T : INibbles
 {
-    public static int GroupBytes => 8 * T.BlockBytes;
-
     public static int OffsetBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => T.HasMins ? -1 : T.HasHigh ? 4 : 3;
     }
-
-    public static bool HasMins => T.HasMins;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)
@@ -110,13 +97,9 @@ internal readonly unsafe struct Nibbles256<T> : IUnpack256 where T : INibbles
 }
 
 /// <summary>Q8_0 as it is: signed bytes, for <see cref="SignedDot256"/>.</summary>
-internal readonly unsafe struct SignedQ8_0 : IUnpack256
+internal readonly unsafe struct SignedQ8_0 : IUnpack256, IGroup<Q8_0>
 {
-    public static int GroupBytes => 8 * Q8_0.Bytes;
-
     public static int OffsetBits => -1;
-
-    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) => Vector256.Load(group + b * Q8_0.Bytes + 2);
@@ -155,13 +138,9 @@ internal readonly unsafe struct SignedQ8_0 : IUnpack256
 }
 
 /// <summary>Q8_0 plus 128: unsigned bytes, for <see cref="VnniDot256"/>.</summary>
-internal readonly unsafe struct BiasedQ8_0 : IUnpack256
+internal readonly unsafe struct BiasedQ8_0 : IUnpack256, IGroup<Q8_0>
 {
-    public static int GroupBytes => 8 * Q8_0.Bytes;
-
     public static int OffsetBits => 7;
-
-    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) => SignedQ8_0.Quants(group, b) ^ Vector256.Create((byte)0x80);

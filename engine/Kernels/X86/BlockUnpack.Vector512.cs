@@ -7,31 +7,22 @@ namespace Edge.Llm.Kernels;
 /// <summary>A format with blocks of 32 as the 512-bit Gemm sees it. A step multiplies four values of each row. An int16 lane
 /// holds the sum of eight steps of values up to 15 (8 * 2 * 15 * 127 = 30,480) or of four up to 31 (4 * 2 * 31 * 127 = 31,496), so a block
 /// is multiplied in parts.</summary>
-internal unsafe interface IUnpack512
+internal unsafe interface IUnpack512 : IGroup
 {
-    /// <summary>Bytes of one group of eight blocks.</summary>
-    static abstract int GroupBytes { get; }
-
     /// <summary>The values of the tile are 2^OffsetBits too large; negative: they are right.</summary>
     static abstract int OffsetBits { get; }
-
-    /// <summary>There are minimums.</summary>
-    static abstract bool HasMins { get; }
-
-    /// <summary>The second half of a block, which is its second part, has a scale of its own, in the place of a minimum.</summary>
-    static virtual bool ScalesPer16 => false;
 
     /// <summary>The tile holds int16 values, two a lane and step, sixteen steps a block: for values whose products leave no room in int16.</summary>
     static virtual bool Words => false;
 
     /// <summary>Steps of a part: 4 or 8.</summary>
-    static abstract int Steps { get; }
+    static virtual int Steps => 8;
 
     /// <summary>The weight of the second part's sums; 0: there is no second part.</summary>
-    static abstract short SecondPart { get; }
+    static virtual short SecondPart => 0;
 
     /// <summary>Which activation of the block the second part begins with.</summary>
-    static abstract int SecondStart { get; }
+    static virtual int SecondStart => 0;
 
     /// <summary>Block b of sixteen rows: step j of row r to tile[128 * j + 4 * r].</summary>
     static abstract void SixteenRows(byte* group, int b, nint rowBytes, byte* tile);
@@ -41,17 +32,13 @@ internal unsafe interface IUnpack512
 }
 
 /// <summary>Q4_0, Q4_1, Q5_0 and Q5_1.</summary>
-internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
+internal readonly unsafe struct Nibbles512<T> : IUnpack512, IGroup<T> where T : INibbles
 {
-    public static int GroupBytes => 8 * T.BlockBytes;
-
     public static int OffsetBits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => T.HasMins ? -1 : T.HasHigh ? 4 : 3;
     }
-
-    public static bool HasMins => T.HasMins;
 
     public static int Steps
     {
@@ -111,21 +98,11 @@ internal readonly unsafe struct Nibbles512<T> : IUnpack512 where T : INibbles
 
 /// <summary>Q8_0 as int16: vpmaddubsw would have to multiply low and high nibbles apart. vpmaddwd takes as many instructions
 /// and adds to int32 at once.</summary>
-internal readonly unsafe struct WordsQ8_0 : IUnpack512
+internal readonly unsafe struct WordsQ8_0 : IUnpack512, IGroup<Q8_0>
 {
-    public static int GroupBytes => 8 * Q8_0.Bytes;
-
     public static int OffsetBits => -1;
 
-    public static bool HasMins => false;
-
     public static bool Words => true;
-
-    public static int Steps => 8;
-
-    public static short SecondPart => 0;
-
-    public static int SecondStart => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)

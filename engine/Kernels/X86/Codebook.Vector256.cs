@@ -6,14 +6,14 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>The 256-bit kernels of a codebook format. One token: magnitudes times activations that have the values' signs, two of them an
 /// int16 (at most 2 * 127 * 127 = 32,258). Many tokens: a row at a time is unpacked to values that a bias makes unsigned.</summary>
-internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodebookX86
+internal readonly unsafe struct Codebook256<TFormat, T> : ISuperBlock256 where TFormat : ISuperBlockLayout where T : ICodebookX86<T>
 {
-    public static int Bytes => T.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => T.ScalePair(w);
+    public static int ScalePair(byte* w) => TFormat.ScalePair(w);
 
-    public static float Factor => T.Factor;
+    public static float Factor => TFormat.Factor;
 
     public static bool HasMins => false;
 
@@ -57,9 +57,6 @@ internal readonly unsafe struct Codebook256<T> : ISuperBlock256 where T : ICodeb
         }
         return v0 + v1;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)

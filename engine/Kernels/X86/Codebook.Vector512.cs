@@ -4,30 +4,30 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>The 512-bit kernels of a codebook format: as <see cref="Codebook256{T}"/>.</summary>
-internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodebookX86
+/// <summary>The 512-bit kernels of a codebook format: as <see cref="Codebook256{TFormat, T}"/>.</summary>
+internal readonly unsafe struct Codebook512<TFormat, T> : ISuperBlock512 where TFormat : ISuperBlockLayout where T : ICodebookX86<T>
 {
-    public static int Bytes => T.Bytes;
+    public static int GroupBytes => TFormat.GroupBytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => T.ScalePair(w);
+    public static int ScalePair(byte* w) => TFormat.ScalePair(w);
 
-    public static float Factor => T.Factor;
+    public static float Factor => TFormat.Factor;
 
     public static bool HasMins => false;
 
-    public static bool ScalesPer16 => Codebook256<T>.ScalesPer16;
+    public static bool ScalesPer16 => Codebook256<TFormat, T>.ScalesPer16;
 
     public static int ProductsPerInt16
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Codebook256<T>.ProductsPerInt16;
+        get => Codebook256<TFormat, T>.ProductsPerInt16;
     }
 
     public static int Nibbles
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Codebook256<T>.Nibbles;
+        get => Codebook256<TFormat, T>.Nibbles;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
@@ -45,15 +45,12 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
         return v0 + v1;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
         byte* rows = tile + Tile512.Work, gathered = rows + 4096 + 512;
         short* scales = (short*)(rows + 4096);
-        for (int r = 0; r < 16; r++) Codebook256<T>.Row(w + (r * rowBytes), rows + (256 * r), scales + (16 * r));
+        for (int r = 0; r < 16; r++) Codebook256<TFormat, T>.Row(w + (r * rowBytes), rows + (256 * r), scales + (16 * r));
         for (int half = 0; half < 2; half++)
         {
             Transpose512.SixteenRows((byte*)scales + (16 * half), 32,
@@ -104,7 +101,7 @@ internal readonly unsafe struct Codebook512<T> : ISuperBlock512 where T : ICodeb
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreScales(byte* tile, int j, Vector512<int> first, Vector512<int> second)
     {
-        int bias = Codebook256<T>.Bias;
+        int bias = Codebook256<TFormat, T>.Bias;
         Vector512<int> s0 = (first << 16) >> 16, s1 = first >> 16, s2 = (second << 16) >> 16, s3 = second >> 16;
         Tile512.StoreScale(tile, j, s0);
         Tile512.StoreScale(tile, j + 1, Nibbles == 2 ? s0 << 4 : s1);

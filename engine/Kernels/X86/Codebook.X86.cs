@@ -5,18 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>A format with super-blocks whose values come out of tables, as the x64 kernels of both widths see it:
-/// D * Factor * scale * value.</summary>
-internal unsafe interface ICodebookX86
+/// D * <see cref="ISuperBlockLayout.Factor"/> * scale * value.</summary>
+internal unsafe interface ICodebookX86<TSelf> where TSelf : ICodebookX86<TSelf>
 {
-    /// <summary>Bytes of one super-block.</summary>
-    static abstract int Bytes { get; }
-
-    /// <summary>D, half precision, as the upper half.</summary>
-    static abstract int ScalePair(byte* w);
-
-    /// <summary>A power of two that D is to be multiplied by.</summary>
-    static abstract float Factor { get; }
-
     /// <summary>The largest magnitude of a value.</summary>
     static abstract int Largest { get; }
 
@@ -27,16 +18,20 @@ internal unsafe interface ICodebookX86
     static abstract Vector256<short> Scales(byte* w);
 
     /// <summary>Signs, a bit a value in order, set for the negative ones; not used without <see cref="HasSigns"/>.</summary>
-    static abstract Vector256<byte> Signs(byte* w);
+    static virtual Vector256<byte> Signs(byte* w) => default;
 
     /// <summary>Writes the table indices, up to 64, where they are not bytes of the block.</summary>
-    static abstract void Indices(byte* w, ushort* indices);
+    static virtual void Indices(byte* w, ushort* indices)
+    {
+    }
 
     /// <summary>Magnitudes of values 32b..32b+31 or, without <see cref="HasSigns"/>, signed bytes.</summary>
     static abstract Vector256<byte> Block(byte* w, ushort* indices, int b);
 
     /// <summary>The same of values 64i..64i+63.</summary>
-    static abstract Vector512<byte> Quarter(byte* w, ushort* indices, int i);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static virtual Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
+        CodebookX86.Concatenate(TSelf.Block(w, indices, 2 * i), TSelf.Block(w, indices, 2 * i + 1));
 }
 
 /// <summary>What these kernels share.</summary>

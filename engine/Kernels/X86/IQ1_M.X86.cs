@@ -5,15 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ1_M"/> on x64.</summary>
-internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
+internal readonly unsafe struct IQ1_M_X86 : ICodebookX86<IQ1_M_X86>
 {
-    public static int Bytes => IQ1_M.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => IQ1_M.Half(w) << 16;
-
-    public static float Factor => 1f / 8;
-
     public static int Largest => 9;
 
     public static bool HasSigns => false;
@@ -27,9 +20,6 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
         Vector256<short> s = (bits & Vector256.Create((ushort)7)).AsInt16();
         return s + s + Vector256<short>.One;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Signs(byte* w) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
@@ -51,8 +41,4 @@ internal readonly unsafe struct IQ1_M_X86 : ICodebookX86
             Vector256.Create(0ul, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303).AsByte());
         return IQ1_S_X86.Ternary(indices + (4 * b), lowest);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

@@ -5,15 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ1_S"/> on x64.</summary>
-internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
+internal readonly unsafe struct IQ1_S_X86 : ICodebookX86<IQ1_S_X86>
 {
-    public static int Bytes => IQ1_S.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => ((IQ1_S*)w)->D << 16;
-
-    public static float Factor => 1f / 8;
-
     public static int Largest => 9;
 
     public static bool HasSigns => false;
@@ -21,9 +14,6 @@ internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<short> Scales(byte* w) =>
         CodebookX86.OddScales((Avx2.ConvertToVector256Int32(((IQ1_S*)w)->Qh).AsUInt32() >>> 12) & Vector256.Create(7u));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Signs(byte* w) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Indices(byte* w, ushort* indices)
@@ -38,10 +28,6 @@ internal readonly unsafe struct IQ1_S_X86 : ICodebookX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b) =>
         Ternary(indices + (4 * b), Vector256.Create((byte)(-7 - (((IQ1_S*)w)->Qh[b] >> 15 << 1))));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 
     /// <summary>Four entries of the table, each value 8 or 16 more than <paramref name="lowest"/> for a bit set or two.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,15 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ2_S"/> on x64.</summary>
-internal readonly unsafe struct IQ2_S_X86 : ICodebookX86
+internal readonly unsafe struct IQ2_S_X86 : ICodebookX86<IQ2_S_X86>
 {
-    public static int Bytes => IQ2_S.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => ((IQ2_S*)w)->D << 16;
-
-    public static float Factor => 1f / 8;
-
     public static int Largest => 43;
 
     public static bool HasSigns => true;
@@ -38,8 +31,4 @@ internal readonly unsafe struct IQ2_S_X86 : ICodebookX86
         ushort* at = indices + (4 * b);
         return CodebookX86.FourEntries(Grids.Pointer(Grids.IQ2_S), at[0], at[1], at[2], at[3]);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

@@ -5,15 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ2_XXS"/> on x64.</summary>
-internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86
+internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86<IQ2_XXS_X86>
 {
-    public static int Bytes => IQ2_XXS.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => ((IQ2_XXS*)w)->D << 16;
-
-    public static float Factor => 1f / 8;
-
     public static int Largest => 43;
 
     public static bool HasSigns => true;
@@ -25,21 +18,12 @@ internal readonly unsafe struct IQ2_XXS_X86 : ICodebookX86
     public static Vector256<byte> Signs(byte* w) => CodebookX86.EvenSigns(SignWords(w));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Indices(byte* w, ushort* indices)
-    {
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
         ulong* grid = Grids.Pointer(Grids.IQ2_XXS);
         byte* q = ((IQ2_XXS*)w)->Qs + (8 * b);
         return CodebookX86.FourEntries(grid, q[0], q[1], q[2], q[3]);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 
     // The second word of each block.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

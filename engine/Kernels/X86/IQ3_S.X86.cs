@@ -5,15 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ3_S"/> on x64.</summary>
-internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
+internal readonly unsafe struct IQ3_S_X86 : ICodebookX86<IQ3_S_X86>
 {
-    public static int Bytes => IQ3_S.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => ((IQ3_S*)w)->D << 16;
-
-    public static float Factor => 1;
-
     public static int Largest => 15;
 
     public static bool HasSigns => true;
@@ -48,8 +41,4 @@ internal readonly unsafe struct IQ3_S_X86 : ICodebookX86
         Vector128<byte> lower = CodebookX86.FourEntries(grid, at[0], at[1], at[2], at[3]), upper = CodebookX86.FourEntries(grid, at[4], at[5], at[6], at[7]);
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

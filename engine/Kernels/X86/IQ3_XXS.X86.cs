@@ -5,15 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ3_XXS"/> on x64.</summary>
-internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
+internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86<IQ3_XXS_X86>
 {
-    public static int Bytes => IQ3_XXS.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => ((IQ3_XXS*)w)->D << 16;
-
-    public static float Factor => 1f / 4;
-
     public static int Largest => 62;
 
     public static bool HasSigns => true;
@@ -25,11 +18,6 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
     public static Vector256<byte> Signs(byte* w) => CodebookX86.EvenSigns(Vector256.Load((uint*)((IQ3_XXS*)w)->Signs));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Indices(byte* w, ushort* indices)
-    {
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Block(byte* w, ushort* indices, int b)
     {
         uint* grid = Grids.Pointer(Grids.IQ3_XXS);
@@ -37,8 +25,4 @@ internal readonly unsafe struct IQ3_XXS_X86 : ICodebookX86
         Vector128<byte> lower = CodebookX86.FourEntries(grid, q[0], q[1], q[2], q[3]), upper = CodebookX86.FourEntries(grid, q[4], q[5], q[6], q[7]);
         return Avx2.InsertVector128(lower.ToVector256Unsafe(), upper, 1);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<byte> Quarter(byte* w, ushort* indices, int i) =>
-        CodebookX86.Concatenate(Block(w, indices, 2 * i), Block(w, indices, 2 * i + 1));
 }

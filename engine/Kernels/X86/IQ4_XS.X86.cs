@@ -5,15 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Looks up <see cref="IQ4_XS"/> on x64.</summary>
-internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
+internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86<IQ4_XS_X86>
 {
-    public static int Bytes => IQ4_XS.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => ((IQ4_XS*)w)->D << 16;
-
-    public static float Factor => 1;
-
     public static int Largest => 127;
 
     public static bool HasSigns => false;
@@ -25,14 +18,6 @@ internal readonly unsafe struct IQ4_XS_X86 : ICodebookX86
         low = Avx2.ShiftRightLogicalVariable(low, Vector256.Create(0u, 4, 8, 12, 16, 20, 24, 28)) & Vector256.Create(15u);
         high = Avx2.ShiftRightLogicalVariable(high << 4, Vector256.Create(0u, 2, 4, 6, 8, 10, 12, 14)) & Vector256.Create(0x30u);
         return CodebookX86.Twice(low | high) - Vector256.Create((short)32);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Signs(byte* w) => default;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Indices(byte* w, ushort* indices)
-    {
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

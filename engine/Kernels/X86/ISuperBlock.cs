@@ -1,22 +1,16 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace Edge.Llm.Kernels;
 
-/// <summary>What the x64 kernels know of the layout of a format with super-blocks at any width.</summary>
-internal unsafe interface ISuperBlock
+/// <summary>A super-block as the x64 kernels of any width see it. Without minimums an integer offset belongs to the products.</summary>
+internal unsafe interface ISuperBlock : IGroup
 {
-    /// <summary>Bytes of one super-block.</summary>
-    static abstract int Bytes { get; }
-
-    /// <summary>D and DMin together, half precision; without minimums D is the upper half (the lower one may be anything).</summary>
+    /// <summary>See <see cref="ISuperBlockLayout.ScalePair"/>.</summary>
     static abstract int ScalePair(byte* w);
 
-    /// <summary>A power of two that D is to be multiplied by.</summary>
+    /// <summary>See <see cref="ISuperBlockLayout.Factor"/>.</summary>
     static virtual float Factor => 1;
-
-    /// <summary>There are minimums, a float step of their own. Without them an integer offset belongs to the products.</summary>
-    static abstract bool HasMins { get; }
-
-    /// <summary>Minimums or offsets hold for 16 values, not 32.</summary>
-    static abstract bool ScalesPer16 { get; }
 
     /// <summary>Vectors of products u8 * s8 of one scale whose sum int16 holds: 8, 4, 2 or 1. A lane of vpmaddubsw is two products.</summary>
     static abstract int ProductsPerInt16 { get; }
@@ -24,4 +18,16 @@ internal unsafe interface ISuperBlock
     /// <summary>Pieces that a tile keeps a value in: 2, its nibbles, where products of the whole value leave no room in int16; else 1.
     /// A block of 32 values then takes twice the room: low nibbles with their scale, high nibbles with theirs.</summary>
     static virtual int Nibbles => 1;
+
+    /// <summary>Lanes whose sum is that of minimum * sum of activations, if there are minimums.</summary>
+    static virtual Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
+}
+
+/// <summary>A super-block with the layout of its format.</summary>
+internal unsafe interface ISuperBlock<TFormat> : ISuperBlock, IGroup<TFormat> where TFormat : IUnsignedSuperBlock
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static int ISuperBlock.ScalePair(byte* w) => TFormat.ScalePair(w);
+
+    static int ISuperBlock.ProductsPerInt16 => TFormat.ProductsPerInt16;
 }

@@ -4,12 +4,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A format with blocks of 32 whose nibbles name one of sixteen levels, in one of the forms that x64 kernels multiply.</summary>
+/// <summary>A format with blocks of 32 whose nibbles name one of sixteen levels, in one of the forms that x64 kernels multiply.
+/// A block is its scale, then 16 bytes of nibbles: values 0..15 low, 16..31 high.</summary>
 internal interface ILevelsX86
 {
-    /// <summary>Bytes of one block: its scale, then 16 bytes of nibbles (values 0..15 low, 16..31 high).</summary>
-    static abstract int BlockBytes { get; }
-
     /// <summary>The levels are 2^OffsetBits too large; negative: they are right.</summary>
     static abstract int OffsetBits { get; }
 
@@ -26,8 +24,6 @@ internal interface ILevelsX86
 /// <summary><see cref="IQ4_NL"/> as signed bytes, for <see cref="SignedDot256"/>.</summary>
 internal readonly struct SignedIQ4_NL : ILevelsX86
 {
-    public static int BlockBytes => IQ4_NL.Bytes;
-
     public static int OffsetBits => -1;
 
     public static Vector256<byte> Levels
@@ -46,8 +42,6 @@ internal readonly struct SignedIQ4_NL : ILevelsX86
 /// <summary><see cref="IQ4_NL"/> plus 128, for <see cref="VnniDot256"/>.</summary>
 internal readonly struct BiasedIQ4_NL : ILevelsX86
 {
-    public static int BlockBytes => IQ4_NL.Bytes;
-
     public static int OffsetBits => 7;
 
     public static Vector256<byte> Levels
@@ -66,8 +60,6 @@ internal readonly struct BiasedIQ4_NL : ILevelsX86
 /// <summary><see cref="MXFP4"/> plus 16: 4..28, for <see cref="FiveBitDot256"/> and <see cref="VnniDot256"/>.</summary>
 internal readonly struct BiasedMXFP4 : ILevelsX86
 {
-    public static int BlockBytes => MXFP4.Bytes;
-
     public static int OffsetBits => 4;
 
     public static Vector256<byte> Levels
@@ -96,18 +88,14 @@ internal readonly struct BiasedMXFP4 : ILevelsX86
 }
 
 /// <summary>Looks levels up for the 256-bit kernels.</summary>
-internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
+internal readonly unsafe struct Levels256<TFormat, T> : IUnpack256, IGroup<TFormat> where TFormat : IBlock32 where T : ILevelsX86
 {
-    public static int GroupBytes => 8 * T.BlockBytes;
-
     public static int OffsetBits => T.OffsetBits;
-
-    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)
     {
-        Vector256<uint> q = Avx2.BroadcastVector128ToVector256(group + b * T.BlockBytes + T.BlockBytes - 16).AsUInt32();
+        Vector256<uint> q = Avx2.BroadcastVector128ToVector256(group + b * TFormat.BlockBytes + TFormat.BlockBytes - 16).AsUInt32();
         Vector256<byte> nibbles = Avx2.ShiftRightLogicalVariable(q, Vector256.Create(0u, 0, 0, 0, 4, 4, 4, 4)).AsByte() & Vector256.Create((byte)15);
         return Avx2.Shuffle(T.Levels, nibbles);
     }
@@ -115,21 +103,21 @@ internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* group, out Vector256<float> d, out Vector256<float> m)
     {
-        d = T.Scales(Transpose256.BlockHeaders(group, T.BlockBytes));
+        d = T.Scales(Transpose256.BlockHeaders(group, TFormat.BlockBytes));
         m = default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector256<float> d, out Vector256<float> m)
     {
-        d = T.Scales(Transpose256.BlockHeaders(group + b * T.BlockBytes, rowBytes));
+        d = T.Scales(Transpose256.BlockHeaders(group + b * TFormat.BlockBytes, rowBytes));
         m = default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void EightRows(byte* group, int b, nint rowBytes, byte* tile)
     {
-        Transpose256.EightRows(group + b * T.BlockBytes + T.BlockBytes - 16, rowBytes,
+        Transpose256.EightRows(group + b * TFormat.BlockBytes + TFormat.BlockBytes - 16, rowBytes,
             out Vector256<int> v0, out Vector256<int> v1, out Vector256<int> v2, out Vector256<int> v3);
         Store(v0, tile);
         Store(v1, tile + 64);
@@ -148,13 +136,9 @@ internal readonly unsafe struct Levels256<T> : IUnpack256 where T : ILevelsX86
 
 /// <summary>Looks levels up for the 512-bit Gemm. Levels up to 31 fit four steps; others are done in two
 /// parts, low nibbles and high nibbles.</summary>
-internal readonly unsafe struct Levels512<T> : IUnpack512 where T : ILevelsX86
+internal readonly unsafe struct Levels512<TFormat, T> : IUnpack512, IGroup<TFormat> where TFormat : IBlock32 where T : ILevelsX86
 {
-    public static int GroupBytes => 8 * T.BlockBytes;
-
     public static int OffsetBits => T.OffsetBits;
-
-    public static bool HasMins => false;
 
     public static int Steps
     {
@@ -179,14 +163,14 @@ internal readonly unsafe struct Levels512<T> : IUnpack512 where T : ILevelsX86
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)
     {
-        d = T.Scales(Transpose512.BlockHeaders(group + b * T.BlockBytes, rowBytes));
+        d = T.Scales(Transpose512.BlockHeaders(group + b * TFormat.BlockBytes, rowBytes));
         m = default;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void SixteenRows(byte* group, int b, nint rowBytes, byte* tile)
     {
-        Transpose512.SixteenRows(group + b * T.BlockBytes + T.BlockBytes - 16, rowBytes,
+        Transpose512.SixteenRows(group + b * TFormat.BlockBytes + TFormat.BlockBytes - 16, rowBytes,
             out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3);
         Store(v0, tile);
         Store(v1, tile + 128);

@@ -6,15 +6,9 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="NVFP4"/> at 256 bits: signed bytes, for <see cref="SignedDot256"/> (a bias would need the
 /// sums of 16 activations, which <see cref="Q8_32"/> does not have).</summary>
-internal readonly unsafe struct NVFP4_Vector256 : IUnpack256
+internal readonly unsafe struct NVFP4_Vector256 : IUnpack256, IGroup<NVFP4>
 {
-    public static int GroupBytes => 4 * NVFP4.Bytes;
-
     public static int OffsetBits => -1;
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b)

@@ -5,15 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="NVFP4"/> for the 512-bit Gemm: plus 16, 4..28; a part has a scale.</summary>
-internal readonly unsafe struct NVFP4_Vector512 : IUnpack512
+internal readonly unsafe struct NVFP4_Vector512 : IUnpack512, IGroup<NVFP4>
 {
-    public static int GroupBytes => 4 * NVFP4.Bytes;
-
     public static int OffsetBits => 4;
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
 
     public static int Steps => 4;
 

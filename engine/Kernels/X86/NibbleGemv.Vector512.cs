@@ -7,7 +7,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>One token times rows of Q4_0, Q4_1, Q5_0 or Q5_1, at 512 bits: the sixteen blocks of two groups land in the
 /// sixteen lanes. One 64-byte load brings two blocks. It reaches up to 28 bytes beyond them, into the
 /// next row; the last row is read from a copy.</summary>
-internal static unsafe class NibbleGemv512<T> where T : INibbles
+internal readonly unsafe struct NibbleGemv512<T> : IGemv where T : INibbles
 {
     // A row passes in spans of 32 groups, whose partial results stay on the stack until they are added up four groups at a time.
     private const int Span = 32;

@@ -5,13 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q1_0"/> at 256 bits: bits become 0 or 2, one too many.</summary>
-internal readonly unsafe struct Q1_0_Vector256 : IUnpack256
+internal readonly unsafe struct Q1_0_Vector256 : IUnpack256, IGroup<Q1_0>
 {
-    public static int GroupBytes => 2 * Q1_0.Bytes;
-
     public static int OffsetBits => 0;
-
-    public static bool HasMins => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants(byte* group, int b) =>

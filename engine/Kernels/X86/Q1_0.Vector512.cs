@@ -5,19 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="Q1_0"/> for the 512-bit Gemm: bits become 0 or 2, one too many.</summary>
-internal readonly unsafe struct Q1_0_Vector512 : IUnpack512
+internal readonly unsafe struct Q1_0_Vector512 : IUnpack512, IGroup<Q1_0>
 {
-    public static int GroupBytes => 2 * Q1_0.Bytes;
-
     public static int OffsetBits => 0;
-
-    public static bool HasMins => false;
-
-    public static int Steps => 8;
-
-    public static short SecondPart => 0;
-
-    public static int SecondStart => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RowScales(byte* group, int b, nint rowBytes, out Vector512<float> d, out Vector512<float> m)

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q2_K"/> at 256 bits. Values are at most 3: 4 * 2 * 3 * 127 = 3048, all of a block of 16, fits int16.</summary>
-internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="Q2_K"/> at 256 bits.</summary>
+internal readonly unsafe struct Q2_K_Vector256 : ISuperBlock256, ISuperBlock<Q2_K>
 {
-    public static int Bytes => Q2_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 80);
-
-    public static bool HasMins => true;
-
-    public static bool ScalesPer16 => true;
-
-    public static int ProductsPerInt16 => 4;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q2_K"/> at 512 bits. Values are at most 3: 4 * 2 * 3 * 127 = 3048, all of a block of 16, fits int16.</summary>
-internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
+/// <summary>Unpacks <see cref="Q2_K"/> at 512 bits.</summary>
+internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512, ISuperBlock<Q2_K>
 {
-    public static int Bytes => Q2_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 80);
-
-    public static bool HasMins => true;
-
-    public static bool ScalesPer16 => true;
-
-    public static int ProductsPerInt16 => 4;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -33,12 +22,7 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x)
-    {
-        Vector256<short> mins = Avx2.ConvertToVector256Int16((Vector128.Load((ushort*)w) >>> 4).AsByte() & Vector128.Create((byte)15));
-        Vector256<int> v = Avx2.MultiplyAddAdjacent(mins, Vector256.Load((short*)(x + Q8_K.Sums16Offset)));
-        return v.GetLower() + v.GetUpper();
-    }
+    public static Vector128<int> MinProducts(byte* w, byte* x) => Q2_K_Vector256.MinProducts(w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q3_K"/> at 256 bits. Values are at most 7: 4 * 2 * 7 * 127 = 7112, all of a block of 16, fits int16.</summary>
-internal readonly unsafe struct Q3_K_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="Q3_K"/> at 256 bits.</summary>
+internal readonly unsafe struct Q3_K_Vector256 : ISuperBlock256, ISuperBlock<Q3_K>
 {
-    public static int Bytes => Q3_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 106);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
-
-    public static int ProductsPerInt16 => 4;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -38,9 +27,6 @@ internal readonly unsafe struct Q3_K_Vector256 : ISuperBlock256
         v = SuperBlockDot256.Blocks<TScale>(v, ((q >>> 6).AsByte() & three) | ((h >>> 5).AsByte() & third), x + 224, half, 6);
         return v;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)

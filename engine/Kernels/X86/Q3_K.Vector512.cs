@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q3_K"/> at 512 bits. Values are at most 7: 4 * 2 * 7 * 127 = 7112, all of a block of 16, fits int16.</summary>
-internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
+/// <summary>Unpacks <see cref="Q3_K"/> at 512 bits.</summary>
+internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512, ISuperBlock<Q3_K>
 {
-    public static int Bytes => Q3_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 106);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
-
-    public static int ProductsPerInt16 => 4;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -36,9 +25,6 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512
         Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 2;
         return v0 + v1 - offset.ToVector512();
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q4_K"/> at 256 bits. Values are at most 15: 8 * 2 * 15 * 127 = 30480 fits int16.</summary>
-internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="Q4_K"/> at 256 bits.</summary>
+internal readonly unsafe struct Q4_K_Vector256 : ISuperBlock256, ISuperBlock<Q4_K>
 {
-    public static int Bytes => Q4_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)w;
-
-    public static bool HasMins => true;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 8;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {

@@ -1,23 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q4_K"/> at 512 bits. Values are at most 15: 8 * 2 * 15 * 127 = 30480 fits int16.</summary>
-internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
+/// <summary>Unpacks <see cref="Q4_K"/> at 512 bits.</summary>
+internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512, ISuperBlock<Q4_K>
 {
-    public static int Bytes => Q4_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)w;
-
-    public static bool HasMins => true;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 8;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -33,11 +21,7 @@ internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x)
-    {
-        SuperBlockGemv.ScaleMins(w + 4, out _, out Vector128<short> mins);
-        return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
-    }
+    public static Vector128<int> MinProducts(byte* w, byte* x) => Q4_K_Vector256.MinProducts(w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

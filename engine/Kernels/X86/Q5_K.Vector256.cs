@@ -1,24 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q5_K"/> at 256 bits. Values are at most 31: 4 * 2 * 31 * 127 = 31496 fits int16, so the tile holds
-/// each scale twice.</summary>
-internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="Q5_K"/> at 256 bits. A scale holds for twice as many values as int16 holds products of, so a tile has each
+/// scale twice.</summary>
+internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256, ISuperBlock<Q5_K>
 {
-    public static int Bytes => Q5_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)w;
-
-    public static bool HasMins => true;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 4;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -46,11 +34,7 @@ internal readonly unsafe struct Q5_K_Vector256 : ISuperBlock256
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x)
-    {
-        SuperBlockGemv.ScaleMins(w + 4, out _, out Vector128<short> mins);
-        return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
-    }
+    public static Vector128<int> MinProducts(byte* w, byte* x) => Q4_K_Vector256.MinProducts(w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)

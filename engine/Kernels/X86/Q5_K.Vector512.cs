@@ -4,21 +4,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q5_K"/> at 512 bits. Values are at most 31: 4 * 2 * 31 * 127 = 31496 fits int16, so the tile holds
-/// each scale twice.</summary>
-internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
+/// <summary>Unpacks <see cref="Q5_K"/> at 512 bits. A scale holds for twice as many values as int16 holds products of, so a tile has each
+/// scale twice.</summary>
+internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512, ISuperBlock<Q5_K>
 {
-    public static int Bytes => Q5_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)w;
-
-    public static bool HasMins => true;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 4;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -41,11 +30,7 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x)
-    {
-        SuperBlockGemv.ScaleMins(w + 4, out _, out Vector128<short> mins);
-        return Sse2.MultiplyAddAdjacent(mins, Vector128.Load((short*)(x + Q8_K.Sums32Offset)));
-    }
+    public static Vector128<int> MinProducts(byte* w, byte* x) => Q4_K_Vector256.MinProducts(w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q6_K"/> at 256 bits. Values are at most 63: 2 * 2 * 63 * 127 = 32004 fits int16.</summary>
-internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="Q6_K"/> at 256 bits.</summary>
+internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256, ISuperBlock<Q6_K>
 {
-    public static int Bytes => Q6_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 206);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
-
-    public static int ProductsPerInt16 => 2;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -41,9 +30,6 @@ internal readonly unsafe struct Q6_K_Vector256 : ISuperBlock256
         v = SuperBlockDot256.Blocks<TScale>(v, ((q.AsUInt16() >>> 4).AsByte() & nibble) | ((h >>> 2).AsByte() & two), x + 224, half, 6);
         return v;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)

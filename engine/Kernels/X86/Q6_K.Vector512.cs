@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="Q6_K"/> at 512 bits. Values are at most 63: 2 * 2 * 63 * 127 = 32004 fits int16.</summary>
-internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
+/// <summary>Unpacks <see cref="Q6_K"/> at 512 bits.</summary>
+internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512, ISuperBlock<Q6_K>
 {
-    public static int Bytes => Q6_K.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 206);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => true;
-
-    public static int ProductsPerInt16 => 2;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -40,9 +29,6 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512
         Vector256<int> offset = Avx2.MultiplyAddAdjacent(scales16, Vector256.Load((short*)(x + Q8_K.Sums16Offset))) << 5;
         return v0 + v1 - offset.ToVector512();
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

@@ -23,9 +23,9 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
         {
             byte* w = args->W + (row * args->RowBytes), x = args->X;
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
-            for (int k = args->K; k > 0; k -= 256, w += T.Bytes, x += args->XGroupStride)
+            for (int k = args->K; k > 0; k -= 256, w += T.GroupBytes, x += args->XGroupStride)
             {
-                Tile256.Unpack<T>(w, k > 256 ? w + T.Bytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, tile);
+                Tile256.Unpack<T>(w, k > 256 ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, tile);
                 ThreeTokens(tile, x, args->XTokenStride, strip, threes);
                 OneToken(tile, x + (3 * threes * args->XTokenStride), args->XTokenStride, strip + (3 * threes * Rows), args->Tokens - (3 * threes));
             }
@@ -36,7 +36,7 @@ internal static unsafe class SuperBlockGemm256<T, TScale> where T : ISuperBlock2
                 Vector256.Load(strip + (t * Rows) + 8).Store(dst + 8);
             }
         }
-        if (row < args->Rows) BlockGemv.EachToken(args, row, &SuperBlockGemv256<T, TScale>.Run);
+        if (row < args->Rows) LeftoverRows.EachToken(args, row, &SuperBlockGemv256<T, TScale>.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]

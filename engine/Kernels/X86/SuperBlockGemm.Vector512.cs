@@ -23,11 +23,11 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         {
             byte* w = args->W + (row * args->RowBytes), x = args->X;
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
-            for (int k = args->K; k > 0; k -= 256, w += T.Bytes, x += args->XGroupStride)
+            for (int k = args->K; k > 0; k -= 256, w += T.GroupBytes, x += args->XGroupStride)
             {
-                var next = new NextTile(k > 256 ? w + T.Bytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
+                var next = new NextTile(k > 256 ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
                 Tile512.Unpack<T>(w, args->RowBytes, tile);
-                if (fours == 0) next.Prefetch(T.Bytes, 0);
+                if (fours == 0) next.Prefetch(T.GroupBytes, 0);
                 FourTokens(tile, x, args->XTokenStride, strip, fours, next);
                 OneToken(tile, x + (4 * fours * args->XTokenStride), args->XTokenStride, strip + (4 * fours * Rows), args->Tokens - (4 * fours));
             }
@@ -38,7 +38,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
                 Vector512.Load(strip + (t * Rows) + 16).Store(dst + 16);
             }
         }
-        if (row < args->Rows) BlockGemv.EachToken(args, row, &SuperBlockGemv512<T>.Run);
+        if (row < args->Rows) LeftoverRows.EachToken(args, row, &SuperBlockGemv512<T>.Run);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
@@ -46,7 +46,7 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     {
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
-            next.Prefetch(T.Bytes, count - 1);
+            next.Prefetch(T.GroupBytes, count - 1);
             byte* w = tile, scales = tile + Tile512.Scales, a0 = x, a1 = x + xStride, a2 = a1 + xStride, a3 = a2 + xStride;
             Vector512<int> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
             for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++)

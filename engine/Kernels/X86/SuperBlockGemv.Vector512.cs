@@ -11,17 +11,13 @@ internal unsafe interface ISuperBlock512 : ISuperBlock
     /// <summary>Lanes whose sum is the exact integer sum of scale * weight * activation, offsets included.</summary>
     static abstract Vector512<int> Products(byte* w, byte* x);
 
-    /// <summary>Lanes whose sum is that of minimum * sum of activations; zero for formats without minimums.</summary>
-    static abstract Vector128<int> MinProducts(byte* w, byte* x);
-
     /// <summary>Unpacks 16 rows of one super-block to one of the two vectors of a tile: see <see cref="Tile512"/>.</summary>
     static abstract void SixteenRows(byte* w, nint rowBytes, byte* tile);
 }
 
 /// <summary>Matrix times one token, one row at a time.</summary>
-internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
+internal readonly unsafe struct SuperBlockGemv512<T> : IGemv where T : ISuperBlock512
 {
-    /// <summary>dst[r] for one token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static void Run(MatMulArgs* args)
     {
@@ -33,8 +29,8 @@ internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
             byte* w = args->W + (r * args->RowBytes), x = args->X;
             Vector128<float> acc = Vector128<float>.Zero;
             int b = blocks;
-            for (; b >= 4; b -= 4, w += 4 * T.Bytes, x += 4 * next) acc = FourBlocks(acc, w, x, next);
-            for (; b > 0; b--, w += T.Bytes, x += next) acc = Vector128.CreateScalarUnsafe(OneBlock(acc.ToScalar(), w, x));
+            for (; b >= 4; b -= 4, w += 4 * T.GroupBytes, x += 4 * next) acc = FourBlocks(acc, w, x, next);
+            for (; b > 0; b--, w += T.GroupBytes, x += next) acc = Vector128.CreateScalarUnsafe(OneBlock(acc.ToScalar(), w, x));
             args->Dst[r] = acc.ToScalar();
         }
     }
@@ -44,7 +40,7 @@ internal static unsafe class SuperBlockGemv512<T> where T : ISuperBlock512
     private static Vector128<float> FourBlocks(Vector128<float> acc, byte* w, byte* x, nint next)
     {
         byte* x1 = x + next, x2 = x1 + next, x3 = x2 + next;
-        byte* w1 = w + T.Bytes, w2 = w + 2 * T.Bytes, w3 = w + 3 * T.Bytes;
+        byte* w1 = w + T.GroupBytes, w2 = w + 2 * T.GroupBytes, w3 = w + 3 * T.GroupBytes;
         Ahead(w);
         Vector512<int> v0 = T.Products(w, x);
         Ahead(w1);

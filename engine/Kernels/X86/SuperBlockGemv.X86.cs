@@ -17,8 +17,8 @@ internal static unsafe class SuperBlockGemv
         w += Distance;
         Sse.Prefetch0(w);
         Sse.Prefetch0(w + 64);
-        if (T.Bytes > 128) Sse.Prefetch0(w + 128);
-        if (T.Bytes > 192) Sse.Prefetch0(w + 192);
+        if (T.GroupBytes > 128) Sse.Prefetch0(w + 128);
+        if (T.GroupBytes > 192) Sse.Prefetch0(w + 192);
     }
 
     /// <summary>The sums of four vectors, a lane each.</summary>
@@ -40,7 +40,7 @@ internal static unsafe class SuperBlockGemv
     public static Vector128<float> FloatSteps<T>(Vector128<float> acc, Vector128<int> isum, Vector128<int> msum, byte* w, byte* x, nint next)
         where T : ISuperBlock
     {
-        Vector128<int> pairs = FourScalePairs<T>(w, T.Bytes);
+        Vector128<int> pairs = FourScalePairs<T>(w, T.GroupBytes);
         Vector128<float> d = T.HasMins ? HalfFloat.LowerToSingle(pairs) : HalfFloat.UpperToSingle(pairs);
         if (T.Factor != 1) d *= T.Factor;
         Vector128<float> f = Sse2.ConvertToVector128Single(isum) * d;

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="TQ1_0"/> at 256 bits. Values are at most 2: 8 * 2 * 2 * 127 = 4064, all of a super-block, fits int16.</summary>
-internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="TQ1_0"/> at 256 bits.</summary>
+internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256, ISuperBlock<TQ1_0>
 {
-    public static int Bytes => TQ1_0.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 50);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 8;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -46,9 +35,6 @@ internal readonly unsafe struct TQ1_0_Vector256 : ISuperBlock256
         // Less the activations' sum.
         return Avx2.MultiplyAddAdjacent(p0 + p1 - Vector256.Load((short*)(x + Q8_K.Sums16Offset)), Vector256<short>.One);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)

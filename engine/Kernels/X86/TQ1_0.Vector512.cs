@@ -5,24 +5,10 @@ namespace Edge.Llm.Kernels;
 
 /// <summary>Unpacks <see cref="TQ1_0"/> at 512 bits: many tokens. One token runs at 256 bits: the format's runs of 32 bytes
 /// fill such a register.</summary>
-internal readonly unsafe struct TQ1_0_Vector512 : ISuperBlock512
+internal readonly unsafe struct TQ1_0_Vector512 : ISuperBlock512, ISuperBlock<TQ1_0>
 {
-    public static int Bytes => TQ1_0.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 50);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 8;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x) => TQ1_0_Vector256.Products<ScaleAvx2>(w, x).ToVector512();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="TQ2_0"/> at 256 bits. Values are at most 3: 8 * 2 * 3 * 127 = 6096, all of a super-block, fits int16.</summary>
-internal readonly unsafe struct TQ2_0_Vector256 : ISuperBlock256
+/// <summary>Unpacks <see cref="TQ2_0"/> at 256 bits.</summary>
+internal readonly unsafe struct TQ2_0_Vector256 : ISuperBlock256, ISuperBlock<TQ2_0>
 {
-    public static int Bytes => TQ2_0.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 62);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 8;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Products<TScale>(byte* w, byte* x) where TScale : IScale256
     {
@@ -25,9 +14,6 @@ internal readonly unsafe struct TQ2_0_Vector256 : ISuperBlock256
         // Less the activations' sum.
         return Avx2.MultiplyAddAdjacent(p - Vector256.Load((short*)(x + Q8_K.Sums16Offset)), Vector256<short>.One);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void EightRows(byte* w, nint rowBytes, byte* tile)

@@ -4,20 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>Unpacks <see cref="TQ2_0"/> at 512 bits. Values are at most 3: 8 * 2 * 3 * 127 = 6096, all of a super-block, fits int16.</summary>
-internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
+/// <summary>Unpacks <see cref="TQ2_0"/> at 512 bits.</summary>
+internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512, ISuperBlock<TQ2_0>
 {
-    public static int Bytes => TQ2_0.Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int ScalePair(byte* w) => *(int*)(w + 62);
-
-    public static bool HasMins => false;
-
-    public static bool ScalesPer16 => false;
-
-    public static int ProductsPerInt16 => 8;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Products(byte* w, byte* x)
     {
@@ -32,9 +21,6 @@ internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512
         p0 -= Vector256.Load((short*)(x + Q8_K.Sums16Offset)).ToVector512();
         return Avx512BW.MultiplyAddAdjacent(p0 + p1, Vector512<short>.One);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<int> MinProducts(byte* w, byte* x) => Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)

@@ -42,8 +42,8 @@ internal static unsafe class Tile256
         {
             Sse.Prefetch0(next);
             Sse.Prefetch0(next + 64);
-            if (T.Bytes > 128) Sse.Prefetch0(next + 128);
-            if (T.Bytes > 192) Sse.Prefetch0(next + 192);
+            if (T.GroupBytes > 128) Sse.Prefetch0(next + 128);
+            if (T.GroupBytes > 192) Sse.Prefetch0(next + 192);
         }
         T.EightRows(w, rowBytes, tile);
         Vector256<int> pairs = ScalePairs<T>(w, rowBytes);

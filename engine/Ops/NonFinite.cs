@@ -1,10 +1,10 @@
-using System.Runtime.Intrinsics;
+using Edge.Llm.Kernels;
 using Edge.Llm.Threading;
 
 namespace Edge.Llm.Ops;
 
-/// <summary>Looks for NaN and infinity.</summary>
-internal static unsafe class Finite
+/// <summary>Looks for NaN and infinity with all threads.</summary>
+internal static unsafe class NonFinite
 {
     private const int ChunkLength = 1 << 14;
 
@@ -17,16 +17,6 @@ internal static unsafe class Finite
         return body.FirstBad == int.MaxValue ? -1 : body.FirstBad;
     }
 
-    private static bool All(float* x, int n)
-    {
-        Vector128<uint> infinity = Vector128.Create(0x7f800000u), bad = default;
-        int i = 0;
-        for (; i + 4 <= n; i += 4) bad |= Vector128.Equals(Vector128.Load((uint*)x + i) & infinity, infinity);
-        bool finite = bad == Vector128<uint>.Zero;
-        for (; i < n; i++) finite &= float.IsFinite(x[i]);
-        return finite;
-    }
-
     private struct Body : IParallelBody
     {
         public FloatRows X;
@@ -37,7 +27,7 @@ internal static unsafe class Finite
         {
             (int row, int part) = Math.DivRem(chunk, ChunksPerRow);
             int start = part * ChunkLength;
-            if (All(X.Row(row) + start, Math.Min(ChunkLength, X.Width - start))) return;
+            if (Finite.All(X.Row(row) + start, Math.Min(ChunkLength, X.Width - start))) return;
             int seen = Volatile.Read(ref FirstBad);
             while (row < seen)
             {

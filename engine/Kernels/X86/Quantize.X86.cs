@@ -15,7 +15,7 @@ internal unsafe interface IQuantize
 }
 
 /// <summary><see cref="Q8_K.Quantize"/> and <see cref="Q8_32.Quantize"/> vectorised; <see cref="ActivationQuantization"/> has the rule.</summary>
-internal static unsafe class QuantizeX86<T> where T : IQuantize
+internal readonly unsafe struct QuantizerX86<T> : IQuantizer where T : IQuantize
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool ToQ8_K(float* x, int k, byte* dst, nint groupStride)

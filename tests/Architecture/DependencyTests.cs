@@ -16,6 +16,7 @@ public sealed partial class DependencyTests
         ["Kernels"] = ["Gguf", "Threading"],
         ["Quantization"] = ["Kernels"],
         ["Tokenization"] = ["Gguf"],
+        ["Templates"] = ["Tokenization"],
         ["Conversion"] = ["Quantization", "Tokenization"],
         ["Ops"] = ["Kernels"],
         ["Backends"] = ["Ops"],
@@ -23,7 +24,7 @@ public sealed partial class DependencyTests
         ["Models"] = ["Cache", "Backends"],
         ["Sampling"] = ["Tokenization", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
-        ["Api"] = ["Scheduling"],
+        ["Api"] = ["Scheduling", "Templates"],
         ["Evaluation"] = ["Api", "Quantization"],
     });
 

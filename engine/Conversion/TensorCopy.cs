@@ -26,7 +26,6 @@ internal sealed unsafe class TensorCopy : IDisposable
     /// <summary>Values that were too large for a half and became 65504.</summary>
     public long Saturated { get; private set; }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _memory.Dispose();

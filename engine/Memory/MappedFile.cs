@@ -162,7 +162,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
         _ = Madvise(from, (nuint)(start + bytes - from), advice); // a hint: nothing to do when it is refused
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         if (_disposed) return;

@@ -106,7 +106,6 @@ internal sealed unsafe partial class WorkerPool : IDisposable
         for (int chunk = 0; chunk < chunks; chunk++) body.Run(chunk, 0);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         lock (_gate)

@@ -23,7 +23,7 @@ internal sealed class SpecialTokenMatcher
     private readonly HashSet<int> _stripLeft;
     private readonly HashSet<int> _stripRight;
 
-    internal SpecialTokenMatcher(Vocabulary vocabulary)
+    public SpecialTokenMatcher(Vocabulary vocabulary)
     {
         _vocabulary = vocabulary;
         _byRank = [.. Enumerable.Range(0, vocabulary.Count)
@@ -39,7 +39,7 @@ internal sealed class SpecialTokenMatcher
     /// The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones always;
     /// with a mask, only those that it allows.
     /// </summary>
-    internal List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask = null)
+    public List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask = null)
     {
         if (text.IsEmpty) return [];
         List<long> matches = FindAll(text, parseSpecial, mask);
@@ -71,7 +71,7 @@ internal sealed class SpecialTokenMatcher
     /// User-defined tokens that are markup all the same: bracketed like a control token, or bracketed and written by the chat template.
     /// Others (runs of spaces, HTML tags) are how the vocabulary spells plain text.
     /// </summary>
-    internal IEnumerable<int> Markers(ReadOnlySpan<byte> template)
+    public IEnumerable<int> Markers(ReadOnlySpan<byte> template)
     {
         var written = new HashSet<int>(FindAll(template, parseSpecial: true, mask: null).Select(match => _byRank[(int)(match >> 32)]));
         return _byRank.Where(id => _vocabulary.GetType(id) == TokenType.UserDefined && IsMarkup(_vocabulary.GetText(id), written.Contains(id)));

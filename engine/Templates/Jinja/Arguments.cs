@@ -3,38 +3,38 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>The arguments of a call: by position, and by name.</summary>
 internal sealed class Arguments(Rendering rendering, string function)
 {
-    internal List<object?> Positional { get; } = [];
+    public List<object?> Positional { get; } = [];
 
-    internal Dictionary<string, object?> Named { get; } = [];
+    public Dictionary<string, object?> Named { get; } = [];
 
-    internal int Count => Positional.Count;
+    public int Count => Positional.Count;
 
-    internal object? this[int index] => Positional[index];
+    public object? this[int index] => Positional[index];
 
-    internal Arguments Add(object? value)
+    public Arguments Add(object? value)
     {
         Positional.Add(value);
         return this;
     }
 
-    internal bool TryGet(int position, string name, out object? value)
+    public bool TryGet(int position, string name, out object? value)
     {
         if (position >= Count) return Named.TryGetValue(name, out value);
         value = Positional[position];
         return true;
     }
 
-    internal object? Get(int position, string name, object? fallback = null) => TryGet(position, name, out object? value) ? value : fallback;
+    public object? Get(int position, string name, object? fallback = null) => TryGet(position, name, out object? value) ? value : fallback;
 
-    internal object? Demand(int position, string name) =>
+    public object? Demand(int position, string name) =>
         TryGet(position, name, out object? value) ? value : throw rendering.Fail($"{function}: missing argument {name}");
 
-    internal TracedText Text(int position, string name) => Demand(position, name) as TracedText ?? throw Wrong(name, "a string", Demand(position, name));
+    public TracedText Text(int position, string name) => Demand(position, name) as TracedText ?? throw Wrong(name, "a string", Demand(position, name));
 
-    internal TracedText? TextOrNull(int position, string name) =>
+    public TracedText? TextOrNull(int position, string name) =>
         Get(position, name) is not { } value ? null : value as TracedText ?? throw Wrong(name, "a string", value);
 
-    internal long Integer(int position, string name, long fallback) => Get(position, name) switch
+    public long Integer(int position, string name, long fallback) => Get(position, name) switch
     {
         null => fallback,
         long value => value,
@@ -42,10 +42,10 @@ internal sealed class Arguments(Rendering rendering, string function)
         { } value => throw Wrong(name, "an integer", value),
     };
 
-    internal bool Flag(int position, string name) => TryGet(position, name, out object? value) && Operators.IsTrue(value);
+    public bool Flag(int position, string name) => TryGet(position, name, out object? value) && Operators.IsTrue(value);
 
     /// <summary>The arguments after the first few, for what is called in turn.</summary>
-    internal Arguments Skip(int count, string callee)
+    public Arguments Skip(int count, string callee)
     {
         var rest = new Arguments(rendering, callee);
         rest.Positional.AddRange(Positional.Skip(count));

@@ -3,12 +3,12 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>Arguments as written: plain, <c>name=</c>, <c>*list</c> or <c>**dict</c>.</summary>
 internal sealed class ArgumentList
 {
-    internal List<(string? Name, Expression Value)> Items { get; } = [];
+    public List<(string? Name, Expression Value)> Items { get; } = [];
 
-    internal const string Spread = "*";
-    internal const string SpreadNamed = "**";
+    public const string Spread = "*";
+    public const string SpreadNamed = "**";
 
-    internal Arguments Evaluate(Scope scope, string function)
+    public Arguments Evaluate(Scope scope, string function)
     {
         Rendering rendering = scope.Rendering;
         var arguments = new Arguments(rendering, function);
@@ -34,7 +34,7 @@ internal sealed class Call(int line, Expression function, ArgumentList arguments
 {
     protected override object? Compute(Scope scope) => Invoke(scope, caller: null);
 
-    internal object? Invoke(Scope scope, JinjaFunction? caller)
+    public object? Invoke(Scope scope, JinjaFunction? caller)
     {
         object? callee = function.Evaluate(scope);
         if (callee is not JinjaFunction target) throw scope.Rendering.Fail($"cannot call {Operators.TypeName(callee)}");
@@ -49,7 +49,7 @@ internal sealed class Call(int line, Expression function, ArgumentList arguments
 internal sealed class FilterCall(int line, Expression value, string name, ArgumentList arguments) : Expression(line)
 {
     /// <summary>The variable that a filter block's text is in; no template can write this name.</summary>
-    internal const string BlockText = "the block's text";
+    public const string BlockText = "the block's text";
 
     protected override object? Compute(Scope scope)
     {

@@ -3,7 +3,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>The methods of Python's lists and dictionaries.</summary>
 internal static class ContainerMethods
 {
-    internal static readonly Dictionary<string, Func<Rendering, JinjaList, Arguments, object?>> OfList = new()
+    public static readonly Dictionary<string, Func<Rendering, JinjaList, Arguments, object?>> OfList = new()
     {
         ["append"] = (r, list, a) => Change(r, list, () => list.Items.Add(a.Demand(0, "item"))),
         ["extend"] = (r, list, a) => Change(r, list, () => list.Items.AddRange(Sequences.ToList(r, a.Demand(0, "items")))),
@@ -25,7 +25,7 @@ internal static class ContainerMethods
         ["copy"] = (r, list, _) => new JinjaList(Sequences.ToList(r, list)),
     };
 
-    internal static readonly Dictionary<string, Func<Rendering, JinjaDict, Arguments, object?>> OfDict = new()
+    public static readonly Dictionary<string, Func<Rendering, JinjaDict, Arguments, object?>> OfDict = new()
     {
         ["items"] = (r, dict, _) => Items(r, dict),
         ["keys"] = (r, dict, _) => new JinjaList(Sequences.ToList(r, dict)),
@@ -62,7 +62,7 @@ internal static class ContainerMethods
         },
     };
 
-    internal static JinjaList Items(Rendering rendering, JinjaDict dict)
+    public static JinjaList Items(Rendering rendering, JinjaDict dict)
     {
         rendering.Step(dict.Items.Count * 8L);
         return new JinjaList([.. dict.Items.Select(entry => new JinjaList([entry.Key, entry.Value], isTuple: true))]);

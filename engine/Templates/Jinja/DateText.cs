@@ -6,7 +6,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>Python's strftime in the C locale.</summary>
 internal static class DateText
 {
-    internal static string Format(Rendering rendering, DateTime date, string format)
+    public static string Format(Rendering rendering, DateTime date, string format)
     {
         rendering.Charge(format.Length * 16L);
         var text = new StringBuilder();

@@ -9,7 +9,7 @@ internal static class ExpressionLexer
     private static readonly string[] s_operators =
         ["**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "|", ";"];
 
-    internal static Token Next(string source, ref int at, int line)
+    public static Token Next(string source, ref int at, int line)
     {
         char first = source[at];
         if (char.IsLetter(first) || first == '_')

@@ -3,9 +3,9 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>A node of the syntax tree that has a value.</summary>
 internal abstract class Expression(int line)
 {
-    internal int Line { get; } = line;
+    public int Line { get; } = line;
 
-    internal object? Evaluate(Scope scope)
+    public object? Evaluate(Scope scope)
     {
         scope.Rendering.Enter();
         scope.Rendering.Line = Line;
@@ -14,21 +14,21 @@ internal abstract class Expression(int line)
         return value;
     }
 
-    internal bool IsTrue(Scope scope) => Operators.IsTrue(Evaluate(scope));
+    public bool IsTrue(Scope scope) => Operators.IsTrue(Evaluate(scope));
 
     protected abstract object? Compute(Scope scope);
 }
 
 internal sealed class Literal(int line, object? value) : Expression(line)
 {
-    internal object? Value { get; } = value;
+    public object? Value { get; } = value;
 
     protected override object? Compute(Scope scope) => Value;
 }
 
 internal sealed class Name(int line, string value) : Expression(line)
 {
-    internal string Value { get; } = value;
+    public string Value { get; } = value;
 
     protected override object? Compute(Scope scope) => scope.Get(Value);
 }
@@ -37,9 +37,9 @@ internal sealed class ListLiteral(int line, List<Expression> items, bool isTuple
 {
     private const int ObjectCost = 8;
 
-    internal List<Expression> Items { get; } = items;
+    public List<Expression> Items { get; } = items;
 
-    internal bool IsTuple { get; } = isTuple;
+    public bool IsTuple { get; } = isTuple;
 
     protected override object? Compute(Scope scope)
     {

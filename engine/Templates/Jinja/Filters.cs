@@ -40,11 +40,11 @@ internal static class Filters
         ["attr"] = (r, value, a) => Members.Attribute(r, value, a.Text(0, "name").Value),
     };
 
-    internal static IEnumerable<string> Names => s_table.Keys;
+    public static IEnumerable<string> Names => s_table.Keys;
 
-    internal static bool Exists(string name) => s_table.ContainsKey(name);
+    public static bool Exists(string name) => s_table.ContainsKey(name);
 
-    internal static object? Apply(Rendering rendering, string name, object? value, Arguments arguments)
+    public static object? Apply(Rendering rendering, string name, object? value, Arguments arguments)
     {
         if (value is TracedText text) rendering.Scan(text.Length);
         return s_table.TryGetValue(name, out Func<Rendering, object?, Arguments, object?>? filter)

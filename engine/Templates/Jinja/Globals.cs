@@ -5,7 +5,7 @@ internal static class Globals
 {
     private const long MaxRange = 100_000; // as in Jinja's sandbox
 
-    internal static void AddTo(Scope scope, DateTime? now)
+    public static void AddTo(Scope scope, DateTime? now)
     {
         Add(scope, "range", Range);
         Add(scope, "dict", (rendering, arguments) => MakeDict(rendering, arguments));
@@ -25,7 +25,7 @@ internal static class Globals
     }
 
     /// <summary>The entries of a dictionary, a namespace or a list of pairs.</summary>
-    internal static void CopyEntries(Rendering rendering, object? source, Action<object, object?> add)
+    public static void CopyEntries(Rendering rendering, object? source, Action<object, object?> add)
     {
         if (source is JinjaDict dict)
         {

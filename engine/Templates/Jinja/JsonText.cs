@@ -32,7 +32,7 @@ internal sealed class JsonText
         if (arguments.Get(2, "separators") is JinjaList { Items: [TracedText item, TracedText key] }) (_itemSeparator, _keySeparator) = (item, key);
     }
 
-    internal static TracedText Write(Rendering rendering, object? value, Arguments arguments)
+    public static TracedText Write(Rendering rendering, object? value, Arguments arguments)
     {
         var json = new JsonText(rendering, arguments);
         json.Append(value, 0);

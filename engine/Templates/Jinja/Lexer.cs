@@ -15,7 +15,7 @@ internal sealed class Lexer
 
     private Lexer(string source) => _source = source;
 
-    internal static List<Token> Tokenize(string source)
+    public static List<Token> Tokenize(string source)
     {
         source = source.Replace("\r\n", "\n", StringComparison.Ordinal);
         if (source.EndsWith('\n')) source = source[..^1];

@@ -3,7 +3,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>Filters on lists and dictionaries.</summary>
 internal static class ListFilters
 {
-    internal static readonly Dictionary<string, Func<Rendering, object?, Arguments, object?>> Table = new()
+    public static readonly Dictionary<string, Func<Rendering, object?, Arguments, object?>> Table = new()
     {
         ["length"] = (r, value, _) => Sequences.Count(r, value),
         ["count"] = (r, value, _) => Sequences.Count(r, value),

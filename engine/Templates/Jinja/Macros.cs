@@ -5,7 +5,7 @@ internal sealed class MacroDefinition(string name, List<(string Name, Expression
 {
     private const int ObjectCost = 8;
 
-    internal JinjaFunction Bind(Scope definition)
+    public JinjaFunction Bind(Scope definition)
     {
         definition.Rendering.Step(ObjectCost);
         return new JinjaFunction(name, (rendering, arguments) =>

@@ -6,7 +6,7 @@ namespace Edge.Llm.Templates.Jinja;
 internal static class Members
 {
     /// <summary>Methods come before entries, as with Python's attributes.</summary>
-    internal static object? Attribute(Rendering rendering, object? target, string name)
+    public static object? Attribute(Rendering rendering, object? target, string name)
     {
         switch (target)
         {
@@ -19,7 +19,7 @@ internal static class Members
     }
 
     /// <summary>Entries come before methods.</summary>
-    internal static object? Item(Rendering rendering, object? target, object? index)
+    public static object? Item(Rendering rendering, object? target, object? index)
     {
         switch (target)
         {
@@ -40,7 +40,7 @@ internal static class Members
             : Missing(PythonText.Repr(rendering, index).Value);
     }
 
-    internal static object? Slice(Rendering rendering, object? target, object? start, object? stop, object? step)
+    public static object? Slice(Rendering rendering, object? target, object? start, object? stop, object? step)
     {
         long by = step is null ? 1 : Bound(rendering, step);
         if (by == 0) throw rendering.Fail("a slice's step is 0");
@@ -68,7 +68,7 @@ internal static class Members
     }
 
     /// <summary>A value as the key of a dictionary.</summary>
-    internal static object Key(Rendering rendering, object? key) => key switch
+    public static object Key(Rendering rendering, object? key) => key switch
     {
         long or double or bool => key,
         TracedText text => Scanned(rendering, text),
@@ -125,7 +125,7 @@ internal static class Members
 internal static class Sequences
 {
     /// <summary>A copy: what the loop does to the list does not change the loop.</summary>
-    internal static List<object?> ToList(Rendering rendering, object? value)
+    public static List<object?> ToList(Rendering rendering, object? value)
     {
         List<object?> items = value switch
         {
@@ -141,7 +141,7 @@ internal static class Sequences
     }
 
     /// <summary>The place some code points after another.</summary>
-    internal static int Offset(string text, int from, long count)
+    public static int Offset(string text, int from, long count)
     {
         int at = from;
         for (; count > 0 && at < text.Length; count--) at += char.IsSurrogatePair(text, at) ? 2 : 1;
@@ -149,7 +149,7 @@ internal static class Sequences
     }
 
     /// <summary>One text for each code point, as Python counts.</summary>
-    internal static List<TracedText> Characters(Rendering rendering, TracedText text)
+    public static List<TracedText> Characters(Rendering rendering, TracedText text)
     {
         const int Overhead = 32;
         rendering.Charge((long)text.Length * Overhead);
@@ -163,7 +163,7 @@ internal static class Sequences
         return characters;
     }
 
-    internal static long Count(Rendering rendering, object? value) => value switch
+    public static long Count(Rendering rendering, object? value) => value switch
     {
         TracedText text => CountRunes(rendering, text.Value),
         JinjaList list => list.Items.Count,

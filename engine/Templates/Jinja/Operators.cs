@@ -6,7 +6,7 @@ internal static class Operators
     private const long MaxExactExponent = 64;
     private const int MaxFloatExponent = 1024;
 
-    internal static bool IsTrue(object? value) => value switch
+    public static bool IsTrue(object? value) => value switch
     {
         null or Undefined => false,
         bool flag => flag,
@@ -18,7 +18,7 @@ internal static class Operators
         _ => true,
     };
 
-    internal static string TypeName(object? value) => value switch
+    public static string TypeName(object? value) => value switch
     {
         null => "None",
         Undefined undefined => $"nothing: {undefined.What} is undefined",
@@ -34,7 +34,7 @@ internal static class Operators
         _ => "a function",
     };
 
-    internal static bool AreEqual(Rendering rendering, object? left, object? right)
+    public static bool AreEqual(Rendering rendering, object? left, object? right)
     {
         rendering.Enter();
         if (left is TracedText x && right is TracedText y && x.Length == y.Length) rendering.Scan(x.Length);
@@ -60,7 +60,7 @@ internal static class Operators
         return true;
     }
 
-    internal static int Compare(Rendering rendering, object? left, object? right)
+    public static int Compare(Rendering rendering, object? left, object? right)
     {
         rendering.Enter();
         if (left is TracedText x && right is TracedText y) rendering.Scan(Math.Min(x.Length, y.Length));
@@ -83,7 +83,7 @@ internal static class Operators
         return left.Count.CompareTo(right.Count);
     }
 
-    internal static bool Contains(Rendering rendering, object? container, object? item)
+    public static bool Contains(Rendering rendering, object? container, object? item)
     {
         switch (container)
         {
@@ -101,7 +101,7 @@ internal static class Operators
         }
     }
 
-    internal static object? Arithmetic(Rendering rendering, string op, object? left, object? right)
+    public static object? Arithmetic(Rendering rendering, string op, object? left, object? right)
     {
         switch (op, left, right)
         {
@@ -118,7 +118,7 @@ internal static class Operators
         throw rendering.Fail($"{op}: cannot combine {TypeName(left)} and {TypeName(right)}");
     }
 
-    internal static TracedText Concat(Rendering rendering, TracedText left, TracedText right)
+    public static TracedText Concat(Rendering rendering, TracedText left, TracedText right)
     {
         var builder = new TextBuilder(rendering);
         builder.Append(left);
@@ -126,13 +126,13 @@ internal static class Operators
         return builder.ToText();
     }
 
-    internal static bool TryInteger(object? value, out long integer)
+    public static bool TryInteger(object? value, out long integer)
     {
         integer = value switch { long number => number, true => 1, _ => 0 };
         return value is long or bool;
     }
 
-    internal static bool TryNumber(object? value, out double number)
+    public static bool TryNumber(object? value, out double number)
     {
         number = value switch { double f => f, long i => i, true => 1, _ => 0 };
         return value is double or long or bool;

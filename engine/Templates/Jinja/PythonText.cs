@@ -6,7 +6,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>Values as Python's str() and repr() write them.</summary>
 internal static class PythonText
 {
-    internal static TracedText Str(Rendering rendering, object? value)
+    public static TracedText Str(Rendering rendering, object? value)
     {
         switch (value)
         {
@@ -17,14 +17,14 @@ internal static class PythonText
         }
     }
 
-    internal static TracedText Repr(Rendering rendering, object? value)
+    public static TracedText Repr(Rendering rendering, object? value)
     {
         var builder = new TextBuilder(rendering);
         Append(rendering, builder, value);
         return builder.ToText();
     }
 
-    internal static string Float(double value)
+    public static string Float(double value)
     {
         if (double.IsNaN(value)) return "nan";
         if (double.IsInfinity(value)) return value > 0 ? "inf" : "-inf";

@@ -22,36 +22,36 @@ internal sealed class Rendering
     private int _depth;
 
     /// <param name="inputCharacters">Length of all texts given to the template.</param>
-    internal Rendering(long inputCharacters)
+    public Rendering(long inputCharacters)
     {
         _maxSteps = MaxSteps + inputCharacters;
         _maxCharacters = MaxCharacters + CopiesOfInput * inputCharacters;
     }
 
     /// <summary>The line of the template that is being evaluated, from 1.</summary>
-    internal int Line { get; set; } = 1;
+    public int Line { get; set; } = 1;
 
-    internal void Step(long count = 1)
+    public void Step(long count = 1)
     {
         if ((_steps += count) > _maxSteps) throw Fail($"it takes more than {_maxSteps} steps");
     }
 
     /// <summary>A text was made.</summary>
-    internal void Charge(long characters)
+    public void Charge(long characters)
     {
         if ((_characters += characters + TextOverhead) > _maxCharacters) throw Fail($"it makes more than {_maxCharacters} characters of text");
     }
 
     /// <summary>A text is read through: an eighth of the cost of making it.</summary>
-    internal void Scan(long characters)
+    public void Scan(long characters)
     {
         if ((_characters += characters / 8) > _maxCharacters) throw Fail($"it reads more than {8 * _maxCharacters} characters of text");
     }
 
     /// <summary>A text is searched for another; long ones can take the product of the lengths.</summary>
-    internal void ChargeSearch(int length, int pattern) => Scan(length * (1L + pattern / 64));
+    public void ChargeSearch(int length, int pattern) => Scan(length * (1L + pattern / 64));
 
-    internal void Enter()
+    public void Enter()
     {
         Step();
         if (++_depth > MaxDepth || ((_depth & 15) == 0 && !RuntimeHelpers.TryEnsureSufficientExecutionStack()))
@@ -59,12 +59,12 @@ internal sealed class Rendering
     }
 
     /// <summary>Not called after an exception: that ends the rendering.</summary>
-    internal void Leave() => _depth--;
+    public void Leave() => _depth--;
 
-    internal EdgeLlmException Fail(string message) => Error(ErrorCode.InvalidArgument, Line, message);
+    public EdgeLlmException Fail(string message) => Error(ErrorCode.InvalidArgument, Line, message);
 
-    internal EdgeLlmException Unsupported(string message) => Error(ErrorCode.Unsupported, Line, message);
+    public EdgeLlmException Unsupported(string message) => Error(ErrorCode.Unsupported, Line, message);
 
-    internal static EdgeLlmException Error(ErrorCode code, int line, string message) =>
+    public static EdgeLlmException Error(ErrorCode code, int line, string message) =>
         new(code, $"chat template, line {line}: {(message.Length > MaxMessage ? message[..MaxMessage] + " ..." : message)}");
 }

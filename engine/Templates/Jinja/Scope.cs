@@ -5,13 +5,13 @@ internal sealed class Scope(Rendering rendering, Scope? parent)
 {
     private Dictionary<string, object?>? _variables;
 
-    internal Rendering Rendering { get; } = rendering;
+    public Rendering Rendering { get; } = rendering;
 
-    internal Scope Inner() => new(Rendering, this);
+    public Scope Inner() => new(Rendering, this);
 
-    internal void Set(string name, object? value) => (_variables ??= [])[name] = value;
+    public void Set(string name, object? value) => (_variables ??= [])[name] = value;
 
-    internal object? Get(string name)
+    public object? Get(string name)
     {
         for (Scope? scope = this; scope is not null; scope = scope.Parent)
         {

@@ -3,7 +3,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>The string methods that cut.</summary>
 internal static class Splitting
 {
-    internal static JinjaList Split(Rendering rendering, TracedText text, TracedText? separator, long most)
+    public static JinjaList Split(Rendering rendering, TracedText text, TracedText? separator, long most)
     {
         if (most < 0) most = long.MaxValue;
         if (separator is null) return SplitAtSpace(rendering, text, most);
@@ -16,7 +16,7 @@ internal static class Splitting
         return new JinjaList(parts);
     }
 
-    internal static JinjaList SplitFromEnd(Rendering rendering, TracedText text, TracedText? separator, long most)
+    public static JinjaList SplitFromEnd(Rendering rendering, TracedText text, TracedText? separator, long most)
     {
         if (most < 0) return Split(rendering, text, separator, most);
         if (separator is null) throw rendering.Unsupported("rsplit with a limit needs a separator");
@@ -35,7 +35,7 @@ internal static class Splitting
         return new JinjaList(parts);
     }
 
-    internal static JinjaList Lines(Rendering rendering, TracedText text)
+    public static JinjaList Lines(Rendering rendering, TracedText text)
     {
         var lines = new List<object?>();
         int at = 0;
@@ -49,7 +49,7 @@ internal static class Splitting
         return new JinjaList(lines);
     }
 
-    internal static JinjaList Partition(Rendering rendering, TracedText text, TracedText separator)
+    public static JinjaList Partition(Rendering rendering, TracedText text, TracedText separator)
     {
         CheckSeparator(rendering, text, separator);
         int found = text.Value.IndexOf(separator.Value, StringComparison.Ordinal);

@@ -6,9 +6,9 @@ internal enum Flow { Next, Break, Continue }
 /// <summary>A node of the syntax tree that writes text or changes variables.</summary>
 internal abstract class Statement(int line)
 {
-    internal int Line { get; } = line;
+    public int Line { get; } = line;
 
-    internal Flow Execute(Scope scope, TextBuilder output)
+    public Flow Execute(Scope scope, TextBuilder output)
     {
         scope.Rendering.Enter();
         scope.Rendering.Line = Line;
@@ -22,7 +22,7 @@ internal abstract class Statement(int line)
 
 internal sealed class Block(List<Statement> statements)
 {
-    internal Flow Execute(Scope scope, TextBuilder output)
+    public Flow Execute(Scope scope, TextBuilder output)
     {
         foreach (Statement statement in statements)
             if (statement.Execute(scope, output) is not Flow.Next and Flow flow) return flow;
@@ -30,7 +30,7 @@ internal sealed class Block(List<Statement> statements)
     }
 
     /// <summary>The text that the block writes.</summary>
-    internal TracedText Capture(Scope scope)
+    public TracedText Capture(Scope scope)
     {
         var output = new TextBuilder(scope.Rendering);
         Execute(scope, output);
@@ -127,7 +127,7 @@ internal sealed class FilterStatement(int line, Expression filter, Block body) :
         return Flow.Next;
     }
 
-    internal static object? Apply(Scope scope, Block body, Expression filter)
+    public static object? Apply(Scope scope, Block body, Expression filter)
     {
         Scope inner = scope.Inner();
         inner.Set(FilterCall.BlockText, body.Capture(scope.Inner()));
@@ -147,7 +147,7 @@ internal sealed class WithStatement(int line, List<(Expression Target, Expressio
 
 internal static class Assignment
 {
-    internal static void Assign(Scope scope, Expression target, object? value)
+    public static void Assign(Scope scope, Expression target, object? value)
     {
         switch (target)
         {
@@ -168,7 +168,7 @@ internal sealed class NamespaceTarget(int line, string variable, string member) 
 {
     protected override object? Compute(Scope scope) => Members.Attribute(scope.Rendering, scope.Get(variable), member);
 
-    internal void Assign(Scope scope, object? value)
+    public void Assign(Scope scope, object? value)
     {
         object? target = scope.Get(variable);
         if (target is not JinjaNamespace names)

@@ -8,7 +8,7 @@ internal static class StringFormat
     private const int MaxDecimals = 32;
 
     /// <summary><c>"{} {name}".format(...)</c>.</summary>
-    internal static object? Braces(Rendering rendering, TracedText format, Arguments arguments)
+    public static object? Braces(Rendering rendering, TracedText format, Arguments arguments)
     {
         var builder = new TextBuilder(rendering);
         int next = 0;
@@ -31,7 +31,7 @@ internal static class StringFormat
     }
 
     /// <summary><c>"%s" % value</c>.</summary>
-    internal static TracedText Percent(Rendering rendering, TracedText format, object? value)
+    public static TracedText Percent(Rendering rendering, TracedText format, object? value)
     {
         List<object?> values = value is JinjaList { IsTuple: true } tuple ? tuple.Items : [value];
         var builder = new TextBuilder(rendering);

@@ -5,7 +5,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>The methods of Python's strings.</summary>
 internal static class StringMethods
 {
-    internal static readonly Dictionary<string, Func<Rendering, TracedText, Arguments, object?>> Table = new()
+    public static readonly Dictionary<string, Func<Rendering, TracedText, Arguments, object?>> Table = new()
     {
         ["strip"] = (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), true, true),
         ["lstrip"] = (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), true, false),
@@ -42,7 +42,7 @@ internal static class StringMethods
             TracedText.Template(new string('0', (int)Math.Clamp(a.Integer(0, "width", 0) - text.Length, 0, 4096))), text),
     };
 
-    internal static TracedText Strip(Rendering rendering, TracedText text, TracedText? characters, bool left, bool right)
+    public static TracedText Strip(Rendering rendering, TracedText text, TracedText? characters, bool left, bool right)
     {
         bool Drops(char c) => characters is null ? IsSpace(c) : characters.Value.Contains(c, StringComparison.Ordinal);
         int start = 0, end = text.Length;
@@ -51,25 +51,25 @@ internal static class StringMethods
         return Part(rendering, text, start, end - start);
     }
 
-    internal static TracedText Part(Rendering rendering, TracedText text, int start, int length)
+    public static TracedText Part(Rendering rendering, TracedText text, int start, int length)
     {
         rendering.Charge(length);
         return text.Substring(start, length);
     }
 
     /// <summary>Python's white space has four separators more than .NET's.</summary>
-    internal static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1C' and <= '\x1F';
+    public static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1C' and <= '\x1F';
 
-    internal static TracedText Capitalize(Rendering rendering, TracedText text) =>
+    public static TracedText Capitalize(Rendering rendering, TracedText text) =>
         Map(rendering, text, text.Length == 0 ? "" : char.ToUpperInvariant(text.Value[0]) + text.Value[1..].ToLowerInvariant());
 
-    internal static TracedText Map(Rendering rendering, TracedText text, string mapped)
+    public static TracedText Map(Rendering rendering, TracedText text, string mapped)
     {
         rendering.Charge(text.Length);
         return text.WithCharacters(mapped);
     }
 
-    internal static TracedText Replace(Rendering rendering, TracedText text, TracedText old, TracedText replacement, long count)
+    public static TracedText Replace(Rendering rendering, TracedText text, TracedText old, TracedText replacement, long count)
     {
         if (count < 0) count = long.MaxValue;
         rendering.ChargeSearch(text.Length, old.Length);
@@ -90,7 +90,7 @@ internal static class StringMethods
         return builder.ToText();
     }
 
-    internal static TracedText Join(Rendering rendering, List<object?> items, TracedText separator, bool strict = false)
+    public static TracedText Join(Rendering rendering, List<object?> items, TracedText separator, bool strict = false)
     {
         var builder = new TextBuilder(rendering);
         for (int i = 0; i < items.Count; i++)

@@ -14,14 +14,14 @@ internal sealed class TemplateInput(bool argumentsAsText)
             "human", "bot", "gpt", "observation", "tool_response", "context", "control", "thinking", "critic", "root", "available_tools"];
 
     /// <summary>Length of all texts so far.</summary>
-    internal long Characters { get; private set; }
+    public long Characters { get; private set; }
 
-    internal static bool AnyArguments(IReadOnlyList<ChatMessage> messages) =>
+    public static bool AnyArguments(IReadOnlyList<ChatMessage> messages) =>
         messages.Any(message => message.Members.Any(member => member.Key == "tool_calls" && member.Value.ValueKind == JsonValueKind.Array));
 
-    internal JinjaList Messages(IReadOnlyList<ChatMessage> messages) => new([.. messages.Select(Message)]);
+    public JinjaList Messages(IReadOnlyList<ChatMessage> messages) => new([.. messages.Select(Message)]);
 
-    internal object? Convert(JsonElement value)
+    public object? Convert(JsonElement value)
     {
         try
         {

@@ -3,7 +3,7 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>Blocks: <c>{% ... %}</c>, and the text and output between them.</summary>
 internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(tokens)
 {
-    internal static Block Parse(string source)
+    public static Block Parse(string source)
     {
         var parser = new TemplateParser(Lexer.Tokenize(source));
         Block block = parser.ParseBlock([]);

@@ -50,11 +50,11 @@ internal static class Tests
         [">="] = (r, a, b) => Operators.Compare(r, a, b) >= 0,
     };
 
-    internal static IEnumerable<string> Names => s_table.Keys.Concat(s_comparisons.Keys);
+    public static IEnumerable<string> Names => s_table.Keys.Concat(s_comparisons.Keys);
 
-    internal static bool Exists(string name) => s_table.ContainsKey(name) || s_comparisons.ContainsKey(name);
+    public static bool Exists(string name) => s_table.ContainsKey(name) || s_comparisons.ContainsKey(name);
 
-    internal static bool Holds(Rendering rendering, string name, object? value, Arguments arguments)
+    public static bool Holds(Rendering rendering, string name, object? value, Arguments arguments)
     {
         if (value is TracedText text) rendering.Scan(text.Length);
         if (s_table.TryGetValue(name, out Func<Rendering, object?, Arguments, bool>? test)) return test(rendering, value, arguments);

@@ -8,9 +8,9 @@ internal sealed class TextBuilder(Rendering rendering)
     private readonly StringBuilder _text = new();
     private readonly List<Stretch> _stretches = [];
 
-    internal int Length => _text.Length;
+    public int Length => _text.Length;
 
-    internal void Append(TracedText text)
+    public void Append(TracedText text)
     {
         rendering.Charge(text.Length);
         _text.Append(text.Value);
@@ -18,12 +18,12 @@ internal sealed class TextBuilder(Rendering rendering)
         foreach (Stretch stretch in text.Stretches) Extend(start + stretch.End, stretch.FromUser);
     }
 
-    internal void Append(TracedText text, int start, int length)
+    public void Append(TracedText text, int start, int length)
     {
         if (length > 0) Append(text.Substring(start, length));
     }
 
-    internal void Append(string text, bool fromUser = false)
+    public void Append(string text, bool fromUser = false)
     {
         if (text.Length == 0) return;
         rendering.Charge(text.Length);
@@ -31,7 +31,7 @@ internal sealed class TextBuilder(Rendering rendering)
         Extend(_text.Length, fromUser);
     }
 
-    internal TracedText ToText() => TracedText.FromParts(_text.ToString(), _stretches);
+    public TracedText ToText() => TracedText.FromParts(_text.ToString(), _stretches);
 
     private void Extend(int end, bool fromUser)
     {

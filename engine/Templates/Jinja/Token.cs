@@ -5,9 +5,9 @@ internal enum TokenKind { Text, BlockBegin, BlockEnd, OutputBegin, OutputEnd, Na
 /// <summary>A piece of template source; <paramref name="Value"/> has escapes resolved.</summary>
 internal readonly record struct Token(TokenKind Kind, string Value, int Line)
 {
-    internal bool IsOperator(string value) => Kind == TokenKind.Operator && Value == value;
+    public bool IsOperator(string value) => Kind == TokenKind.Operator && Value == value;
 
-    internal bool IsName(string value) => Kind == TokenKind.Name && Value == value;
+    public bool IsName(string value) => Kind == TokenKind.Name && Value == value;
 
     public override string ToString() => Kind switch
     {

@@ -6,7 +6,7 @@ internal readonly record struct Stretch(int End, bool FromUser);
 /// <summary>A string that remembers which of its characters the caller gave. Immutable; equal if the characters are.</summary>
 internal sealed class TracedText : IEquatable<TracedText>, IComparable<TracedText>
 {
-    internal static readonly TracedText Empty = new("", []);
+    public static readonly TracedText Empty = new("", []);
 
     private readonly Stretch[] _stretches; // none are empty; neighbours differ; the last ends at the text's end
 
@@ -16,21 +16,21 @@ internal sealed class TracedText : IEquatable<TracedText>, IComparable<TracedTex
         _stretches = stretches;
     }
 
-    internal static TracedText Template(string value) => Of(value, fromUser: false);
+    public static TracedText Template(string value) => Of(value, fromUser: false);
 
-    internal static TracedText User(string value) => Of(value, fromUser: true);
+    public static TracedText User(string value) => Of(value, fromUser: true);
 
-    internal static TracedText Of(string value, bool fromUser) => value.Length == 0 ? Empty : new(value, [new Stretch(value.Length, fromUser)]);
+    public static TracedText Of(string value, bool fromUser) => value.Length == 0 ? Empty : new(value, [new Stretch(value.Length, fromUser)]);
 
-    internal string Value { get; }
+    public string Value { get; }
 
-    internal int Length => Value.Length;
+    public int Length => Value.Length;
 
-    internal ReadOnlySpan<Stretch> Stretches => _stretches;
+    public ReadOnlySpan<Stretch> Stretches => _stretches;
 
-    internal bool AnyFromUser => _stretches.Length > 1 || (_stretches.Length == 1 && _stretches[0].FromUser);
+    public bool AnyFromUser => _stretches.Length > 1 || (_stretches.Length == 1 && _stretches[0].FromUser);
 
-    internal TracedText Substring(int start, int length)
+    public TracedText Substring(int start, int length)
     {
         if (length == 0) return Empty;
         if (length == Length) return this;
@@ -47,7 +47,7 @@ internal sealed class TracedText : IEquatable<TracedText>, IComparable<TracedTex
     }
 
     /// <summary>Other characters of the same number and origin.</summary>
-    internal TracedText WithCharacters(string value) => value.Length == Length ? new(value, _stretches) : Of(value, AnyFromUser);
+    public TracedText WithCharacters(string value) => value.Length == Length ? new(value, _stretches) : Of(value, AnyFromUser);
 
     public bool Equals(TracedText? other) => other is not null && Value == other.Value;
 
@@ -59,7 +59,7 @@ internal sealed class TracedText : IEquatable<TracedText>, IComparable<TracedTex
 
     public override string ToString() => Value;
 
-    internal static TracedText FromParts(string value, List<Stretch> stretches) => value.Length == 0 ? Empty : new(value, [.. stretches]);
+    public static TracedText FromParts(string value, List<Stretch> stretches) => value.Length == 0 ? Empty : new(value, [.. stretches]);
 
     private int IndexAt(int position)
     {

@@ -5,37 +5,37 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>A list or a tuple.</summary>
 internal sealed class JinjaList(List<object?> items, bool isTuple = false)
 {
-    internal List<object?> Items { get; } = items;
+    public List<object?> Items { get; } = items;
 
-    internal bool IsTuple { get; } = isTuple;
+    public bool IsTuple { get; } = isTuple;
 }
 
 /// <summary>A dictionary in the order of insertion; keys are texts or numbers.</summary>
 internal sealed class JinjaDict
 {
-    internal OrderedDictionary<object, object?> Items { get; } = [];
+    public OrderedDictionary<object, object?> Items { get; } = [];
 
-    internal void Set(string key, object? value) => Items[TracedText.Template(key)] = value;
+    public void Set(string key, object? value) => Items[TracedText.Template(key)] = value;
 }
 
 /// <summary>What <c>namespace()</c> makes: the one thing whose attributes a template may set.</summary>
 internal sealed class JinjaNamespace
 {
-    internal Dictionary<string, object?> Items { get; } = [];
+    public Dictionary<string, object?> Items { get; } = [];
 }
 
 /// <summary>A name or member that is not there. Prints nothing, is false and empty; asked for a member, it fails.</summary>
 internal sealed class Undefined(string what)
 {
-    internal string What { get; } = what;
+    public string What { get; } = what;
 }
 
 /// <summary>A macro, a method bound to its value, or a global function.</summary>
 internal sealed class JinjaFunction(string name, Func<Rendering, Arguments, object?> call)
 {
-    internal string Name { get; } = name;
+    public string Name { get; } = name;
 
-    internal object? Call(Rendering rendering, Arguments arguments)
+    public object? Call(Rendering rendering, Arguments arguments)
     {
         rendering.Enter();
         object? result = call(rendering, arguments);
@@ -47,13 +47,13 @@ internal sealed class JinjaFunction(string name, Func<Rendering, Arguments, obje
 /// <summary>The <c>loop</c> of a for block.</summary>
 internal sealed class LoopState(List<object?> items)
 {
-    internal int Index { get; set; }
+    public int Index { get; set; }
 
-    internal List<object?> Items { get; } = items;
+    public List<object?> Items { get; } = items;
 
-    internal object? Changed { get; set; } = new Undefined("loop.changed");
+    public object? Changed { get; set; } = new Undefined("loop.changed");
 
-    internal object? Get(string name) => name switch
+    public object? Get(string name) => name switch
     {
         "index" => Index + 1L,
         "index0" => (long)Index,

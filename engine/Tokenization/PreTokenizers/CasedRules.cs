@@ -10,7 +10,7 @@ internal static class CasedRules
     /// <c>[^\r\n\p{L}\p{N}]?U*L+(contraction)?|[^\r\n\p{L}\p{N}]?U+L*(contraction)?|\p{N}{1,maxDigits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>
     /// where U is a letter but a to z, and L a letter but A to Z: letters outside ASCII are both.
     /// </summary>
-    internal static (int, int) Words(ReadOnlySpan<byte> text, int from, int maxDigits, bool contractions)
+    public static (int, int) Words(ReadOnlySpan<byte> text, int from, int maxDigits, bool contractions)
     {
         CharClass first = At(text, from, out int length);
         int letters = (first & (Letter | Number | Newline)) == 0 ? from + length : from;

@@ -23,7 +23,7 @@ internal static class CharClasses
     private static readonly CharClass[] s_ascii = [.. Enumerable.Range(0, 128).Select(c => Of(new Rune(c)))];
 
     /// <summary>The class of the character at a place in valid UTF-8, and its length in bytes.</summary>
-    internal static CharClass At(ReadOnlySpan<byte> text, int at, out int length)
+    public static CharClass At(ReadOnlySpan<byte> text, int at, out int length)
     {
         length = 1;
         if ((uint)at >= (uint)text.Length)
@@ -34,9 +34,9 @@ internal static class CharClasses
         return text[at] < 128 ? s_ascii[text[at]] : Of(RuneAt(text, at, out length));
     }
 
-    internal static CharClass At(ReadOnlySpan<byte> text, int at) => At(text, at, out _);
+    public static CharClass At(ReadOnlySpan<byte> text, int at) => At(text, at, out _);
 
-    internal static Rune RuneAt(ReadOnlySpan<byte> text, int at, out int length)
+    public static Rune RuneAt(ReadOnlySpan<byte> text, int at, out int length)
     {
         Rune.DecodeFromUtf8(text[at..], out Rune rune, out length);
         return rune;

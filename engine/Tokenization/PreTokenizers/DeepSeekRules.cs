@@ -16,19 +16,19 @@ internal static class DeepSeekRules
     private static readonly int[] s_chineseAndJapanese = [0x3040, 0x309F, 0x30A0, 0x30FF, 0x4E00, 0x9FA5];
 
     /// <summary><c>\s?[letters that have case]+</c></summary>
-    internal static (int, int) SpaceAndLetters(ReadOnlySpan<byte> text, int from) => Find(text, from, s_casedLetters, afterSpace: true);
+    public static (int, int) SpaceAndLetters(ReadOnlySpan<byte> text, int from) => Find(text, from, s_casedLetters, afterSpace: true);
 
     /// <summary><c>\s?[!-/:-~！-／：-～‘-‟　-。]+</c></summary>
-    internal static (int, int) SpaceAndPunctuation(ReadOnlySpan<byte> text, int from) => Find(text, from, s_punctuation, afterSpace: true);
+    public static (int, int) SpaceAndPunctuation(ReadOnlySpan<byte> text, int from) => Find(text, from, s_punctuation, afterSpace: true);
 
     /// <summary><c>[一-龥ࠀ-一가-퟿]+</c></summary>
-    internal static (int, int) EastAsian(ReadOnlySpan<byte> text, int from) => Find(text, from, s_eastAsian, afterSpace: false);
+    public static (int, int) EastAsian(ReadOnlySpan<byte> text, int from) => Find(text, from, s_eastAsian, afterSpace: false);
 
     /// <summary><c>[一-龥぀-ゟ゠-ヿ]+</c></summary>
-    internal static (int, int) ChineseAndJapanese(ReadOnlySpan<byte> text, int from) => Find(text, from, s_chineseAndJapanese, afterSpace: false);
+    public static (int, int) ChineseAndJapanese(ReadOnlySpan<byte> text, int from) => Find(text, from, s_chineseAndJapanese, afterSpace: false);
 
     /// <summary><c>\s+$</c></summary>
-    internal static (int, int) SpaceAtEnd(ReadOnlySpan<byte> text, int from)
+    public static (int, int) SpaceAtEnd(ReadOnlySpan<byte> text, int from)
     {
         int start = -1, at = from;
         while (at < text.Length)
@@ -44,7 +44,7 @@ internal static class DeepSeekRules
     /// <summary>
     /// <c>[ASCII punctuation or symbol][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>
     /// </summary>
-    internal static (int, int) V3(ReadOnlySpan<byte> text, int from)
+    public static (int, int) V3(ReadOnlySpan<byte> text, int from)
     {
         for (int at = from; at < text.Length;)
         {

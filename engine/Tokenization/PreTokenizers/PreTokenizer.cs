@@ -7,15 +7,15 @@ namespace Edge.Llm.Tokenization;
 internal sealed class PreTokenizer(params SplitRule[] rules)
 {
     /// <summary>A word that is a token is that token, whatever the merges say.</summary>
-    internal bool IgnoreMerges { get; private init; }
+    public bool IgnoreMerges { get; private init; }
 
     /// <summary>Whether a prompt begins with BOS where the file does not say.</summary>
-    internal bool AddBos { get; private init; }
+    public bool AddBos { get; private init; }
 
     /// <summary>The family has no BOS unless the file names one.</summary>
-    internal bool NoDefaultBos { get; private init; }
+    public bool NoDefaultBos { get; private init; }
 
-    internal static PreTokenizer Get(string name) => name switch
+    public static PreTokenizer Get(string name) => name switch
     {
         "default" => s_default,
         "llama3" or "llama-v3" or "llama-bpe" or "falcon3" or "falcon-h1" or "pixtral" or "midm-2.0" or "lfm2" or "jina-v5-nano" => s_llama3,
@@ -36,7 +36,7 @@ internal sealed class PreTokenizer(params SplitRule[] rules)
     };
 
     /// <summary>Appends the lengths in bytes of the words of valid UTF-8, in order.</summary>
-    internal void Split(ReadOnlySpan<byte> text, List<int> lengths) => Split(text, 0, lengths);
+    public void Split(ReadOnlySpan<byte> text, List<int> lengths) => Split(text, 0, lengths);
 
     private void Split(ReadOnlySpan<byte> text, int rule, List<int> lengths)
     {

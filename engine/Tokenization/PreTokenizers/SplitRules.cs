@@ -10,10 +10,10 @@ internal delegate (int Start, int End) SplitRule(ReadOnlySpan<byte> text, int fr
 internal static class SplitRules
 {
     /// <summary><c>[^\s\p{L}\p{N}]</c></summary>
-    internal const CharClass Rest = Punctuation | CharClass.Symbol | Mark | Other;
+    public const CharClass Rest = Punctuation | CharClass.Symbol | Mark | Other;
 
     /// <summary><c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c></summary>
-    internal static (int, int) Gpt2(ReadOnlySpan<byte> text, int from)
+    public static (int, int) Gpt2(ReadOnlySpan<byte> text, int from)
     {
         int contraction = Contraction(text, from, ignoreCase: false);
         if (contraction > 0) return (from, from + contraction);
@@ -30,7 +30,7 @@ internal static class SplitRules
     /// <c>(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,maxDigits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>,
     /// where <paramref name="letter"/> is \p{L} or [\p{L}\p{M}].
     /// </summary>
-    internal static (int, int) Llama3(ReadOnlySpan<byte> text, int from, int maxDigits, CharClass letter = Letter)
+    public static (int, int) Llama3(ReadOnlySpan<byte> text, int from, int maxDigits, CharClass letter = Letter)
     {
         int contraction = Contraction(text, from, ignoreCase: true);
         if (contraction > 0) return (from, from + contraction);
@@ -47,14 +47,14 @@ internal static class SplitRules
     }
 
     /// <summary><c>[\r\n]</c></summary>
-    internal static (int, int) NewlineChar(ReadOnlySpan<byte> text, int from)
+    public static (int, int) NewlineChar(ReadOnlySpan<byte> text, int from)
     {
         int skip = text[from..].IndexOfAny((byte)'\r', (byte)'\n');
         return skip < 0 ? NoMatch(text) : (from + skip, from + skip + 1);
     }
 
     /// <summary><c>\s?\p{class}+</c></summary>
-    internal static (int, int) SpaceAndRun(ReadOnlySpan<byte> text, int from, CharClass wanted)
+    public static (int, int) SpaceAndRun(ReadOnlySpan<byte> text, int from, CharClass wanted)
     {
         for (int at = from; at < text.Length;)
         {
@@ -67,7 +67,7 @@ internal static class SplitRules
     }
 
     /// <summary><c>\p{N}{1,max}</c></summary>
-    internal static (int, int) Numbers(ReadOnlySpan<byte> text, int from, int max)
+    public static (int, int) Numbers(ReadOnlySpan<byte> text, int from, int max)
     {
         for (int at = from; at < text.Length;)
         {
@@ -78,7 +78,7 @@ internal static class SplitRules
     }
 
     /// <summary><c>[0-9][0-9][0-9]</c></summary>
-    internal static (int, int) ThreeDigits(ReadOnlySpan<byte> text, int from)
+    public static (int, int) ThreeDigits(ReadOnlySpan<byte> text, int from)
     {
         int digits = 0;
         for (int at = from; at < text.Length; at++)
@@ -90,7 +90,7 @@ internal static class SplitRules
     }
 
     /// <summary><c>[\p{P}...]+</c> with some ASCII symbols besides.</summary>
-    internal static (int, int) Punctuations(ReadOnlySpan<byte> text, int from, ReadOnlySpan<byte> symbols)
+    public static (int, int) Punctuations(ReadOnlySpan<byte> text, int from, ReadOnlySpan<byte> symbols)
     {
         int start = -1, at = from;
         while (at < text.Length)
@@ -103,17 +103,17 @@ internal static class SplitRules
         return start < 0 ? NoMatch(text) : (start, at);
     }
 
-    internal static (int, int) NoMatch(ReadOnlySpan<byte> text) => (text.Length, text.Length);
+    public static (int, int) NoMatch(ReadOnlySpan<byte> text) => (text.Length, text.Length);
 
     /// <summary>The end of the characters of some classes, at most <paramref name="max"/> of them.</summary>
-    internal static int Run(ReadOnlySpan<byte> text, int at, CharClass classes, int max = int.MaxValue)
+    public static int Run(ReadOnlySpan<byte> text, int at, CharClass classes, int max = int.MaxValue)
     {
         for (; max > 0 && (At(text, at, out int length) & classes) != 0; max--) at += length;
         return at;
     }
 
     /// <summary><c>\s*[\r\n]+</c> (if asked), <c>\s+(?!\S)</c>, <c>\s+</c>: the end of white space.</summary>
-    internal static int White(ReadOnlySpan<byte> text, int from, bool newlinesEnd)
+    public static int White(ReadOnlySpan<byte> text, int from, bool newlinesEnd)
     {
         int at = from, last = from, afterNewline = -1;
         while (true)
@@ -129,7 +129,7 @@ internal static class SplitRules
     }
 
     /// <summary>Length of <c>'s|'t|'m|'d|'re|'ve|'ll</c> here, or 0.</summary>
-    internal static int Contraction(ReadOnlySpan<byte> text, int at, bool ignoreCase)
+    public static int Contraction(ReadOnlySpan<byte> text, int at, bool ignoreCase)
     {
         if (text[at] != '\'' || at + 1 >= text.Length) return 0;
         int lower = ignoreCase ? 0x20 : 0;

@@ -4,10 +4,8 @@ using Edge.Llm.Templates.Jinja;
 
 namespace Edge.Llm;
 
-/// <summary>
-/// Turns a conversation into the text that a model was trained on: a Jinja template, usually the model's own. Templates are not trusted:
-/// work, text and depth are bounded. Immutable; any number of threads may use one.
-/// </summary>
+/// <summary>Turns a conversation into the text that a model was trained on: a Jinja template, usually the model's own. Templates are not
+/// trusted: work, text and depth are bounded. Immutable; any number of threads may use one.</summary>
 public sealed class ChatTemplate
 {
     private const string Key = "tokenizer.chat_template";

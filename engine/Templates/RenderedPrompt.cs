@@ -7,10 +7,8 @@ namespace Edge.Llm;
 /// <summary>A stretch of a prompt: the template's own words, or what the conversation brought.</summary>
 public readonly record struct PromptSegment(string Text, bool FromTemplate);
 
-/// <summary>
-/// The text of a conversation, which knows what the template wrote and what came from the messages: only in the template's own words do
-/// spellings of special tokens become those tokens.
-/// </summary>
+/// <summary>The text of a conversation, which knows what the template wrote and what came from the messages: only in the template's own
+/// words do spellings of special tokens become those tokens.</summary>
 public sealed class RenderedPrompt
 {
     private readonly TracedText _text;
@@ -41,10 +39,8 @@ public sealed class RenderedPrompt
         }
     }
 
-    /// <summary>
-    /// The ids of the prompt: those of the whole text, where messages hold no special tokens. BOS is put first if the model asks for it
-    /// and the template did not write it.
-    /// </summary>
+    /// <summary>The ids of the prompt: those of the whole text, where messages hold no special tokens. BOS is put first if the model asks
+    /// for it and the template did not write it.</summary>
     public int[] Encode(Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);

@@ -3,9 +3,8 @@ using System.Text;
 
 namespace Edge.Llm.Tokenization;
 
-/// <summary>
-/// BPE merges by pairs of ids. A merge may be made of text that is no token: such text gets an id of its own, from the vocabulary's count on.
-/// </summary>
+/// <summary>BPE merges by pairs of ids. A merge may be made of text that is no token: such text gets an id of its own, from the
+/// vocabulary's count on.</summary>
 internal sealed class MergeTable
 {
     private const ulong Free = ulong.MaxValue;

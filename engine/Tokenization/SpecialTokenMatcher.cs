@@ -5,10 +5,9 @@ namespace Edge.Llm.Tokenization;
 /// <summary>A stretch of text, or (Token >= 0) a special token found in it.</summary>
 internal readonly record struct Fragment(int Start, int Length, int Token);
 
-/// <summary>
-/// Cuts text at special tokens as llama.cpp does: the longest token takes all its occurrences first, left to right, then the next longest
-/// in what is left. One Aho-Corasick pass finds every occurrence of every token, so the time does not grow with the number of tokens.
-/// </summary>
+/// <summary>Cuts text at special tokens as llama.cpp does: the longest token takes all its occurrences first, left to right, then the next
+/// longest in what is left. One Aho-Corasick pass finds every occurrence of every token, so the time does not grow with the number of
+/// tokens.</summary>
 internal sealed class SpecialTokenMatcher
 {
     private const int Root = 0;
@@ -35,10 +34,8 @@ internal sealed class SpecialTokenMatcher
         (_stripLeft, _stripRight) = SpecialTokens.Strips(vocabulary, _byRank);
     }
 
-    /// <summary>
-    /// The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones always;
-    /// with a mask, only those that it allows.
-    /// </summary>
+    /// <summary>The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones
+    /// always; with a mask, only those that it allows.</summary>
     public List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask = null)
     {
         if (text.IsEmpty) return [];
@@ -67,10 +64,8 @@ internal sealed class SpecialTokenMatcher
         return fragments;
     }
 
-    /// <summary>
-    /// User-defined tokens that are markup all the same: bracketed like a control token, or bracketed and written by the chat template.
-    /// Others (runs of spaces, HTML tags) are how the vocabulary spells plain text.
-    /// </summary>
+    /// <summary>User-defined tokens that are markup all the same: bracketed like a control token, or bracketed and written by the chat
+    /// template. Others (runs of spaces, HTML tags) are how the vocabulary spells plain text.</summary>
     public IEnumerable<int> Markers(ReadOnlySpan<byte> template)
     {
         var written = new HashSet<int>(FindAll(template, parseSpecial: true, mask: null).Select(match => _byRank[(int)(match >> 32)]));

@@ -19,10 +19,9 @@ internal interface IMergeRule
     bool TryMerge(in Symbol left, in Symbol right, out uint priority, out int mergedId);
 }
 
-/// <summary>
-/// Merges neighbours, best pair first and leftmost among equals, until none is left: the core of both BPE and SPM. A linked list over a heap
-/// of (priority, left): a heap entry is stale when its left symbol now offers another priority, so a word of n symbols takes n log n steps.
-/// </summary>
+/// <summary>Merges neighbours, best pair first and leftmost among equals, until none is left: the core of both BPE and SPM. A linked list
+/// over a heap of (priority, left): a heap entry is stale when its left symbol now offers another priority, so a word of n symbols takes n
+/// log n steps.</summary>
 internal sealed class SymbolMerger
 {
     private Symbol[] _symbols = new Symbol[64];

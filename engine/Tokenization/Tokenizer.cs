@@ -113,10 +113,8 @@ public abstract class Tokenizer
     public ReadOnlySpan<byte> DecodeToken(int id, bool special = false) =>
         Vocabulary.GetType(id) is TokenType.Control or TokenType.Unknown && !special ? default : _pieces[id];
 
-    /// <summary>
-    /// The text of a whole sequence. As in llama.cpp, the space that a model puts before a text's first word is taken off if that word is the
-    /// first token. Bytes that are not UTF-8 become U+FFFD.
-    /// </summary>
+    /// <summary>The text of a whole sequence. As in llama.cpp, the space that a model puts before a text's first word is taken off if that
+    /// word is the first token. Bytes that are not UTF-8 become U+FFFD.</summary>
     public string Decode(ReadOnlySpan<int> ids, bool special = false)
     {
         var bytes = new ArrayBufferWriter<byte>(ids.Length * 4 + 16);

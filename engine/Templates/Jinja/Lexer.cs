@@ -1,9 +1,7 @@
 namespace Edge.Llm.Templates.Jinja;
 
-/// <summary>
-/// Cuts a template at its tags. White space as chat templates expect it: the first newline after a block is dropped (trim_blocks),
-/// spaces before a block that begins a line are dropped (lstrip_blocks), <c>-</c> strips all, <c>+</c> keeps all.
-/// </summary>
+/// <summary>Cuts a template at its tags. White space as chat templates expect it: the first newline after a block is dropped (trim_blocks),
+/// spaces before a block that begins a line are dropped (lstrip_blocks), <c>-</c> strips all, <c>+</c> keeps all.</summary>
 internal sealed class Lexer
 {
     private readonly string _source;

@@ -2,10 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace Edge.Llm.Templates.Jinja;
 
-/// <summary>
-/// One rendering of a template: the line it is at, and how much work, text and depth it may still take. A template comes with a model
-/// file and is not trusted: everything that it can make grow is charged here.
-/// </summary>
+/// <summary>One rendering of a template: the line it is at, and how much work, text and depth it may still take. A template comes with a
+/// model file and is not trusted: everything that it can make grow is charged here.</summary>
 internal sealed class Rendering
 {
     private const long MaxSteps = 2_000_000;

@@ -1,9 +1,7 @@
 namespace Edge.Llm.Tokenization;
 
-/// <summary>
-/// How a byte-level BPE cuts text into words, by the names of <c>tokenizer.ggml.pre</c>. Each rule cuts the pieces that the rule before
-/// left: a match is a piece, and so is what lies between matches.
-/// </summary>
+/// <summary>How a byte-level BPE cuts text into words, by the names of <c>tokenizer.ggml.pre</c>. Each rule cuts the pieces that the rule
+/// before left: a match is a piece, and so is what lies between matches.</summary>
 internal sealed class PreTokenizer(params SplitRule[] rules)
 {
     /// <summary>A word that is a token is that token, whatever the merges say.</summary>

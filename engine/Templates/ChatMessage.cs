@@ -59,7 +59,7 @@ public sealed class ChatMessage
     private static ChatMessage Read(JsonElement message)
     {
         if (message.ValueKind != JsonValueKind.Object || !message.TryGetProperty("role", out JsonElement role) || role.ValueKind != JsonValueKind.String)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "A chat message: expected an object with a string \"role\".");
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "a chat message: expected an object with a string \"role\"");
         bool hasContent = message.TryGetProperty("content", out JsonElement content);
         bool hasText = hasContent && content.ValueKind is JsonValueKind.String or JsonValueKind.Null;
         var members = new List<KeyValuePair<string, JsonElement>>();

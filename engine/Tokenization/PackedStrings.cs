@@ -38,7 +38,7 @@ internal sealed class PackedStrings
     }
 
     private static EdgeLlmException TooMany(string key, int count) =>
-        new(ErrorCode.Unsupported, $"{key}: expected at most {MaxCount} elements, found {count}.");
+        new(ErrorCode.Unsupported, $"{key}: expected at most {MaxCount} elements, found {count}");
 
     /// <summary>Collects strings; a string may be written in pieces and is closed by <see cref="End"/>.</summary>
     public sealed class Builder(int count)
@@ -71,6 +71,6 @@ internal sealed class PackedStrings
         public PackedStrings Build() => new(_bytes, _starts);
 
         private static EdgeLlmException TooLarge() =>
-            new(ErrorCode.Unsupported, $"A vocabulary's text must be at most {Array.MaxLength} bytes together; this one is longer.");
+            new(ErrorCode.Unsupported, $"a vocabulary's text: expected at most {Array.MaxLength} bytes together, found more");
     }
 }

@@ -29,7 +29,7 @@ public abstract class Tokenizer
         {
             "llama" => new SpmTokenizer(Vocabulary.FromGguf(metadata)),
             "gpt2" => new BpeTokenizer(Vocabulary.FromGguf(metadata), PackedStrings.Read(metadata, "tokenizer.ggml.merges")),
-            _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\"."),
+            _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\""),
         };
     }
 
@@ -133,5 +133,5 @@ public abstract class Tokenizer
     private protected abstract void EncodeText(ReadOnlySpan<byte> utf8, bool afterSpecial, List<int> ids, SymbolMerger merger);
 
     private static EdgeLlmException TooLong(int length) =>
-        new(ErrorCode.InvalidArgument, $"A text to encode: expected at most {MaxTextBytes} bytes, found {length}.");
+        new(ErrorCode.InvalidArgument, $"a text to encode: expected at most {MaxTextBytes} bytes, found {length}");
 }

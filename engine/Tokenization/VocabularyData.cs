@@ -61,5 +61,5 @@ internal sealed class VocabularyData
 
     private static T[] AtLeast<T>(int count, T[] values, string key) => values.Length >= count
         ? values
-        : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{key}: expected an element for each of {count} tokens, found {values.Length}.");
+        : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{key}: expected an element for each of {count} tokens, found {values.Length}");
 }

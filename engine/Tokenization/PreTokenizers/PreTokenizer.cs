@@ -30,7 +30,7 @@ internal sealed class PreTokenizer(params SplitRule[] rules)
         "deepseek-coder" => s_deepSeekCoder,
         "deepseek-llm" => s_deepSeekLlm,
         "deepseek-v3" or "hunyuan-dense" or "joyai-llm" => s_deepSeekV3,
-        _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.pre: the pre-tokenizer \"{name}\" is not supported."),
+        _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.pre: the pre-tokenizer \"{name}\" is not supported"),
     };
 
     /// <summary>Appends the lengths in bytes of the words of valid UTF-8, in order.</summary>

@@ -11,7 +11,7 @@ internal partial class ExpressionParser
         switch (token.Kind)
         {
             case TokenKind.Name:
-                Take();
+                Consume();
                 return token.Value switch
                 {
                     "true" or "True" => new Literal(token.Line, true),
@@ -21,13 +21,13 @@ internal partial class ExpressionParser
                 };
             case TokenKind.String:
                 var parts = new List<string>();
-                while (Current.Kind == TokenKind.String) parts.Add(Take().Value);
+                while (Current.Kind == TokenKind.String) parts.Add(Consume().Value);
                 return new Literal(token.Line, TracedText.Template(string.Concat(parts)));
             case TokenKind.Integer:
-                return long.TryParse(Take().Value, NumberStyles.None, CultureInfo.InvariantCulture, out long integer)
+                return long.TryParse(Consume().Value, NumberStyles.None, CultureInfo.InvariantCulture, out long integer)
                     ? new Literal(token.Line, integer)
                     : throw Rendering.Error(ErrorCode.Unsupported, token.Line, $"{token.Value} does not fit 64 bits");
-            case TokenKind.Float: return new Literal(token.Line, double.Parse(Take().Value, NumberStyles.Float, CultureInfo.InvariantCulture));
+            case TokenKind.Float: return new Literal(token.Line, double.Parse(Consume().Value, NumberStyles.Float, CultureInfo.InvariantCulture));
             case TokenKind.Operator when token.Value == "(": return ParseParentheses();
             case TokenKind.Operator when token.Value == "[": return new ListLiteral(token.Line, ParseItems(), isTuple: false);
             case TokenKind.Operator when token.Value == "{": return ParseDict();
@@ -37,7 +37,7 @@ internal partial class ExpressionParser
 
     private Expression ParseParentheses()
     {
-        int line = Take().Line;
+        int line = Consume().Line;
         if (TryOperator(")")) return new ListLiteral(line, [], isTuple: true);
         Expression value = ParseTuple();
         ExpectOperator(")");
@@ -46,7 +46,7 @@ internal partial class ExpressionParser
 
     private List<Expression> ParseItems()
     {
-        Take();
+        Consume();
         List<Expression> items = [];
         while (!TryOperator("]"))
         {
@@ -58,7 +58,7 @@ internal partial class ExpressionParser
 
     private DictLiteral ParseDict()
     {
-        int line = Take().Line;
+        int line = Consume().Line;
         List<(Expression, Expression)> entries = [];
         while (!TryOperator("}"))
         {

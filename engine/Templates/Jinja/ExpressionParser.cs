@@ -12,7 +12,7 @@ internal partial class ExpressionParser(List<Token> tokens)
 
     protected Token Current => tokens[_at];
 
-    protected Token Take() => tokens[_at].Kind == TokenKind.End ? tokens[_at] : tokens[_at++];
+    protected Token Consume() => tokens[_at].Kind == TokenKind.End ? tokens[_at] : tokens[_at++];
 
     protected bool TryName(string name)
     {
@@ -33,7 +33,7 @@ internal partial class ExpressionParser(List<Token> tokens)
         if (!TryOperator(op)) throw Unexpected(op);
     }
 
-    protected string ExpectIdentifier() => Current.Kind == TokenKind.Name ? Take().Value : throw Unexpected("a name");
+    protected string ExpectIdentifier() => Current.Kind == TokenKind.Name ? Consume().Value : throw Unexpected("a name");
 
     protected EdgeLlmException Unexpected(string expected) =>
         Rendering.Error(ErrorCode.InvalidArgument, Current.Line, $"expected {expected}, found {Current}");
@@ -70,7 +70,7 @@ internal partial class ExpressionParser(List<Token> tokens)
         Expression value = ParseOr();
         while (Current.IsName("if"))
         {
-            int line = Take().Line;
+            int line = Consume().Line;
             Expression condition = ParseOr();
             value = new Conditional(line, condition, value, TryName("else") ? ParseExpression() : null);
         }
@@ -81,14 +81,14 @@ internal partial class ExpressionParser(List<Token> tokens)
     protected Expression ParseOr()
     {
         Expression left = ParseAnd();
-        while (Current.IsName("or")) left = new Logical(Take().Line, isAnd: false, left, ParseAnd());
+        while (Current.IsName("or")) left = new Logical(Consume().Line, isAnd: false, left, ParseAnd());
         return left;
     }
 
     private Expression ParseAnd()
     {
         Expression left = ParseNot();
-        while (Current.IsName("and")) left = new Logical(Take().Line, isAnd: true, left, ParseNot());
+        while (Current.IsName("and")) left = new Logical(Consume().Line, isAnd: true, left, ParseNot());
         return left;
     }
 
@@ -96,7 +96,7 @@ internal partial class ExpressionParser(List<Token> tokens)
     {
         if (!Current.IsName("not")) return ParseComparison();
         EnterNesting();
-        var negated = new Not(Take().Line, ParseNot());
+        var negated = new Not(Consume().Line, ParseNot());
         LeaveNesting();
         return negated;
     }
@@ -108,7 +108,7 @@ internal partial class ExpressionParser(List<Token> tokens)
         List<(string, Expression)> rest = [];
         while (true)
         {
-            if (Current.Kind == TokenKind.Operator && Current.Value is "==" or "!=" or "<" or "<=" or ">" or ">=") rest.Add((Take().Value, ParseSum()));
+            if (Current.Kind == TokenKind.Operator && Current.Value is "==" or "!=" or "<" or "<=" or ">" or ">=") rest.Add((Consume().Value, ParseSum()));
             else if (TryName("in")) rest.Add(("in", ParseSum()));
             else if (Current.IsName("not") && tokens[_at + 1].IsName("in"))
             {
@@ -149,7 +149,7 @@ internal partial class ExpressionParser(List<Token> tokens)
 
     private Arithmetic Binary(Expression left, Func<Expression> parseRight)
     {
-        Token op = Take();
+        Token op = Consume();
         return new Arithmetic(op.Line, op.Value, left, parseRight());
     }
 
@@ -158,7 +158,7 @@ internal partial class ExpressionParser(List<Token> tokens)
         EnterNesting();
         Token token = Current;
         Expression value = token.IsOperator("-") || token.IsOperator("+")
-            ? new Negate(Take().Line, ParseUnary(withFilters: false), keepSign: token.Value == "+")
+            ? new Negate(Consume().Line, ParseUnary(withFilters: false), keepSign: token.Value == "+")
             : ParsePostfix(ParsePrimary());
         if (withFilters) value = ParseFiltersAndTests(value);
         LeaveNesting();
@@ -186,7 +186,7 @@ internal partial class ExpressionParser(List<Token> tokens)
 
     private TestCall ParseTest(Expression value)
     {
-        int line = Take().Line;
+        int line = Consume().Line;
         bool negate = TryName("not");
         string name = ExpectIdentifier();
         if (!Tests.Exists(name)) throw Rendering.Error(ErrorCode.Unsupported, line, $"unknown test {name}");
@@ -218,7 +218,7 @@ internal partial class ExpressionParser(List<Token> tokens)
 
     private Expression ParseSubscript(Expression value)
     {
-        int line = Take().Line;
+        int line = Consume().Line;
         Expression? start = Current.IsOperator(":") ? null : ParseTuple();
         if (TryOperator("]")) return new Subscript(line, value, start!);
         Expression? stop = null, step = null;
@@ -240,7 +240,7 @@ internal partial class ExpressionParser(List<Token> tokens)
             else if (TryOperator("**")) name = ArgumentList.SpreadNamed;
             else if (Current.Kind == TokenKind.Name && tokens[_at + 1].IsOperator("="))
             {
-                name = Take().Value;
+                name = Consume().Value;
                 _at++;
             }
             arguments.Items.Add((name, ParseExpression()));

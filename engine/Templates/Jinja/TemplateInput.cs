@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Edge.Llm.Templates.Jinja;
 
-/// <summary>Makes template values of messages and JSON. All their text counts as the caller's, but well-known roles.</summary>
+/// <summary>Makes template values of messages and JSON. All their text counts as the user's, except well-known roles.</summary>
 /// <param name="argumentsAsText">Give the arguments of tool calls as JSON text, not as objects.</param>
 internal sealed class TemplateInput(bool argumentsAsText)
 {

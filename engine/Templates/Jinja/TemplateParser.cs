@@ -18,13 +18,13 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
         var statements = new List<Statement>();
         while (Current.Kind != TokenKind.End)
         {
-            Token token = Take();
+            Token token = Consume();
             if (token.Kind == TokenKind.Text) statements.Add(new TextStatement(token.Line, token.Value));
             else if (token.Kind == TokenKind.OutputBegin)
             {
                 statements.Add(new OutputStatement(token.Line, ParseTuple()));
                 if (Current.Kind != TokenKind.OutputEnd) throw Unexpected("}}");
-                Take();
+                Consume();
             }
             else if (Current.Kind == TokenKind.Name && ends.Contains(Current.Value))
             {
@@ -212,7 +212,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
     private void EndBlock()
     {
         if (Current.Kind != TokenKind.BlockEnd) throw Unexpected("%}");
-        Take();
+        Consume();
     }
 
     private T End<T>(T statement)

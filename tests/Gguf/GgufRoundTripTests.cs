@@ -8,7 +8,7 @@ public sealed class GgufRoundTripTests
     [DataRow(64u, 3u)]
     [DataRow(24u, 3u)]
     [DataRow(8u, 2u)]
-    public void Tensors_come_back_in_order_aligned_and_with_their_bytes(uint alignment, uint version)
+    public void TensorsComeBackInOrderAlignedAndWithTheirBytes(uint alignment, uint version)
     {
         GgufWriter writer = SampleGguf.Writer(alignment, version);
         byte[] bytes = SampleGguf.Bytes(writer);
@@ -27,7 +27,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Every_scalar_type_comes_back()
+    public void EveryScalarTypeComesBack()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufMetadata m = file.Metadata;
@@ -53,7 +53,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Fallbacks_stand_in_for_missing_keys_only()
+    public void FallbacksStandInForMissingKeysOnly()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufMetadata m = file.Metadata;
@@ -69,7 +69,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Arrays_come_back_and_convert_between_integer_kinds()
+    public void ArraysComeBackAndConvertBetweenIntegerKinds()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufMetadata m = file.Metadata;
@@ -90,7 +90,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Nested_arrays_come_back()
+    public void NestedArraysComeBack()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufArray nested = file.Metadata.GetArray("a.nested");
@@ -103,7 +103,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void A_file_copied_value_by_value_is_the_same_file()
+    public void AFileCopiedValueByValueIsTheSameFile()
     {
         byte[] bytes = SampleGguf.Bytes();
         using GgufFile file = GgufFile.Open(bytes);
@@ -114,7 +114,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Strings_that_are_not_utf8_keep_their_bytes()
+    public void StringsThatAreNotUtf8KeepTheirBytes()
     {
         var writer = new GgufWriter();
         writer.AddUtf8Strings("tokens", [new byte[] { 0xff, 0xfe }, "ok"u8.ToArray()]);
@@ -126,7 +126,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void A_file_without_tensors_or_keys_opens()
+    public void AFileWithoutTensorsOrKeysOpens()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.RawFile(0, 0));
         Assert.AreEqual(0, file.Tensors.Count);
@@ -135,7 +135,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void The_writer_refuses_what_the_reader_would()
+    public void TheWriterRefusesWhatTheReaderWould()
     {
         var writer = new GgufWriter();
         writer.AddMetadata("k", 1);
@@ -159,7 +159,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Stories260K_opens()
+    public void Stories260KOpens()
     {
         string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
         if (shared is null) Assert.Inconclusive("EDGE_LLM_SHARED is not set");

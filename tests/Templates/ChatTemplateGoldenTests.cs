@@ -17,7 +17,7 @@ public sealed class ChatTemplateGoldenTests
 
     [TestMethod]
     [DynamicData(nameof(Templates))]
-    public void Renders_as_the_reference(string name)
+    public void RendersAsTheReference(string name)
     {
         if (!Directory.Exists(s_folder)) Assert.Inconclusive("the sources are not on this machine");
         ChatTemplate template = ChatTemplate.Parse(File.ReadAllText(Path.Combine(s_folder, name + ".jinja")));
@@ -33,7 +33,7 @@ public sealed class ChatTemplateGoldenTests
     }
 
     [TestMethod]
-    public void There_are_enough_templates()
+    public void ThereAreEnoughTemplates()
     {
         if (!Directory.Exists(s_folder)) Assert.Inconclusive("the sources are not on this machine");
         Assert.IsGreaterThanOrEqualTo(75, Templates().Count());

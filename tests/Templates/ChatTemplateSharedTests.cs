@@ -16,7 +16,7 @@ public sealed class ChatTemplateSharedTests
     [DataRow("phi-3", "phi3-3.8b")]
     [DataRow("llama-spm", "llama2-7b")]
     [DataRow("deepseek-coder", "deepseek-coder-1.3b")]
-    public void A_plain_conversation_has_the_ids_of_its_text(string vocabulary, string template)
+    public void APlainConversationHasTheIdsOfItsText(string vocabulary, string template)
     {
         Tokenizer tokenizer = SharedVocabularies.Load(vocabulary);
         RenderedPrompt prompt = Template(template, tokenizer).Render(s_messages);
@@ -30,7 +30,7 @@ public sealed class ChatTemplateSharedTests
     [DataRow("qwen2", "qwen2.5-0.5b")]
     [DataRow("phi-3", "phi3-3.8b")]
     [DataRow("llama-spm", "llama2-7b")]
-    public void No_control_token_comes_from_a_message(string vocabulary, string template)
+    public void NoControlTokenComesFromAMessage(string vocabulary, string template)
     {
         Tokenizer tokenizer = SharedVocabularies.Load(vocabulary);
         Vocabulary tokens = tokenizer.Vocabulary;
@@ -44,7 +44,7 @@ public sealed class ChatTemplateSharedTests
     [TestMethod]
     [DataRow("qwen2", "<|im_start|>user\n1234 é 漢字 🙂<|im_end|>\n<|im_start|>assistant\n")]
     [DataRow("phi-3", "<|user|>\n1234 é 漢字 🙂<|end|>\n<|assistant|>\n")]
-    public void A_model_files_own_template_is_used(string vocabulary, string expectedEnd)
+    public void AModelFilesOwnTemplateIsUsed(string vocabulary, string expectedEnd)
     {
         using GgufFile file = GgufFile.Open(SharedVocabularies.PathOf(vocabulary));
         StringAssert.EndsWith(ChatTemplate.FromGguf(file.Metadata).Render(s_messages).Text, expectedEnd);

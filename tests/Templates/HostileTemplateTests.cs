@@ -42,7 +42,7 @@ public sealed class HostileTemplateTests
     [DataRow("{{ [1]|batch(999999999, 0)|list }}", DisplayName = "a batch filled up")]
     [DataRow("{{ '%s' * 1000000 % 1 }}", DisplayName = "a long format")]
     [DataRow("{{ 'x'|indent(10 ** 18) }}{{ ('x\\n' * 900000)|indent(10 ** 6) }}", DisplayName = "deep indents")]
-    public void End_in_an_error(string template)
+    public void EndInAnError(string template)
     {
         ChatTemplate parsed = ChatTemplate.Parse(template);
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => parsed.Render([new ChatMessage("user", "hi")]));
@@ -68,7 +68,7 @@ public sealed class HostileTemplateTests
     [DataRow("", "{{ x }}", 150_000, DisplayName = "1 MB of output")]
     [DataRow("", "{#", 500_000, DisplayName = "open comments")]
     [DataRow("{% raw %}", "{% ", 170_000, DisplayName = "open raw blocks")]
-    public void Deep_or_large_templates_end_in_an_error(string begin, string repeated, int count, string end = "")
+    public void DeepOrLargeTemplatesEndInAnError(string begin, string repeated, int count, string end = "")
     {
         string template = begin + new StringBuilder().Insert(0, repeated, count) + end;
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => ChatTemplate.Parse(template).Render([new ChatMessage("user", "hi")]));
@@ -77,7 +77,7 @@ public sealed class HostileTemplateTests
 
     /// <summary>Pieces of templates in any order: a text or a typed error, never another exception.</summary>
     [TestMethod]
-    public void Any_text_is_rendered_or_refused()
+    public void AnyTextIsRenderedOrRefused()
     {
         string[] pieces =
         [
@@ -105,7 +105,7 @@ public sealed class HostileTemplateTests
 
     /// <summary>Filters, tests and methods on values that they were not made for.</summary>
     [TestMethod]
-    public void Any_operation_on_any_value_is_typed()
+    public void AnyOperationOnAnyValueIsTyped()
     {
         string[] values = ["none", "missing", "true", "-3", "2.5", "''", "'a b'", "[]", "[1, 'a', none]", "(1,)", "{}", "{'a': 1, 2: none}", "namespace(a=1)", "range", "messages", "1e300 * 1e300"];
         string[] operations =
@@ -138,7 +138,7 @@ public sealed class HostileTemplateTests
 
     /// <summary>The limits leave room for what is real: a long talk, and a great many messages.</summary>
     [TestMethod]
-    public void Large_conversations_fit()
+    public void LargeConversationsFit()
     {
         ChatTemplate template = ChatTemplate.Parse(
             "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>' + '\n' }}{% endfor %}");
@@ -149,7 +149,7 @@ public sealed class HostileTemplateTests
     }
 
     [TestMethod]
-    public void Deep_json_is_refused()
+    public void DeepJsonIsRefused()
     {
         using JsonDocument deep = JsonDocument.Parse(new string('[', 500) + new string(']', 500), new JsonDocumentOptions { MaxDepth = 1000 });
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => ChatTemplate.Parse("{{ tools }}").Render([], deep.RootElement));
@@ -157,7 +157,7 @@ public sealed class HostileTemplateTests
     }
 
     [TestMethod]
-    public void A_small_stack_suffices_for_an_error()
+    public void ASmallStackSufficesForAnError()
     {
         EdgeLlmException? error = null;
         var thread = new Thread(() => error = Assert.ThrowsExactly<EdgeLlmException>(() => ChatTemplate.Parse(Macro).Render([])), 256 << 10);

@@ -98,7 +98,7 @@ public sealed class JinjaTests
     [TestMethod]
     [DataRow("{% set l = [1] %}{% set _ = l.append(2) %}{% do l.append(3) %}{{ l }} {{ l.pop() }} {{ l }}", "[1, 2, 3] 3 [1, 2]")]
     [DataRow("{% set d = {'a': 1} %}{% set _ = d.update({'b': 2}) %}{{ d }} {{ d.pop('a') }} {{ d }}", "{'a': 1, 'b': 2} 1 {'b': 2}")]
-    public void Containers_can_be_changed_as_llama_cpp_lets_templates_do(string template, string expected) => Assert.AreEqual(expected, Render(template));
+    public void ContainersCanBeChangedAsLlamaCppLetsTemplatesDo(string template, string expected) => Assert.AreEqual(expected, Render(template));
 
     [TestMethod]
     [DataRow("a\n{{ raise_exception('no ' ~ name) }}", ErrorCode.InvalidArgument, 2, "no Ann")]
@@ -118,7 +118,7 @@ public sealed class JinjaTests
     [DataRow("{% set name.x = 1 %}", ErrorCode.InvalidArgument, 1, "namespace")]
     [DataRow("{{ strftime_now('%Q') }}", ErrorCode.Unsupported, 1, "%Q")]
     [DataRow("{{ {}|list|first.x }}", ErrorCode.InvalidArgument, 1, "")]
-    public void Errors_name_the_line(string template, ErrorCode code, int line, string part)
+    public void ErrorsNameTheLine(string template, ErrorCode code, int line, string part)
     {
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => Render(template));
         Assert.AreEqual(code, error.Code, error.Message);
@@ -127,7 +127,7 @@ public sealed class JinjaTests
     }
 
     [TestMethod]
-    public void Without_a_date_there_is_no_clock() =>
+    public void WithoutADateThereIsNoClock() =>
         Assert.AreEqual("False", ChatTemplate.Parse("{{ strftime_now is defined }}").Evaluate([], 0, now: null).Value);
 
     private static string Render(string template)

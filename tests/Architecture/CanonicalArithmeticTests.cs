@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Architecture;
 

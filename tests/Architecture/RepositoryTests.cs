@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Architecture;
 

@@ -1,3 +1,5 @@
+using Edge.Llm.Tests.Support;
+
 namespace Edge.Llm.Tests.Cli;
 
 /// <summary>The main job on a trained model.</summary>

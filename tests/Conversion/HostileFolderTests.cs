@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Edge.Llm.Conversion;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Conversion;
 

@@ -1,4 +1,4 @@
-using static Edge.Llm.Tests.Gguf.SampleGguf;
+using static Edge.Llm.Tests.Support.SampleGguf;
 
 namespace Edge.Llm.Tests.Gguf;
 

@@ -1,4 +1,5 @@
 using Edge.Llm.Gguf;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Gguf;
 

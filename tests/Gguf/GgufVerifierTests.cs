@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Gguf;
 

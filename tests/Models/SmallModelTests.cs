@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Edge.Llm.Tests.Api;
-using Edge.Llm.Tests.Architecture;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Models;
 

@@ -2,8 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Edge.Llm.Tests.Api;
-using Edge.Llm.Tests.Cli;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Native;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Tests.Tokenization;
+using Edge.Llm.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;
 

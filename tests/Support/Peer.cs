@@ -3,9 +3,8 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Tests.Architecture;
 
-namespace Edge.Llm.Tests.Api;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>The reference tools: made models, and llama.cpp's answers for them.</summary>
 internal static class Peer

@@ -1,7 +1,7 @@
 using System.Text;
 using Edge.Llm.Tokenization;
 
-namespace Edge.Llm.Tests.Tokenization;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>Hand-made vocabularies, so that the tests stand without the shared folder.</summary>
 internal static class SmallVocabularies

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Edge.Llm.Tests.Architecture;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>The text files of the source tree, as a fresh clone has them.</summary>
 internal static class RepositoryFiles

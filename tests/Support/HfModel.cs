@@ -4,9 +4,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Conversion;
 using Edge.Llm.Tokenization;
 
-namespace Edge.Llm.Tests.Conversion;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>A small model with random weights as Hugging Face stores it: config.json, safetensors, a tokenizer. Its folder is deleted with it.</summary>
 internal sealed class HfModel : IDisposable

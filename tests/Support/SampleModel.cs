@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Edge.Llm.Quantization;
 
-namespace Edge.Llm.Tests.Quantization;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>The shape of a language model that exists to be quantized: real names and keys, rows of a chosen width, hardly any of them.</summary>
 internal sealed record SampleModel

@@ -1,6 +1,4 @@
-using Edge.Llm.Tests.Architecture;
-
-namespace Edge.Llm.Tests.Models;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>A model of tools/edge-llm/models, ready to be asked.</summary>
 internal sealed class ShippedModel : IDisposable

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Edge.Llm.Tests.Cli;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>Runs the command line as users do: as a process. EDGE_LLM_CLI names another executable than the one built with the tests
 /// (the NativeAOT one, say).</summary>

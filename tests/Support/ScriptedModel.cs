@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Edge.Llm.Tests.Api;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>A Llama whose likeliest next token depends on the current token alone, as a script says: embeddings are one-hot, attention and
 /// feed-forward add nothing, and the output matrix holds the script. Its tokenizer knows all bytes and a few words.</summary>

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace Edge.Llm.Tests.Tokenization;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>The real vocabularies of the shared folder, each loaded once.</summary>
 internal static class SharedVocabularies

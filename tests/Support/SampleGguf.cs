@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Edge.Llm.Tests.Gguf;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>Small GGUF files for tests: whole ones through the writer, broken ones piece by piece.</summary>
 internal static class SampleGguf

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Edge.Llm.Tests.Memory;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>A file system in memory that is soon full. Only root can have one; the test is inconclusive for others.</summary>
 internal sealed class SmallDisk : IDisposable

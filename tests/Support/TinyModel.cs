@@ -1,7 +1,7 @@
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Kernels;
 
-namespace Edge.Llm.Tests.Api;
+namespace Edge.Llm.Tests.Support;
 
 /// <summary>A Llama with random weights, small enough to make in a test, with shapes that are not round.</summary>
 internal sealed class TinyModel : IDisposable

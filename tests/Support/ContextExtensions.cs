@@ -1,4 +1,4 @@
-namespace Edge.Llm.Tests.Api;
+namespace Edge.Llm.Tests.Support;
 
 internal static class ContextExtensions
 {

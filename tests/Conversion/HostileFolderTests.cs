@@ -9,7 +9,7 @@ namespace Edge.Llm.Tests.Conversion;
 [TestClass]
 public sealed class HostileFolderTests
 {
-    private static readonly int s_rounds = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 20000 : 400;
+    private static readonly int s_rounds = Settings.Full ? 20000 : 400;
 
     [TestMethod]
     [DataRow("""{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}""", 16, null)]

@@ -20,7 +20,7 @@ public sealed class HostileGgufTests
     [TestMethod]
     public void MutatedFilesOpenOrAreRefused()
     {
-        int count = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 10_000 : 1_000;
+        int count = Settings.Full ? 10_000 : 1_000;
         byte[] sample = SampleGguf.Bytes();
         int header = HeaderBytes(sample);
         int opened = 0;

@@ -163,11 +163,9 @@ public sealed class GgufRoundTripTests
     [TestMethod]
     public void Stories260KOpens()
     {
-        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
-        if (shared is null) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
         foreach (bool map in new[] { true, false })
         {
-            using GgufFile file = GgufFile.Open(Path.Combine(shared, "models", "stories260K.gguf"), new() { UseMmap = map });
+            using GgufFile file = GgufFile.Open(Settings.Shared("models", "stories260K.gguf"), new() { UseMmap = map });
             Assert.AreEqual("llama", file.Metadata.GetString("general.architecture"));
             Assert.AreEqual(5u, file.Metadata.GetUInt32("llama.block_count"));
             Assert.AreEqual(512, file.Metadata.GetArray("tokenizer.ggml.tokens").GetUtf8Strings().Count);

@@ -18,7 +18,7 @@ public sealed class CInterfaceTests
 
     private static TinyModel s_model = null!;
 
-    private static string RandomCalls => Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? "1000000" : "10000";
+    private static string RandomCalls => Settings.Full ? "1000000" : "10000";
 
     [ClassInitialize]
     public static void MakeModel(TestContext _) => s_model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0, chatTemplate: Template);

@@ -90,7 +90,7 @@ internal static class NativeLibrary
 
     private static string Publish()
     {
-        if (Environment.GetEnvironmentVariable("EDGE_LLM_NATIVE") is { Length: > 0 } published) return Path.GetFullPath(published, Root);
+        if (Settings.Native is { } published) return Path.GetFullPath(published, Root);
         if (!OperatingSystem.IsLinux()) Assert.Inconclusive("the native tests are for Linux");
         Compiler(cpp: false);
         string artifacts = Path.Combine(Root, "artifacts", "native-tests");

@@ -69,7 +69,7 @@ internal static partial class CommandLine
     }
 
     /// <summary>The words that start it.</summary>
-    public static string[] Program() => Environment.GetEnvironmentVariable("EDGE_LLM_CLI") is { Length: > 0 } executable
+    public static string[] Program() => Settings.Cli is { } executable
         ? [Path.GetFullPath(executable)] : [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", BuiltAssembly()];
 
     public static Result Finish(Process process, Task<string> error, Func<byte[]> output)

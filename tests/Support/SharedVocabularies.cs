@@ -9,16 +9,9 @@ internal static class SharedVocabularies
 
     private static readonly ConcurrentDictionary<string, Tokenizer> s_loaded = new();
 
-    internal static string Shared()
-    {
-        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
-        if (shared is null) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
-        return shared;
-    }
-
     internal static string PathOf(string name) => name == "stories260K"
-        ? Path.Combine(Shared(), "models", "stories260K.gguf")
-        : Path.Combine(Shared(), "vocabs", $"ggml-vocab-{name}.gguf");
+        ? Settings.Shared("models", "stories260K.gguf")
+        : Settings.Shared("vocabs", $"ggml-vocab-{name}.gguf");
 
     internal static Tokenizer Load(string name)
     {

@@ -84,7 +84,7 @@ public class LlamaCppTests
 
     private static int[][] Peer(string path, string[] texts, params string[] options)
     {
-        string script = Path.Combine(SharedVocabularies.Shared(), "tools", "peer", "peer.py");
+        string script = Settings.Shared("tools", "peer", "peer.py");
         string file = Path.GetTempFileName();
         try
         {

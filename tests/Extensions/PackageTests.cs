@@ -7,7 +7,6 @@ namespace Edge.Llm.Tests.Extensions;
 
 /// <summary>The packages, each installed in an empty project.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class PackageTests
 {
     // Saving a sequence takes a checksum from System.IO.Hashing.

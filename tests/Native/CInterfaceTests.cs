@@ -5,7 +5,6 @@ namespace Edge.Llm.Tests.Native;
 /// <summary>The C tests and examples, compiled against the published library and run, most of them also under AddressSanitizer and
 /// UndefinedBehaviorSanitizer.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class CInterfaceTests
 {
     private const string Template = "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";

@@ -8,7 +8,6 @@ namespace Edge.Llm.Tests.Native;
 
 /// <summary>One prompt and seed: the same tokens and the same logits, bit for bit, through .NET, the command line, C and Python.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class SameAnswerTests
 {
     private const int Seed = 42, Tokens = 40;

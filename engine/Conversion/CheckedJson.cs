@@ -110,7 +110,7 @@ internal readonly struct CheckedJson
         }
     }
 
-    /// <summary>The names of an object's members; a member's name must be valid Unicode, too.</summary>
+    /// <summary>The names of an object's members; each name must be valid Unicode.</summary>
     public string Name(JsonProperty member)
     {
         try

@@ -39,7 +39,6 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>Looks a tensor up.</summary>
     public SourceTensor? Find(string name) => _tensors.GetValueOrDefault(name);
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (SafetensorsFile file in _files.Values) file.Dispose();

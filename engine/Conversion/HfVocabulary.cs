@@ -10,7 +10,7 @@ internal sealed class HfVocabulary
     private readonly float[] _scores;
     private readonly Dictionary<string, int> _ids = [];
 
-    /// <summary>A vocabulary of so many tokens, all padding.</summary>
+    /// <summary>A vocabulary of <paramref name="size"/> tokens, all padding.</summary>
     public HfVocabulary(int size)
     {
         _texts = new string?[size];

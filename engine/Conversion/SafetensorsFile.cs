@@ -61,7 +61,6 @@ internal sealed unsafe class SafetensorsFile : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
     private void ReadTensors(CheckedJson header, long dataStart)

@@ -115,9 +115,9 @@ internal ref struct ProtobufReader(string path, ReadOnlySpan<byte> bytes)
         switch (_wire)
         {
             case Varint: Number = ReadVarint(); break;
-            case Fixed64: Number = BitConverter.ToUInt64(Take(sizeof(ulong))); break;
-            case Fixed32: Number = BitConverter.ToUInt32(Take(sizeof(uint))); break;
-            case Bytes: Span = Take(ReadVarint()); break;
+            case Fixed64: Number = BitConverter.ToUInt64(Consume(sizeof(ulong))); break;
+            case Fixed32: Number = BitConverter.ToUInt32(Consume(sizeof(uint))); break;
+            case Bytes: Span = Consume(ReadVarint()); break;
             default: throw Invalid($"wire type {_wire}, expected 0, 1, 2 or 5");
         }
         return true;
@@ -133,12 +133,12 @@ internal ref struct ProtobufReader(string path, ReadOnlySpan<byte> bytes)
     public readonly EdgeLlmException Invalid(string message) =>
         new(ErrorCode.InvalidFile, $"{path}: not a SentencePiece model: {message} (before byte {_position} of {_bytes.Length})");
 
-    private ReadOnlySpan<byte> Take(ulong count)
+    private ReadOnlySpan<byte> Consume(ulong count)
     {
         if (count > (ulong)(_bytes.Length - _position)) throw Invalid($"a field of {count} bytes, and {_bytes.Length - _position} are left");
-        ReadOnlySpan<byte> taken = _bytes.Slice(_position, (int)count);
+        ReadOnlySpan<byte> bytes = _bytes.Slice(_position, (int)count);
         _position += (int)count;
-        return taken;
+        return bytes;
     }
 
     private ulong ReadVarint()

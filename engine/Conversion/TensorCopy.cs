@@ -26,7 +26,6 @@ internal sealed unsafe class TensorCopy : IDisposable
     /// <summary>Values that were too large for a half and became 65504.</summary>
     public long Saturated { get; private set; }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         _memory.Dispose();
@@ -58,7 +57,7 @@ internal sealed unsafe class TensorCopy : IDisposable
         }
     }
 
-    /// <summary>Where a row of a tensor of so many rows comes from: in each head, the first row of the second half follows that of the first
+    /// <summary>Where a row of a tensor of <paramref name="rows"/> rows comes from: in each head, the first row of the second half follows that of the first
     /// half, and so on.</summary>
     internal static long SourceRow(long row, long rows, int heads)
     {

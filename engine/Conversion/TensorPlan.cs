@@ -71,14 +71,14 @@ internal sealed class TensorPlan
 
     private void Matrix(string name, string source, int inputs, int outputs, int rotatedHeads = 0)
     {
-        SourceTensor tensor = Take(source + ".weight", outputs, inputs);
+        SourceTensor tensor = Use(source + ".weight", outputs, inputs);
         GgmlType type = _type ?? tensor.Type!.Value;
         if (inputs % GgmlTypes.Get(type).BlockLength != 0) type = GgmlType.F16;
         _tensors.Add(new ConvertedTensor(name + ".weight", tensor, type, inputs, outputs, rotatedHeads));
     }
 
     private void Vector(string name, string source, int length, int rotatedHeads = 0) =>
-        _tensors.Add(new ConvertedTensor(name, Take(source, length), GgmlType.F32, length, 1, rotatedHeads));
+        _tensors.Add(new ConvertedTensor(name, Use(source, length), GgmlType.F32, length, 1, rotatedHeads));
 
     private bool Has(string name) => _checkpoint.Find(name) is not null;
 
@@ -89,7 +89,7 @@ internal sealed class TensorPlan
             : throw Wrong(embedding, $"[1 to {1 << 24}, {_config.Hidden}]");
     }
 
-    private SourceTensor Take(string name, params long[] shape)
+    private SourceTensor Use(string name, params long[] shape)
     {
         SourceTensor tensor = Find(name);
         if (!tensor.Shape.AsSpan().SequenceEqual(shape)) throw Wrong(tensor, $"[{string.Join(", ", shape)}]");

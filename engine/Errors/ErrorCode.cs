@@ -45,6 +45,6 @@ public enum ErrorCode
     /// <summary>Another call is under way in the same context.</summary>
     Busy = 14,
 
-    /// <summary>The caller's buffer is too small; the size that is needed was told.</summary>
+    /// <summary>A buffer given is too small; the call told the size that is needed.</summary>
     BufferTooSmall = 15,
 }

@@ -43,7 +43,7 @@ public sealed class ImportanceRun : IDisposable
         {
             // Logits are asked for at every position, or the last layer would skip the others.
             ChunkRunner.Run(_context, _chunks[chunk], _bos, wantedFrom: 0, (_, _) => { }, cancellation);
-            sums.TakeChunk(_chunk, _chunks.Size, dataset);
+            sums.MoveChunk(_chunk, _chunks.Size, dataset);
             chunkDone?.Invoke();
         }
     }

@@ -40,10 +40,10 @@ public sealed unsafe class ImportanceSums
         return matrix;
     }
 
-    /// <summary>Adds the sums of a chunk of a text and empties them.</summary>
-    internal void TakeChunk(ImportanceSums chunk, int chunkSize, string dataset)
+    /// <summary>Moves the sums of a chunk of a text into these.</summary>
+    internal void MoveChunk(ImportanceSums chunk, int chunkSize, string dataset)
     {
-        foreach ((string name, Entry entry) in chunk._entries) At(name, entry.Sums.Length, entry.Counts.Length).Take(entry);
+        foreach ((string name, Entry entry) in chunk._entries) At(name, entry.Sums.Length, entry.Counts.Length).Move(entry);
         ChunkSize = ChunkCount == 0 || ChunkSize == chunkSize ? chunkSize : 0;
         ChunkCount++;
         if (!Datasets.Contains(dataset)) Datasets = [.. Datasets, dataset];
@@ -79,7 +79,7 @@ public sealed unsafe class ImportanceSums
             for (int i = 0; i < counts.Length; i++) Counts[i] += counts[i];
         }
 
-        public void Take(Entry other)
+        public void Move(Entry other)
         {
             for (int i = 0; i < Sums.Length; i++) Sums[i] += other.Sums[i];
             for (int i = 0; i < Counts.Length; i++) Counts[i] += other.Counts[i];

@@ -17,8 +17,8 @@ public sealed unsafe class PerplexityRun : IDisposable
     private readonly Stream? _save;
     private readonly LogitsFile? _compare;
 
-    /// <summary>Prepares a run: a context is made. The model, the stream that log-probabilities are written to and the file that they are compared
-    /// with are the caller's.</summary>
+    /// <summary>Prepares a run: a context is made. The caller disposes of the model, of the stream that log-probabilities are written to and of
+    /// the file that they are compared with.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: the file is of another vocabulary or text. OutOfMemory.</exception>
     public PerplexityRun(LanguageModel model, Vocabulary vocabulary, TextChunks chunks, ContextOptions options,
         Stream? save = null, LogitsFile? compare = null)

@@ -11,7 +11,7 @@ public struct RunningMean
     /// <summary>Their mean; 0 without values.</summary>
     public double Mean { readonly get; private set; }
 
-    /// <summary>How far the mean of so many values strays: sqrt(variance / (n - 1)), the variance over n. NaN for fewer than two.</summary>
+    /// <summary>How far the mean of the values strays: sqrt(variance / (n - 1)), the variance over n. NaN for fewer than two.</summary>
     public readonly double StandardError => Count < 2 ? double.NaN : Math.Sqrt(_squares / Count / (Count - 1));
 
     /// <summary>Adds a value.</summary>

@@ -110,7 +110,7 @@ public readonly struct GgufArray : IEnumerable<GgufValue>
     {
         if (Count == 0) return [];
         var reader = new GgufReader(_file, _offset, _name);
-        return new ReadOnlySpan<T>(reader.Take((ulong)Count * (ulong)sizeof(T), "array"), Count).ToArray();
+        return new ReadOnlySpan<T>(reader.Consume((ulong)Count * (ulong)sizeof(T), "array"), Count).ToArray();
     }
 
     private EdgeLlmException WrongType(string expected) => Error($"expected an array of {expected}, found an array of {ElementType.Name()}");

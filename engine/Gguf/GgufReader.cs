@@ -20,8 +20,8 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
     /// <summary>What is being read, for messages: a key or a tensor.</summary>
     public string Context { readonly get; set; } = context;
 
-    /// <summary>Takes the next <paramref name="bytes"/> bytes.</summary>
-    public byte* Take(ulong bytes, string what)
+    /// <summary>Consumes the next <paramref name="bytes"/> bytes.</summary>
+    public byte* Consume(ulong bytes, string what)
     {
         if (bytes > (ulong)Remaining) Fail($"{what} needs {bytes} bytes, and the file ends after {Remaining}");
         byte* start = file.Data + Position;
@@ -29,15 +29,15 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
         return start;
     }
 
-    /// <summary>Takes a number, little-endian as every machine this runs on.</summary>
-    public T Read<T>(string what) where T : unmanaged => Unsafe.ReadUnaligned<T>(Take((ulong)sizeof(T), what));
+    /// <summary>Reads a number, little-endian as every machine this runs on.</summary>
+    public T Read<T>(string what) where T : unmanaged => Unsafe.ReadUnaligned<T>(Consume((ulong)sizeof(T), what));
 
-    /// <summary>Takes a string: a 64-bit length and as many bytes.</summary>
+    /// <summary>Reads a string: a 64-bit length and as many bytes.</summary>
     public ReadOnlySpan<byte> ReadString(string what)
     {
         ulong length = Read<ulong>(what);
         if (length > int.MaxValue) Fail($"{what} has length {length}, expected at most {int.MaxValue}");
-        return new ReadOnlySpan<byte>(Take(length, what), (int)length);
+        return new ReadOnlySpan<byte>(Consume(length, what), (int)length);
     }
 
     /// <summary>Steps over strings, noting where each begins if <paramref name="starts"/> has room: vocabularies have
@@ -63,7 +63,7 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
         Position = at;
     }
 
-    /// <summary>Takes a value type.</summary>
+    /// <summary>Reads a value type.</summary>
     public GgufValueType ReadValueType()
     {
         uint type = Read<uint>("value type");
@@ -71,8 +71,8 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
         return (GgufValueType)type;
     }
 
-    /// <summary>Takes the head of an array and checks that elements as small as can be would fit in the file.</summary>
-    public (GgufValueType Type, int Count) ReadArrayHead()
+    /// <summary>Reads the header of an array and checks that elements as small as can be would fit in the file.</summary>
+    public (GgufValueType Type, int Count) ReadArrayHeader()
     {
         GgufValueType type = ReadValueType();
         ulong count = Read<ulong>("array count");
@@ -92,9 +92,9 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
         else if (type == GgufValueType.Array)
         {
             if (depth == MaxDepth) Fail($"arrays nested deeper than {MaxDepth}");
-            (GgufValueType elementType, int count) = ReadArrayHead();
+            (GgufValueType elementType, int count) = ReadArrayHeader();
             if (elementType.IsFixedSize())
-                Take((ulong)elementType.MinBytes() * (ulong)count, "array");
+                Consume((ulong)elementType.MinBytes() * (ulong)count, "array");
             else if (elementType == GgufValueType.String)
                 SkipStrings(count, []);
             else
@@ -102,7 +102,7 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
         }
         else
         {
-            Take((ulong)type.MinBytes(), "value");
+            Consume((ulong)type.MinBytes(), "value");
         }
     }
 

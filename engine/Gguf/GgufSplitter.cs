@@ -32,8 +32,8 @@ public sealed unsafe class GgufSplitter
     /// <summary>Path of a part, counted from 0: <c>PREFIX-00001-of-00003.gguf</c>.</summary>
     public static string PartPath(string prefix, int number, int count) => GgufSplit.PartPath(prefix, number, count);
 
-    /// <summary>Plans parts of at most so many bytes (the whole file, not only its tensors) and so many tensors. A tensor that is larger by itself
-    /// gets a part of its own.</summary>
+    /// <summary>Plans parts of at most this number of bytes (the whole file, not only its tensors) and of tensors. A tensor that is larger by
+    /// itself gets a part of its own.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: more parts than the format can count.</exception>
     public void Plan(long maxBytes, int maxTensors)
     {

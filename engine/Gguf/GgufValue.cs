@@ -93,7 +93,7 @@ public readonly struct GgufValue
         GgufReader reader = Reader;
         value = default;
         if (Type != GgufValueType.Array) return false;
-        (GgufValueType elementType, int count) = reader.ReadArrayHead();
+        (GgufValueType elementType, int count) = reader.ReadArrayHeader();
         value = new GgufArray(_file!, _name, elementType, count, reader.Position);
         return true;
     }

@@ -40,14 +40,14 @@ public sealed class GgufWriter
     {
         GgufValueType type = GgufValueTypes.Of<T>();
         BeginEntry(key, type);
-        Put(_metadata, value);
+        Append(_metadata, value);
     }
 
     /// <summary>Adds a string.</summary>
     public void AddMetadata(string key, string value)
     {
         BeginEntry(key, GgufValueType.String);
-        PutString(_metadata, Encoding.UTF8.GetBytes(value));
+        AppendString(_metadata, Encoding.UTF8.GetBytes(value));
     }
 
     /// <summary>Adds an array of numbers or bools.</summary>
@@ -55,7 +55,7 @@ public sealed class GgufWriter
     {
         GgufValueType type = GgufValueTypes.Of<T>();
         BeginEntry(key, GgufValueType.Array);
-        PutArray(type, values);
+        AppendArray(type, values);
     }
 
     /// <summary>Adds an array of arrays of numbers or bools.</summary>
@@ -63,8 +63,8 @@ public sealed class GgufWriter
     {
         GgufValueType type = GgufValueTypes.Of<T>();
         BeginEntry(key, GgufValueType.Array);
-        PutArrayHead(GgufValueType.Array, values.Length);
-        foreach (T[] inner in values) PutArray(type, inner);
+        AppendArrayHeader(GgufValueType.Array, values.Length);
+        foreach (T[] inner in values) AppendArray(type, inner);
     }
 
     /// <summary>Adds an array of strings.</summary>
@@ -75,8 +75,8 @@ public sealed class GgufWriter
     public void AddUtf8Strings(string key, IReadOnlyCollection<ReadOnlyMemory<byte>> values)
     {
         BeginEntry(key, GgufValueType.Array);
-        PutArrayHead(GgufValueType.String, values.Count);
-        foreach (ReadOnlyMemory<byte> value in values) PutString(_metadata, value.Span);
+        AppendArrayHeader(GgufValueType.String, values.Count);
+        foreach (ReadOnlyMemory<byte> value in values) AppendString(_metadata, value.Span);
     }
 
     /// <summary>Copies a value of another file.</summary>
@@ -96,11 +96,11 @@ public sealed class GgufWriter
         byte[] utf8 = Encoding.UTF8.GetBytes(name);
         if (utf8.Length > GgufPart.MaxTensorNameBytes)
             throw Invalid($"tensor {name}: a name of {utf8.Length} bytes, expected at most {GgufPart.MaxTensorNameBytes}");
-        PutString(_directory, utf8);
-        Put(_directory, dimensions.Length);
-        foreach (long dimension in dimensions) Put(_directory, dimension);
-        Put(_directory, (uint)type);
-        Put(_directory, _dataBytes);
+        AppendString(_directory, utf8);
+        Append(_directory, dimensions.Length);
+        foreach (long dimension in dimensions) Append(_directory, dimension);
+        Append(_directory, (uint)type);
+        Append(_directory, _dataBytes);
 
         static long Ne(ReadOnlySpan<long> all, int i) => i < all.Length ? all[i] : 1;
         var tensor = new Tensor(name, type, 0, dimensions[0], Ne(dimensions, 1), Ne(dimensions, 2), Ne(dimensions, 3));
@@ -121,9 +121,9 @@ public sealed class GgufWriter
         var output = new CountingStream(stream);
         var header = new ArrayBufferWriter<byte>();
         header.Write("GGUF"u8);
-        Put(header, _version);
-        Put(header, (long)_tensors.Count);
-        Put(header, (long)_keys.Count);
+        Append(header, _version);
+        Append(header, (long)_tensors.Count);
+        Append(header, (long)_keys.Count);
         output.Write(header.WrittenSpan);
         output.Write(_metadata.WrittenSpan);
         output.Write(_directory.WrittenSpan);
@@ -149,29 +149,29 @@ public sealed class GgufWriter
     private void BeginEntry(string key, GgufValueType type)
     {
         if (!_keys.Add(key)) throw Invalid($"key {key} added twice");
-        PutString(_metadata, Encoding.UTF8.GetBytes(key));
-        Put(_metadata, (uint)type);
+        AppendString(_metadata, Encoding.UTF8.GetBytes(key));
+        Append(_metadata, (uint)type);
     }
 
-    private void PutArray<T>(GgufValueType type, T[] values) where T : unmanaged
+    private void AppendArray<T>(GgufValueType type, T[] values) where T : unmanaged
     {
-        PutArrayHead(type, values.Length);
+        AppendArrayHeader(type, values.Length);
         _metadata.Write(MemoryMarshal.AsBytes(values.AsSpan()));
     }
 
-    private void PutArrayHead(GgufValueType type, int count)
+    private void AppendArrayHeader(GgufValueType type, int count)
     {
-        Put(_metadata, (uint)type);
-        Put(_metadata, (long)count);
+        Append(_metadata, (uint)type);
+        Append(_metadata, (long)count);
     }
 
-    private static void PutString(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> utf8)
+    private static void AppendString(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> utf8)
     {
-        Put(buffer, (long)utf8.Length);
+        Append(buffer, (long)utf8.Length);
         buffer.Write(utf8);
     }
 
-    private static void Put<T>(ArrayBufferWriter<byte> buffer, T value) where T : unmanaged =>
+    private static void Append<T>(ArrayBufferWriter<byte> buffer, T value) where T : unmanaged =>
         buffer.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     private void Pad(CountingStream stream)

@@ -88,7 +88,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         {
             // To open a named pipe is to wait for somebody who writes. It has size 0; so has an empty file, which need not be opened either.
             if (new FileInfo(RealPath.Of(path)) is { Exists: true, Length: 0 }) return new MappedFile(path, new AlignedBuffer(0));
-            // Whoever shares may read, replace or even write the file: its pages are not locked against anybody.
+            // Other programs may read, replace or even write the file: its pages are not locked.
             handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
             long length = RandomAccess.GetLength(handle);
             MappedFile file;
@@ -126,7 +126,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         return new MappedFile(name, buffer);
     }
 
-    /// <summary>Takes bytes where they lie; <paramref name="release"/> is called when they are no longer needed.</summary>
+    /// <summary>Uses bytes where they lie; <paramref name="release"/> is called when they are no longer needed.</summary>
     public static MappedFile Over(byte* data, long length, string name, Action? release) => new(name, data, length, release);
 
     /// <summary>Throws when the file under a mapping has another size than when it was opened: reading past the end of
@@ -162,7 +162,6 @@ internal sealed unsafe partial class MappedFile : IDisposable
         _ = Madvise(from, (nuint)(start + bytes - from), advice); // a hint: nothing to do when it is refused
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         if (_disposed) return;

@@ -25,7 +25,6 @@ internal struct RowLoop<TBody> : IParallelBody where TBody : struct, IRowBody
         body = loop._body;
     }
 
-    /// <inheritdoc/>
     public void Run(int chunk, int worker)
     {
         int end = Math.Min(_count, (chunk + 1) * _rowsPerChunk);

@@ -23,11 +23,11 @@ internal static unsafe class LegacyImportanceMatrix
             reader.Context = "";
             int length = Count(ref reader, "bytes of a name", 1);
             if (length is 0 or > MaxNameBytes) reader.Fail($"not an importance matrix: a name of {length} bytes, expected 1 to {MaxNameBytes}");
-            string name = Encoding.UTF8.GetString(reader.Take((ulong)length, "name"), length);
+            string name = Encoding.UTF8.GetString(reader.Consume((ulong)length, "name"), length);
             reader.Context = name;
             int calls = reader.Read<int>("number of calls");
             int values = Count(ref reader, "values", sizeof(float));
-            float[] sums = new ReadOnlySpan<float>(reader.Take((ulong)values * sizeof(float), "values"), values).ToArray();
+            float[] sums = new ReadOnlySpan<float>(reader.Consume((ulong)values * sizeof(float), "values"), values).ToArray();
             matrix.SetRead(file.Path, name, sums, [Math.Max(calls, 1)]);
         }
         reader.Context = "";
@@ -35,7 +35,7 @@ internal static unsafe class LegacyImportanceMatrix
         if (reader.Remaining >= sizeof(int))
         {
             int length = Count(ref reader, "bytes of the dataset's name", 1);
-            matrix.Datasets = [Encoding.UTF8.GetString(reader.Take((ulong)length, "dataset's name"), length)];
+            matrix.Datasets = [Encoding.UTF8.GetString(reader.Consume((ulong)length, "dataset's name"), length)];
         }
         return matrix;
     }

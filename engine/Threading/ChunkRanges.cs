@@ -13,7 +13,7 @@ internal sealed class ChunkRanges(int ranges)
     private const int Spacing = 16;
     private readonly long[] _ranges = new long[ranges * Spacing];
 
-    /// <summary>Shares out the chunks of a new run: the last run's are all claimed. Whoever claims one sees all that was written before.</summary>
+    /// <summary>Shares out the chunks of a new run: the last run's are all claimed. A thread that claims one sees all that was written before.</summary>
     public void Share(int chunks, int run)
     {
         for (int w = 0; w < ranges; w++)
@@ -26,14 +26,14 @@ internal sealed class ChunkRanges(int ranges)
     public bool TryClaim(int worker, out int chunk, out int run)
     {
         int own = worker % ranges;
-        if (TryTake(own, front: worker < ranges, out chunk, out run)) return true;
+        if (TryClaimFrom(own, front: worker < ranges, out chunk, out run)) return true;
         for (int w = own + 1; w < own + ranges; w++)
-            if (TryTake(w < ranges ? w : w - ranges, front: false, out chunk, out run))
+            if (TryClaimFrom(w < ranges ? w : w - ranges, front: false, out chunk, out run))
                 return true;
         return false;
     }
 
-    private bool TryTake(int owner, bool front, out int chunk, out int run)
+    private bool TryClaimFrom(int owner, bool front, out int chunk, out int run)
     {
         ref long range = ref _ranges[owner * Spacing];
         for (long seen = Volatile.Read(ref range); ;)

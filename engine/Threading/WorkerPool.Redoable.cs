@@ -15,8 +15,8 @@ internal interface IRedoableBody
     void Publish(int chunk, int worker);
 }
 
-/// <content>Runs that do not wait for a worker that was taken off its core: the caller does that worker's chunk again, and whoever is first
-/// publishes. The late worker finds the chunk done, perhaps many runs later, and drops what it has. It must not touch the caller's stack by
+/// <content>Runs that do not wait for a worker that was taken off its core: the caller does that worker's chunk again, and the first of the
+/// two publishes. The late worker finds the chunk done, perhaps many runs later, and drops what it has. It must not touch the caller's stack by
 /// then, so the body is kept here, and a worker makes sure that it copied it while its run was live.</content>
 internal sealed unsafe partial class WorkerPool
 {

@@ -18,13 +18,13 @@ internal sealed unsafe partial class WorkerPool : IDisposable
     /// time slice of a busy neighbour.</summary>
     private static readonly long s_spinTicks = Stopwatch.Frequency / 20_000; // 50 microseconds
 
-    private readonly Thread[] _threads; // all but the caller's
+    private readonly Thread[] _threads; // all but the thread that calls Run
     private readonly int _active; // threads that take part at a time
     private readonly object _gate = new();
     private readonly object _finished = new();
 
     // The run in progress. These fields are written before its chunks can be claimed and stay as they are until the last claimed chunk
-    // is done, so whoever holds a chunk reads its own run's. _run is its number, odd if it is redoable: a change tells idle threads of work.
+    // is done, so a thread that holds a chunk reads its own run's. _run is its number, odd if it is redoable: a change tells idle threads of work.
     private readonly ChunkRanges _ranges;
     private int _run;
     private int _chunks;
@@ -38,9 +38,9 @@ internal sealed unsafe partial class WorkerPool : IDisposable
     private int _callerSleeps;
     private bool _stopping;
 
-    /// <summary>Starts the threads: the caller of Run is one of them. Where there are fewer processors, only so many threads take part at a
+    /// <summary>Starts the threads: the caller of Run is one of them. Where there are fewer processors, only as many threads take part at a
     /// time: more would wait for one another's cores.</summary>
-    /// <param name="threads">Threads, the caller's included.</param>
+    /// <param name="threads">Threads, the one that calls Run included.</param>
     /// <param name="processors">Processors at hand; 0: <see cref="Environment.ProcessorCount"/>.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument; OutOfMemory: the system starts no more threads.</exception>
     public WorkerPool(int threads, int processors = 0)
@@ -106,7 +106,6 @@ internal sealed unsafe partial class WorkerPool : IDisposable
         for (int chunk = 0; chunk < chunks; chunk++) body.Run(chunk, 0);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         lock (_gate)
@@ -215,7 +214,7 @@ internal sealed unsafe partial class WorkerPool : IDisposable
         }
     }
 
-    // Until so many are awake. They are counted here: a thread that was about to sleep as the run began counted as a sleeper for a moment.
+    // Until this number are awake. They are counted here: a thread that was about to sleep as the run began counted as a sleeper for a moment.
     private void Wake(int wanted)
     {
         lock (_gate)

@@ -12,7 +12,7 @@ internal sealed class BpeTokenizer : Tokenizer
     private readonly MergeTable _merges;
     private readonly int[] _byteIds = new int[256];
 
-    internal BpeTokenizer(Vocabulary vocabulary, PackedStrings merges) : base(vocabulary, Pieces(vocabulary))
+    public BpeTokenizer(Vocabulary vocabulary, PackedStrings merges) : base(vocabulary, Pieces(vocabulary))
     {
         _preTokenizer = PreTokenizer.Get(vocabulary.Pre);
         _merges = new MergeTable(vocabulary, merges);

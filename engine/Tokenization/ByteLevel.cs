@@ -9,10 +9,10 @@ internal static class ByteLevel
     private static readonly short[] s_bytes = MakeBytes();
 
     /// <summary>Appends the spelling of a byte; returns its length, 1 or 2.</summary>
-    internal static int Spell(byte value, Span<byte> destination) => new Rune(s_chars[value]).EncodeToUtf8(destination);
+    public static int Spell(byte value, Span<byte> destination) => new Rune(s_chars[value]).EncodeToUtf8(destination);
 
     /// <summary>The bytes that a text spells; false if a character of it spells none. <paramref name="bytes"/> is as long as the text.</summary>
-    internal static bool TryRead(ReadOnlySpan<byte> text, Span<byte> bytes, out int count)
+    public static bool TryRead(ReadOnlySpan<byte> text, Span<byte> bytes, out int count)
     {
         count = 0;
         while (!text.IsEmpty)

@@ -3,9 +3,8 @@ using System.Text;
 
 namespace Edge.Llm.Tokenization;
 
-/// <summary>
-/// BPE merges by pairs of ids. A merge may be made of text that is no token: such text gets an id of its own, from the vocabulary's count on.
-/// </summary>
+/// <summary>BPE merges by pairs of ids. A merge may be made of text that is no token: such text gets an id of its own, from the
+/// vocabulary's count on.</summary>
 internal sealed class MergeTable
 {
     private const ulong Free = ulong.MaxValue;
@@ -18,12 +17,12 @@ internal sealed class MergeTable
 
     private struct Entry
     {
-        internal ulong Pair;
-        internal uint Rank;
-        internal int MergedId;
+        public ulong Pair;
+        public uint Rank;
+        public int MergedId;
     }
 
-    internal MergeTable(Vocabulary vocabulary, PackedStrings merges)
+    public MergeTable(Vocabulary vocabulary, PackedStrings merges)
     {
         _vocabulary = vocabulary;
         uint size = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 3L / 2));
@@ -45,7 +44,7 @@ internal sealed class MergeTable
     }
 
     /// <summary>The id of a text that merging may start from or make.</summary>
-    internal int GetId(ReadOnlySpan<byte> text)
+    public int GetId(ReadOnlySpan<byte> text)
     {
         int id = _vocabulary.Find(text);
         if (id >= 0) return id;
@@ -62,13 +61,13 @@ internal sealed class MergeTable
     }
 
     /// <summary>Appends what an id stands for: itself, or for text that is no token those of its characters that are.</summary>
-    internal void AppendTokens(int id, List<int> ids)
+    public void AppendTokens(int id, List<int> ids)
     {
         if (id < _vocabulary.Count) ids.Add(id);
         else ids.AddRange(_extraTokens[id - _vocabulary.Count]);
     }
 
-    internal bool TryGet(int left, int right, out uint rank, out int mergedId)
+    public bool TryGet(int left, int right, out uint rank, out int mergedId)
     {
         ulong pair = ((ulong)(uint)left << 32) | (uint)right;
         int at = Slot(pair);

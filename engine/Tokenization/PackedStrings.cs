@@ -15,12 +15,12 @@ internal sealed class PackedStrings
         _starts = starts;
     }
 
-    internal int Count => _starts.Length - 1;
+    public int Count => _starts.Length - 1;
 
-    internal ReadOnlySpan<byte> this[int index] => _bytes.AsSpan(_starts[index].._starts[index + 1]);
+    public ReadOnlySpan<byte> this[int index] => _bytes.AsSpan(_starts[index].._starts[index + 1]);
 
     /// <summary>Copies an array of strings out of a file, so that it outlives the file.</summary>
-    internal static PackedStrings Read(GgufMetadata metadata, string key)
+    public static PackedStrings Read(GgufMetadata metadata, string key)
     {
         GgufArray array = metadata.GetArray(key);
         if (array.Count > MaxCount) throw TooMany(key, array.Count);
@@ -30,7 +30,7 @@ internal sealed class PackedStrings
         return builder.Build();
     }
 
-    internal static PackedStrings Copy(IReadOnlyList<byte[]> source)
+    public static PackedStrings Copy(IReadOnlyList<byte[]> source)
     {
         var builder = new Builder(source.Count);
         for (int i = 0; i < source.Count; i++) builder.Add(source[i]);
@@ -38,17 +38,17 @@ internal sealed class PackedStrings
     }
 
     private static EdgeLlmException TooMany(string key, int count) =>
-        new(ErrorCode.Unsupported, $"{key}: expected at most {MaxCount} elements, found {count}.");
+        new(ErrorCode.Unsupported, $"{key}: expected at most {MaxCount} elements, found {count}");
 
     /// <summary>Collects strings; a string may be written in pieces and is closed by <see cref="End"/>.</summary>
-    internal sealed class Builder(int count)
+    public sealed class Builder(int count)
     {
         private readonly int[] _starts = new int[count + 1];
         private byte[] _bytes = new byte[Math.Max(16, (int)Math.Min(count * 8L, 1 << 24))];
         private int _length;
         private int _count;
 
-        internal void Append(ReadOnlySpan<byte> bytes)
+        public void Append(ReadOnlySpan<byte> bytes)
         {
             if (bytes.Length > _bytes.Length - _length)
             {
@@ -60,17 +60,17 @@ internal sealed class PackedStrings
             _length += bytes.Length;
         }
 
-        internal void End() => _starts[++_count] = _length;
+        public void End() => _starts[++_count] = _length;
 
-        internal void Add(ReadOnlySpan<byte> bytes)
+        public void Add(ReadOnlySpan<byte> bytes)
         {
             Append(bytes);
             End();
         }
 
-        internal PackedStrings Build() => new(_bytes, _starts);
+        public PackedStrings Build() => new(_bytes, _starts);
 
         private static EdgeLlmException TooLarge() =>
-            new(ErrorCode.Unsupported, $"A vocabulary's text must be at most {Array.MaxLength} bytes together; this one is longer.");
+            new(ErrorCode.Unsupported, $"a vocabulary's text: expected at most {Array.MaxLength} bytes together, found more");
     }
 }

@@ -5,10 +5,9 @@ namespace Edge.Llm.Tokenization;
 /// <summary>A stretch of text, or (Token >= 0) a special token found in it.</summary>
 internal readonly record struct Fragment(int Start, int Length, int Token);
 
-/// <summary>
-/// Cuts text at special tokens as llama.cpp does: the longest token takes all its occurrences first, left to right, then the next longest
-/// in what is left. One Aho-Corasick pass finds every occurrence of every token, so the time does not grow with the number of tokens.
-/// </summary>
+/// <summary>Cuts text at special tokens as llama.cpp does: the longest token takes all its occurrences first, left to right, then the next
+/// longest in what is left. One Aho-Corasick pass finds every occurrence of every token, so the time does not grow with the number of
+/// tokens.</summary>
 internal sealed class SpecialTokenMatcher
 {
     private const int Root = 0;
@@ -23,7 +22,7 @@ internal sealed class SpecialTokenMatcher
     private readonly HashSet<int> _stripLeft;
     private readonly HashSet<int> _stripRight;
 
-    internal SpecialTokenMatcher(Vocabulary vocabulary)
+    public SpecialTokenMatcher(Vocabulary vocabulary)
     {
         _vocabulary = vocabulary;
         _byRank = [.. Enumerable.Range(0, vocabulary.Count)
@@ -35,11 +34,9 @@ internal sealed class SpecialTokenMatcher
         (_stripLeft, _stripRight) = SpecialTokens.Strips(vocabulary, _byRank);
     }
 
-    /// <summary>
-    /// The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones always;
-    /// with a mask, only those that it allows.
-    /// </summary>
-    internal List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask = null)
+    /// <summary>The fragments in order. Control and unknown tokens count only when <paramref name="parseSpecial"/>; user-defined ones
+    /// always; with a mask, only those that it allows.</summary>
+    public List<Fragment> Partition(ReadOnlySpan<byte> text, bool parseSpecial, PromptMask? mask = null)
     {
         if (text.IsEmpty) return [];
         List<long> matches = FindAll(text, parseSpecial, mask);
@@ -67,11 +64,9 @@ internal sealed class SpecialTokenMatcher
         return fragments;
     }
 
-    /// <summary>
-    /// User-defined tokens that are markup all the same: bracketed like a control token, or bracketed and written by the chat template.
-    /// Others (runs of spaces, HTML tags) are how the vocabulary spells plain text.
-    /// </summary>
-    internal IEnumerable<int> Markers(ReadOnlySpan<byte> template)
+    /// <summary>User-defined tokens that are markup all the same: bracketed like a control token, or bracketed and written by the chat
+    /// template. Others (runs of spaces, HTML tags) are how the vocabulary spells plain text.</summary>
+    public IEnumerable<int> Markers(ReadOnlySpan<byte> template)
     {
         var written = new HashSet<int>(FindAll(template, parseSpecial: true, mask: null).Select(match => _byRank[(int)(match >> 32)]));
         return _byRank.Where(id => _vocabulary.GetType(id) == TokenType.UserDefined && IsMarkup(_vocabulary.GetText(id), written.Contains(id)));

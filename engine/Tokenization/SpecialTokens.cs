@@ -33,7 +33,7 @@ internal static class SpecialTokens
     private static readonly string[] s_alwaysRendered = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 
     /// <summary>Completes the ids, corrects the types of tokens that are control tokens by their text, and returns the ids that end generation.</summary>
-    internal static HashSet<int> Resolve(Vocabulary vocabulary, Dictionary<string, int> ids, TokenType[] types)
+    public static HashSet<int> Resolve(Vocabulary vocabulary, Dictionary<string, int> ids, TokenType[] types)
     {
         int Find(string text) => vocabulary.Find(Encoding.UTF8.GetBytes(text));
 
@@ -75,7 +75,7 @@ internal static class SpecialTokens
     }
 
     /// <summary>Special tokens that swallow the white space before or after them. No file says so: it goes by the model's name.</summary>
-    internal static (HashSet<int> Left, HashSet<int> Right) Strips(Vocabulary vocabulary, int[] special)
+    public static (HashSet<int> Left, HashSet<int> Right) Strips(Vocabulary vocabulary, int[] special)
     {
         HashSet<int> left = [], right = [];
         string name = vocabulary.ModelName.ToLowerInvariant();

@@ -12,7 +12,7 @@ internal sealed class SpmTokenizer : Tokenizer
     private readonly int[][] _byteTokens = new int[256][];
     private readonly bool _wordsAreSeparate;
 
-    internal SpmTokenizer(Vocabulary vocabulary) : base(vocabulary, Pieces(vocabulary))
+    public SpmTokenizer(Vocabulary vocabulary) : base(vocabulary, Pieces(vocabulary))
     {
         for (int value = 0; value < 256; value++)
         {

@@ -2,10 +2,8 @@ using System.Text;
 
 namespace Edge.Llm;
 
-/// <summary>
-/// Turns ids into text one by one, never half a character: a token may end inside one, whose bytes wait for the next token. The texts
-/// joined are <see cref="Tokenizer.Decode"/> of the ids joined.
-/// </summary>
+/// <summary>Turns ids into text one by one, never half a character: a token may end inside one, whose bytes wait for the next token. The
+/// texts joined are <see cref="Tokenizer.Decode"/> of the ids joined.</summary>
 public sealed class StreamingDecoder
 {
     private readonly Tokenizer _tokenizer;

@@ -5,12 +5,12 @@ namespace Edge.Llm.Tokenization;
 /// <summary>A stretch of a word: what merging starts from and joins. Length 0: merged into its left neighbour.</summary>
 internal struct Symbol
 {
-    internal int Start, Length, Id;
-    internal int Previous, Next;
+    public int Start, Length, Id;
+    public int Previous, Next;
 
     /// <summary>What this symbol and the next make (negative: nothing), and how early: lower goes first.</summary>
-    internal int MergedId;
-    internal uint Priority;
+    public int MergedId;
+    public uint Priority;
 }
 
 /// <summary>Says what two neighbours make, and how early.</summary>
@@ -19,10 +19,9 @@ internal interface IMergeRule
     bool TryMerge(in Symbol left, in Symbol right, out uint priority, out int mergedId);
 }
 
-/// <summary>
-/// Merges neighbours, best pair first and leftmost among equals, until none is left: the core of both BPE and SPM. A linked list over a heap
-/// of (priority, left): a heap entry is stale when its left symbol now offers another priority, so a word of n symbols takes n log n steps.
-/// </summary>
+/// <summary>Merges neighbours, best pair first and leftmost among equals, until none is left: the core of both BPE and SPM. A linked list
+/// over a heap of (priority, left): a heap entry is stale when its left symbol now offers another priority, so a word of n symbols takes n
+/// log n steps.</summary>
 internal sealed class SymbolMerger
 {
     private Symbol[] _symbols = new Symbol[64];
@@ -30,14 +29,14 @@ internal sealed class SymbolMerger
     private int _heapCount;
 
     /// <summary>Symbols added since <see cref="Clear"/>, merged ones included.</summary>
-    internal int Count { get; private set; }
+    public int Count { get; private set; }
 
     /// <summary>Work done so far: pairs looked up and heap levels walked.</summary>
-    internal long Steps { get; private set; }
+    public long Steps { get; private set; }
 
-    internal void Clear() => Count = 0;
+    public void Clear() => Count = 0;
 
-    internal void Add(int start, int length, int id)
+    public void Add(int start, int length, int id)
     {
         Debug.Assert(length > 0);
         if (Count == _symbols.Length) Array.Resize(ref _symbols, Count * 2);
@@ -45,10 +44,10 @@ internal sealed class SymbolMerger
         Count++;
     }
 
-    internal ref readonly Symbol this[int index] => ref _symbols[index];
+    public ref readonly Symbol this[int index] => ref _symbols[index];
 
     /// <summary>Runs the merges. What is left is the chain from symbol 0 along <see cref="Symbol.Next"/>, which ends at <see cref="Count"/>.</summary>
-    internal void Merge<TRule>(TRule rule) where TRule : struct, IMergeRule
+    public void Merge<TRule>(TRule rule) where TRule : struct, IMergeRule
     {
         _heapCount = 0;
         for (int i = 0; i + 1 < Count; i++) Offer(rule, i);

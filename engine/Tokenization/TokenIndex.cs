@@ -10,7 +10,7 @@ internal sealed class TokenIndex
     private readonly ulong[] _slots; // upper half: upper half of the hash; lower half: id + 1, 0 when free
     private readonly int _mask;
 
-    internal TokenIndex(PackedStrings strings)
+    public TokenIndex(PackedStrings strings)
     {
         _strings = strings;
         _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, strings.Count * 2L))];
@@ -19,7 +19,7 @@ internal sealed class TokenIndex
     }
 
     /// <summary>The id of the token of this text, or -1. Of equal texts the first counts; an empty text is never found.</summary>
-    internal int Find(ReadOnlySpan<byte> text)
+    public int Find(ReadOnlySpan<byte> text)
     {
         ulong hash = XxHash3.HashToUInt64(text);
         for (int at = (int)hash & _mask; _slots[at] != 0; at = (at + 1) & _mask)

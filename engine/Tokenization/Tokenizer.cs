@@ -29,7 +29,7 @@ public abstract class Tokenizer
         {
             "llama" => new SpmTokenizer(Vocabulary.FromGguf(metadata)),
             "gpt2" => new BpeTokenizer(Vocabulary.FromGguf(metadata), PackedStrings.Read(metadata, "tokenizer.ggml.merges")),
-            _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\"."),
+            _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\""),
         };
     }
 
@@ -113,10 +113,8 @@ public abstract class Tokenizer
     public ReadOnlySpan<byte> DecodeToken(int id, bool special = false) =>
         Vocabulary.GetType(id) is TokenType.Control or TokenType.Unknown && !special ? default : _pieces[id];
 
-    /// <summary>
-    /// The text of a whole sequence. As in llama.cpp, the space that a model puts before a text's first word is taken off if that word is the
-    /// first token. Bytes that are not UTF-8 become U+FFFD.
-    /// </summary>
+    /// <summary>The text of a whole sequence. As in llama.cpp, the space that a model puts before a text's first word is taken off if that
+    /// word is the first token. Bytes that are not UTF-8 become U+FFFD.</summary>
     public string Decode(ReadOnlySpan<int> ids, bool special = false)
     {
         var bytes = new ArrayBufferWriter<byte>(ids.Length * 4 + 16);
@@ -135,5 +133,5 @@ public abstract class Tokenizer
     private protected abstract void EncodeText(ReadOnlySpan<byte> utf8, bool afterSpecial, List<int> ids, SymbolMerger merger);
 
     private static EdgeLlmException TooLong(int length) =>
-        new(ErrorCode.InvalidArgument, $"A text to encode: expected at most {MaxTextBytes} bytes, found {length}.");
+        new(ErrorCode.InvalidArgument, $"a text to encode: expected at most {MaxTextBytes} bytes, found {length}");
 }

@@ -114,8 +114,8 @@ public sealed class Vocabulary
     }
 
     private EdgeLlmException OutOfRange(int id) =>
-        new(ErrorCode.InvalidArgument, $"Token id {id}: expected 0 to {Count - 1}.");
+        new(ErrorCode.InvalidArgument, $"token id {id}: expected 0 to {Count - 1}");
 
     private static EdgeLlmException MissingId(string flag, string id) =>
-        new(ErrorCode.InvalidFile, $"tokenizer.ggml.{flag} is true, but tokenizer.ggml.{id} names no token.");
+        new(ErrorCode.InvalidFile, $"tokenizer.ggml.{flag} is true, but tokenizer.ggml.{id} names no token");
 }

@@ -3,23 +3,23 @@ namespace Edge.Llm.Tokenization;
 /// <summary>What a file says about its tokenizer, before defaults and well-known names are applied.</summary>
 internal sealed class VocabularyData
 {
-    internal required string Model { get; init; }
-    internal required PackedStrings Texts { get; init; }
-    internal string Pre { get; init; } = "default";
-    internal string ModelName { get; init; } = "";
+    public required string Model { get; init; }
+    public required PackedStrings Texts { get; init; }
+    public string Pre { get; init; } = "default";
+    public string ModelName { get; init; } = "";
 
     /// <summary>One a token, or null: then all 0.</summary>
-    internal float[]? Scores { get; init; }
+    public float[]? Scores { get; init; }
 
     /// <summary>One a token, or null: then all <see cref="TokenType.Normal"/>.</summary>
-    internal TokenType[]? Types { get; init; }
+    public TokenType[]? Types { get; init; }
 
     /// <summary>Ids by key name without the <c>tokenizer.ggml.</c> in front: <c>bos_token_id</c>.</summary>
-    internal Dictionary<string, int> Ids { get; init; } = [];
+    public Dictionary<string, int> Ids { get; init; } = [];
 
-    internal bool? AddBos { get; init; }
-    internal bool? AddEos { get; init; }
-    internal bool? AddSpacePrefix { get; init; }
+    public bool? AddBos { get; init; }
+    public bool? AddEos { get; init; }
+    public bool? AddSpacePrefix { get; init; }
 
     private static readonly string[] s_idKeys =
     [
@@ -27,7 +27,7 @@ internal sealed class VocabularyData
         "fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
     ];
 
-    internal static VocabularyData Read(GgufMetadata metadata)
+    public static VocabularyData Read(GgufMetadata metadata)
     {
         PackedStrings texts = PackedStrings.Read(metadata, "tokenizer.ggml.tokens");
         var ids = new Dictionary<string, int>();
@@ -61,5 +61,5 @@ internal sealed class VocabularyData
 
     private static T[] AtLeast<T>(int count, T[] values, string key) => values.Length >= count
         ? values
-        : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{key}: expected an element for each of {count} tokens, found {values.Length}.");
+        : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{key}: expected an element for each of {count} tokens, found {values.Length}");
 }

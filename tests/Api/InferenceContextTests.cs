@@ -1,4 +1,5 @@
 using Edge.Llm.Models;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Api;
 

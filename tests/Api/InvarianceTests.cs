@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Api;
 

@@ -1,3 +1,5 @@
+using Edge.Llm.Tests.Support;
+
 namespace Edge.Llm.Tests.Api;
 
 /// <summary>Models that are not files, and memory that runs out.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Api;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Architecture;
 
@@ -7,10 +8,10 @@ namespace Edge.Llm.Tests.Architecture;
 public sealed partial class CanonicalArithmeticTests
 {
     [TestMethod]
-    public void No_engine_file_leaves_the_canonical_arithmetic() => RepositoryFiles.AssertNone(Lines(PlatformDependent()));
+    public void NoEngineFileLeavesTheCanonicalArithmetic() => RepositoryFiles.AssertNone(Lines(PlatformDependent()));
 
     [TestMethod]
-    public void Only_the_kernel_table_asks_what_the_processor_supports() => RepositoryFiles.AssertNone(
+    public void OnlyTheKernelTableAsksWhatTheProcessorSupports() => RepositoryFiles.AssertNone(
         Lines(IsSupported()).Where(line =>
             !line.StartsWith("engine/Kernels/KernelTable", StringComparison.Ordinal)
             && !line.StartsWith("engine/Kernels/Lanes/Prefetch.cs", StringComparison.Ordinal))); // a hint; the answer is a constant on every target
@@ -22,7 +23,7 @@ public sealed partial class CanonicalArithmeticTests
     [DataRow("AdvSimd.ReciprocalSquareRootEstimate(v)", true)]
     [DataRow("MathF.Sqrt(x) + MathF.FusedMultiplyAdd(a, b, c)", false)]
     [DataRow("ScalarMath.Exp(x) + DoubleMath.Pow(a, b)", false)]
-    public void Platform_dependent_calls_are_found(string line, bool found) => Assert.AreEqual(found, PlatformDependent().IsMatch(line));
+    public void PlatformDependentCallsAreFound(string line, bool found) => Assert.AreEqual(found, PlatformDependent().IsMatch(line));
 
     private static IEnumerable<string> Lines(Regex pattern) =>
         from file in RepositoryFiles.All()

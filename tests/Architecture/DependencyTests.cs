@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Architecture;
 
@@ -16,6 +17,7 @@ public sealed partial class DependencyTests
         ["Kernels"] = ["Gguf", "Threading"],
         ["Quantization"] = ["Kernels"],
         ["Tokenization"] = ["Gguf"],
+        ["Templates"] = ["Tokenization"],
         ["Conversion"] = ["Quantization", "Tokenization"],
         ["Ops"] = ["Kernels"],
         ["Backends"] = ["Ops"],
@@ -23,7 +25,7 @@ public sealed partial class DependencyTests
         ["Models"] = ["Cache", "Backends"],
         ["Sampling"] = ["Tokenization", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
-        ["Api"] = ["Scheduling"],
+        ["Api"] = ["Scheduling", "Templates"],
         ["Evaluation"] = ["Api", "Quantization"],
     });
 

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Architecture;
 
@@ -10,14 +11,14 @@ public sealed partial class RepositoryTests
     private const int MostLines = 400;
 
     [TestMethod]
-    public void Markdown_links_point_to_something() => RepositoryFiles.AssertNone(
+    public void MarkdownLinksPointToSomething() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where file.Path.EndsWith(".md", StringComparison.Ordinal)
         from target in MarkdownLinks.Broken(Path.Combine(RepositoryFiles.Root(), file.Path), file.Text)
         select $"{file.Path}: {target}");
 
     [TestMethod]
-    public void Source_files_answer_one_question() => RepositoryFiles.AssertNone(
+    public void SourceFilesAnswerOneQuestion() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where file.Path.EndsWith(".cs", StringComparison.Ordinal)
         let lines = file.Text.Count(c => c == '\n')
@@ -25,20 +26,20 @@ public sealed partial class RepositoryTests
         select $"{file.Path}: {lines} lines, expected at most {MostLines}");
 
     [TestMethod]
-    public void No_file_names_one_machines_paths_or_a_package_host() => RepositoryFiles.AssertNone(
+    public void NoFileNamesOneMachinesPathsOrAPackageHost() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         from line in LinesLike(MachineOrHost(), file.Text)
         select $"{file.Path}:{line}");
 
     [TestMethod]
-    public void No_source_is_unfinished() => RepositoryFiles.AssertNone(
+    public void NoSourceIsUnfinished() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where Path.GetExtension(file.Path) is ".cs" or ".c" or ".cpp" or ".h" or ".py" or ".cu" or ".sh" or ""
         from line in LinesLike(Unfinished(), file.Text)
         select $"{file.Path}:{line}");
 
     [TestMethod]
-    public void Nuget_configuration_names_no_source() => RepositoryFiles.AssertNone(
+    public void NugetConfigurationNamesNoSource() => RepositoryFiles.AssertNone(
         from file in RepositoryFiles.All()
         where Path.GetFileName(file.Path).Equals("nuget.config", StringComparison.OrdinalIgnoreCase)
         from sources in XDocument.Parse(file.Text).Descendants("packageSources")
@@ -46,7 +47,7 @@ public sealed partial class RepositoryTests
         select $"{file.Path}: {source}");
 
     [TestMethod]
-    public void The_walk_sees_the_tree()
+    public void TheWalkSeesTheTree()
     {
         string[] paths = [.. RepositoryFiles.All().Select(file => file.Path)];
         CollectionAssert.IsSubsetOf(new[] { "README.md", "nuget.config", ".ci/run", "engine/Edge.Llm.csproj", "tests/Architecture/RepositoryTests.cs" }, paths);
@@ -58,7 +59,7 @@ public sealed partial class RepositoryTests
     [DataRow("[a](Missing.cs)", "Missing.cs")]
     [DataRow("## Here\n[a](#there)", "#there")]
     [DataRow("```\n[a](Missing.cs)\n```\n[b](../Nowhere/)", "../Nowhere/")]
-    public void Broken_links_are_found(string text, string expected)
+    public void BrokenLinksAreFound(string text, string expected)
     {
         string page = Path.Combine(RepositoryFiles.Root(), "tests", "Architecture", "Page.md");
         Assert.AreEqual(expected, string.Join(' ', MarkdownLinks.Broken(page, text)));
@@ -69,7 +70,7 @@ public sealed partial class RepositoryTests
     [DataRow("see https://api.nu" + "get.org/v3/index.json", true)]
     [DataRow("obj/work/x and ../shared", false)]
     [DataRow("https://example.org/work/", false)]
-    public void Machine_paths_and_package_hosts_are_found(string line, bool found) => Assert.AreEqual(found, MachineOrHost().IsMatch(line));
+    public void MachinePathsAndPackageHostsAreFound(string line, bool found) => Assert.AreEqual(found, MachineOrHost().IsMatch(line));
 
     private static IEnumerable<string> LinesLike(Regex pattern, string text) =>
         text.Split('\n').Select((line, i) => (line, i)).Where(at => pattern.IsMatch(at.line)).Select(at => $"{at.i + 1}: {at.line.Trim()}");

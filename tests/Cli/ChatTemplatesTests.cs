@@ -1,5 +1,5 @@
 using Edge.Llm.Cli.Chat;
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;
 

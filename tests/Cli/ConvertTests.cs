@@ -1,4 +1,4 @@
-using Edge.Llm.Tests.Conversion;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;
 

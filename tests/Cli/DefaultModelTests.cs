@@ -1,4 +1,5 @@
 using Edge.Llm.Cli;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;
 

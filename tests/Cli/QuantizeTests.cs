@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Edge.Llm.Tests.Memory;
-using Edge.Llm.Tests.Quantization;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;
 
@@ -20,7 +19,7 @@ public sealed class QuantizeTests
     [TestMethod]
     public void AModelIsQuantizedAndRuns()
     {
-        using var model = new Api.TinyModel(GgmlType.Q8_0, GgmlType.Q8_0);
+        using var model = new TinyModel(GgmlType.Q8_0, GgmlType.Q8_0);
         CommandLine.Result result = CommandLine.Run("quantize", model.File, At("out.gguf"), "q4_k_m", "-t", "2", "--allow-requantize");
         Assert.AreEqual(0, result.ExitCode, result.Error);
         StringAssert.StartsWith(result.Output, "Q4_K_M: 20 tensors, ");
@@ -28,13 +27,13 @@ public sealed class QuantizeTests
         Assert.AreEqual(0, CommandLine.Run("verify", At("out.gguf")).ExitCode);
         byte[] expected = CommandLine.Run("logits", "-m", model.File, "--tokens", "1,2,3", "--out", "-").OutputBytes;
         byte[] found = CommandLine.Run("logits", "-m", At("out.gguf"), "--tokens", "1,2,3", "--out", "-").OutputBytes;
-        Assert.IsLessThan(0.2, Api.Peer.RelativeDifference(MemoryMarshal.Cast<byte, float>(found), MemoryMarshal.Cast<byte, float>(expected)));
+        Assert.IsLessThan(0.2, Peer.RelativeDifference(MemoryMarshal.Cast<byte, float>(found), MemoryMarshal.Cast<byte, float>(expected)));
     }
 
     [TestMethod]
     public void RowsThatHoldNoWholeBlocksGetAnotherTypeAndItIsTold()
     {
-        using var model = new Api.TinyModel(GgmlType.F32, GgmlType.F32);
+        using var model = new TinyModel(GgmlType.F32, GgmlType.F32);
         CommandLine.Result result = CommandLine.Run("quantize", model.File, At("out.gguf"), "Q8_0");
         Assert.AreEqual(0, result.ExitCode, result.Error);
         StringAssert.Contains(result.Error, "tensors: 72 values a row are no multiple of 32: F16 instead of Q8_0\n");

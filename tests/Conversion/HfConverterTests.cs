@@ -1,8 +1,7 @@
 using System.Text.Json.Nodes;
 using Edge.Llm.Conversion;
 using Edge.Llm.Kernels;
-using Edge.Llm.Tests.Api;
-using Edge.Llm.Tests.Gguf;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Conversion;
 

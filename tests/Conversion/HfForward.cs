@@ -1,3 +1,5 @@
+using Edge.Llm.Tests.Support;
+
 namespace Edge.Llm.Tests.Conversion;
 
 /// <summary>The forward pass as Hugging Face's models define it (llama, mistral, qwen2, qwen3), written plainly over the checkpoint's own names and

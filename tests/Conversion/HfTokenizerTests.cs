@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Edge.Llm.Tests.Tokenization;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Conversion;
 
@@ -153,7 +153,7 @@ public sealed class HfTokenizerTests
     {
         Tokenizer expected = SharedVocabularies.Load(name);
         string[] texts = [.. File.ReadAllText(SharedVocabularies.PathOf(name) + ".inp").Split("\n__ggml_vocab_test__\n"),
-            File.ReadAllText(Path.Combine(Architecture.RepositoryFiles.Root(), "tests", "data", "heldout.txt"))];
+            File.ReadAllText(Path.Combine(RepositoryFiles.Root(), "tests", "data", "heldout.txt"))];
         Assert.IsGreaterThan(20, texts.Length);
         foreach (string text in texts)
             CollectionAssert.AreEqual(expected.Encode(Encoding.UTF8.GetBytes(text), addSpecial: false), tokenizer.Encode(Encoding.UTF8.GetBytes(text), addSpecial: false), text);

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using Edge.Llm.Conversion;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Conversion;
 
@@ -8,7 +9,7 @@ namespace Edge.Llm.Tests.Conversion;
 [TestClass]
 public sealed class HostileFolderTests
 {
-    private static readonly int s_rounds = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 20000 : 400;
+    private static readonly int s_rounds = Settings.Full ? 20000 : 400;
 
     [TestMethod]
     [DataRow("""{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}""", 16, null)]

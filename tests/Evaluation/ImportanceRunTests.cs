@@ -1,5 +1,4 @@
-using Edge.Llm.Tests.Api;
-using Edge.Llm.Tests.Tokenization;
+using Edge.Llm.Tests.Support;
 using Edge.Llm.Threading;
 
 namespace Edge.Llm.Tests.Evaluation;

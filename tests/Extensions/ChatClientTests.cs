@@ -1,5 +1,5 @@
 using Edge.Llm.Extensions.AI;
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 using Microsoft.Extensions.AI;
 using Message = Microsoft.Extensions.AI.ChatMessage;
 

@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Extensions;
 
 /// <summary>The packages, each installed in an empty project.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class PackageTests
 {
     // Saving a sequence takes a checksum from System.IO.Hashing.
@@ -46,7 +45,7 @@ public sealed class PackageTests
 
     private static void InstallsAndRuns(string name, string program, string expected, params string[] contents)
     {
-        string root = Architecture.RepositoryFiles.Root(), folder = Directory.CreateTempSubdirectory("edge-llm-package").FullName;
+        string root = RepositoryFiles.Root(), folder = Directory.CreateTempSubdirectory("edge-llm-package").FullName;
         string packages = Path.Combine(folder, "packages"), project = Path.Combine(folder, "project");
         try
         {

@@ -1,4 +1,4 @@
-using Edge.Llm.Tests.Gguf;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Fuzz;
 
@@ -18,9 +18,9 @@ public sealed class HostileGgufTests
     ];
 
     [TestMethod]
-    public void Mutated_files_open_or_are_refused()
+    public void MutatedFilesOpenOrAreRefused()
     {
-        int count = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 10_000 : 1_000;
+        int count = Settings.Full ? 10_000 : 1_000;
         byte[] sample = SampleGguf.Bytes();
         int header = HeaderBytes(sample);
         int opened = 0;
@@ -32,7 +32,7 @@ public sealed class HostileGgufTests
     }
 
     [TestMethod]
-    public void Files_cut_at_any_byte_open_or_are_refused()
+    public void FilesCutAtAnyByteOpenOrAreRefused()
     {
         byte[] sample = SampleGguf.Bytes();
         for (int length = 0; length < sample.Length; length++)
@@ -44,7 +44,7 @@ public sealed class HostileGgufTests
     }
 
     [TestMethod]
-    public void Files_with_any_directory_byte_changed_open_or_are_refused()
+    public void FilesWithAnyDirectoryByteChangedOpenOrAreRefused()
     {
         byte[] sample = SampleGguf.Bytes();
         int header = HeaderBytes(sample);
@@ -61,7 +61,7 @@ public sealed class HostileGgufTests
     }
 
     [TestMethod]
-    public void Absurd_files_are_refused()
+    public void AbsurdFilesAreRefused()
     {
         const uint array = 9, text = 8, u8 = 0;
         object[] deep = Enumerable.Repeat(new object[] { array, 1ul }, 100_000).SelectMany(pair => pair).ToArray();
@@ -81,7 +81,7 @@ public sealed class HostileGgufTests
     }
 
     [TestMethod]
-    public void Many_empty_inner_arrays_cost_what_the_file_holds()
+    public void ManyEmptyInnerArraysCostWhatTheFileHolds()
     {
         const uint array = 9, u8 = 0;
         object[] inner = Enumerable.Repeat(new object[] { u8, 0ul }, 100_000).SelectMany(pair => pair).ToArray();
@@ -89,7 +89,7 @@ public sealed class HostileGgufTests
     }
 
     [TestMethod]
-    public void The_largest_directories_cost_what_is_allowed()
+    public void TheLargestDirectoriesCostWhatIsAllowed()
     {
         const uint u8 = 0, f32 = 0;
         const int keys = 1 << 16, tensors = 1 << 16;

@@ -1,4 +1,4 @@
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Fuzz;
 
@@ -13,7 +13,7 @@ public sealed class HostileModelTests
     [TestMethod]
     public void DamagedModelsRunOrAreRefused()
     {
-        int count = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 10_000 : 500;
+        int count = Settings.Full ? 10_000 : 500;
         using var sample = new ScriptedModel([" once", " upon"], ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1);
         byte[] bytes = File.ReadAllBytes(sample.File);
         int header = HeaderBytes(bytes);

@@ -1,6 +1,7 @@
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Fuzz;
 
@@ -9,7 +10,7 @@ namespace Edge.Llm.Tests.Fuzz;
 [TestClass]
 public sealed unsafe class HostileWeightsTests
 {
-    private static readonly int s_rounds = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 200 : 10;
+    private static readonly int s_rounds = Settings.Full ? 200 : 10;
 
     [TestMethod]
     public void KernelsStayInsideTheirBuffers()

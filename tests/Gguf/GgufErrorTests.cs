@@ -1,4 +1,4 @@
-using static Edge.Llm.Tests.Gguf.SampleGguf;
+using static Edge.Llm.Tests.Support.SampleGguf;
 
 namespace Edge.Llm.Tests.Gguf;
 
@@ -65,7 +65,7 @@ public sealed class GgufErrorTests
     }
 
     [TestMethod]
-    public void Refused_files_say_why()
+    public void RefusedFilesSayWhy()
     {
         foreach ((string name, byte[] file, ErrorCode code, string[] says) in Refused())
         {
@@ -76,7 +76,7 @@ public sealed class GgufErrorTests
     }
 
     [TestMethod]
-    public void What_the_refused_files_are_made_of_is_accepted()
+    public void WhatTheRefusedFilesAreMadeOfIsAccepted()
     {
         GgufFile.Open(OneTensor()).Dispose();
         GgufFile.Open(OneTensor(offset: 32)).Dispose();
@@ -89,7 +89,7 @@ public sealed class GgufErrorTests
     }
 
     [TestMethod]
-    public void Getters_name_the_key_the_expected_and_the_found()
+    public void GettersNameTheKeyTheExpectedAndTheFound()
     {
         using GgufFile file = GgufFile.Open(Bytes());
         GgufMetadata m = file.Metadata;
@@ -114,7 +114,7 @@ public sealed class GgufErrorTests
     }
 
     [TestMethod]
-    public void Disposed_files_refuse_to_decode()
+    public void DisposedFilesRefuseToDecode()
     {
         GgufFile file = GgufFile.Open(Bytes());
         GgufValue value = file.Metadata.Get("k.string");

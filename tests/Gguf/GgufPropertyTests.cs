@@ -1,4 +1,5 @@
 using System.Text;
+using Edge.Llm.Tests.Support;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -60,7 +61,7 @@ public sealed class GgufPropertyTests
         select new Model(8 * alignment, entries, shapes);
 
     [TestMethod]
-    public void Whatever_is_written_is_read() => Prop.ForAll(s_model.ToArbitrary(), RoundTrips).QuickCheckThrowOnFailure();
+    public void WhateverIsWrittenIsRead() => Prop.ForAll(s_model.ToArbitrary(), RoundTrips).QuickCheckThrowOnFailure();
 
     private static bool RoundTrips(Model model)
     {

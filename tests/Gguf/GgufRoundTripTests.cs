@@ -1,3 +1,5 @@
+using Edge.Llm.Tests.Support;
+
 namespace Edge.Llm.Tests.Gguf;
 
 [TestClass]
@@ -8,7 +10,7 @@ public sealed class GgufRoundTripTests
     [DataRow(64u, 3u)]
     [DataRow(24u, 3u)]
     [DataRow(8u, 2u)]
-    public void Tensors_come_back_in_order_aligned_and_with_their_bytes(uint alignment, uint version)
+    public void TensorsComeBackInOrderAlignedAndWithTheirBytes(uint alignment, uint version)
     {
         GgufWriter writer = SampleGguf.Writer(alignment, version);
         byte[] bytes = SampleGguf.Bytes(writer);
@@ -27,7 +29,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Every_scalar_type_comes_back()
+    public void EveryScalarTypeComesBack()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufMetadata m = file.Metadata;
@@ -53,7 +55,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Fallbacks_stand_in_for_missing_keys_only()
+    public void FallbacksStandInForMissingKeysOnly()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufMetadata m = file.Metadata;
@@ -69,7 +71,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Arrays_come_back_and_convert_between_integer_kinds()
+    public void ArraysComeBackAndConvertBetweenIntegerKinds()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufMetadata m = file.Metadata;
@@ -90,7 +92,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Nested_arrays_come_back()
+    public void NestedArraysComeBack()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.Bytes());
         GgufArray nested = file.Metadata.GetArray("a.nested");
@@ -103,7 +105,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void A_file_copied_value_by_value_is_the_same_file()
+    public void AFileCopiedValueByValueIsTheSameFile()
     {
         byte[] bytes = SampleGguf.Bytes();
         using GgufFile file = GgufFile.Open(bytes);
@@ -114,7 +116,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Strings_that_are_not_utf8_keep_their_bytes()
+    public void StringsThatAreNotUtf8KeepTheirBytes()
     {
         var writer = new GgufWriter();
         writer.AddUtf8Strings("tokens", [new byte[] { 0xff, 0xfe }, "ok"u8.ToArray()]);
@@ -126,7 +128,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void A_file_without_tensors_or_keys_opens()
+    public void AFileWithoutTensorsOrKeysOpens()
     {
         using GgufFile file = GgufFile.Open(SampleGguf.RawFile(0, 0));
         Assert.AreEqual(0, file.Tensors.Count);
@@ -135,7 +137,7 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void The_writer_refuses_what_the_reader_would()
+    public void TheWriterRefusesWhatTheReaderWould()
     {
         var writer = new GgufWriter();
         writer.AddMetadata("k", 1);
@@ -159,13 +161,11 @@ public sealed class GgufRoundTripTests
     }
 
     [TestMethod]
-    public void Stories260K_opens()
+    public void Stories260KOpens()
     {
-        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
-        if (shared is null) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
         foreach (bool map in new[] { true, false })
         {
-            using GgufFile file = GgufFile.Open(Path.Combine(shared, "models", "stories260K.gguf"), new() { UseMmap = map });
+            using GgufFile file = GgufFile.Open(Settings.Shared("models", "stories260K.gguf"), new() { UseMmap = map });
             Assert.AreEqual("llama", file.Metadata.GetString("general.architecture"));
             Assert.AreEqual(5u, file.Metadata.GetUInt32("llama.block_count"));
             Assert.AreEqual(512, file.Metadata.GetArray("tokenizer.ggml.tokens").GetUtf8Strings().Count);

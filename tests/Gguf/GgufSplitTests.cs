@@ -1,4 +1,5 @@
 using Edge.Llm.Gguf;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Gguf;
 
@@ -11,7 +12,7 @@ public sealed class GgufSplitTests
     public void Cleanup() => Directory.Delete(_folder, recursive: true);
 
     [TestMethod]
-    public void Any_part_opens_the_whole_model_from_the_first()
+    public void AnyPartOpensTheWholeModelFromTheFirst()
     {
         for (int i = 0; i < 3; i++) WritePart(i, 3, promised: 6);
         long bytes = Directory.GetFiles(_folder).Sum(path => new FileInfo(path).Length);
@@ -30,7 +31,7 @@ public sealed class GgufSplitTests
     }
 
     [TestMethod]
-    public void Missing_parts_wrong_numbers_and_wrong_totals_are_refused()
+    public void MissingPartsWrongNumbersAndWrongTotalsAreRefused()
     {
         WritePart(0, 2, promised: 4);
         Refused(PartPath(0, 2), "00002-of-00002.gguf: no such file");
@@ -54,7 +55,7 @@ public sealed class GgufSplitTests
     }
 
     [TestMethod]
-    public void A_part_in_memory_is_refused_and_a_split_of_one_is_whole()
+    public void APartInMemoryIsRefusedAndASplitOfOneIsWhole()
     {
         WritePart(0, 2, promised: 4);
         byte[] bytes = File.ReadAllBytes(PartPath(0, 2));

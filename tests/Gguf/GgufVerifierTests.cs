@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Gguf;
 
@@ -20,7 +21,7 @@ public sealed class GgufVerifierTests
     ];
 
     [TestMethod]
-    public void Non_finite_scales_are_counted()
+    public void NonFiniteScalesAreCounted()
     {
         foreach ((GgmlType type, int offset, byte[] infinity) in s_floats)
         {
@@ -36,7 +37,7 @@ public sealed class GgufVerifierTests
     }
 
     [TestMethod]
-    public void Scales_lie_inside_every_block()
+    public void ScalesLieInsideEveryBlock()
     {
         foreach (GgmlTypeInfo info in GgmlTypes.All)
         {
@@ -48,7 +49,7 @@ public sealed class GgufVerifierTests
     }
 
     [TestMethod]
-    public void A_changed_byte_changes_the_hash_of_its_tensor_only()
+    public void AChangedByteChangesTheHashOfItsTensorOnly()
     {
         byte[] bytes = SampleGguf.Bytes();
         using GgufFile before = GgufFile.Open(bytes);

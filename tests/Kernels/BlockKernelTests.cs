@@ -1,4 +1,5 @@
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Kernels;
 
@@ -8,7 +9,7 @@ public unsafe class BlockKernelTests
 {
     private static readonly FormatRow[] s_formats =
         [.. KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_32 && f.Type != GgmlType.Q8_1)];
-    private static readonly bool s_full = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
+    private static readonly bool s_full = Settings.Full;
 
     private enum Fill
     {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Edge.Llm.Kernels;
-using Edge.Llm.Tests.Architecture;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Kernels;
 

@@ -1,4 +1,5 @@
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Kernels;
 
@@ -7,7 +8,7 @@ namespace Edge.Llm.Tests.Kernels;
 public unsafe class FloatMatMulTests
 {
     private static readonly GgmlType[] s_types = [GgmlType.F32, GgmlType.F16, GgmlType.BF16];
-    private static readonly bool s_full = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
+    private static readonly bool s_full = Settings.Full;
 
     [TestMethod]
     public void GemvEqualsScalar() => EachRow((row, scalar, random) =>

@@ -1,4 +1,5 @@
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Kernels;
 
@@ -10,7 +11,7 @@ public unsafe class QuantizeKernelTests
     public void EveryInstructionSetGivesTheScalarBytes()
     {
         var random = new Random(2);
-        int rounds = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 2000 : 60;
+        int rounds = Settings.Full ? 2000 : 60;
         foreach (Isa isa in KernelTable.SupportedIsas())
         {
             FloatKernels kernels = FloatKernels.For(isa);

@@ -1,4 +1,5 @@
 using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Kernels;
 
@@ -6,7 +7,7 @@ namespace Edge.Llm.Tests.Kernels;
 [TestClass]
 public unsafe class SuperBlockKernelTests
 {
-    private static readonly bool s_full = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
+    private static readonly bool s_full = Settings.Full;
 
     private static readonly FormatRow[] s_formats = [.. KernelTable.Formats.Where(f => f.Activation == ActivationFormat.Q8_K && f.Type != GgmlType.Q8_K)];
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Memory;
 

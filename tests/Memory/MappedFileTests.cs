@@ -29,7 +29,7 @@ public sealed class MappedFileTests
     [TestMethod]
     [DataRow(true)]
     [DataRow(false)]
-    public void An_empty_file_opens(bool map)
+    public void AnEmptyFileOpens(bool map)
     {
         using MappedFile file = MappedFile.Open(Write([]), map, lockPages: true);
         Assert.AreEqual(0, file.Length);
@@ -39,7 +39,7 @@ public sealed class MappedFileTests
 
     [TestMethod]
     [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows)]
-    public void Nobody_waits_for_a_pipe()
+    public void NobodyWaitsForAPipe()
     {
         string pipe = Path.Combine(_folder, "pipe"), link = Path.Combine(_folder, "link");
         using (Process make = Process.Start("mkfifo", [pipe])) make.WaitForExit();
@@ -55,7 +55,7 @@ public sealed class MappedFileTests
 
     [TestMethod]
     [OSCondition(OperatingSystems.Linux)]
-    public void An_open_pipe_is_refused()
+    public void AnOpenPipeIsRefused()
     {
         using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         string path = $"/proc/self/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}";
@@ -64,7 +64,7 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
-    public void A_linked_file_opens()
+    public void ALinkedFileOpens()
     {
         string path = Write(new byte[100]), link = Path.Combine(_folder, "link");
         File.CreateSymbolicLink(link, path);
@@ -73,7 +73,7 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
-    public void A_mapped_file_that_shrank_or_grew_is_noticed()
+    public void AMappedFileThatShrankOrGrewIsNoticed()
     {
         string path = Write(new byte[10000]);
         using MappedFile file = MappedFile.Open(path);
@@ -89,7 +89,7 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
-    public void An_owned_copy_does_not_care_about_the_file()
+    public void AnOwnedCopyDoesNotCareAboutTheFile()
     {
         string path = Write(new byte[10000]);
         using MappedFile file = MappedFile.Open(path, map: false);
@@ -98,7 +98,7 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
-    public void A_file_that_cannot_be_opened_says_why()
+    public void AFileThatCannotBeOpenedSaysWhy()
     {
         Says(Path.Combine(_folder, "none.gguf"), "none.gguf: no such file");
         Says(Path.Combine(_folder, "no", "folder.gguf"), "folder.gguf: no such file");

@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Edge.Llm.Tests.Api;
-using Edge.Llm.Tests.Architecture;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Models;
 
@@ -90,7 +89,7 @@ public sealed class SmallModelTests
     {
         using var small = new ShippedModel("edge-llm-small.gguf", KvType.F32);
         int compared = 0, ties = 0;
-        foreach (JsonElement row in Rows("openings").Take(Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 20 : 4))
+        foreach (JsonElement row in Rows("openings").Take(Settings.Full ? 20 : 4))
         {
             string prompt = row.GetProperty("prompt").GetString()!;
             (int[] tokens, int[] expected) = Peer.Generate(ShippedModel.Path("edge-llm-small.gguf"), prompt, 120);

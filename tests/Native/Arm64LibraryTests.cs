@@ -1,10 +1,9 @@
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Native;
 
 /// <summary>The C library published for arm64 from here, and the C tests against it under emulation, with sdot and without.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class Arm64LibraryTests
 {
     private const string Emulator = "qemu-aarch64-static", Compiler = "aarch64-linux-gnu-gcc", Rid = "linux-arm64", Headers = "/usr/aarch64-linux-gnu/include/stdint.h";

@@ -1,11 +1,10 @@
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Native;
 
 /// <summary>The C tests and examples, compiled against the published library and run, most of them also under AddressSanitizer and
 /// UndefinedBehaviorSanitizer.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class CInterfaceTests
 {
     private const string Template = "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
@@ -18,7 +17,7 @@ public sealed class CInterfaceTests
 
     private static TinyModel s_model = null!;
 
-    private static string RandomCalls => Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? "1000000" : "10000";
+    private static string RandomCalls => Settings.Full ? "1000000" : "10000";
 
     [ClassInitialize]
     public static void MakeModel(TestContext _) => s_model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0, chatTemplate: Template);

@@ -4,7 +4,6 @@ namespace Edge.Llm.Tests.Native;
 
 /// <summary>The library as a file: what it exports, needs and weighs, and how it is installed.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed partial class LibraryFileTests
 {
     private const long MostBytes = 5 << 20;

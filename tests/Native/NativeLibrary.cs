@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Native;
 
@@ -21,7 +22,7 @@ internal static class NativeLibrary
     public sealed record Result(int ExitCode, string Output, string Error);
 
     /// <summary>The repository.</summary>
-    public static string Root { get; } = Architecture.RepositoryFiles.Root();
+    public static string Root { get; } = RepositoryFiles.Root();
 
     /// <summary>A folder that is deleted in the end.</summary>
     public static string Scratch => s_scratch.Value;
@@ -89,7 +90,7 @@ internal static class NativeLibrary
 
     private static string Publish()
     {
-        if (Environment.GetEnvironmentVariable("EDGE_LLM_NATIVE") is { Length: > 0 } published) return Path.GetFullPath(published, Root);
+        if (Settings.Native is { } published) return Path.GetFullPath(published, Root);
         if (!OperatingSystem.IsLinux()) Assert.Inconclusive("the native tests are for Linux");
         Compiler(cpp: false);
         string artifacts = Path.Combine(Root, "artifacts", "native-tests");

@@ -5,7 +5,6 @@ namespace Edge.Llm.Tests.Native;
 
 /// <summary>The Python package: its own tests, on the sources and on the wheel.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class PythonTests
 {
     [TestMethod]

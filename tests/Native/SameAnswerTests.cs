@@ -2,14 +2,12 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Edge.Llm.Tests.Api;
-using Edge.Llm.Tests.Cli;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Native;
 
 /// <summary>One prompt and seed: the same tokens and the same logits, bit for bit, through .NET, the command line, C and Python.</summary>
 [TestClass]
-[DoNotParallelize]
 public sealed class SameAnswerTests
 {
     private const int Seed = 42, Tokens = 40;

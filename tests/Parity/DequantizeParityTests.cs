@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Edge.Llm.Kernels;
-using Edge.Llm.Tests.Api;
 using Edge.Llm.Tests.Kernels;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Parity;
 

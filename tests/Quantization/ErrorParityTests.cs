@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Quantization;
 
@@ -86,7 +87,7 @@ public sealed class ErrorParityTests
 
     private static void WriteModel(string path) => new SampleModel
     {
-        Layers = 1, Width = Width, Rows = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1" ? 400 : 40,
+        Layers = 1, Width = Width, Rows = Settings.Full ? 400 : 40,
         Value = (name, random) => (float)(0.05 * (s_distributions.FirstOrDefault(entry => name == $"blk.0.{entry.Tensor}.weight").Value ?? Gauss)(random)),
     }.Write(path);
 

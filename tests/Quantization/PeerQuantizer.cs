@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Quantization;
 
@@ -11,11 +12,9 @@ internal sealed class PeerQuantizer : IDisposable
 
     public PeerQuantizer([CallerFilePath] string thisFile = "")
     {
-        string? shared = Environment.GetEnvironmentVariable("EDGE_LLM_SHARED");
-        if (string.IsNullOrEmpty(shared)) Assert.Inconclusive("EDGE_LLM_SHARED is not set");
         var start = new ProcessStartInfo("python3") { RedirectStandardInput = true, RedirectStandardOutput = true };
         start.ArgumentList.Add(Path.Combine(Path.GetDirectoryName(thisFile)!, "peer_types.py"));
-        start.ArgumentList.Add(Path.Combine(shared, "tools", "peer"));
+        start.ArgumentList.Add(Settings.Shared("tools", "peer"));
         _process = Process.Start(start)!;
     }
 

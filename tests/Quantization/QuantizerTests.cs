@@ -1,3 +1,5 @@
+using Edge.Llm.Tests.Support;
+
 namespace Edge.Llm.Tests.Quantization;
 
 /// <summary>Whole files: what is written, what is refused, and that nothing is left behind.</summary>

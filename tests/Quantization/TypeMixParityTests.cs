@@ -1,4 +1,4 @@
-using Edge.Llm.Tests.Api;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Quantization;
 
@@ -83,7 +83,7 @@ public sealed class TypeMixParityTests
     [TestMethod]
     public void EveryArchitectureThatCanBeMade()
     {
-        if (Environment.GetEnvironmentVariable("EDGE_LLM_FULL") != "1") Assert.Inconclusive("EDGE_LLM_FULL is not set");
+        Settings.RequireFull();
         foreach (string architecture in (string[])["llama", "deepseek2", "gpt-oss", "qwen2moe", "qwen3", "qwen3moe", "gemma", "gemma2", "gemma3",
             "phi2", "phi3", "gpt2", "gptneox", "starcoder2", "falcon", "mpt", "bloom", "stablelm", "olmo2", "olmoe", "granitemoe", "internlm2",
             "smollm3", "glm4", "command-r", "cohere2", "bert", "nomic-bert"])

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Tokenization;
 
@@ -83,7 +84,7 @@ public class LlamaCppTests
 
     private static int[][] Peer(string path, string[] texts, params string[] options)
     {
-        string script = Path.Combine(SharedVocabularies.Shared(), "tools", "peer", "peer.py");
+        string script = Settings.Shared("tools", "peer", "peer.py");
         string file = Path.GetTempFileName();
         try
         {

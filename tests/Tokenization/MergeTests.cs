@@ -1,4 +1,5 @@
 using System.Text;
+using Edge.Llm.Tests.Support;
 using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Tokenization;

@@ -1,3 +1,5 @@
+using Edge.Llm.Tests.Support;
+
 namespace Edge.Llm.Tests.Tokenization;
 
 /// <summary>The expected ids that llama.cpp publishes with its vocabularies.</summary>

@@ -1,0 +1,72 @@
+namespace Edge.Llm.Templates.Jinja;
+
+/// <summary>Arguments as written: plain, <c>name=</c>, <c>*list</c> or <c>**dict</c>.</summary>
+internal sealed class ArgumentList
+{
+    public List<(string? Name, Expression Value)> Items { get; } = [];
+
+    public const string Spread = "*";
+    public const string SpreadNamed = "**";
+
+    public Arguments Evaluate(Scope scope, string function)
+    {
+        Rendering rendering = scope.Rendering;
+        var arguments = new Arguments(rendering, function);
+        foreach ((string? name, Expression expression) in Items)
+        {
+            object? value = expression.Evaluate(scope);
+            switch (name)
+            {
+                case null: arguments.Positional.Add(value); break;
+                case Spread: arguments.Positional.AddRange(Sequences.ToList(rendering, value)); break;
+                case SpreadNamed:
+                    if (value is not JinjaDict dict) throw rendering.Fail($"**: expected a dictionary, found {Operators.TypeName(value)}");
+                    foreach ((object key, object? item) in dict.Items) arguments.Named[key.ToString()!] = item;
+                    break;
+                default: arguments.Named[name] = value; break;
+            }
+        }
+        return arguments;
+    }
+}
+
+internal sealed class Call(int line, Expression function, ArgumentList arguments) : Expression(line)
+{
+    protected override object? Compute(Scope scope) => Invoke(scope, caller: null);
+
+    public object? Invoke(Scope scope, JinjaFunction? caller)
+    {
+        object? callee = function.Evaluate(scope);
+        if (callee is not JinjaFunction target) throw scope.Rendering.Fail($"cannot call {Operators.TypeName(callee)}");
+        Arguments values = arguments.Evaluate(scope, target.Name);
+        if (caller is not null) values.Named["caller"] = caller;
+        scope.Rendering.Line = Line;
+        return target.Call(scope.Rendering, values);
+    }
+}
+
+/// <summary><c>value | name(arguments)</c>.</summary>
+internal sealed class FilterCall(int line, Expression value, string name, ArgumentList arguments) : Expression(line)
+{
+    /// <summary>The variable that a filter block's text is in; no template can write this name.</summary>
+    public const string BlockText = "the block's text";
+
+    protected override object? Compute(Scope scope)
+    {
+        object? input = value.Evaluate(scope);
+        Arguments values = arguments.Evaluate(scope, name);
+        scope.Rendering.Line = Line;
+        return Filters.Apply(scope.Rendering, name, input, values);
+    }
+}
+
+internal sealed class TestCall(int line, Expression value, string name, ArgumentList arguments, bool negate) : Expression(line)
+{
+    protected override object? Compute(Scope scope)
+    {
+        object? input = value.Evaluate(scope);
+        Arguments values = arguments.Evaluate(scope, name);
+        scope.Rendering.Line = Line;
+        return Tests.Holds(scope.Rendering, name, input, values) != negate;
+    }
+}

@@ -1,0 +1,75 @@
+namespace Edge.Llm.Templates.Jinja;
+
+/// <summary>The end of a stretch of characters, and whether they came from the caller and not from the template.</summary>
+internal readonly record struct Stretch(int End, bool FromUser);
+
+/// <summary>A string that remembers which of its characters the caller gave. Immutable; equal if the characters are.</summary>
+internal sealed class TracedText : IEquatable<TracedText>, IComparable<TracedText>
+{
+    public static readonly TracedText Empty = new("", []);
+
+    private readonly Stretch[] _stretches; // none are empty; neighbours differ; the last ends at the text's end
+
+    private TracedText(string value, Stretch[] stretches)
+    {
+        Value = value;
+        _stretches = stretches;
+    }
+
+    public static TracedText Template(string value) => Of(value, fromUser: false);
+
+    public static TracedText User(string value) => Of(value, fromUser: true);
+
+    public static TracedText Of(string value, bool fromUser) => value.Length == 0 ? Empty : new(value, [new Stretch(value.Length, fromUser)]);
+
+    public string Value { get; }
+
+    public int Length => Value.Length;
+
+    public ReadOnlySpan<Stretch> Stretches => _stretches;
+
+    public bool AnyFromUser => _stretches.Length > 1 || (_stretches.Length == 1 && _stretches[0].FromUser);
+
+    public TracedText Substring(int start, int length)
+    {
+        if (length == 0) return Empty;
+        if (length == Length) return this;
+        string value = Value.Substring(start, length);
+        if (_stretches.Length == 1) return Of(value, _stretches[0].FromUser);
+        int end = start + length, first = IndexAt(start);
+        var stretches = new List<Stretch>();
+        for (int i = first; i < _stretches.Length; i++)
+        {
+            stretches.Add(new Stretch(Math.Min(_stretches[i].End, end) - start, _stretches[i].FromUser));
+            if (_stretches[i].End >= end) break;
+        }
+        return new TracedText(value, [.. stretches]);
+    }
+
+    /// <summary>Other characters of the same number and origin.</summary>
+    public TracedText WithCharacters(string value) => value.Length == Length ? new(value, _stretches) : Of(value, AnyFromUser);
+
+    public bool Equals(TracedText? other) => other is not null && Value == other.Value;
+
+    public override bool Equals(object? obj) => Equals(obj as TracedText);
+
+    public override int GetHashCode() => Value.GetHashCode(StringComparison.Ordinal);
+
+    public int CompareTo(TracedText? other) => string.CompareOrdinal(Value, other?.Value);
+
+    public override string ToString() => Value;
+
+    public static TracedText FromParts(string value, List<Stretch> stretches) => value.Length == 0 ? Empty : new(value, [.. stretches]);
+
+    private int IndexAt(int position)
+    {
+        int low = 0, high = _stretches.Length - 1;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (_stretches[middle].End > position) high = middle;
+            else low = middle + 1;
+        }
+        return low;
+    }
+}

@@ -1,0 +1,34 @@
+namespace Edge.Llm.Tests.Support;
+
+/// <summary>What the environment asks of a test run.</summary>
+internal static class Settings
+{
+    /// <summary>EDGE_LLM_FULL=1: the long form of the tests that have one.</summary>
+    public static bool Full { get; } = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
+
+    /// <summary>EDGE_LLM_CLI: an executable to test instead of the one built with the tests, or null.</summary>
+    public static string? Cli { get; } = Path("EDGE_LLM_CLI");
+
+    /// <summary>EDGE_LLM_NATIVE: the folder that the C library was published to, or null.</summary>
+    public static string? Native { get; } = Path("EDGE_LLM_NATIVE");
+
+    /// <summary>A file of the folder that EDGE_LLM_SHARED names, which has models, vocabularies and the reference tools. Without it the test is
+    /// inconclusive.</summary>
+    public static string Shared(params string[] path)
+    {
+        if (Path("EDGE_LLM_SHARED") is not { } folder)
+        {
+            Assert.Inconclusive("EDGE_LLM_SHARED is not set");
+            return "";
+        }
+        return System.IO.Path.Combine([folder, .. path]);
+    }
+
+    /// <summary>Ends a test that runs only in full.</summary>
+    public static void RequireFull()
+    {
+        if (!Full) Assert.Inconclusive("EDGE_LLM_FULL is not set");
+    }
+
+    private static string? Path(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } path ? path : null;
+}

@@ -5,29 +5,35 @@ namespace Edge.Llm;
 /// <summary>A chat with a model: messages in, an answer out, token by token. The model's chat template turns messages to tokens. When they no
 /// longer fit the context, the oldest turns are left out of what the model sees; <see cref="Messages"/> keeps them. Not for use by two
 /// threads at once.</summary>
-public sealed class Conversation
+public sealed class Conversation : IDisposable
 {
     private const string SystemRole = "system", UserRole = "user", AssistantRole = "assistant";
 
-    private readonly Session _session;
+    private readonly Context _context;
+    private readonly Sequence _sequence;
     private readonly Func<IReadOnlyList<ChatMessage>, int[]> _encode;
     private readonly List<ChatMessage> _messages = [];
     private int _firstSeen; // of the messages but the system's
 
-    /// <summary>Starts an empty conversation in a session, which stays the caller's.</summary>
-    public Conversation(Session session, Tokenizer tokenizer, ChatTemplate template)
+    /// <summary>Starts an empty conversation in a context, with a sequence of its own.</summary>
+    /// <param name="context">What runs the model; it stays the caller's.</param>
+    /// <param name="template">A template to use instead of the model's.</param>
+    /// <exception cref="EdgeLlmException">Unsupported: the model has no chat template.</exception>
+    public Conversation(Context context, ChatTemplate? template = null)
     {
-        ArgumentNullException.ThrowIfNull(session);
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(template);
-        _session = session;
+        ArgumentNullException.ThrowIfNull(context);
+        template ??= context.Model.ChatTemplate;
+        Tokenizer tokenizer = context.Model.Tokenizer;
+        _context = context;
         _encode = messages => template.Render(messages, now: Date).Encode(tokenizer);
+        _sequence = context.NewSequence();
     }
 
-    internal Conversation(Session session, Func<IReadOnlyList<ChatMessage>, int[]> encode)
+    internal Conversation(Context context, Func<IReadOnlyList<ChatMessage>, int[]> encode)
     {
-        _session = session;
+        _context = context;
         _encode = encode;
+        _sequence = context.NewSequence();
     }
 
     /// <summary>The date that a template may tell the model; null: none.</summary>
@@ -37,13 +43,16 @@ public sealed class Conversation
     public IReadOnlyList<ChatMessage> Messages => _messages;
 
     /// <summary>Tokens that fit, messages and answer together.</summary>
-    public int ContextSize => _session.ContextSize;
+    public int ContextSize => _sequence.MaxLength;
+
+    /// <summary>The tokens in its cache: prompt and answer, but for the token chosen last.</summary>
+    public ReadOnlySpan<int> Tokens => _sequence.Tokens;
 
     /// <summary>How many of the messages the model no longer sees: the oldest, but for the system's.</summary>
     public int ForgottenMessages => Math.Max(0, _firstSeen - SystemMessages);
 
     /// <summary>Counts and times of the last answer.</summary>
-    public GenerationStatistics Statistics => _session.Statistics;
+    public GenerationStatistics Statistics { get; private set; } = new();
 
     /// <summary>The system's message at the start, or null.</summary>
     public string? System
@@ -94,15 +103,18 @@ public sealed class Conversation
     public IEnumerable<GeneratedToken> Answer(GenerateOptions? options = null, CancellationToken cancellation = default) =>
         Generate(_ => { }, options ?? new GenerateOptions(), cancellation);
 
-    /// <summary>Generates the last answer anew, in place of the one there is. The same seed would give the same answer.</summary>
+    /// <summary>Generates the last answer again, in place of the one there is. The same seed would give the same answer.</summary>
     /// <inheritdoc cref="Answer"/>
     /// <exception cref="EdgeLlmException">InvalidArgument: the last message is no answer; and as with <see cref="Answer"/>.</exception>
     public IEnumerable<GeneratedToken> Regenerate(GenerateOptions? options = null, CancellationToken cancellation = default)
     {
         if (_messages.Count == 0 || _messages[^1].Role != AssistantRole)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no answer to generate anew");
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no answer to generate again");
         return Generate(messages => messages.RemoveAt(messages.Count - 1), options ?? new GenerateOptions(), cancellation);
     }
+
+    /// <summary>Gives its sequence back.</summary>
+    public void Dispose() => _sequence.Dispose();
 
     private int SystemMessages => _messages.Count > 0 && _messages[0].Role == SystemRole ? 1 : 0;
 
@@ -115,7 +127,9 @@ public sealed class Conversation
         try
         {
             ask(_messages);
-            foreach (GeneratedToken step in _session.Generate(Prompt(options), options, cancellation))
+            using Generation generation = _context.Generate(Prompt(options), options, _sequence, cancellation);
+            Statistics = generation.Statistics;
+            foreach (GeneratedToken step in generation)
             {
                 answer.Append(step.Text);
                 finished = step.Finish is not (null or FinishReason.Cancelled);

@@ -1,4 +1,3 @@
-using Edge.Llm.Cache;
 using Edge.Llm.Models;
 using Edge.Llm.Models.Architectures;
 using Edge.Llm.Threading;
@@ -10,44 +9,53 @@ namespace Edge.Llm;
 public sealed class LanguageModel : IDisposable
 {
     private readonly Lazy<ulong> _fingerprint;
-    private int _uses = 1; // the passes under way, and its own until it is disposed of
-    private int _disposed;
+    private readonly Lazy<Tokenizer> _tokenizer;
+    private readonly Lazy<ChatTemplate> _chatTemplate;
+    private readonly Gate _gate;
 
-    private LanguageModel(GgufFile file, ModelConfig config, Weights weights)
+    private LanguageModel(GgufFile file, ModelSpec spec, RopeOverride rope)
     {
         File = file;
-        Config = config;
-        Weights = weights;
-        _fingerprint = new Lazy<ulong>(() => ModelFingerprint.Of(file, config));
+        Spec = spec;
+        _gate = new Gate(this, int.MaxValue, "", file.Dispose);
+        _fingerprint = new Lazy<ulong>(() => ModelFingerprint.Of(file, spec.Architecture, rope));
+        _tokenizer = new Lazy<Tokenizer>(ReadTokenizer);
+        _chatTemplate = new Lazy<ChatTemplate>(() => ChatTemplate.FromGguf(file.Metadata, Tokenizer.Vocabulary));
     }
 
     /// <summary>The file: metadata and tensors.</summary>
     public GgufFile File { get; }
 
+    /// <summary>Its tokenizer, read when first asked for.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported, InvalidFile.</exception>
+    public Tokenizer Tokenizer => _tokenizer.Value;
+
+    /// <summary>Its chat template, read when first asked for.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported: it has none; InvalidArgument.</exception>
+    public ChatTemplate ChatTemplate => _chatTemplate.Value;
+
     /// <summary>Its architecture, as the file names it.</summary>
-    public string Architecture => Config.Architecture;
+    public string Architecture => Spec.Architecture;
 
     /// <summary>Tokens in its vocabulary.</summary>
-    public int VocabSize => Config.VocabSize;
+    public int VocabSize => Spec.VocabSize;
 
     /// <summary>Tokens of context that it was made for.</summary>
-    public int ContextLength => Config.ContextLength;
-
-    internal ModelConfig Config { get; }
+    public int ContextLength => Spec.ContextLength;
 
     /// <summary>Layers.</summary>
-    public int BlockCount => Config.BlockCount;
+    public int BlockCount => Spec.Layers.Length;
 
-    /// <summary>Query heads.</summary>
-    public int HeadCount => Config.HeadCount;
+    /// <summary>Query heads of the first layer that has attention.</summary>
+    public int HeadCount => Spec.Attention?.HeadCount ?? 0;
 
-    /// <summary>Heads of keys and values.</summary>
-    public int HeadCountKv => Config.HeadCountKv;
+    /// <summary>Heads of keys and values of that layer.</summary>
+    public int HeadCountKv => Spec.Attention?.HeadCountKv ?? 0;
 
     /// <summary>Numbers in an embedding.</summary>
-    public int EmbeddingLength => Config.EmbeddingLength;
+    public int EmbeddingLength => Spec.EmbeddingLength;
 
-    internal Weights Weights { get; }
+    internal ModelSpec Spec { get; }
 
     /// <summary>Tells its keys and values from those of other models.</summary>
     internal ulong Fingerprint => _fingerprint.Value;
@@ -75,13 +83,13 @@ public sealed class LanguageModel : IDisposable
     public MemoryPlan Plan(ContextOptions? options = null)
     {
         options = Complete(options);
-        return new MemoryPlan(File.FileBytes, KvCapacity(options) * KvShape(options).BlockBytes, Activations.Measure(ActivationShape(options)));
+        return new MemoryPlan(File.FileBytes, Spec.CacheLayout(options.CacheSize).Bytes, ModelRunner.Measure(Spec, options));
     }
 
     /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the
     /// container's limit) fails here, with the plan, and not in the middle of a text.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, OutOfMemory, Unsupported.</exception>
-    public InferenceContext CreateContext(ContextOptions? options = null)
+    public Context CreateContext(ContextOptions? options = null)
     {
         options = Complete(options);
         MemoryPlan plan = Plan(options);
@@ -89,67 +97,18 @@ public sealed class LanguageModel : IDisposable
         if (plan.KvCache + plan.Activations > available)
             throw new EdgeLlmException(ErrorCode.OutOfMemory,
                 $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
-        return new InferenceContext(this, options);
+        return new Context(this, new ModelRunner(Spec, File, _gate, options), options);
     }
 
     /// <summary>Closes the file. Contexts over it can no longer compute.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0) Leave(); // its own use
-    }
-
-    /// <summary>Takes the file for a pass: it stays open until <see cref="Leave"/>.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile: it changed its size.</exception>
-    /// <exception cref="ObjectDisposedException"></exception>
-    internal void Enter()
-    {
-        int uses = Volatile.Read(ref _uses);
-        while (true)
-        {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this); // before the last use ends
-            int found = Interlocked.CompareExchange(ref _uses, uses + 1, uses);
-            if (found == uses) break;
-            uses = found;
-        }
-        try
-        {
-            File.CheckUnchanged();
-        }
-        catch
-        {
-            Leave();
-            throw;
-        }
-    }
-
-    /// <summary>The pass has ended. The last use closes the file.</summary>
-    internal void Leave()
-    {
-        if (Interlocked.Decrement(ref _uses) == 0) File.Dispose();
-    }
-
-    /// <summary>What the options say about the cache's blocks.</summary>
-    internal KvShape KvShape(ContextOptions options) =>
-        new(Config.BlockCount, Config.HeadCountKv, Config.KeyLength, Config.ValueLength, options.TypeK, options.TypeV);
-
-    /// <summary>Blocks that the cache may hold.</summary>
-    internal static long KvCapacity(ContextOptions options) => (long)Cache.KvShape.Blocks(options.ContextSize) * options.MaxSequences;
-
-    /// <summary>What the options say about scratch.</summary>
-    internal ActivationShape ActivationShape(ContextOptions options) => new(Config, Weights, options.BatchSize, options.LogitsRows, options.Threads);
+    public void Dispose() => _gate.Close();
 
     /// <summary>A model over an open file, which it owns from now on.</summary>
     internal static LanguageModel Open(GgufFile file, ModelOptions options)
     {
-        Architecture architecture = Models.Architectures.Architecture.Of(file);
-        ModelConfig config = architecture.ReadConfig(file);
-        RopeConfig rope = config.Rope with
-        {
-            FreqBase = Positive(nameof(options.RopeFreqBase), options.RopeFreqBase ?? config.Rope.FreqBase),
-            FreqScale = Positive(nameof(options.RopeFreqScale), options.RopeFreqScale ?? config.Rope.FreqScale),
-        };
-        config = config with { Rope = rope };
-        return new LanguageModel(file, config, architecture.BindWeights(file, config));
+        var rope = new RopeOverride(
+            Positive(nameof(options.RopeFreqBase), options.RopeFreqBase), Positive(nameof(options.RopeFreqScale), options.RopeFreqScale));
+        return new LanguageModel(file, Models.Architectures.Architecture.Open(file, rope), rope);
     }
 
     private static LanguageModel OpenOwned(GgufFile file, ModelOptions options)
@@ -172,16 +131,25 @@ public sealed class LanguageModel : IDisposable
         options.Check();
         options = options with
         {
-            ContextSize = options.ContextSizeFor(Config.ContextLength),
+            ContextSize = options.ContextSizeFor(Spec.ContextLength),
             LogitsRows = options.LogitsRows == 0 ? Math.Min(options.MaxSequences, options.BatchSize) : options.LogitsRows,
             Threads = options.Threads == 0 ? CpuTopology.DefaultThreads() : options.Threads,
         };
-        if (KvCapacity(options) > int.MaxValue)
+        if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");
         return options;
     }
 
-    private static float Positive(string name, float value) => float.IsFinite(value) && value > 0
+    private Tokenizer ReadTokenizer()
+    {
+        Tokenizer tokenizer = Tokenizer.FromGguf(File.Metadata);
+        return tokenizer.Vocabulary.Count == VocabSize
+            ? tokenizer
+            : throw new EdgeLlmException(ErrorCode.InvalidFile,
+                $"{File.Path}: the tokenizer has {tokenizer.Vocabulary.Count} tokens; token_embd.weight has {VocabSize} rows");
+    }
+
+    private static float? Positive(string name, float? value) => value is null || (float.IsFinite(value.Value) && value > 0)
         ? value
         : throw new EdgeLlmException(ErrorCode.InvalidArgument, FormattableString.Invariant($"{name}: expected a number above 0, found {value}"));
 }

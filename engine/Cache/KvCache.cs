@@ -1,131 +1,82 @@
-using System.Diagnostics;
-
 namespace Edge.Llm.Cache;
 
-/// <summary>64 positions of keys and values of all layers, shared by the sequences that count as its references.</summary>
-internal sealed class KvBlock(AlignedBuffer memory)
-{
-    /// <summary>The rows, as <see cref="KvShape"/> lays them out.</summary>
-    public AlignedBuffer Memory => memory;
-
-    /// <summary>Sequences that hold it. Who holds a block alone may write to it.</summary>
-    public int References;
-}
-
-/// <summary>The pool of cache blocks: memory is taken from the system a block at a time, when first needed, and kept for reuse.</summary>
+/// <summary>What the sequences of a context remember: a pool of blocks for each group of layers, and one of states.</summary>
 internal sealed class KvCache : IDisposable
 {
-    private readonly object _gate = new();
-    private readonly List<KvBlock> _all = [];
-    private readonly Stack<KvBlock> _free = [];
-    private bool _disposed;
+    private readonly BlockPool[] _groups;
 
-    /// <summary>A cache of at most <paramref name="capacity"/> blocks, for sequences of at most <paramref name="maxLength"/> tokens.</summary>
-    public KvCache(KvShape shape, int capacity, int maxLength)
+    /// <summary>A cache without sequences. It takes memory as they grow.</summary>
+    public KvCache(CacheLayout layout)
     {
-        Shape = shape;
-        Capacity = capacity;
-        MaxLength = maxLength;
+        Layout = layout;
+        _groups = [.. layout.Groups.Select(group => new BlockPool(group.Shape.BlockBytes, group.Capacity))];
+        if (layout.StateBytes > 0) States = new BlockPool(layout.StateBytes, layout.StateCapacity);
     }
 
-    /// <summary>Layout of a block.</summary>
-    public KvShape Shape { get; }
+    /// <summary>Where layers find what they remember.</summary>
+    public CacheLayout Layout { get; }
 
-    /// <summary>Blocks there may be.</summary>
-    public int Capacity { get; }
+    /// <summary>The blocks of each group.</summary>
+    public ReadOnlySpan<BlockPool> Groups => _groups;
+
+    /// <summary>The states, or null where no layer has one.</summary>
+    public BlockPool? States { get; }
 
     /// <summary>Tokens that a sequence may hold.</summary>
-    public int MaxLength { get; }
+    public int MaxLength => Layout.Size.ContextSize;
 
-    /// <summary>Blocks that no sequence holds, allocated or not.</summary>
-    public int FreeBlocks
-    {
-        get
-        {
-            lock (_gate) return Capacity - _all.Count + _free.Count;
-        }
-    }
+    /// <summary>Blocks that no sequence holds, of the pool that has the fewest.</summary>
+    public int FreeBlocks => _groups.Select(group => group.Free).Append(States?.Free ?? int.MaxValue).Min();
 
     /// <summary>Memory taken from the system so far.</summary>
-    public long AllocatedBytes
-    {
-        get
-        {
-            lock (_gate) return _all.Count * Shape.BlockBytes;
-        }
-    }
+    public long AllocatedBytes => _groups.Sum(group => group.AllocatedBytes) + (States?.AllocatedBytes ?? 0);
 
     /// <summary>An empty sequence.</summary>
-    public Sequence NewSequence()
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new Sequence(this);
-    }
+    public Sequence NewSequence() => new(this);
 
-    /// <summary>A block that the caller alone holds; its content is arbitrary, but finite.</summary>
-    /// <exception cref="EdgeLlmException">ContextFull, OutOfMemory.</exception>
-    public KvBlock Take()
-    {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            if (!_free.TryPop(out KvBlock? block))
-            {
-                if (_all.Count == Capacity) ThrowFull(1, 0);
-                block = new KvBlock(new AlignedBuffer(Shape.BlockBytes));
-                _all.Add(block);
-            }
-            block.References = 1;
-            return block;
-        }
-    }
-
-    /// <summary>Adds a holder.</summary>
-    public void Share(KvBlock block)
-    {
-        lock (_gate)
-        {
-            Debug.Assert(block.References > 0);
-            block.References++;
-        }
-    }
-
-    /// <summary>Takes a holder off; the last one gives the block back.</summary>
-    public void Release(KvBlock block)
-    {
-        lock (_gate)
-        {
-            Debug.Assert(block.References > 0);
-            if (--block.References == 0) _free.Push(block);
-        }
-    }
-
-    /// <summary>Whether others hold it too.</summary>
-    public bool IsShared(KvBlock block)
-    {
-        lock (_gate) return block.References > 1;
-    }
-
-    /// <summary>Throws unless so many blocks can be taken.</summary>
-    /// <exception cref="EdgeLlmException">ContextFull.</exception>
-    public void Demand(int blocks)
-    {
-        int free = FreeBlocks;
-        if (blocks > free) ThrowFull(blocks, free);
-    }
-
-    /// <inheritdoc/>
+    /// <summary>Frees all memory.</summary>
     public void Dispose()
     {
-        lock (_gate)
-        {
-            _disposed = true;
-            foreach (KvBlock block in _all) block.Memory.Dispose();
-            _all.Clear();
-            _free.Clear();
-        }
+        foreach (BlockPool group in _groups) group.Dispose();
+        States?.Dispose();
+    }
+}
+
+/// <summary>The blocks that the sequences of a batch are about to take from a cache, together.</summary>
+internal sealed class CacheClaim(KvCache cache)
+{
+    private readonly int[] _blocks = new int[cache.Groups.Length];
+    private int _states;
+
+    /// <summary>Nothing is claimed.</summary>
+    public void Clear()
+    {
+        Array.Clear(_blocks);
+        _states = 0;
     }
 
-    private void ThrowFull(int needed, int free) =>
-        throw new EdgeLlmException(ErrorCode.ContextFull, $"the KV cache is full: {needed} blocks of 64 positions needed, {free} of {Capacity} free");
+    /// <summary>Adds what a sequence takes for more tokens.</summary>
+    public void Add(Sequence sequence, int count)
+    {
+        for (int group = 0; group < _blocks.Length; group++) _blocks[group] += sequence.Table(group).BlocksNeeded(sequence.Length, count);
+        if (cache.States is not null) _states++;
+    }
+
+    /// <summary>Adds it if there is room for it beside all that is claimed.</summary>
+    public bool TryAdd(Sequence sequence, int count)
+    {
+        for (int group = 0; group < _blocks.Length; group++)
+            if (_blocks[group] + sequence.Table(group).BlocksNeeded(sequence.Length, count) > cache.Groups[group].Free) return false;
+        if (cache.States is { } states && _states + 1 > states.Free) return false;
+        Add(sequence, count);
+        return true;
+    }
+
+    /// <summary>Throws unless there is room for all that is claimed.</summary>
+    /// <exception cref="EdgeLlmException">ContextFull.</exception>
+    public void Require()
+    {
+        for (int group = 0; group < _blocks.Length; group++) cache.Groups[group].Require(_blocks[group]);
+        cache.States?.Require(_states);
+    }
 }

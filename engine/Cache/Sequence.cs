@@ -1,25 +1,34 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Cache;
-using Edge.Llm.Kernels;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm;
 
-/// <summary>A text in the cache: its tokens so far, and the table of the blocks that hold their keys and values.
-/// Not for use by two threads at once; while a forward pass runs it, it can only be disposed of, which happens when the pass has ended.</summary>
+/// <summary>A text in the cache: its tokens so far, and what the layers remember of them. One thread at a time may use it. While a forward
+/// pass runs it, it can only be disposed of, which happens when the pass has ended.</summary>
 public sealed unsafe class Sequence : IDisposable
 {
+    /// <summary>Earlier states kept of a sequence of a recurrent model: those at the last multiples of 64 tokens.</summary>
+    internal const int MaxSnapshots = 2;
+
+    private const int SnapshotEvery = 64;
+
     private readonly KvCache _cache;
-    private readonly List<KvBlock> _blocks = [];
+    private readonly BlockTable[] _tables;
     private readonly List<int> _tokens = [];
-    private readonly AlignedBuffer _table; // the blocks' addresses, for the kernels
-    private readonly object _gate = new();
-    private bool _running; // a pass reads and writes its blocks
-    private bool _disposed;
+    private readonly List<(int Length, Block State)> _snapshots = []; // ascending
+    private readonly Gate _gate;
+    private Block? _state, _nextState; // after the tokens, and after those of the pass under way
+    private object? _owner;
 
     internal Sequence(KvCache cache)
     {
         _cache = cache;
-        _table = new AlignedBuffer((long)KvShape.Blocks(cache.MaxLength) * sizeof(byte*));
+        _tables = new BlockTable[cache.Groups.Length];
+        for (int group = 0; group < _tables.Length; group++)
+            _tables[group] = new BlockTable(cache.Groups[group], cache.Layout.Groups[group].Shape.Rows.Window, cache.MaxLength);
+        _gate = new Gate(this, 1, "a forward pass is under way in this sequence", Free);
     }
 
     /// <summary>Tokens in the cache.</summary>
@@ -31,144 +40,150 @@ public sealed unsafe class Sequence : IDisposable
     /// <summary>The tokens in the cache; valid until the sequence changes.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
-    /// <summary>Layout of its blocks.</summary>
-    internal KvShape Shape => _cache.Shape;
+    /// <summary>Where its layers find what they remember.</summary>
+    internal CacheLayout Layout => _cache.Layout;
+
+    /// <summary>Tokens that the batch being planned adds to it.</summary>
+    internal int Pending { get; set; }
+
+    /// <summary>What the recurrent layers remember; null is zero.</summary>
+    internal byte* State => _state is null ? null : _state.Memory.Data;
+
+    /// <summary>Where a pass puts what they will remember.</summary>
+    internal byte* NextState => _nextState is null ? null : _nextState.Memory.Data;
+
+    /// <summary>Its blocks in a group.</summary>
+    internal BlockTable Table(int group) => _tables[group];
 
     /// <summary>Whether it belongs to this cache.</summary>
-    internal bool IsOf(KvCache cache) => _cache == cache && !_disposed;
-
-    /// <summary>Addresses of its blocks, by position / 64.</summary>
-    internal byte** Blocks => (byte**)_table.Data;
+    internal bool IsOf(KvCache cache) => _cache == cache && !_gate.IsClosed;
 
     /// <summary>A sequence with the same tokens that goes its own way: blocks are shared until one of the two writes to them.</summary>
     /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
     public Sequence Fork()
     {
-        lock (_gate)
-        {
-            ThrowUnlessIdle();
-            var fork = new Sequence(_cache);
-            fork._tokens.AddRange(_tokens);
-            for (int i = 0; i < KvShape.Blocks(Length); i++)
-            {
-                _cache.Share(_blocks[i]);
-                fork.Append(_blocks[i]);
-            }
-            return fork;
-        }
+        using Gate.Use use = _gate.Hold();
+        var fork = new Sequence(_cache);
+        fork._tokens.AddRange(_tokens);
+        for (int group = 0; group < _tables.Length; group++) fork._tables[group].ShareFrom(_tables[group], Length);
+        fork._state = Shared(_state);
+        foreach ((int length, Block state) in _snapshots) fork._snapshots.Add((length, Shared(state)!));
+        return fork;
     }
 
-    /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument. Busy: a forward pass runs it.</exception>
-    public void Trim(int length)
+    /// <summary>Forgets all tokens from <paramref name="length"/> on. Where layers no longer remember what such a text needs (a window has
+    /// passed over it, or a state has moved on), it forgets more.</summary>
+    /// <returns>The length that is left: <paramref name="length"/>, unless layers have windows or states.</returns>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it. InvalidArgument: it is not that long.</exception>
+    public int Trim(int length)
     {
-        lock (_gate)
-        {
-            ThrowUnlessIdle();
-            if (length < 0 || length > Length)
-                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"trim to {length}: expected 0 to the sequence's length, {Length}");
-            _tokens.RemoveRange(length, Length - length);
-            ReleaseFrom(KvShape.Blocks(length));
-        }
+        using Gate.Use use = _gate.Hold();
+        if (length < 0 || length > Length)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"trim to {length}: expected 0 to the sequence's length, {Length}");
+        if (length < Length && _state is not null) length = _snapshots.FindLast(snapshot => snapshot.Length <= length).Length;
+        foreach (BlockTable table in _tables)
+            if (!table.Reaches(length)) length = 0;
+        TrimTo(length);
+        return length;
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Gives everything back.</summary>
+    public void Dispose() => _gate.Close();
+
+    /// <summary>Reserves the sequence for a pass, or for work that must not meet one.</summary>
+    /// <exception cref="EdgeLlmException">Busy.</exception>
+    /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
+    internal void Acquire() => _gate.Enter();
+
+    /// <summary>Ends that. What was reserved and not committed is given back with the next use.</summary>
+    internal void Release()
     {
-        lock (_gate)
-        {
-            if (_disposed) return;
-            _disposed = true;
-            if (!_running) Free();
-        }
+        Pending = 0;
+        if (_nextState is not null) _cache.States!.Release(_nextState);
+        _nextState = null;
+        _gate.Leave();
     }
 
-    /// <summary>Whoever has the context takes the sequence, too: until <see cref="Leave"/> it keeps its blocks.</summary>
-    /// <exception cref="ObjectDisposedException"></exception>
-    internal void Enter()
+    /// <summary>Makes it the text of one generation, until <see cref="Disown"/>.</summary>
+    /// <exception cref="EdgeLlmException">Busy: it is another one's.</exception>
+    internal void Own(object owner)
     {
-        lock (_gate)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            _running = true;
-        }
+        if (Interlocked.CompareExchange(ref _owner, owner, null) is not null)
+            throw new EdgeLlmException(ErrorCode.Busy, "a generation is under way in this sequence");
     }
 
-    /// <summary>Gives it back.</summary>
-    internal void Leave()
-    {
-        lock (_gate)
-        {
-            _running = false;
-            if (_disposed) Free();
-        }
-    }
+    /// <summary>Ends that.</summary>
+    internal void Disown(object owner) => Interlocked.CompareExchange(ref _owner, null, owner);
 
-    /// <summary>Forgets all tokens, for whoever has taken it.</summary>
-    internal void Clear()
-    {
-        _tokens.Clear();
-        ReleaseFrom(0);
-    }
-
-    /// <summary>Blocks that <see cref="Reserve"/> would take.</summary>
-    internal int BlocksNeeded(int count)
-    {
-        int needed = Math.Max(0, KvShape.Blocks(Length + count) - _blocks.Count);
-        return WritesToShared(count) ? needed + 1 : needed;
-    }
-
-    /// <summary>Makes room for the keys and values of <paramref name="count"/> more tokens, in blocks that no other sequence sees.</summary>
+    /// <summary>Makes room for what layers remember of <paramref name="count"/> more tokens. Its blocks are then no other sequence's.</summary>
     /// <exception cref="EdgeLlmException">ContextFull: nothing has changed then. OutOfMemory.</exception>
     internal void Reserve(int count)
     {
         if (count > MaxLength - Length)
             throw new EdgeLlmException(ErrorCode.ContextFull, $"a sequence of {Length} tokens and {count} more do not fit the context of {MaxLength}");
-        _cache.Demand(BlocksNeeded(count));
-        if (WritesToShared(count)) CopyOnWrite(Length / AttentionArgs.BlockLength);
-        while (_blocks.Count < KvShape.Blocks(Length + count)) Append(_cache.Take());
+        foreach (BlockTable table in _tables) table.Reserve(Length, count);
+        if (_cache.States is { } states) _nextState = states.Allocate();
     }
 
-    /// <summary>Appends a token whose keys and values are in the reserved room now.</summary>
-    internal void Commit(int token) => _tokens.Add(token);
-
-    // Only the block that the next token goes to can be shared: those after it are always taken by Reserve.
-    private bool WritesToShared(int count)
+    /// <summary>Appends tokens: what layers remember of them is in the reserved room now.</summary>
+    internal void Commit(ReadOnlySpan<int> tokens)
     {
-        int next = Length / AttentionArgs.BlockLength;
-        return count > 0 && next < _blocks.Count && _cache.IsShared(_blocks[next]);
+        if (tokens.IsEmpty) return;
+        if (_nextState is not null)
+        {
+            if (_state is not null) KeepOrRelease(_state);
+            (_state, _nextState) = (_nextState, null);
+        }
+        _tokens.AddRange(tokens);
+        foreach (BlockTable table in _tables) table.DropBehind(Length);
     }
 
-    private void CopyOnWrite(int index)
+    /// <summary>Forgets tokens, for who has acquired it.</summary>
+    internal void TrimTo(int length)
     {
-        KvBlock shared = _blocks[index], own = _cache.Take();
-        Buffer.MemoryCopy(shared.Memory.Data, own.Memory.Data, own.Memory.Bytes, own.Memory.Bytes);
-        _blocks[index] = own;
-        Blocks[index] = own.Memory.Data;
-        _cache.Release(shared);
+        Debug.Assert(length <= Length);
+        if (_state is not null && length < Length)
+        {
+            while (_snapshots.Count > 0 && _snapshots[^1].Length > length) ReleaseLastSnapshot();
+            _cache.States!.Release(_state);
+            _state = length == 0 ? null : Shared(_snapshots[^1].State);
+        }
+        _tokens.RemoveRange(length, Length - length);
+        foreach (BlockTable table in _tables) table.Trim(length);
     }
 
-    private void Append(KvBlock block)
+    private Block? Shared(Block? state)
     {
-        Blocks[_blocks.Count] = block.Memory.Data;
-        _blocks.Add(block);
+        if (state is not null) _cache.States!.Share(state);
+        return state;
     }
 
-    private void ThrowUnlessIdle()
+    // A state at a multiple of 64 tokens becomes a snapshot; the oldest one goes.
+    private void KeepOrRelease(Block state)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_running) throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this sequence");
+        bool known = _snapshots.Count > 0 && _snapshots[^1].Length == Length;
+        if (Length % SnapshotEvery != 0 || known)
+        {
+            _cache.States!.Release(state);
+            return;
+        }
+        if (_snapshots.Count == MaxSnapshots)
+        {
+            _cache.States!.Release(_snapshots[0].State);
+            _snapshots.RemoveAt(0);
+        }
+        _snapshots.Add((Length, state));
+    }
+
+    private void ReleaseLastSnapshot()
+    {
+        _cache.States!.Release(_snapshots[^1].State);
+        _snapshots.RemoveAt(_snapshots.Count - 1);
     }
 
     private void Free()
     {
-        ReleaseFrom(0);
-        _table.Dispose();
-    }
-
-    private void ReleaseFrom(int index)
-    {
-        for (int i = index; i < _blocks.Count; i++) _cache.Release(_blocks[i]);
-        _blocks.RemoveRange(index, _blocks.Count - index);
+        TrimTo(0);
+        foreach (BlockTable table in _tables) table.Dispose();
     }
 }

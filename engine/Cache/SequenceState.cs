@@ -6,12 +6,14 @@ using Edge.Llm.Ops;
 
 namespace Edge.Llm.Cache;
 
-/// <summary>A sequence as bytes: its tokens, and their keys and values, so that it can go on elsewhere without being computed again.</summary>
-/// <remarks>Little-endian: a <see cref="Header"/>; the tokens, int32; for each cache block, layer, K and V, and head the rows of the positions
-/// in use; XxHash3 of all that. Saved states are not trusted: a row that is not finite would spread through the cache.</remarks>
+/// <summary>A sequence as bytes: its tokens, and what the layers remember of them, so that it can go on elsewhere without being computed
+/// again.</summary>
+/// <remarks>Little-endian: a <see cref="Header"/>; a <see cref="GroupHeader"/> for each cache group; the tokens, int32; for each group, each
+/// block that is held, layer, K and V, and head the rows of the positions in use; the state; XxHash3 of all that. Saved states are not
+/// trusted: a row that is not finite would spread through the cache.</remarks>
 internal sealed unsafe class SequenceState(ulong model, int arithmetic, int vocabSize)
 {
-    private const ulong Magic = 0x3151_4553_4D4C_4C45; // "ELLMSEQ1"
+    private const ulong Magic = 0x3251_4553_4D4C_4C45; // "ELLMSEQ2"
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     private struct Header
@@ -20,12 +22,29 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         public ulong Model;
         public int Arithmetic;
         public int Tokens;
-        public int Layers, Heads, KeyDim, ValueDim, KeyType, ValueType;
+        public int KeyType, ValueType;
+        public int Groups;
+        public long StateBytes;
+    }
+
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private struct GroupHeader
+    {
+        public int Layers, Heads, KeyDim, ValueDim, Window;
+        public int FirstBlock; // the blocks before it lie behind the window
     }
 
     /// <summary>Bytes that <see cref="Save"/> writes.</summary>
-    public static long Bytes(Sequence sequence) =>
-        sizeof(Header) + (sequence.Length * (long)sizeof(int)) + (sequence.Length * (sequence.Shape.BlockBytes / AttentionArgs.BlockLength)) + sizeof(ulong);
+    public static long Bytes(Sequence sequence)
+    {
+        long bytes = sizeof(Header) + (sequence.Length * (long)sizeof(int)) + StateBytes(sequence) + sizeof(ulong);
+        for (int group = 0; group < sequence.Layout.Groups.Length; group++)
+        {
+            long positions = sequence.Length - ((long)First(sequence, group) * AttentionArgs.BlockLength);
+            bytes += sizeof(GroupHeader) + (positions * (sequence.Layout.Groups[group].Shape.BlockBytes / AttentionArgs.BlockLength));
+        }
+        return bytes;
+    }
 
     /// <summary>Writes a sequence.</summary>
     public void Save(Sequence sequence, Stream output)
@@ -37,12 +56,18 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
             output.Write(bytes);
         }
 
-        Header header = Describe(sequence.Shape, sequence.Length);
+        Header header = Describe(sequence.Layout, sequence.Length);
         Write(MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(ref header)));
+        for (int group = 0; group < header.Groups; group++)
+        {
+            GroupHeader groupHeader = Describe(sequence.Layout.Groups[group].Shape.Rows, sequence.Layout.Groups[group].Shape.Layers, First(sequence, group));
+            Write(MemoryMarshal.AsBytes(new ReadOnlySpan<GroupHeader>(ref groupHeader)));
+        }
         Write(MemoryMarshal.AsBytes(sequence.Tokens));
-        for (int block = 0; block < KvShape.Blocks(sequence.Length); block++)
-            foreach (Rows rows in RowsOf(sequence.Shape, Used(sequence.Length, block)))
-                Write(new ReadOnlySpan<byte>(sequence.Blocks[block] + rows.Offset, rows.Bytes));
+        for (int group = 0; group < header.Groups; group++)
+            foreach (Rows rows in RowsOf(sequence.Layout, group, First(sequence, group), sequence.Length))
+                Write(new ReadOnlySpan<byte>(sequence.Table(group).Addresses[rows.Block] + rows.Offset, rows.Bytes));
+        Write(new ReadOnlySpan<byte>(sequence.State, (int)StateBytes(sequence)));
         ulong checksum = hash.GetCurrentHashAsUInt64();
         output.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(ref checksum)));
     }
@@ -52,7 +77,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
     /// version. ContextFull, OutOfMemory.</exception>
     public void Load(Sequence sequence, Stream input)
     {
-        sequence.Clear();
+        sequence.TrimTo(0);
         var hash = new XxHash3();
         void Read(Span<byte> bytes)
         {
@@ -63,52 +88,80 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         Unsafe.SkipInit(out Header header);
         Read(MemoryMarshal.AsBytes(new Span<Header>(ref header)));
         Check(header, sequence);
+        int[] first = new int[header.Groups];
+        for (int group = 0; group < first.Length; group++)
+        {
+            Unsafe.SkipInit(out GroupHeader found);
+            Read(MemoryMarshal.AsBytes(new Span<GroupHeader>(ref found)));
+            KvShape shape = sequence.Layout.Groups[group].Shape;
+            if (!found.Equals(Describe(shape.Rows, shape.Layers, found.FirstBlock))) throw Other("cache type");
+            if (found.FirstBlock < 0 || found.FirstBlock > KvShape.FirstSeen(header.Tokens, shape.Rows.Window)) throw Damaged($"first block {found.FirstBlock}");
+            first[group] = found.FirstBlock;
+        }
         var tokens = new int[header.Tokens];
         Read(MemoryMarshal.AsBytes(tokens.AsSpan()));
         foreach (int token in tokens)
             if ((uint)token >= (uint)vocabSize) throw Damaged($"token {token}: expected 0 to {vocabSize - 1}");
 
-        sequence.Reserve(tokens.Length);
-        for (int block = 0; block < KvShape.Blocks(tokens.Length); block++)
-            foreach (Rows rows in RowsOf(sequence.Shape, Used(tokens.Length, block)))
-            {
-                var bytes = new Span<byte>(sequence.Blocks[block] + rows.Offset, rows.Bytes);
-                Read(bytes);
-                if (AllFinite(rows.Type, bytes)) continue;
-                bytes.Clear(); // whoever takes the block next expects finite numbers in it
-                throw Damaged("a key or value is not a finite number");
-            }
-        ulong expected = hash.GetCurrentHashAsUInt64(), found = 0;
-        Read(MemoryMarshal.AsBytes(new Span<ulong>(ref found)));
-        if (found != expected) throw Damaged($"checksum: expected {expected:x16}, found {found:x16}");
-        foreach (int token in tokens) sequence.Commit(token);
-    }
-
-    private readonly record struct Rows(nint Offset, int Bytes, KvType Type);
-
-    // Where the first rows of every head lie in a block.
-    private static IEnumerable<Rows> RowsOf(KvShape shape, int used)
-    {
-        for (int il = 0; il < shape.Layers; il++)
+        for (int group = 0; group < first.Length; group++) sequence.Table(group).SkipTo(first[group]);
+        try
         {
-            KvLayer layer = shape.Layer(il);
-            int keyBytes = used * AttentionArgs.RowBytes(shape.KeyType, shape.KeyDim), valueBytes = used * AttentionArgs.RowBytes(shape.ValueType, shape.ValueDim);
-            for (int head = 0; head < shape.Heads; head++) yield return new Rows(layer.KeyOffset + (head * layer.KeyHeadBytes), keyBytes, shape.KeyType);
-            for (int head = 0; head < shape.Heads; head++) yield return new Rows(layer.ValueOffset + (head * layer.ValueHeadBytes), valueBytes, shape.ValueType);
+            sequence.Reserve(tokens.Length);
+            for (int group = 0; group < first.Length; group++)
+                foreach (Rows rows in RowsOf(sequence.Layout, group, first[group], tokens.Length))
+                    ReadFinite(new Span<byte>(sequence.Table(group).Addresses[rows.Block] + rows.Offset, rows.Bytes), rows.Type);
+            ReadFinite(new Span<byte>(sequence.NextState, header.Tokens == 0 ? 0 : (int)header.StateBytes), KvType.F32);
+            ulong expected = hash.GetCurrentHashAsUInt64(), found = 0;
+            Read(MemoryMarshal.AsBytes(new Span<ulong>(ref found)));
+            if (found != expected) throw Damaged($"checksum: expected {expected:x16}, found {found:x16}");
+            sequence.Commit(tokens);
+        }
+        catch
+        {
+            sequence.TrimTo(0);
+            throw;
+        }
+
+        void ReadFinite(Span<byte> bytes, KvType type)
+        {
+            Read(bytes);
+            if (AllFinite(type, bytes)) return;
+            bytes.Clear(); // the block's next holder expects finite numbers in it
+            throw Damaged("a key, value or state is not a finite number");
         }
     }
+
+    private readonly record struct Rows(int Block, nint Offset, int Bytes, KvType Type);
+
+    // Where the rows of every head lie, block by block.
+    private static IEnumerable<Rows> RowsOf(CacheLayout layout, int group, int firstBlock, int length)
+    {
+        KvShape shape = layout.Groups[group].Shape;
+        for (int block = firstBlock; block < KvShape.Blocks(length); block++)
+        {
+            int used = Used(length, block);
+            for (int il = 0; il < shape.Layers; il++)
+            {
+                KvLayer layer = shape.Layer(group, il);
+                int keyBytes = used * (int)layer.KeyStride, valueBytes = layer.ValuesInKeys ? 0 : used * (int)layer.ValueStride;
+                for (int head = 0; head < layer.Heads; head++)
+                    yield return new Rows(block, layer.KeyOffset + (head * layer.KeyHeadBytes), keyBytes, layer.KeyType);
+                for (int head = 0; head < layer.Heads && valueBytes > 0; head++)
+                    yield return new Rows(block, layer.ValueOffset + (head * layer.ValueHeadBytes), valueBytes, layer.ValueType);
+            }
+        }
+    }
+
+    private static int First(Sequence sequence, int group) => sequence.Table(group).First;
+
+    private static long StateBytes(Sequence sequence) => sequence.Length == 0 ? 0 : sequence.Layout.StateBytes;
 
     private static int Used(int length, int block) => Math.Min(AttentionArgs.BlockLength, length - (block * AttentionArgs.BlockLength));
 
     private static bool AllFinite(KvType type, ReadOnlySpan<byte> rows)
     {
-        const int SingleExponent = 0x7f80_0000, HalfExponent = 0x7c00;
-        if (type == KvType.F32)
-        {
-            foreach (int bits in MemoryMarshal.Cast<byte, int>(rows))
-                if ((bits & SingleExponent) == SingleExponent) return false;
-            return true;
-        }
+        const int HalfExponent = 0x7c00;
+        if (type == KvType.F32) return Finite.All(MemoryMarshal.Cast<byte, float>(rows));
         ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(rows);
         int step = type == KvType.F16 ? 1 : Q8_0.Bytes / sizeof(ushort); // of a Q8_0 block the scale, which comes first
         for (int i = 0; i < halves.Length; i += step)
@@ -116,15 +169,20 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         return true;
     }
 
-    private Header Describe(KvShape shape, int tokens) => new()
+    private Header Describe(CacheLayout layout, int tokens) => new()
     {
-        Magic = Magic, Model = model, Arithmetic = arithmetic, Tokens = tokens, Layers = shape.Layers, Heads = shape.Heads,
-        KeyDim = shape.KeyDim, ValueDim = shape.ValueDim, KeyType = (int)shape.KeyType, ValueType = (int)shape.ValueType,
+        Magic = Magic, Model = model, Arithmetic = arithmetic, Tokens = tokens, KeyType = (int)layout.Size.TypeK, ValueType = (int)layout.Size.TypeV,
+        Groups = layout.Groups.Length, StateBytes = layout.StateBytes,
+    };
+
+    private static GroupHeader Describe(KvRows rows, int layers, int firstBlock) => new()
+    {
+        Layers = layers, Heads = rows.Heads, KeyDim = rows.KeyDim, ValueDim = rows.ValueDim, Window = rows.Window, FirstBlock = firstBlock,
     };
 
     private void Check(Header found, Sequence sequence)
     {
-        Header own = Describe(sequence.Shape, found.Tokens);
+        Header own = Describe(sequence.Layout, found.Tokens);
         if (found.Magic != own.Magic) throw Damaged($"magic {found.Magic:x16}, expected {own.Magic:x16}");
         if (found.Arithmetic != own.Arithmetic)
             throw new EdgeLlmException(ErrorCode.Unsupported, $"a saved sequence of arithmetic version {found.Arithmetic}, expected {own.Arithmetic}");

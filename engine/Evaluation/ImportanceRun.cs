@@ -13,7 +13,7 @@ public sealed class ImportanceRun : IDisposable
     private readonly TextChunks _chunks;
     private readonly int _bos;
     private readonly bool _includeOutput;
-    private readonly InferenceContext _context;
+    private readonly Context _context;
     private readonly ImportanceSums _chunk = new();
 
     /// <summary>Prepares a run: a context is made. <paramref name="includeOutput"/> takes the output matrix too, which llama.cpp leaves out unless
@@ -30,7 +30,7 @@ public sealed class ImportanceRun : IDisposable
         _bos = vocabulary.AddBos ? vocabulary.BosId : -1;
         _includeOutput = includeOutput;
         _context = model.CreateContext(ChunkRunner.ContextFor(options, model, chunks.Size));
-        _context.MatMulObserver = Observe;
+        _context.Cpu.Observer = Observe;
     }
 
     /// <summary>Runs all chunks and adds what they bring to <paramref name="sums"/>, whole chunks only; after each,
@@ -51,15 +51,15 @@ public sealed class ImportanceRun : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _context.Dispose();
 
-    private void Observe(FloatRows x, ReadOnlySpan<(Tensor Weight, FloatRows Y)> products)
+    private void Observe(FloatRows x, ReadOnlySpan<Product> products)
     {
         if (x.Count == 0) return;
-        foreach ((Tensor weight, _) in products)
+        foreach ((Tensor weight, _, _) in products)
         {
             if (!weight.Name.StartsWith("blk.", StringComparison.Ordinal) && !(_includeOutput && weight.Name == Output)) continue;
             Tensor whole = _model.File.GetTensor(weight.Name);
             long matrix = (weight.Data - whole.Data) / (whole.RowBytes * whole.Ne1);
-            _chunk.Add(_context.Pool, weight.Name, (int)whole.Ne2, (int)matrix, x);
+            _chunk.Add(_context.Cpu.Pool, weight.Name, (int)whole.Ne2, (int)matrix, x);
         }
     }
 }

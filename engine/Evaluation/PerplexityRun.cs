@@ -11,7 +11,7 @@ public sealed unsafe class PerplexityRun : IDisposable
     private readonly LanguageModel _model;
     private readonly TextChunks _chunks;
     private readonly int _bos;
-    private readonly InferenceContext _context;
+    private readonly Context _context;
     private readonly RowScore[] _scores;
     private readonly byte[] _packed;
     private readonly Stream? _save;
@@ -66,7 +66,10 @@ public sealed unsafe class PerplexityRun : IDisposable
             int current = chunk;
             // The last token is only ever predicted.
             ChunkRunner.Run(_context, _chunks[chunk][..^1], _bos, _chunks.FirstScored,
-                (logits, position) => Score(logits.Rows, current, position - _chunks.FirstScored), cancellation);
+                (logits, position) =>
+                {
+                    if (logits.Count > 0) Score(logits.Rows, current, position - _chunks.FirstScored);
+                }, cancellation);
             Result.Add(_scores, _compare is not null);
             chunkDone?.Invoke();
         }
@@ -96,7 +99,7 @@ public sealed unsafe class PerplexityRun : IDisposable
                 Logits = logits, Targets = targets, Scores = scores + firstRow, RowBytes = rowBytes,
                 Packed = _save is null ? null : packed, Compare = _compare is null ? null : _compare.Rows(chunk, firstRow, logits.Count),
             };
-            RowLoop<ScoreBody>.Run(_context.Pool, logits.Count, (long)logits.Width * sizeof(float), ref body);
+            RowLoop<ScoreBody>.Run(_context.Cpu.Pool, logits.Count, (long)logits.Width * sizeof(float), ref body);
         }
         _save?.Write(_packed.AsSpan(0, logits.Count * rowBytes));
     }

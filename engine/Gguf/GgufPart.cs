@@ -34,7 +34,7 @@ internal sealed unsafe class GgufPart
         var entries = new List<Entry>(tensorCount);
         var names = new HashSet<string>(tensorCount);
         for (int i = 0; i < tensorCount; i++) entries.Add(ReadEntry(ref reader, names));
-        reader.Context = "";
+        reader.Entry = "";
         _tensors = Place(reader.Position, entries);
     }
 
@@ -77,9 +77,9 @@ internal sealed unsafe class GgufPart
 
     private void ReadKey(ref GgufReader reader)
     {
-        reader.Context = "";
+        reader.Entry = "";
         string key = ReadName(ref reader, "key", MaxKeyBytes);
-        reader.Context = key;
+        reader.Entry = key;
         GgufValueType type = reader.ReadValueType();
         var value = new GgufValue(_file, key, type, reader.Position);
         reader.Skip(type);
@@ -105,10 +105,10 @@ internal sealed unsafe class GgufPart
 
     private static Entry ReadEntry(ref GgufReader reader, HashSet<string> names)
     {
-        reader.Context = "";
+        reader.Entry = "";
         long start = reader.Position;
         string name = ReadName(ref reader, "tensor name", MaxTensorNameBytes);
-        reader.Context = name;
+        reader.Entry = name;
         if (!names.Add(name)) reader.Fail("the tensor appears twice");
         uint rank = reader.Read<uint>("dimension count");
         if (rank > MaxDimensions) reader.Fail($"{rank} dimensions, expected at most {MaxDimensions}");

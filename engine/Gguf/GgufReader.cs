@@ -18,7 +18,7 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
     public readonly long Remaining => file.Length - Position;
 
     /// <summary>What is being read, for messages: a key or a tensor.</summary>
-    public string Context { readonly get; set; } = context;
+    public string Entry { readonly get; set; } = context;
 
     /// <summary>Consumes the next <paramref name="bytes"/> bytes.</summary>
     public byte* Consume(ulong bytes, string what)
@@ -109,5 +109,5 @@ internal unsafe struct GgufReader(MappedFile file, long position, string context
     /// <summary>Refuses the file.</summary>
     [DoesNotReturn]
     public readonly void Fail(string message, ErrorCode code = ErrorCode.InvalidFile) =>
-        throw new EdgeLlmException(code, $"{file.Path}: at offset {Position}: {(Context.Length == 0 ? "" : Context + ": ")}{message}");
+        throw new EdgeLlmException(code, $"{file.Path}: at offset {Position}: {(Entry.Length == 0 ? "" : Entry + ": ")}{message}");
 }

@@ -40,11 +40,17 @@ internal unsafe struct AttentionArgs
     /// <summary>First byte of each of the sequence's cache blocks, by position / 64.</summary>
     public byte** Blocks;
 
-    /// <summary>Offset in a block of this layer's and KV head's keys: 64 rows of <see cref="RowBytes"/>.</summary>
+    /// <summary>Offset in a block of this layer's and KV head's keys: 64 rows.</summary>
     public nint KeyOffset;
+
+    /// <summary>Bytes from one position's key to the next's, at least <see cref="RowBytes"/>.</summary>
+    public nint KeyStride;
 
     /// <summary>The same for the values.</summary>
     public nint ValueOffset;
+
+    /// <summary>The same for the values. Where a value is the beginning of its key, offset and stride are the keys' own.</summary>
+    public nint ValueStride;
 
     /// <summary>Output of head h of token t at Out + t * OutTokenStride + h * ValueDim floats.</summary>
     public float* Out;

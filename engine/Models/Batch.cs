@@ -2,46 +2,65 @@ using System.Runtime.InteropServices;
 
 namespace Edge.Llm;
 
-/// <summary>Tokens to run through the model together, each the next one of its sequence. To be filled, run, cleared and filled again.</summary>
+/// <summary>Whose logits are wanted of some tokens.</summary>
+public enum LogitsOf
+{
+    /// <summary>Nobody's: the tokens only enter the cache.</summary>
+    None,
+
+    /// <summary>The last token's.</summary>
+    Last,
+
+    /// <summary>Every token's.</summary>
+    All,
+}
+
+/// <summary>Runs of tokens that go through the model together, each the continuation of its sequence. To be filled, run, cleared and
+/// filled again.</summary>
 public sealed class Batch
 {
+    internal readonly record struct Run(Sequence Sequence, int Row, int Count);
+
     private readonly List<int> _tokens = [];
-    private readonly List<Sequence> _sequences = [];
+    private readonly List<Run> _runs = [];
     private readonly List<int> _logitsRows = [];
 
     /// <summary>Tokens so far.</summary>
     public int Count => _tokens.Count;
 
-    /// <summary>Rows of logits asked for so far.</summary>
+    /// <summary>Rows of logits wanted so far.</summary>
     public int LogitsCount => _logitsRows.Count;
 
     internal ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
-    internal ReadOnlySpan<Sequence> Sequences => CollectionsMarshal.AsSpan(_sequences);
+    internal ReadOnlySpan<Run> Runs => CollectionsMarshal.AsSpan(_runs);
 
     /// <summary>The rows whose logits are wanted, ascending.</summary>
     internal ReadOnlySpan<int> LogitsRows => CollectionsMarshal.AsSpan(_logitsRows);
 
-    /// <summary>Adds the next token of a sequence; <paramref name="wantLogits"/> asks for the logits after it.</summary>
-    public void Add(int token, Sequence sequence, bool wantLogits)
+    /// <summary>Adds the next tokens of a sequence.</summary>
+    /// <param name="sequence">The sequence, which may have several runs in a batch.</param>
+    /// <param name="tokens">What follows the sequence and its earlier runs.</param>
+    /// <param name="wanted">Whose logits are wanted.</param>
+    public void Add(Sequence sequence, ReadOnlySpan<int> tokens, LogitsOf wanted = LogitsOf.Last)
     {
         ArgumentNullException.ThrowIfNull(sequence);
-        if (wantLogits) _logitsRows.Add(_tokens.Count);
-        _tokens.Add(token);
-        _sequences.Add(sequence);
+        if (tokens.IsEmpty) return;
+        int row = _tokens.Count;
+        _runs.Add(new Run(sequence, row, tokens.Length));
+        _tokens.AddRange(tokens);
+        if (wanted == LogitsOf.All) _logitsRows.AddRange(Enumerable.Range(row, tokens.Length));
+        else if (wanted == LogitsOf.Last) _logitsRows.Add(_tokens.Count - 1);
     }
 
-    /// <summary>Adds the next tokens of a sequence and asks for the logits after the last of them.</summary>
-    public void Add(ReadOnlySpan<int> tokens, Sequence sequence)
-    {
-        for (int i = 0; i < tokens.Length; i++) Add(tokens[i], sequence, i == tokens.Length - 1);
-    }
+    /// <summary>Adds the next token of a sequence.</summary>
+    public void Add(Sequence sequence, int token, bool wantLogits) => Add(sequence, [token], wantLogits ? LogitsOf.Last : LogitsOf.None);
 
     /// <summary>Empties it.</summary>
     public void Clear()
     {
         _tokens.Clear();
-        _sequences.Clear();
+        _runs.Clear();
         _logitsRows.Clear();
     }
 }

@@ -8,34 +8,41 @@ namespace Edge.Llm.Models;
 /// runs of consecutive tokens of one sequence, short enough to be shared out over threads.</summary>
 internal sealed unsafe class BatchPlan
 {
-    private readonly ModelConfig _config;
+    private readonly ModelSpec _spec;
     private readonly KvCache _cache;
-    private readonly Activations _activations;
-    private readonly int _maxRun;
-    private readonly List<TokenRun> _runs = [];
-    private readonly Dictionary<Sequence, int> _counts = [];
+    private readonly CacheClaim _claim;
+    private readonly int _batchSize, _logitsRows, _maxRun;
+    private readonly List<TokenRun>[] _runs; // by cache group
+    private readonly List<StateRun> _states = [];
+    private readonly List<Sequence> _sequences = [];
     private Batch _batch = new();
 
-    /// <summary>Plans over these buffers.</summary>
-    public BatchPlan(ModelConfig config, KvCache cache, Activations activations)
+    /// <summary>Plans for a model and a cache. It claims its buffers.</summary>
+    public BatchPlan(ModelSpec spec, KvCache cache, Workspace workspace, int logitsRows)
     {
-        _config = config;
+        _spec = spec;
         _cache = cache;
-        _activations = activations;
-        _maxRun = Activations.MaxRun(config);
+        _claim = new CacheClaim(cache);
+        (_batchSize, _logitsRows, _maxRun) = (workspace.BatchSize, logitsRows, spec.MaxRun);
+        _runs = [.. cache.Layout.Groups.Select(_ => new List<TokenRun>())];
+        Tokens = workspace.Ints();
+        Positions = workspace.Ints();
     }
 
     /// <summary>Rows.</summary>
     public int Count => _batch.Count;
 
     /// <summary>Token of each row.</summary>
-    public int* Tokens => _activations.Tokens;
+    public int* Tokens { get; }
 
     /// <summary>Position of each row in its sequence.</summary>
-    public int* Positions => _activations.Positions;
+    public int* Positions { get; }
 
-    /// <summary>The runs, in the order of the rows.</summary>
-    public ReadOnlySpan<TokenRun> Runs => CollectionsMarshal.AsSpan(_runs);
+    /// <summary>The runs, in the order of the rows, with their blocks in a cache group.</summary>
+    public ReadOnlySpan<TokenRun> Runs(int group) => CollectionsMarshal.AsSpan(_runs[group]);
+
+    /// <summary>Each sequence's rows with its states, for layers that have one.</summary>
+    public ReadOnlySpan<StateRun> States => CollectionsMarshal.AsSpan(_states);
 
     /// <summary>The rows whose logits are wanted, ascending.</summary>
     public ReadOnlySpan<int> LogitsRows => _batch.LogitsRows;
@@ -43,58 +50,81 @@ internal sealed unsafe class BatchPlan
     /// <summary>Whether the rows wanted are hidden states, not logits.</summary>
     public bool WantsHidden { get; private set; }
 
-    /// <summary>Checks a batch and plans it; its sequences are the plan's until <see cref="Leave"/>, whatever comes of it.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, OutOfMemory: no sequence has other tokens than before.</exception>
+    /// <summary>Checks a batch and plans it. Until <see cref="Release"/> its sequences are the plan's, also after an error.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, Busy, ContextFull, OutOfMemory: no sequence has other tokens than before.</exception>
     public void Prepare(Batch batch, bool wantsHidden = false)
     {
         if (batch.Count == 0) throw Invalid("the batch is empty");
-        if (batch.Count > _activations.X.Count) throw Invalid($"a batch of {batch.Count} tokens: expected at most {_activations.X.Count} (batch size)");
-        if (!wantsHidden && batch.LogitsCount > _activations.Logits.Count)
-            throw Invalid($"logits of {batch.LogitsCount} tokens asked for: expected at most {_activations.Logits.Count} (logits rows)");
+        if (batch.Count > _batchSize) throw Invalid($"a batch of {batch.Count} tokens: expected at most {_batchSize} (batch size)");
+        if (!wantsHidden && batch.LogitsCount > _logitsRows)
+            throw Invalid($"logits of {batch.LogitsCount} tokens asked for: expected at most {_logitsRows} (logits rows)");
         _batch = batch;
         WantsHidden = wantsHidden;
-        _runs.Clear();
-        for (int row = 0; row < batch.Count; row++)
-        {
-            Sequence sequence = batch.Sequences[row];
-            if (!sequence.IsOf(_cache)) throw Invalid($"row {row}: the sequence was disposed of or belongs to another context");
-            if ((uint)batch.Tokens[row] >= (uint)_config.VocabSize)
-                throw Invalid($"row {row}: token {batch.Tokens[row]}: expected 0 to {_config.VocabSize - 1}");
-            if (!_counts.TryGetValue(sequence, out int count)) sequence.Enter();
-            _counts[sequence] = count + 1;
-            Tokens[row] = batch.Tokens[row];
-            Positions[row] = sequence.Length + count;
-        }
-        int blocks = 0;
-        foreach ((Sequence sequence, int count) in _counts) blocks += sequence.BlocksNeeded(count);
-        _cache.Demand(blocks);
-        foreach ((Sequence sequence, int count) in _counts) sequence.Reserve(count);
+        foreach (Batch.Run run in batch.Runs) Acquire(run);
+        _claim.Clear();
+        foreach (Sequence sequence in _sequences) _claim.Add(sequence, sequence.Pending);
+        _claim.Require();
+        foreach (Sequence sequence in _sequences) sequence.Reserve(sequence.Pending);
         CutIntoRuns();
     }
 
     /// <summary>The forward pass is done: its tokens are part of their sequences now.</summary>
     public void Commit()
     {
-        for (int row = 0; row < _batch.Count; row++) _batch.Sequences[row].Commit(_batch.Tokens[row]);
+        foreach (Batch.Run run in _batch.Runs) run.Sequence.Commit(_batch.Tokens.Slice(run.Row, run.Count));
     }
 
     /// <summary>Gives the sequences back.</summary>
-    public void Leave()
+    public void Release()
     {
-        foreach (Sequence sequence in _counts.Keys) sequence.Leave();
-        _counts.Clear();
+        foreach (Sequence sequence in _sequences) sequence.Release();
+        _sequences.Clear();
+    }
+
+    private void Acquire(Batch.Run run)
+    {
+        Sequence sequence = run.Sequence;
+        if (!sequence.IsOf(_cache)) throw Invalid($"row {run.Row}: the sequence was disposed of or belongs to another context");
+        if (!_sequences.Contains(sequence))
+        {
+            sequence.Acquire();
+            _sequences.Add(sequence);
+        }
+        for (int row = run.Row; row < run.Row + run.Count; row++)
+        {
+            if ((uint)_batch.Tokens[row] >= (uint)_spec.VocabSize)
+                throw Invalid($"row {row}: token {_batch.Tokens[row]}: expected 0 to {_spec.VocabSize - 1}");
+            Tokens[row] = _batch.Tokens[row];
+            Positions[row] = sequence.Length + sequence.Pending++;
+        }
     }
 
     private void CutIntoRuns()
     {
-        for (int row = 0; row < _batch.Count;)
+        foreach (List<TokenRun> runs in _runs) runs.Clear();
+        _states.Clear();
+        ReadOnlySpan<Batch.Run> given = _batch.Runs;
+        for (int i = 0; i < given.Length;)
         {
-            Sequence sequence = _batch.Sequences[row];
-            int tokens = 1;
-            while (tokens < _maxRun && row + tokens < _batch.Count && _batch.Sequences[row + tokens] == sequence) tokens++;
-            _runs.Add(new TokenRun { Row = row, Tokens = tokens, Position = Positions[row], Blocks = sequence.Blocks });
-            row += tokens;
+            // Runs of one sequence that follow one another are one.
+            (Sequence sequence, int row, int count) = given[i++];
+            while (i < given.Length && given[i].Sequence == sequence) count += given[i++].Count;
+            if (_cache.States is not null) _states.Add(StateOf(sequence, row, count));
+            for (int end = row + count; row < end; row += _maxRun)
+                for (int group = 0; group < _runs.Length; group++)
+                    _runs[group].Add(new TokenRun
+                    {
+                        Row = row, Tokens = Math.Min(_maxRun, end - row), Position = Positions[row], Blocks = sequence.Table(group).Addresses,
+                    });
         }
+    }
+
+    // The first rows of a sequence go on from its state, further ones from where those end.
+    private StateRun StateOf(Sequence sequence, int row, int count)
+    {
+        bool goesOn = false;
+        foreach (StateRun earlier in States) goesOn |= earlier.NextState == sequence.NextState;
+        return new StateRun { Row = row, Tokens = count, State = goesOn ? sequence.NextState : sequence.State, NextState = sequence.NextState };
     }
 
     private static EdgeLlmException Invalid(string message) => new(ErrorCode.InvalidArgument, message);

@@ -1,16 +1,17 @@
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
+using Edge.Llm.Models.Architectures;
 
 namespace Edge.Llm.Models;
 
-/// <summary>Tells models apart without reading them whole: the directory of tensors, and some bytes of each.</summary>
+/// <summary>Tells models apart without reading them whole: the architecture's keys, the directory of tensors, and some bytes of each.</summary>
 internal static unsafe class ModelFingerprint
 {
     // Norms are mostly read whole; of a matrix, enough that a fine-tuned model differs from its origin.
     private const int SampleBytes = 4096;
 
     /// <summary>XxHash3 of what decides the keys and values that a model computes.</summary>
-    public static ulong Of(GgufFile file, ModelConfig config)
+    public static ulong Of(GgufFile file, string architecture, RopeOverride rope)
     {
         var hash = new XxHash3();
         foreach (Tensor tensor in file.Tensors)
@@ -19,10 +20,13 @@ internal static unsafe class ModelFingerprint
             Append(hash, (long)tensor.Type, tensor.Ne0, tensor.Ne1, tensor.Ne2, tensor.Ne3);
             hash.Append(new ReadOnlySpan<byte>(tensor.Pointer, (int)Math.Min(tensor.Bytes, SampleBytes)));
         }
-        RopeConfig rope = config.Rope;
-        foreach (float factor in (ReadOnlySpan<float>)[rope.FreqBase, rope.FreqScale, rope.ExtFactor, rope.AttnFactor, rope.BetaFast, rope.BetaSlow])
-            Append(hash, BitConverter.SingleToInt32Bits(factor));
-        Append(hash, (long)rope.Type, rope.Dimensions, rope.OriginalContextLength);
+        foreach ((string key, GgufValue value) in file.Metadata)
+        {
+            if (!key.StartsWith(architecture + ".", StringComparison.Ordinal)) continue;
+            hash.Append(MemoryMarshal.AsBytes(key.AsSpan()));
+            hash.Append(value.Raw());
+        }
+        Append(hash, BitConverter.SingleToInt32Bits(rope.FreqBase ?? 0), BitConverter.SingleToInt32Bits(rope.FreqScale ?? 0));
         return hash.GetCurrentHashAsUInt64();
     }
 

@@ -1,7 +1,7 @@
 namespace Edge.Llm.Ops;
 
 /// <summary>A view of activations: <paramref name="count"/> rows (tokens) of <paramref name="width"/> floats. Rows begin
-/// <see cref="Stride"/> floats apart; the padding between is always +0, so that a row can be multiplied in whole vectors.</summary>
+/// <see cref="Stride"/> floats apart, so that a row can be multiplied in whole vectors.</summary>
 internal readonly unsafe struct FloatRows(float* data, int count, int width)
 {
     /// <summary>First value of the first row.</summary>
@@ -20,7 +20,15 @@ internal readonly unsafe struct FloatRows(float* data, int count, int width)
     public float* Row(int row) => data + (row * Stride);
 
     /// <summary>The first rows.</summary>
-    public FloatRows Take(int rows) => new(data, rows, width);
+    public FloatRows First(int rows) => new(data, rows, width);
+
+    /// <summary>Zeroes what lies between the rows.</summary>
+    public void ClearPadding()
+    {
+        int padding = (int)(Stride - width);
+        if (padding == 0) return;
+        for (int row = 0; row < count; row++) new Span<float>(Row(row) + width, padding).Clear();
+    }
 
     /// <summary>A row, to read or copy.</summary>
     public Span<float> this[int row] => new(Row(row), width);

@@ -4,26 +4,34 @@ using Edge.Llm.Threading;
 
 namespace Edge.Llm.Ops;
 
+/// <summary>A weight to multiply an input with, where the result goes, and what is added to it.</summary>
+internal readonly record struct Product(Tensor Weight, FloatRows Dst, Tensor? Bias = null);
+
 /// <summary>dst[tokens, m] = x[tokens, k] * w[m, k] for weights of any format.</summary>
 internal static unsafe class MatMul
 {
     /// <summary>Most products that one run can compute.</summary>
     public const int MaxProducts = 4;
 
-    /// <summary>Products of one input with several weights, as one run: their rows are split over the threads together.</summary>
-    /// <param name="pool">Threads.</param>
-    /// <param name="kernels">Kernels.</param>
-    /// <param name="scratch">Working memory of worker 0; each further one's lies scratchStride bytes on.</param>
-    /// <param name="scratchStride">Bytes of working memory a worker, at least <see cref="MatMulArgs.GemmScratchBytes"/>.</param>
-    /// <param name="x">The input.</param>
-    /// <param name="products">Weights and where their results go.</param>
-    public static void Run(WorkerPool pool, KernelSet kernels, byte* scratch, nint scratchStride, PackedActivations x,
-        params ReadOnlySpan<(Tensor Weight, FloatRows Dst)> products)
+    /// <summary>Products of one input with several weights, as one run: their rows are split over the threads together, and they share one
+    /// packing of x. Biases are added after the products.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite: x, where a weight needs it quantized.</exception>
+    public static void Run(Cpu cpu, FloatRows x, params ReadOnlySpan<Product> products)
+    {
+        cpu.Observer?.Invoke(x, products);
+        cpu.Packed.Use(x);
+        Run(cpu.Pool, cpu.Kernels, cpu.Scratch, cpu.ScratchStride, cpu.Packed, products);
+        cpu.Packed.Forget();
+        foreach (Product product in products)
+            if (product.Bias is { } bias) RowOps.AddBias(cpu, product.Dst, bias);
+    }
+
+    private static void Run(WorkerPool pool, KernelSet kernels, byte* scratch, nint scratchStride, PackedActivations x, ReadOnlySpan<Product> products)
     {
         int tokens = x.Rows.Count;
         if (tokens == 0) return;
         long work = 0;
-        foreach ((Tensor weight, FloatRows dst) in products)
+        foreach ((Tensor weight, FloatRows dst, _) in products)
         {
             if (weight.Ne0 != x.Rows.Width || weight.Ne1 != dst.Width || tokens != dst.Count) ThrowShape(weight, x.Rows, dst);
             work += weight.Bytes * tokens;
@@ -33,13 +41,13 @@ internal static unsafe class MatMul
         int chunks = 0, longest = 0;
         for (int i = 0; i < products.Length; i++)
         {
-            (Tensor weight, FloatRows dst) = products[i];
+            (Tensor weight, FloatRows dst, _) = products[i];
             KernelRow kernel = kernels[weight.Type];
             PackedView view = x.In(kernel.Activation, weight.Name);
             int rows = (int)Math.Min(weight.Ne1, chunkWork / (weight.RowBytes * tokens));
             rows = Math.Max(MatMulArgs.TileRows, (rows + MatMulArgs.TileRows - 1) / MatMulArgs.TileRows * MatMulArgs.TileRows);
             longest = Math.Max(longest, rows);
-            body.Products[i] = new Product
+            body.Products[i] = new KernelCall
             {
                 Kernel = tokens == 1 ? kernel.Gemv : kernel.Gemm,
                 RowsPerChunk = rows,
@@ -62,7 +70,7 @@ internal static unsafe class MatMul
         throw new EdgeLlmException(ErrorCode.Internal,
             $"matmul with {weight.Name} [{weight.Ne0}, {weight.Ne1}]: input [{x.Count}, {x.Width}], output [{dst.Count}, {dst.Width}]");
 
-    private struct Product
+    private struct KernelCall
     {
         public delegate*<MatMulArgs*, void> Kernel;
         public MatMulArgs Args;
@@ -71,14 +79,14 @@ internal static unsafe class MatMul
     }
 
     [InlineArray(MaxProducts)]
-    private struct ProductList
+    private struct KernelCalls
     {
-        private Product _first;
+        private KernelCall _first;
     }
 
     private struct Body : IParallelBody, IRedoableBody
     {
-        public ProductList Products;
+        public KernelCalls Products;
         public int Count;
         public byte* Scratch;
         public nint ScratchStride;

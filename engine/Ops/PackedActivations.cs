@@ -33,8 +33,8 @@ internal sealed unsafe class PackedActivations
     /// <summary>The rows to multiply.</summary>
     public FloatRows Rows => _rows;
 
-    /// <summary>Takes rows to multiply. What <see cref="PackAfter"/> has packed of just these rows serves, until <see cref="Forget"/>.</summary>
-    public void Take(FloatRows rows)
+    /// <summary>Sets the rows to multiply. What <see cref="PackAfter"/> has packed of just these rows serves, until <see cref="Forget"/>.</summary>
+    public void Use(FloatRows rows)
     {
         if (rows.Data == _rows.Data && rows.Count == _rows.Count) return;
         _rows = rows;
@@ -42,20 +42,14 @@ internal sealed unsafe class PackedActivations
     }
 
     /// <summary>The rows may change from now on.</summary>
-    public void Forget() => Take(default);
+    public void Forget() => Use(default);
 
-    /// <summary>Makes rows, and packs each while it is in the cache, for the weights that they are multiplied with next.</summary>
-    public void PackAfter<TBody>(ref TBody makes, FloatRows rows, long rowBytes, ReadOnlySpan<Tensor> readers) where TBody : struct, IRowBody
+    /// <summary>Makes rows, and packs each while it is in the cache, in the forms in which they are read next.</summary>
+    public void PackAfter<TBody>(ref TBody makes, FloatRows rows, long rowBytes, InputFormats formats) where TBody : struct, IRowBody
     {
         Forget();
-        Take(rows);
-        bool q8K = false, q8_32 = false;
-        foreach (Tensor reader in readers)
-        {
-            ActivationFormat format = KernelTable.FindFormat(reader.Type)!.Activation;
-            q8K |= format == ActivationFormat.Q8_K;
-            q8_32 |= format == ActivationFormat.Q8_32;
-        }
+        Use(rows);
+        bool q8K = formats.HasFlag(InputFormats.Q8_K), q8_32 = formats.HasFlag(InputFormats.Q8_32);
         var body = new MakeAndQuantizeBody<TBody>
         {
             Makes = makes, IsQ8_K = q8K, IsQ8_32 = q8_32, Q8_K = Quantize(ActivationFormat.Q8_K), Q8_32 = Quantize(ActivationFormat.Q8_32),
@@ -70,7 +64,10 @@ internal sealed unsafe class PackedActivations
     public PackedView In(ActivationFormat format, string consumer)
     {
         if (format == ActivationFormat.F32)
+        {
+            _rows.ClearPadding(); // the kernels multiply whole vectors
             return new PackedView((byte*)_rows.Data, _rows.Stride * sizeof(float), 256 * sizeof(float));
+        }
         if (!_packed[(int)format])
         {
             QuantizeBody body = Quantize(format);

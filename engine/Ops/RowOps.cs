@@ -1,47 +1,53 @@
 using System.Diagnostics;
 using Edge.Llm.Kernels;
-using Edge.Llm.Threading;
 
 namespace Edge.Llm.Ops;
 
 /// <summary>Operations that treat each token's row alone.</summary>
 internal static unsafe class RowOps
 {
-    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight; y is packed for its readers.</summary>
-    public static void RmsNorm(
-        PackedActivations packed, FloatKernels kernels, FloatRows x, Tensor weight, float eps, FloatRows y, ReadOnlySpan<Tensor> readers)
+    /// <summary>y = x / sqrt(mean(x^2) + eps) * weight, packed on the way in the forms in which y is read next.</summary>
+    public static void RmsNorm(Cpu cpu, FloatRows x, Tensor weight, float eps, FloatRows y, InputFormats readers)
     {
         Debug.Assert(x.Width == y.Width && x.Count == y.Count && weight.Ne0 == x.Width && weight.Type == GgmlType.F32);
-        var body = new RmsNormBody { Kernel = kernels.RmsNorm, X = x, Weight = (float*)weight.Pointer, Eps = eps, Y = y };
-        packed.PackAfter(ref body, y, Bytes(x), readers);
+        var body = new RmsNormBody { Kernel = cpu.Float.RmsNorm, X = x, Weight = (float*)weight.Pointer, Eps = eps, Y = y };
+        cpu.Packed.PackAfter(ref body, y, Bytes(x), readers);
     }
 
     /// <summary>y += x.</summary>
-    public static void Add(WorkerPool pool, FloatKernels kernels, FloatRows y, FloatRows x)
+    public static void Add(Cpu cpu, FloatRows y, FloatRows x)
     {
         Debug.Assert(x.Width == y.Width && x.Count == y.Count);
-        var body = new AddBody { Kernel = kernels.Add, Y = y, X = x };
-        RowLoop<AddBody>.Run(pool, x.Count, Bytes(x), ref body);
+        var body = new AddBody { Kernel = cpu.Float.Add, Y = y, X = x };
+        RowLoop<AddBody>.Run(cpu.Pool, x.Count, Bytes(x), ref body);
     }
 
-    /// <summary>gate = silu(gate) * up; gate is packed for its readers.</summary>
-    public static void SiluMul(PackedActivations packed, FloatKernels kernels, FloatRows gate, FloatRows up, ReadOnlySpan<Tensor> readers)
+    /// <summary>y[t] += bias, a row of F32.</summary>
+    public static void AddBias(Cpu cpu, FloatRows y, Tensor bias)
+    {
+        Debug.Assert(bias.Ne0 == y.Width && bias.Type == GgmlType.F32);
+        var body = new AddBiasBody { Kernel = cpu.Float.Add, Y = y, Bias = (float*)bias.Pointer };
+        RowLoop<AddBiasBody>.Run(cpu.Pool, y.Count, Bytes(y), ref body);
+    }
+
+    /// <summary>gate = silu(gate) * up, packed on the way in the forms in which it is read next.</summary>
+    public static void SiluMul(Cpu cpu, FloatRows gate, FloatRows up, InputFormats readers)
     {
         Debug.Assert(gate.Width == up.Width && gate.Count == up.Count);
-        var body = new SiluMulBody { Kernel = kernels.SiluMul, Gate = gate, Up = up };
-        packed.PackAfter(ref body, gate, 2 * Bytes(gate), readers);
+        var body = new SiluMulBody { Kernel = cpu.Float.SiluMul, Gate = gate, Up = up };
+        cpu.Packed.PackAfter(ref body, gate, 2 * Bytes(gate), readers);
     }
 
     /// <summary>Rotates the first cos.Width values of every head of every row; each row has its own cos and sin.</summary>
-    public static void Rope(WorkerPool pool, FloatKernels kernels, bool neox, FloatRows x, int headDim, FloatRows cos, FloatRows sin)
+    public static void Rope(Cpu cpu, FloatRows x, int headDim, bool neox, FloatRows cos, FloatRows sin)
     {
         Debug.Assert(x.Width % headDim == 0 && cos.Width <= headDim && cos.Width == sin.Width && cos.Count >= x.Count);
-        var body = new RopeBody { Kernel = neox ? kernels.RopeNeox : kernels.RopeNorm, X = x, HeadDim = headDim, Cos = cos, Sin = sin };
-        RowLoop<RopeBody>.Run(pool, x.Count, Bytes(x), ref body);
+        var body = new RopeBody { Kernel = neox ? cpu.Float.RopeNeox : cpu.Float.RopeNorm, X = x, HeadDim = headDim, Cos = cos, Sin = sin };
+        RowLoop<RopeBody>.Run(cpu.Pool, x.Count, Bytes(x), ref body);
     }
 
     /// <summary>Row t of y = row tokens[t] of the embedding matrix, to floats.</summary>
-    public static void Embed(WorkerPool pool, Tensor embedding, int* tokens, FloatRows y)
+    public static void Embed(Cpu cpu, Tensor embedding, int* tokens, FloatRows y)
     {
         Debug.Assert(embedding.Ne0 == y.Width);
         FormatRow format = KernelTable.FindFormat(embedding.Type)!;
@@ -49,7 +55,7 @@ internal static unsafe class RowOps
         {
             Dequantize = format.Dequantize, Info = GgmlTypes.Get(embedding.Type), Embedding = embedding.Pointer, RowBytes = embedding.RowBytes, Tokens = tokens, Y = y,
         };
-        RowLoop<EmbedBody>.Run(pool, y.Count, Bytes(y), ref body);
+        RowLoop<EmbedBody>.Run(cpu.Pool, y.Count, Bytes(y), ref body);
     }
 
     /// <summary>Moves rows of x to its front: row i becomes row rows[i]; rows ascend.</summary>
@@ -58,7 +64,7 @@ internal static unsafe class RowOps
         for (int i = 0; i < rows.Length; i++)
             if (rows[i] != i)
                 x[rows[i]].CopyTo(x[i]);
-        return x.Take(rows.Length);
+        return x.First(rows.Length);
     }
 
     private static long Bytes(FloatRows x) => (long)x.Stride * sizeof(float);
@@ -79,6 +85,15 @@ internal static unsafe class RowOps
         public FloatRows Y, X;
 
         public void Run(int row) => Kernel(Y.Row(row), X.Row(row), X.Width);
+    }
+
+    private struct AddBiasBody : IRowBody
+    {
+        public delegate*<float*, float*, int, void> Kernel;
+        public FloatRows Y;
+        public float* Bias;
+
+        public void Run(int row) => Kernel(Y.Row(row), Bias, Y.Width);
     }
 
     private struct SiluMulBody : IRowBody

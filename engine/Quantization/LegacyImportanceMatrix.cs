@@ -20,17 +20,17 @@ internal static unsafe class LegacyImportanceMatrix
         var matrix = new ImportanceMatrix();
         for (int i = 0; i < entries; i++)
         {
-            reader.Context = "";
+            reader.Entry = "";
             int length = Count(ref reader, "bytes of a name", 1);
             if (length is 0 or > MaxNameBytes) reader.Fail($"not an importance matrix: a name of {length} bytes, expected 1 to {MaxNameBytes}");
             string name = Encoding.UTF8.GetString(reader.Consume((ulong)length, "name"), length);
-            reader.Context = name;
+            reader.Entry = name;
             int calls = reader.Read<int>("number of calls");
             int values = Count(ref reader, "values", sizeof(float));
             float[] sums = new ReadOnlySpan<float>(reader.Consume((ulong)values * sizeof(float), "values"), values).ToArray();
             matrix.SetRead(file.Path, name, sums, [Math.Max(calls, 1)]);
         }
-        reader.Context = "";
+        reader.Entry = "";
         if (reader.Remaining >= sizeof(int)) matrix.ChunkCount = Math.Max(reader.Read<int>("number of chunks"), 0);
         if (reader.Remaining >= sizeof(int))
         {

@@ -5,16 +5,15 @@ using Message = Microsoft.Extensions.AI.ChatMessage;
 
 namespace Edge.Llm.Extensions.AI;
 
-/// <summary>A model behind <see cref="IChatClient"/>. Requests are answered one after the other, each on a thread of the pool; what a
-/// conversation has in common with the one before is not computed again.</summary>
+/// <summary>A model behind <see cref="IChatClient"/>. Up to <see cref="ContextOptions.MaxSequences"/> requests are answered at a time, each on
+/// a thread of the pool, in shared forward passes; what a conversation has in common with an earlier one is not computed again.</summary>
 public sealed class EdgeLlmChatClient : IChatClient
 {
     private readonly LanguageModel _model;
-    private readonly Tokenizer _tokenizer;
     private readonly ChatTemplate _template;
-    private readonly InferenceContext _context;
-    private readonly Session _session;
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Context _context;
+    private readonly List<Sequence> _idle = []; // conversations that no request goes on with
+    private readonly SemaphoreSlim _turns;
     private readonly ChatClientMetadata _metadata;
 
     /// <summary>Answers with a model, which stays the caller's and must outlive this.</summary>
@@ -26,10 +25,11 @@ public sealed class EdgeLlmChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
-        _tokenizer = Tokenizer.FromGguf(model.File.Metadata);
-        _template = template ?? ChatTemplate.FromGguf(model.File.Metadata, _tokenizer.Vocabulary);
+        _template = template ?? model.ChatTemplate;
+        _ = model.Tokenizer; // if it is not supported, the error comes here
         _context = model.CreateContext(options);
-        _session = new Session(_context, _tokenizer);
+        for (int i = 0; i < _context.Options.MaxSequences; i++) _idle.Add(_context.NewSequence());
+        _turns = new SemaphoreSlim(_context.Options.MaxSequences);
         _metadata = new ChatClientMetadata("edge-llm", null, model.File.Metadata.GetString("general.name", model.Architecture));
     }
 
@@ -46,15 +46,17 @@ public sealed class EdgeLlmChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(messages);
         GenerateOptions generate = Requests.Options(options);
-        int[] prompt = _template.Render(Requests.Turns(messages, options)).Encode(_tokenizer);
+        int[] prompt = _template.Render(Requests.Turns(messages, options)).Encode(_model.Tokenizer);
         string id = Guid.NewGuid().ToString("N");
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _turns.WaitAsync(cancellationToken).ConfigureAwait(false);
+        Sequence sequence = Nearest(prompt);
         try
         {
             // Computing blocks; a reader that stops asking ends it.
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Channel<GeneratedToken> steps = Channel.CreateUnbounded<GeneratedToken>();
-            Task work = Task.Run(() => Generate(prompt, generate, steps.Writer, stop.Token), CancellationToken.None);
+            using Generation generation = _context.Generate(prompt, generate, sequence, stop.Token);
+            Task work = Task.Run(() => Read(generation, steps.Writer), CancellationToken.None);
             try
             {
                 await foreach (GeneratedToken step in steps.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
@@ -62,7 +64,7 @@ public sealed class EdgeLlmChatClient : IChatClient
                     if (step.Text.Length > 0) yield return Update(id, new TextContent(step.Text));
                     if (step.Finish is not { } finish) continue;
                     cancellationToken.ThrowIfCancellationRequested();
-                    ChatResponseUpdate last = Update(id, new UsageContent(Requests.Usage(_session.Statistics)));
+                    ChatResponseUpdate last = Update(id, new UsageContent(Requests.Usage(generation.Statistics)));
                     last.FinishReason = finish == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
                     yield return last;
                 }
@@ -75,7 +77,8 @@ public sealed class EdgeLlmChatClient : IChatClient
         }
         finally
         {
-            _turn.Release();
+            lock (_idle) _idle.Add(sequence);
+            _turns.Release();
         }
     }
 
@@ -89,19 +92,25 @@ public sealed class EdgeLlmChatClient : IChatClient
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    /// <summary>Frees the cache and ends the threads. A request under way fails, and so does this while one is being computed.</summary>
-    /// <exception cref="EdgeLlmException">Busy: a request is being computed; nothing is freed.</exception>
-    public void Dispose()
+    /// <summary>Frees the cache and ends the threads, once a pass under way has ended. Requests under way fail.</summary>
+    public void Dispose() => _context.Dispose(); // and not the turns: requests that wait for one would never end
+
+    // The idle conversation that has most in common with a prompt, the one that was idle longest among equals.
+    private Sequence Nearest(int[] prompt)
     {
-        _context.Dispose();
-        _session.Dispose(); // and not the turn: requests that wait for it would wait for ever
+        lock (_idle)
+        {
+            Sequence nearest = _idle.MaxBy(sequence => sequence.Tokens.CommonPrefixLength(prompt))!;
+            _idle.Remove(nearest);
+            return nearest;
+        }
     }
 
-    private void Generate(int[] prompt, GenerateOptions options, ChannelWriter<GeneratedToken> steps, CancellationToken cancellation)
+    private static void Read(Generation generation, ChannelWriter<GeneratedToken> steps)
     {
         try
         {
-            foreach (GeneratedToken step in _session.Generate(prompt, options, cancellation)) steps.TryWrite(step);
+            foreach (GeneratedToken step in generation) steps.TryWrite(step);
             steps.Complete();
         }
         catch (Exception e)

@@ -7,8 +7,7 @@ namespace Edge.Llm.Extensions.AI;
 public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly LanguageModel _model;
-    private readonly Tokenizer _tokenizer;
-    private readonly InferenceContext _context;
+    private readonly Context _context;
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly EmbeddingGeneratorMetadata _metadata;
 
@@ -18,7 +17,6 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
-        _tokenizer = Tokenizer.FromGguf(model.File.Metadata);
         _context = model.CreateContext(options);
         _metadata = new EmbeddingGeneratorMetadata("edge-llm", null, model.File.Metadata.GetString("general.name", model.Architecture), model.EmbeddingLength);
     }
@@ -56,9 +54,8 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    /// <summary>Frees the cache and ends the threads. A request under way fails, and so does this while one is being computed.</summary>
-    /// <exception cref="EdgeLlmException">Busy: a request is being computed; nothing is freed.</exception>
-    public void Dispose() => _context.Dispose(); // and not the turn: requests that wait for it would wait for ever
+    /// <summary>Frees the cache and ends the threads, once a pass under way has ended. Requests under way fail.</summary>
+    public void Dispose() => _context.Dispose(); // and not the turn: requests that wait for it would never end
 
     private GeneratedEmbeddings<Embedding<float>> Embed(IEnumerable<string> values, CancellationToken cancellation)
     {
@@ -66,7 +63,7 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
         long tokens = 0;
         foreach (string value in values)
         {
-            int[] ids = _tokenizer.Encode(value);
+            int[] ids = _model.Tokenizer.Encode(value);
             embeddings.Add(new Embedding<float>(_context.Embed(ids, cancellation: cancellation))
             {
                 ModelId = _metadata.DefaultModelId, CreatedAt = DateTimeOffset.UtcNow,

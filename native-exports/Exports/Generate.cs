@@ -24,7 +24,7 @@ internal static unsafe class GenerateExports
     private static void Generate(ContextResource context, (Input<int> Prompt, Pointer<GenerateOptionsData> Options, nint Callback, nint User) a)
     {
         Need((void*)a.Callback, "callback");
-        using Generation generation = Begin(context, a.Prompt, a.Options);
+        using GenerationReader generation = Begin(context, a.Prompt, a.Options);
         while (generation.Finish is null)
         {
             PieceData piece = generation.Next();
@@ -46,7 +46,7 @@ internal static unsafe class GenerateExports
     private static void Next(ContextResource context, Pointer<PieceData> piece)
     {
         Versioned.CheckedSize(piece.Address);
-        Generation generation = context.Generation
+        GenerationReader generation = context.Generation
             ?? throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no generation: edge_llm_context_start begins one");
         if (generation.Finish is not null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the generation is over");
         try
@@ -62,10 +62,10 @@ internal static unsafe class GenerateExports
         generation.ThrowIfInterrupted();
     }
 
-    private static Generation Begin(ContextResource context, Input<int> prompt, Pointer<GenerateOptionsData> options)
+    private static GenerationReader Begin(ContextResource context, Input<int> prompt, Pointer<GenerateOptionsData> options)
     {
         GenerateOptionsData data = options.Address is null ? OptionReaders.Generate() : Versioned.Read(options.Address);
         ReadOnlySpan<int> tokens = ContextExports.Tokens(context, prompt);
-        return new Generation(context, data.Sequence, tokens.ToArray(), OptionReaders.Generate(data, context), data.Deadline);
+        return new GenerationReader(context, data.Sequence, tokens.ToArray(), OptionReaders.Generate(data, context), data.Deadline);
     }
 }

@@ -35,7 +35,7 @@ internal static unsafe class SequenceExports
     private static void Save(ContextResource context, (int Sequence, Output<byte> State) a)
     {
         Sequence sequence = context.Sequence(a.Sequence);
-        long bytes = InferenceContext.SavedBytes(sequence);
+        long bytes = Context.SavedBytes(sequence);
         using var stream = new UnmanagedMemoryStream(a.State.Reserve((nuint)bytes), 0, bytes, FileAccess.Write);
         context.Context.Save(sequence, stream);
     }

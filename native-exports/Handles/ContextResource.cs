@@ -32,7 +32,7 @@ internal sealed unsafe class ContextResource : Resource
 
     public ModelResource Model { get; }
 
-    public InferenceContext Context { get; }
+    public Context Context { get; }
 
     /// <summary>For sampling options without one; ulong.MaxValue: none.</summary>
     public ulong Seed { get; }
@@ -41,7 +41,7 @@ internal sealed unsafe class ContextResource : Resource
     public Interruption Interruption { get; } = new();
 
     /// <summary>The generation whose steps the caller pulls, or null.</summary>
-    public Generation? Generation { get; private set; }
+    public GenerationReader? Generation { get; private set; }
 
     /// <summary>About the last generation.</summary>
     public GenerationStatistics Statistics { get; set; } = new();
@@ -66,7 +66,7 @@ internal sealed unsafe class ContextResource : Resource
     }
 
     /// <summary>Ends the generation there is and begins another one, or none.</summary>
-    public void Replace(Generation? next)
+    public void Replace(GenerationReader? next)
     {
         Generation?.Dispose();
         Generation = next;
@@ -106,20 +106,20 @@ internal sealed unsafe class ContextResource : Resource
         foreach (int token in tokens)
             if ((uint)token >= (uint)Model.Model.VocabSize)
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"token {token}: expected 0 to {Model.Model.VocabSize - 1}");
-        int start = sequence.Length;
-        if (tokens.Length > sequence.MaxLength - start)
-            throw new EdgeLlmException(ErrorCode.ContextFull, $"a sequence of {start} tokens and {tokens.Length} more do not fit the context of {sequence.MaxLength}");
+        int first = sequence.Length, start = first;
+        if (tokens.Length > sequence.MaxLength - first)
+            throw new EdgeLlmException(ErrorCode.ContextFull, $"a sequence of {first} tokens and {tokens.Length} more do not fit the context of {sequence.MaxLength}");
         CancellationToken cancellation = Interruption.Begin();
         try
         {
-            while (!tokens.IsEmpty)
+            _rows.Clear();
+            long begun = Stopwatch.GetTimestamp();
+            Context.Evaluate(sequence, tokens, wantedFrom: tokens.Length - 1, (logits, _) =>
             {
-                int count = Math.Min(tokens.Length, Context.Options.BatchSize);
-                _batch.Clear();
-                for (int i = 0; i < count; i++) _batch.Add(tokens[i], sequence, wantLogits: i == tokens.Length - 1);
-                Forward(_batch, cancellation);
-                tokens = tokens[count..];
-            }
+                Count(sequence.Length - start, Stopwatch.GetTimestamp() - begun);
+                (start, begun) = (sequence.Length, Stopwatch.GetTimestamp());
+                Keep(logits);
+            }, cancellation);
         }
         catch (EdgeLlmException e) when (e.Code == ErrorCode.Cancelled)
         {
@@ -127,7 +127,7 @@ internal sealed unsafe class ContextResource : Resource
         }
         catch
         {
-            sequence.Trim(start);
+            sequence.Trim(first);
             throw;
         }
         finally
@@ -141,7 +141,7 @@ internal sealed unsafe class ContextResource : Resource
     {
         _batch.Clear();
         for (int i = 0; i < tokens.Length; i++)
-            _batch.Add(tokens[i], Sequence(sequences.IsEmpty ? 0 : sequences[i]),
+            _batch.Add(Sequence(sequences.IsEmpty ? 0 : sequences[i]), tokens[i],
                 wantLogits.IsEmpty ? i == tokens.Length - 1 : Pointers.Flag(wantLogits[i], "want_logits"));
         Interruptibly(cancellation => Forward(_batch, cancellation));
     }
@@ -206,6 +206,11 @@ internal sealed unsafe class ContextResource : Resource
         long start = Stopwatch.GetTimestamp();
         Logits logits = Context.Forward(batch, cancellation);
         Count(batch.Count, Stopwatch.GetTimestamp() - start);
+        Keep(logits);
+    }
+
+    private void Keep(Logits logits)
+    {
         for (int row = 0; row < logits.Count; row++) _rows.Add((nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(logits[row])));
     }
 

@@ -3,16 +3,12 @@ namespace Edge.Llm.Native;
 /// <summary>An open model with its tokenizer and template, read when first asked for, and its log.</summary>
 internal sealed unsafe class ModelResource : Resource
 {
-    private readonly Lazy<Tokenizer> _tokenizer;
-    private readonly Lazy<ChatTemplate> _template;
     private readonly ModelOptionsData _options;
 
     private ModelResource(LanguageModel model, ModelOptionsData options)
     {
         Model = model;
         _options = options;
-        _tokenizer = new Lazy<Tokenizer>(() => Tokenizer.FromGguf(model.File.Metadata));
-        _template = new Lazy<ChatTemplate>(() => ChatTemplate.FromGguf(model.File.Metadata, Tokenizer.Vocabulary));
     }
 
     public override string Kind => "model";
@@ -22,11 +18,11 @@ internal sealed unsafe class ModelResource : Resource
 
     /// <summary>Its tokenizer.</summary>
     /// <exception cref="EdgeLlmException">Unsupported, InvalidFile.</exception>
-    public Tokenizer Tokenizer => _tokenizer.Value;
+    public Tokenizer Tokenizer => Model.Tokenizer;
 
     /// <summary>Its chat template.</summary>
     /// <exception cref="EdgeLlmException">Unsupported: it has none; InvalidArgument.</exception>
-    public ChatTemplate Template => _template.Value;
+    public ChatTemplate Template => Model.ChatTemplate;
 
     /// <summary>The vocabulary, or null if there is none that is supported.</summary>
     public Vocabulary? TryVocabulary()

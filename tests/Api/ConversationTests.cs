@@ -174,13 +174,13 @@ public sealed class ConversationTests
     {
         using var chat = new Chat();
         Tokenizer tokenizer = chat.Tokenizer;
-        var conversation = new Conversation(chat.Session, tokenizer, ChatTemplate.Parse("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %} one"))
+        using var conversation = new Conversation(chat.Context, ChatTemplate.Parse("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %} one"))
         {
             System = "S",
         };
         string text = string.Concat(conversation.Ask("</s>", s_greedy).Select(step => step.Text));
         Assert.AreEqual(" two three", text);
-        int[] prompt = [.. chat.Session.Tokens[..conversation.Statistics.PromptTokens]];
+        int[] prompt = [.. conversation.Tokens[..conversation.Statistics.PromptTokens]];
         Assert.AreEqual("[system]S[user]</s> one", tokenizer.Decode(prompt).TrimStart());
         CollectionAssert.DoesNotContain(prompt, ScriptedModel.Eos); // a user's text is text
     }
@@ -190,25 +190,23 @@ public sealed class ConversationTests
     {
         private readonly ScriptedModel _file = new(["▁one", "▁two", "▁three"], One, Two, Three);
         private readonly LanguageModel _model;
-        private readonly InferenceContext _context;
+        private readonly Context _context;
 
         public Chat(int contextSize = ScriptedModel.ContextLength)
         {
             _model = LanguageModel.Open(_file.File);
             _context = _model.CreateContext(new ContextOptions { ContextSize = contextSize, Threads = 1 });
-            Tokenizer = Tokenizer.FromGguf(_model.File.Metadata);
-            Session = new Session(_context, Tokenizer);
-            Conversation = new Conversation(Session, messages =>
+            Conversation = new Conversation(_context, messages =>
             {
                 if (Refuse) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the template refuses");
                 LastRendered = Show(messages);
-                        return [.. messages.SelectMany(message => ScriptedModel.Bytes(message.Content!)), One];
+                return [.. messages.SelectMany(message => ScriptedModel.Bytes(message.Content!)), One];
             });
         }
 
-        public Tokenizer Tokenizer { get; }
+        public Tokenizer Tokenizer => _model.Tokenizer;
 
-        public Session Session { get; }
+        public Context Context => _context;
 
         public Conversation Conversation { get; }
 
@@ -222,7 +220,7 @@ public sealed class ConversationTests
 
         public void Dispose()
         {
-            Session.Dispose();
+            Conversation.Dispose();
             _context.Dispose();
             _model.Dispose();
             _file.Dispose();

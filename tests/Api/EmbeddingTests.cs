@@ -15,7 +15,7 @@ public sealed class EmbeddingTests
     {
         using var file = new TinyModel(type, type);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = threads, BatchSize = batchSize });
+        using Context context = model.CreateContext(new ContextOptions { Threads = threads, BatchSize = batchSize });
         float[] expected = Expected(model);
         CollectionAssert.AreEqual(expected, context.Embed(s_tokens, normalize: false));
         Assert.AreEqual(model.EmbeddingLength, expected.Length);
@@ -27,7 +27,7 @@ public sealed class EmbeddingTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         float[] mean = context.Embed(s_tokens, normalize: false), unit = context.Embed(s_tokens);
         Assert.AreEqual(1, unit.Sum(value => (double)value * value), 1e-6);
         double length = Math.Sqrt(mean.Sum(value => (double)value * value));
@@ -39,15 +39,15 @@ public sealed class EmbeddingTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 }), other = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 }), other = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence();
         float[] expected = other.AllLogits(s_tokens, 1)[^TinyModel.Vocab..];
         var batch = new Batch();
-        batch.Add(s_tokens.AsSpan(0, s_tokens.Length - 1), sequence);
+        batch.Add(sequence, s_tokens.AsSpan(0, s_tokens.Length - 1));
         context.Forward(batch);
         context.Embed(s_tokens.AsSpan(3, 20));
         batch.Clear();
-        batch.Add(s_tokens.AsSpan(s_tokens.Length - 1), sequence);
+        batch.Add(sequence, s_tokens.AsSpan(s_tokens.Length - 1));
         CollectionAssert.AreEqual(expected, context.Forward(batch)[0].ToArray());
     }
 
@@ -56,7 +56,7 @@ public sealed class EmbeddingTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 64 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 64 });
         Assert.AreEqual(ErrorCode.InvalidArgument, Code(() => context.Embed([])));
         Assert.AreEqual(ErrorCode.InvalidArgument, Code(() => context.Embed([TinyModel.Vocab])));
         Assert.AreEqual(ErrorCode.ContextFull, Code(() => context.Embed(s_tokens)));
@@ -71,7 +71,7 @@ public sealed class EmbeddingTests
     {
         string path = Peer.Stories();
         using LanguageModel model = LanguageModel.Open(path);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1, TypeK = KvType.F32, TypeV = KvType.F32 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1, TypeK = KvType.F32, TypeV = KvType.F32 });
         int[] tokens = [1, 403, 407, 261, 378];
         Assert.IsLessThan(1e-4, Peer.RelativeDifference(context.Embed(tokens, normalize: false), Peer.Embed(path, tokens)));
     }
@@ -79,9 +79,9 @@ public sealed class EmbeddingTests
     // Token by token, from the trace.
     private static float[] Expected(LanguageModel model)
     {
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         double[] sums = new double[model.EmbeddingLength];
-        context.Tracer = (name, _, rows) =>
+        context.Cpu.Tracer = (name, _, rows) =>
         {
             if (name != "result_norm") return;
             for (int i = 0; i < sums.Length; i++) sums[i] += rows[0][i];

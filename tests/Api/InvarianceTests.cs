@@ -26,7 +26,7 @@ public sealed class InvarianceTests
         string? expected = null;
         foreach (int threads in new[] { 1, 2, 3, 5 })
         {
-            using InferenceContext context = model.CreateContext(new ContextOptions { Threads = threads, LogitsRows = 512, TypeK = typeK, TypeV = typeV });
+            using Context context = model.CreateContext(new ContextOptions { Threads = threads, LogitsRows = 512, TypeK = typeK, TypeV = typeV });
             foreach (int batch in new[] { 1, 7, 64, 512 })
             {
                 string hash = Hash(context.AllLogits(tokens, batch));
@@ -44,7 +44,7 @@ public sealed class InvarianceTests
         string? expected = null;
         foreach (Isa isa in KernelTable.SupportedIsas())
         {
-            using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa });
+            using Context context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa });
             string hash = Hash(context.AllLogits(Tokens(1, Length), 64));
             expected ??= hash;
             Assert.AreEqual(expected, hash, $"{isa}");
@@ -68,7 +68,7 @@ public sealed class InvarianceTests
     {
         using var file = new TinyModel(type, downType);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, TypeK = kvType, TypeV = kvType });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, TypeK = kvType, TypeV = kvType });
         Assert.AreEqual(expected, Hash(context.AllLogits(Tokens(1, Length), 64)));
     }
 
@@ -77,7 +77,7 @@ public sealed class InvarianceTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3, LogitsRows = 512 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3, LogitsRows = 512 });
         int[][] texts = [Tokens(1, 90), Tokens(2, 64), Tokens(3, 131)];
         float[][] alone = [.. texts.Select(tokens => context.AllLogits(tokens, 512))];
 
@@ -94,7 +94,7 @@ public sealed class InvarianceTests
             for (int piece = 0; piece < 6; piece++)
             {
                 int s = random.Next(3);
-                for (int i = random.Next(1, 40); i > 0 && next[s] < texts[s].Length; i--, rows.Add(s)) batch.Add(texts[s][next[s]++], sequences[s], true);
+                for (int i = random.Next(1, 40); i > 0 && next[s] < texts[s].Length; i--, rows.Add(s)) batch.Add(sequences[s], texts[s][next[s]++], true);
             }
             if (batch.Count == 0) continue;
             Logits logits = context.Forward(batch);
@@ -108,7 +108,7 @@ public sealed class InvarianceTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3 });
         int[] prefix = Tokens(1, 100), a = Tokens(2, 50), b = Tokens(3, 50);
         string freshA = Last(context, context.NewSequence(), [.. prefix, .. a]), freshB = Last(context, context.NewSequence(), [.. prefix, .. b]);
 
@@ -126,12 +126,12 @@ public sealed class InvarianceTests
     {
         using var file = new TinyModel(GgmlType.F16, GgmlType.F16);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 100 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 100 });
         int[] tokens = Tokens(1, 100);
         float[] all = context.AllLogits(tokens, 100);
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
-        for (int i = 0; i < 100; i++) batch.Add(tokens[i], sequence, i is 3 or 50 or 51 or 98);
+        for (int i = 0; i < 100; i++) batch.Add(sequence, tokens[i], i is 3 or 50 or 51 or 98);
         Logits logits = context.Forward(batch);
         Assert.AreEqual(4, logits.Count);
         int[] rows = [3, 50, 51, 98];
@@ -139,7 +139,7 @@ public sealed class InvarianceTests
             Assert.IsTrue(logits[i].SequenceEqual(all.AsSpan(rows[i] * TinyModel.Vocab, TinyModel.Vocab)), $"row {rows[i]}");
 
         batch.Clear();
-        batch.Add(5, sequence, wantLogits: false);
+        batch.Add(sequence, 5, wantLogits: false);
         Assert.AreEqual(0, context.Forward(batch).Count);
         Assert.AreEqual(101, sequence.Length);
     }
@@ -150,10 +150,10 @@ public sealed class InvarianceTests
         return [.. Enumerable.Range(0, count).Select(_ => random.Next(TinyModel.Vocab))];
     }
 
-    private static string Last(InferenceContext context, Sequence sequence, ReadOnlySpan<int> tokens)
+    private static string Last(Context context, Sequence sequence, ReadOnlySpan<int> tokens)
     {
         var batch = new Batch();
-        batch.Add(tokens, sequence);
+        batch.Add(sequence, tokens);
         return Hash(context.Forward(batch)[0].ToArray());
     }
 

@@ -78,10 +78,10 @@ public sealed unsafe class ModelInMemoryTests
         try
         {
             using LanguageModel model = LanguageModel.Open(path, new ModelOptions { UseMmap = false });
-            using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3 });
+            using Context context = model.CreateContext(new ContextOptions { Threads = 2, MaxSequences = 3 });
             using var sequence = context.NewSequence();
             var batch = new Batch();
-            batch.Add(s_tokens, sequence);
+            batch.Add(sequence, s_tokens);
             context.Forward(batch);
             using var fork = sequence.Fork();
             context.Embed(s_tokens);
@@ -90,7 +90,7 @@ public sealed unsafe class ModelInMemoryTests
             state.Position = 0;
             context.Load(fork, state);
             batch.Clear();
-            batch.Add(s_tokens, fork);
+            batch.Add(fork, s_tokens);
             return context.Forward(batch)[0].ToArray();
         }
         finally
@@ -102,7 +102,7 @@ public sealed unsafe class ModelInMemoryTests
 
     private static float[] Logits(LanguageModel model)
     {
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         return context.AllLogits(s_tokens, 1);
     }
 

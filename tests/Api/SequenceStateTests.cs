@@ -5,7 +5,7 @@ namespace Edge.Llm.Tests.Api;
 [TestClass]
 public sealed class SequenceStateTests
 {
-    private const int TokenCountOffset = 20, HeaderBytes = 48;
+    private const int TokenCountOffset = 20, HeaderBytes = 44 + 24;
 
     [TestMethod]
     [DataRow(KvType.F16, KvType.F16, 1)]
@@ -17,13 +17,13 @@ public sealed class SequenceStateTests
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
         var options = new ContextOptions { Threads = 1, TypeK = typeK, TypeV = typeV };
-        using InferenceContext context = model.CreateContext(options), other = model.CreateContext(options);
+        using Context context = model.CreateContext(options), other = model.CreateContext(options);
         using Sequence sequence = context.NewSequence(), loaded = other.NewSequence();
         Forward(other, loaded, 100); // is replaced
         if (length > 0) Forward(context, sequence, length);
 
         byte[] state = Save(context, sequence);
-        Assert.AreEqual(InferenceContext.SavedBytes(sequence), state.Length);
+        Assert.AreEqual(Context.SavedBytes(sequence), state.Length);
         other.Load(loaded, new MemoryStream(state));
         CollectionAssert.AreEqual(sequence.Tokens.ToArray(), loaded.Tokens.ToArray());
         CollectionAssert.AreEqual(Forward(context, sequence, 3), Forward(other, loaded, 3));
@@ -35,7 +35,7 @@ public sealed class SequenceStateTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence(), loaded = context.NewSequence();
         Forward(context, sequence, 5);
         byte[] state = Save(context, sequence);
@@ -60,7 +60,7 @@ public sealed class SequenceStateTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1, TypeK = type, TypeV = type });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1, TypeK = type, TypeV = type });
         using Sequence sequence = context.NewSequence(), loaded = context.NewSequence(), next = context.NewSequence();
         Forward(context, sequence, 5);
         float[] expected = Forward(context, next, 3);
@@ -85,7 +85,7 @@ public sealed class SequenceStateTests
         using LanguageModel model = LanguageModel.Open(file.File), otherShape = LanguageModel.Open(wider.File), otherWeights = LanguageModel.Open(tuned.File);
         using LanguageModel otherRope = LanguageModel.Open(file.File, new ModelOptions { RopeFreqBase = 500 });
         var options = new ContextOptions { Threads = 1 };
-        using InferenceContext context = model.CreateContext(options);
+        using Context context = model.CreateContext(options);
         using Sequence sequence = context.NewSequence();
         Forward(context, sequence, 70);
         byte[] state = Save(context, sequence);
@@ -103,13 +103,13 @@ public sealed class SequenceStateTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 }), other = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 }), other = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence();
         Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => other.Save(sequence, Stream.Null)).Code);
         Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => other.Load(sequence, Stream.Null)).Code);
     }
 
-    private static void Refuses(InferenceContext context, Sequence sequence, byte[] state, string what)
+    private static void Refuses(Context context, Sequence sequence, byte[] state, string what)
     {
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => context.Load(sequence, new MemoryStream(state)), what);
         Assert.IsTrue(error.Code is ErrorCode.InvalidFile or ErrorCode.InvalidArgument or ErrorCode.Unsupported or ErrorCode.ContextFull, $"{what}: {error}");
@@ -118,23 +118,23 @@ public sealed class SequenceStateTests
 
     private static ErrorCode LoadCode(LanguageModel model, ContextOptions options, byte[] state)
     {
-        using InferenceContext context = model.CreateContext(options);
+        using Context context = model.CreateContext(options);
         using Sequence sequence = context.NewSequence();
         return Assert.ThrowsExactly<EdgeLlmException>(() => context.Load(sequence, new MemoryStream(state))).Code;
     }
 
-    private static byte[] Save(InferenceContext context, Sequence sequence)
+    private static byte[] Save(Context context, Sequence sequence)
     {
         using var stream = new MemoryStream();
         context.Save(sequence, stream);
         return stream.ToArray();
     }
 
-    private static float[] Forward(InferenceContext context, Sequence sequence, int count)
+    private static float[] Forward(Context context, Sequence sequence, int count)
     {
         var batch = new Batch();
         int start = sequence.Length;
-        batch.Add([.. Enumerable.Range(start, count).Select(i => 1 + (i * 37 % (TinyModel.Vocab - 1)))], sequence);
+        batch.Add(sequence, [.. Enumerable.Range(start, count).Select(i => 1 + (i * 37 % (TinyModel.Vocab - 1)))]);
         return context.Forward(batch)[0].ToArray();
     }
 }

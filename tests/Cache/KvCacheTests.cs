@@ -6,7 +6,7 @@ namespace Edge.Llm.Tests.Cache;
 [TestClass]
 public sealed unsafe class KvCacheTests
 {
-    private static readonly KvShape s_shape = new(Layers: 3, Heads: 2, KeyDim: 40, ValueDim: 24, KvType.F16, KvType.Q8_0);
+    private static readonly KvShape s_shape = new(Layers: 3, new KvRows(Heads: 2, KeyDim: 40, ValueDim: 24), KvType.F16, KvType.Q8_0);
 
     [TestMethod]
     public void LayersAndHeadsFillABlockWithoutOverlap()
@@ -14,7 +14,7 @@ public sealed unsafe class KvCacheTests
         long expected = 0;
         for (int il = 0; il < s_shape.Layers; il++)
         {
-            KvLayer layer = s_shape.Layer(il);
+            KvLayer layer = s_shape.Layer(0, il);
             Assert.AreEqual(expected, layer.KeyOffset);
             Assert.AreEqual(64 * 64 * 2, layer.KeyHeadBytes, "40 values are padded to 64 halves");
             Assert.AreEqual(layer.KeyOffset + (2 * layer.KeyHeadBytes), layer.ValueOffset);
@@ -27,7 +27,7 @@ public sealed unsafe class KvCacheTests
     [TestMethod]
     public void BlocksAreTakenAsASequenceGrowsAndGivenBackWhenItShrinks()
     {
-        using var cache = new KvCache(s_shape, capacity: 4, maxLength: 1000);
+        using var cache = Cache(capacity: 4, maxLength: 1000);
         using Sequence sequence = cache.NewSequence();
         Grow(sequence, 64);
         Assert.AreEqual(3, cache.FreeBlocks);
@@ -45,7 +45,7 @@ public sealed unsafe class KvCacheTests
     [TestMethod]
     public void AFullCacheAndAFullContextAreErrorsThatChangeNothing()
     {
-        using var cache = new KvCache(s_shape, capacity: 2, maxLength: 100);
+        using var cache = Cache(capacity: 2, maxLength: 100);
         using Sequence a = cache.NewSequence(), b = cache.NewSequence();
         Grow(a, 100);
         Assert.AreEqual(ErrorCode.ContextFull, Assert.ThrowsExactly<EdgeLlmException>(() => a.Reserve(1)).Code, "the context is full");
@@ -60,24 +60,24 @@ public sealed unsafe class KvCacheTests
     [TestMethod]
     public void AForkSharesUntilOneOfTheTwoWrites()
     {
-        using var cache = new KvCache(s_shape, capacity: 10, maxLength: 1000);
+        using var cache = Cache(capacity: 10, maxLength: 1000);
         using Sequence original = cache.NewSequence();
         Grow(original, 100);
-        original.Blocks[1][7] = 42;
+        original.Table(0).Addresses[1][7] = 42;
         using Sequence fork = original.Fork();
         Assert.AreEqual(8, cache.FreeBlocks, "nothing was copied");
         Assert.AreEqual(100, fork.Length);
-        Assert.IsTrue(fork.Blocks[0] == original.Blocks[0] && fork.Blocks[1] == original.Blocks[1]);
+        Assert.IsTrue(fork.Table(0).Addresses[0] == original.Table(0).Addresses[0] && fork.Table(0).Addresses[1] == original.Table(0).Addresses[1]);
 
         Grow(fork, 1);
         Assert.AreEqual(7, cache.FreeBlocks, "one block was copied");
-        Assert.IsTrue(fork.Blocks[0] == original.Blocks[0]);
-        Assert.IsFalse(fork.Blocks[1] == original.Blocks[1]);
-        Assert.AreEqual(42, fork.Blocks[1][7]);
+        Assert.IsTrue(fork.Table(0).Addresses[0] == original.Table(0).Addresses[0]);
+        Assert.IsFalse(fork.Table(0).Addresses[1] == original.Table(0).Addresses[1]);
+        Assert.AreEqual(42, fork.Table(0).Addresses[1][7]);
 
-        byte* own = original.Blocks[1];
+        byte* own = original.Table(0).Addresses[1];
         Grow(original, 1);
-        Assert.IsTrue(own == original.Blocks[1], "who holds a block alone writes in place");
+        Assert.IsTrue(own == original.Table(0).Addresses[1], "who holds a block alone writes in place");
         original.Dispose();
         Assert.AreEqual(8, cache.FreeBlocks, "the fork still holds two");
     }
@@ -85,27 +85,27 @@ public sealed unsafe class KvCacheTests
     [TestMethod]
     public void AForkAtABlockBoundarySharesForGood()
     {
-        using var cache = new KvCache(s_shape, capacity: 10, maxLength: 1000);
+        using var cache = Cache(capacity: 10, maxLength: 1000);
         using Sequence original = cache.NewSequence();
         Grow(original, 128);
         using Sequence fork = original.Fork();
         Grow(fork, 1);
         Grow(original, 1);
-        Assert.IsTrue(fork.Blocks[1] == original.Blocks[1]);
+        Assert.IsTrue(fork.Table(0).Addresses[1] == original.Table(0).Addresses[1]);
         Assert.AreEqual(6, cache.FreeBlocks);
     }
 
     [TestMethod]
     public void AForkTrimmedIntoASharedBlockCopiesItToo()
     {
-        using var cache = new KvCache(s_shape, capacity: 10, maxLength: 1000);
+        using var cache = Cache(capacity: 10, maxLength: 1000);
         using Sequence original = cache.NewSequence();
         Grow(original, 128);
         using Sequence fork = original.Fork();
         fork.Trim(70);
-        Assert.AreEqual(1, fork.BlocksNeeded(1));
+        Assert.AreEqual(1, fork.Table(0).BlocksNeeded(fork.Length, 1));
         Grow(fork, 1);
-        Assert.IsFalse(fork.Blocks[1] == original.Blocks[1]);
+        Assert.IsFalse(fork.Table(0).Addresses[1] == original.Table(0).Addresses[1]);
         Assert.AreEqual(7, cache.FreeBlocks);
     }
 
@@ -113,7 +113,7 @@ public sealed unsafe class KvCacheTests
     public void ReferencesNeverLeakNorRunShort()
     {
         var random = new Random(1);
-        using var cache = new KvCache(s_shape, capacity: 40, maxLength: 500);
+        using var cache = Cache(capacity: 40, maxLength: 500);
         var sequences = new List<Sequence> { cache.NewSequence() };
         for (int step = 0; step < 3000; step++)
         {
@@ -140,16 +140,28 @@ public sealed unsafe class KvCacheTests
             var held = new HashSet<nint>();
             foreach (Sequence s in sequences)
                 for (int i = 0; i < KvShape.Blocks(s.Length); i++)
-                    held.Add((nint)s.Blocks[i]);
+                    held.Add((nint)s.Table(0).Addresses[i]);
             Assert.AreEqual(40 - held.Count, cache.FreeBlocks, $"step {step}");
         }
         foreach (Sequence sequence in sequences) sequence.Dispose();
         Assert.AreEqual(40, cache.FreeBlocks);
     }
 
+    // A pool of a size, whatever the sequences' length says.
+    private static KvCache Cache(int capacity, int maxLength) =>
+        new(new CacheLayout(s_shape, capacity, new CacheSize(maxLength, 1, 512, KvType.F16, KvType.Q8_0)));
+
     private static void Grow(Sequence sequence, int count)
     {
-        sequence.Reserve(count);
-        for (int i = 0; i < count; i++) sequence.Commit(i);
+        sequence.Acquire();
+        try
+        {
+            sequence.Reserve(count);
+            sequence.Commit([.. Enumerable.Range(0, count)]);
+        }
+        finally
+        {
+            sequence.Release();
+        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
+using System.Text;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Cli;

@@ -199,7 +199,7 @@ public sealed class HfConverterTests
         string path = Path.Combine(model.Folder, "model.gguf");
         File.WriteAllBytes(path, Convert(model));
         using LanguageModel opened = LanguageModel.Open(path);
-        using InferenceContext context = opened.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = s_tokens.Length });
+        using Context context = opened.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = s_tokens.Length });
         float[] found = context.AllLogits(s_tokens, s_tokens.Length);
         Assert.IsLessThan(1e-5, Peer.RelativeDifference(found, HfForward.Logits(model, s_tokens, frequencies)));
         CollectionAssert.AreEqual((int[])[1, 3 + 'h', 3 + 'i'], Tokenizer.FromGguf(opened.File.Metadata).Encode("hi"));

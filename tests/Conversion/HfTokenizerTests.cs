@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Conversion;

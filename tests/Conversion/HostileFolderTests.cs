@@ -1,5 +1,5 @@
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
 using Edge.Llm.Conversion;
 using Edge.Llm.Tests.Support;
 

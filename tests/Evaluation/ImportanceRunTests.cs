@@ -52,10 +52,10 @@ public sealed class ImportanceRunTests
     public void LogitsAreTheSameWhileSumsAreCollected()
     {
         using LanguageModel model = LanguageModel.Open(s_tiny.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { LogitsRows = Size });
+        using Context context = model.CreateContext(new ContextOptions { LogitsRows = Size });
         float[] expected = context.AllLogits(s_tokens.AsSpan(0, Size), Size);
         int seen = 0;
-        context.MatMulObserver = (x, products) => seen += products.Length;
+        context.Cpu.Observer = (x, products) => seen += products.Length;
         CollectionAssert.AreEqual(expected, context.AllLogits(s_tokens.AsSpan(0, Size), Size));
         Assert.AreEqual(TinyModel.Layers * 7 + 1, seen);
     }
@@ -123,8 +123,8 @@ public sealed class ImportanceRunTests
     private static Dictionary<string, double[]> Recompute(LanguageModel model)
     {
         var sums = new Dictionary<string, double[]>();
-        using InferenceContext context = model.CreateContext(new ContextOptions { LogitsRows = Size });
-        context.Tracer = (name, layer, rows) =>
+        using Context context = model.CreateContext(new ContextOptions { LogitsRows = Size });
+        context.Cpu.Tracer = (name, layer, rows) =>
         {
             string[] weights = name switch { "attn_norm" => ["attn_q", "attn_k", "attn_v"], "kqv_out" => ["attn_output"], "ffn_norm" => ["ffn_gate", "ffn_up"], _ => [] };
             for (int row = 0; row < rows.Count; row++)

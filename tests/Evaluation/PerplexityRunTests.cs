@@ -142,7 +142,7 @@ public sealed class PerplexityRunTests
     // The targets of the scored positions with the logarithms of all probabilities, the plain way.
     private static IEnumerable<(int Target, double[] LogP)> Predictions(LanguageModel model)
     {
-        using InferenceContext context = model.CreateContext(new ContextOptions { LogitsRows = Size });
+        using Context context = model.CreateContext(new ContextOptions { LogitsRows = Size });
         for (int start = 0; start + Size <= s_tokens.Length; start += Size)
         {
             int[] chunk = [1, .. s_tokens[(start + 1)..(start + Size)]];

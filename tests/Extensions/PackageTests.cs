@@ -13,14 +13,14 @@ public sealed class PackageTests
     private const string UsesTheEngine = """
         using Edge.Llm;
         using LanguageModel model = LanguageModel.Open(args[0]);
-        using InferenceContext context = model.CreateContext();
+        using Context context = model.CreateContext();
         using var sequence = context.NewSequence();
         var batch = new Batch();
-        batch.Add([3, 4, 5], sequence);
+        batch.Add(sequence, [3, 4, 5]);
         Console.WriteLine(context.Forward(batch)[0].Length);
         using var state = new MemoryStream();
         context.Save(sequence, state);
-        Console.WriteLine(state.Length == InferenceContext.SavedBytes(sequence));
+        Console.WriteLine(state.Length == Context.SavedBytes(sequence));
         """;
 
     private const string UsesTheInterfaces = """

@@ -89,10 +89,10 @@ public sealed class HostileModelTests
 
     private static void Run(LanguageModel model, Tokenizer tokenizer)
     {
-        using InferenceContext context = model.CreateContext(new ContextOptions { ContextSize = 16, BatchSize = 4, Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { ContextSize = 16, BatchSize = 4, Threads = 1 });
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
-        batch.Add(tokenizer.Encode("once upon").AsSpan()[..2], sequence);
+        batch.Add(sequence, tokenizer.Encode("once upon").AsSpan()[..2]);
         Logits logits = context.Forward(batch);
         _ = tokenizer.Decode([logits[0].IndexOf(logits[0][0])]);
     }

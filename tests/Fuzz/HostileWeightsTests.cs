@@ -64,7 +64,7 @@ public sealed unsafe class HostileWeightsTests
                 try
                 {
                     using LanguageModel model = LanguageModel.Open(GgufFile.Open(bytes), new ModelOptions());
-                    using InferenceContext context = model.CreateContext(new ContextOptions { ContextSize = 64, Threads = 1, LogitsRows = 8 });
+                    using Context context = model.CreateContext(new ContextOptions { ContextSize = 64, Threads = 1, LogitsRows = 8 });
                     foreach (float logit in context.AllLogits(InvarianceTests.Tokens(seed, 8), 8)) Assert.IsTrue(float.IsFinite(logit), $"{format.Type}");
                     ran++;
                 }

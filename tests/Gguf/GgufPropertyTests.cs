@@ -1,7 +1,7 @@
 using System.Text;
 using Edge.Llm.Tests.Support;
-using FsCheck;
 using FsCheck.Fluent;
+using FsCheck;
 
 namespace Edge.Llm.Tests.Gguf;
 

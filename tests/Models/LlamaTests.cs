@@ -42,10 +42,10 @@ public sealed class LlamaTests
     [TestMethod]
     public void ATensorThatWouldBeIgnoredIsAnError()
     {
-        using var file = new TinyModel(GgmlType.F32, GgmlType.F32, extra: new Tensor("blk.0.attn_q.bias", GgmlType.F32, 0, 240));
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32, extra: new Tensor("blk.0.attn_sinks.weight", GgmlType.F32, 0, 6));
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => LanguageModel.Open(file.File));
         Assert.AreEqual(ErrorCode.Unsupported, error.Code);
-        Assert.Contains("blk.0.attn_q.bias", error.Message);
+        Assert.Contains("blk.0.attn_sinks.weight", error.Message);
     }
 
     [TestMethod]
@@ -53,7 +53,7 @@ public sealed class LlamaTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File, new ModelOptions { RopeFreqBase = 5e5f, RopeFreqScale = 0.5f, UseMmap = false });
-        Assert.AreEqual((5e5f, 0.5f), (model.Config.Rope.FreqBase, model.Config.Rope.FreqScale));
+        Assert.AreEqual((5e5f, 0.5f), (model.Spec.Attention!.Rope!.FreqBase, model.Spec.Attention.Rope.FreqScale));
         Assert.AreEqual(ErrorCode.InvalidArgument,
             Assert.ThrowsExactly<EdgeLlmException>(() => LanguageModel.Open(file.File, new ModelOptions { RopeFreqBase = -1 })).Code);
     }

@@ -1,5 +1,4 @@
 using Edge.Llm.Models;
-using Edge.Llm.Ops;
 using Edge.Llm.Threading;
 
 namespace Edge.Llm.Tests.Models;
@@ -58,19 +57,26 @@ public sealed unsafe class RopeTablesTests
         }
     }
 
+    [TestMethod]
+    public void LayersOfEqualConfigurationsShareATable()
+    {
+        Workspace workspace = Workspace.Measure(8, 1, _ => 0);
+        var tables = new RopeTables(workspace);
+        Assert.AreSame(tables.Of(s_plain), tables.Of(s_plain with { FreqBase = 10000 }));
+        Assert.AreNotSame(tables.Of(s_plain), tables.Of(s_plain with { FreqBase = 1000000 }));
+    }
+
     private static void AssertFrequencies(RopeConfig config, float[] factors, Func<int, double> expected)
     {
-        ReadOnlySpan<double> found = new RopeTables(config, factors).Frequencies;
+        ReadOnlySpan<double> found = new RopeTable(config with { Factors = factors }, Workspace.Measure(1, 1, _ => 0)).Frequencies;
         for (int i = 0; i < found.Length; i++) Assert.AreEqual(expected(i), found[i], 1e-14 * expected(i), $"pair {i}");
     }
 
     private static (float[] Cos, float[] Sin) Fill(RopeConfig config, int[] positions)
     {
         using var pool = new WorkerPool(2);
-        using var memory = new AlignedBuffer(2 * positions.Length * 64 * sizeof(float));
-        var cos = new FloatRows((float*)memory.Data, positions.Length, 64);
-        var sin = new FloatRows((float*)memory.Data + (positions.Length * 64), positions.Length, 64);
-        fixed (int* p = positions) new RopeTables(config, []).Fill(pool, p, cos, sin);
-        return (new Span<float>(cos.Data, positions.Length * 64).ToArray(), new Span<float>(sin.Data, positions.Length * 64).ToArray());
+        using Workspace workspace = Workspace.Allocate(positions.Length, 2, workspace => new RopeTable(config, workspace), out RopeTable table);
+        fixed (int* p = positions) table.Fill(pool, p, positions.Length);
+        return (new Span<float>(table.Cos.Data, positions.Length * 64).ToArray(), new Span<float>(table.Sin.Data, positions.Length * 64).ToArray());
     }
 }

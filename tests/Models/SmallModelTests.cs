@@ -46,8 +46,7 @@ public sealed class SmallModelTests
         foreach (JsonElement row in Rows("openings"))
         {
             string prompt = row.GetProperty("prompt").GetString()!, name = row.GetProperty("name").GetString()!;
-            using var session = new Session(small.Context, small.Tokenizer);
-            GeneratedToken[] steps = [.. session.Generate(small.Tokenizer.Encode(prompt), new GenerateOptions { Sampling = s_greedy, MaxTokens = 300 })];
+            GeneratedToken[] steps = [.. small.Context.Generate(small.Tokenizer.Encode(prompt), new GenerateOptions { Sampling = s_greedy, MaxTokens = 300 })];
             string text = string.Concat(steps.Select(step => step.Text));
             Assert.AreEqual(FinishReason.Eos, steps[^1].Finish, prompt + text);
             StringAssert.Contains(text, name);

@@ -38,16 +38,14 @@ public sealed class SameAnswerTests
     private static (int[] Prompt, string Tokens, string Logits) ThroughNet(string path, string prompt)
     {
         using LanguageModel model = LanguageModel.Open(path);
-        Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
-        int[] tokens = tokenizer.Encode(prompt);
-        using InferenceContext context = model.CreateContext(new ContextOptions { LogitsRows = tokens.Length, Threads = 1 });
-        using var session = new Session(context, tokenizer);
+        int[] tokens = model.Tokenizer.Encode(prompt);
+        using Context context = model.CreateContext(new ContextOptions { LogitsRows = tokens.Length, Threads = 1 });
         var options = new GenerateOptions { MaxTokens = Tokens, Sampling = new SamplingOptions { Seed = Seed } };
-        IEnumerable<int> generated = session.Generate(tokens, options).Where(step => step.Token >= 0).Select(step => step.Token);
+        IEnumerable<int> generated = context.Generate(tokens, options).Where(step => step.Token >= 0).Select(step => step.Token);
         string text = Join(generated);
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
-        foreach (int token in tokens) batch.Add(token, sequence, wantLogits: true);
+        batch.Add(sequence, tokens, LogitsOf.All);
         Logits logits = context.Forward(batch);
         var bytes = new List<byte>();
         for (int row = 0; row < logits.Count; row++) bytes.AddRange(MemoryMarshal.AsBytes(logits[row]));

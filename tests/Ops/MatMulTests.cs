@@ -41,8 +41,9 @@ public sealed unsafe class MatMulTests
         var yc = new FloatRows((float*)output.Data + (2 * Most * 144), tokens, 96);
 
         var packed = new PackedActivations(pool, kernels.Float, q8K.Data, q8_32.Data);
-        packed.Take(x);
-        MatMul.Run(pool, kernels, scratch.Data, scratchStride, packed, (a, ya), (b, yb), (c, yc));
+        var cpu = new Cpu(pool, kernels, scratch.Data, scratchStride, packed);
+        MatMul.Run(cpu, x, new Product(a, ya), new Product(b, yb), new Product(c, yc));
+        packed.Use(x);
         Check(a, ya, packed);
         Check(b, yb, packed);
         Check(c, yc, packed);
@@ -63,13 +64,14 @@ public sealed unsafe class MatMulTests
         var random = new Random(5);
         for (int t = 0; t < Tokens; t++)
             for (int i = 0; i < K; i++) x[t][i] = random.NextSingle() - 0.5f;
-        Tensor norm = new("norm", GgmlType.F32, (nint)x.Row(3), K), q4K = new("a", GgmlType.Q4_K, 0, K, 1), q8_0 = new("b", GgmlType.Q8_0, 0, K, 1);
+        Tensor norm = new("norm", GgmlType.F32, (nint)x.Row(3), K);
 
         var ahead = new PackedActivations(pool, kernels, packings.Data, packings.Data + bytes);
-        RowOps.RmsNorm(ahead, kernels, x, norm, 1e-5f, y, [q4K, q8_0]);
+        var cpu = new Cpu(pool, KernelSet.Default(), null, 0, ahead);
+        RowOps.RmsNorm(cpu, x, norm, 1e-5f, y, InputFormats.Q8_K | InputFormats.Q8_32);
         var later = new PackedActivations(pool, kernels, packings.Data + (2 * bytes), packings.Data + (3 * bytes));
-        later.Take(y);
-        ahead.Take(y);
+        later.Use(y);
+        ahead.Use(y);
         foreach (ActivationFormat format in (ReadOnlySpan<ActivationFormat>)[ActivationFormat.Q8_K, ActivationFormat.Q8_32])
         {
             byte* expected = later.In(format, "later").X, found = ahead.In(format, "ahead").X;
@@ -78,11 +80,11 @@ public sealed unsafe class MatMulTests
 
         ahead.Forget();
         y[4][7] = float.NaN;
-        ahead.Take(y);
+        ahead.Use(y);
         Assert.AreEqual(ErrorCode.NonFinite, Assert.ThrowsExactly<EdgeLlmException>(() => ahead.In(ActivationFormat.Q8_K, "c")).Code);
         x[2][1] = float.PositiveInfinity;
-        RowOps.RmsNorm(ahead, kernels, x, norm, 1e-5f, y, [q8_0]);
-        ahead.Take(y);
+        RowOps.RmsNorm(cpu, x, norm, 1e-5f, y, InputFormats.Q8_32);
+        ahead.Use(y);
         StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => ahead.In(ActivationFormat.Q8_32, "d")).Message, "input of d");
     }
 
@@ -93,10 +95,9 @@ public sealed unsafe class MatMulTests
         KernelSet kernels = KernelSet.For(Isa.Scalar);
         using var memory = new AlignedBuffer(4096);
         var packed = new PackedActivations(pool, kernels.Float, null, null);
-        packed.Take(new FloatRows((float*)memory.Data, 1, 16));
         var weight = new Tensor("w", GgmlType.F32, (nint)memory.Data, 16, 8);
         Assert.AreEqual(ErrorCode.Internal, Assert.ThrowsExactly<EdgeLlmException>(() =>
-            MatMul.Run(pool, kernels, null, 0, packed, (weight, new FloatRows((float*)memory.Data, 1, 9)))).Code);
+            MatMul.Run(new Cpu(pool, kernels, null, 0, packed), new FloatRows((float*)memory.Data, 1, 16), new Product(weight, new FloatRows((float*)memory.Data, 1, 9)))).Code);
     }
 
     [TestMethod]
@@ -121,13 +122,13 @@ public sealed unsafe class MatMulTests
         using var memory = new AlignedBuffer(4 * FloatRows.PaddedWidth(Width) * sizeof(float));
         var x = new FloatRows((float*)memory.Data, 4, Width);
         for (int row = 0; row < 4; row++) x[row].Fill(float.MaxValue);
-        Assert.AreEqual(-1, Finite.FindRow(pool, x));
+        Assert.AreEqual(-1, NonFinite.FindRow(pool, x));
         x[3][0] = bad;
-        Assert.AreEqual(3, Finite.FindRow(pool, x));
+        Assert.AreEqual(3, NonFinite.FindRow(pool, x));
         x[2][Width - 1] = bad;
-        Assert.AreEqual(2, Finite.FindRow(pool, x));
+        Assert.AreEqual(2, NonFinite.FindRow(pool, x));
         x[1][20000] = bad;
-        Assert.AreEqual(1, Finite.FindRow(pool, x));
+        Assert.AreEqual(1, NonFinite.FindRow(pool, x));
     }
 
     private static Tensor Weight(string name, GgmlType type, int rows, byte* data, Random random)

@@ -26,7 +26,7 @@ public sealed class LlamaParityTests
         string path = Peer.MakeModel("llama", "f32");
         float[] expected = Peer.Logits(path, s_tokens, name);
         using LanguageModel model = LanguageModel.Open(path);
-        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = type, TypeV = type, LogitsRows = 512 });
+        using Context context = model.CreateContext(new ContextOptions { TypeK = type, TypeV = type, LogitsRows = 512 });
         AssertClose(context.AllLogits(s_tokens, 512), expected, tolerance);
     }
 
@@ -40,10 +40,10 @@ public sealed class LlamaParityTests
     {
         (int[] promptTokens, int[] expected) = Peer.Generate(Peer.Stories(), prompt, 200);
         using LanguageModel model = LanguageModel.Open(Peer.Stories());
-        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32 });
+        using Context context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32 });
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
-        batch.Add(promptTokens, sequence);
+        batch.Add(sequence, promptTokens);
         var found = new List<int>();
         while (found.Count < 200)
         {
@@ -53,7 +53,7 @@ public sealed class LlamaParityTests
                 if (logits[i] > logits[best]) best = i;
             found.Add(best);
             batch.Clear();
-            batch.Add(best, sequence, true);
+            batch.Add(sequence, best, true);
         }
         CollectionAssert.AreEqual(expected, found);
     }
@@ -62,7 +62,7 @@ public sealed class LlamaParityTests
     {
         float[] expected = Peer.Logits(path, tokens);
         using LanguageModel model = LanguageModel.Open(path);
-        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = 512 });
+        using Context context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = 512 });
         AssertClose(context.AllLogits(tokens, 512), expected, tolerance);
     }
 

@@ -60,7 +60,7 @@ public sealed class QuantizedParityTests
         int[] tokens = [1, .. Enumerable.Range(1, Positions - 1).Select(i => 3 + (i * 7919 % 290))];
         float[] expected = Peer.Logits(path, tokens);
         using LanguageModel model = LanguageModel.Open(path);
-        using InferenceContext context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = Positions });
+        using Context context = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = Positions });
         float[] found = context.AllLogits(tokens, Positions);
 
         double difference = Peer.RelativeDifference(found, expected);

@@ -3,7 +3,7 @@ namespace Edge.Llm.Tests.Support;
 internal static class ContextExtensions
 {
     /// <summary>Logits of every position of a new sequence, run in batches of a size.</summary>
-    public static float[] AllLogits(this InferenceContext context, ReadOnlySpan<int> tokens, int batchSize)
+    public static float[] AllLogits(this Context context, ReadOnlySpan<int> tokens, int batchSize)
     {
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
@@ -11,7 +11,7 @@ internal static class ContextExtensions
         for (int start = 0; start < tokens.Length; start += batchSize)
         {
             batch.Clear();
-            foreach (int token in tokens[start..Math.Min(tokens.Length, start + batchSize)]) batch.Add(token, sequence, true);
+            batch.Add(sequence, tokens[start..Math.Min(tokens.Length, start + batchSize)], LogitsOf.All);
             Logits logits = context.Forward(batch);
             for (int row = 0; row < logits.Count; row++) all.AddRange(logits[row]);
         }

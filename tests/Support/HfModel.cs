@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
+using System.Text;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Conversion;
 using Edge.Llm.Tokenization;

@@ -11,9 +11,9 @@ internal sealed class TinyModel : IDisposable
     private readonly int _embd, _ff;
 
     /// <summary>Writes the file. <paramref name="change"/> may alter a tensor's name (null leaves it out) and
-    /// dimensions; <paramref name="extra"/> is one more; with <paramref name="chatTemplate"/> it has a tokenizer, too.</summary>
+    /// dimensions; <paramref name="extra"/> is one more; <paramref name="biases"/> gives each matrix of the layers a bias; with <paramref name="chatTemplate"/> it has a tokenizer, too.</summary>
     public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null,
-        string? chatTemplate = null)
+        string? chatTemplate = null, bool biases = false)
     {
         bool blocks = type is not (GgmlType.F32 or GgmlType.F16 or GgmlType.BF16);
         _embd = blocks ? 256 : 72;
@@ -44,6 +44,9 @@ internal sealed class TinyModel : IDisposable
             tensors.Add(Of($"blk.{i}.ffn_up.weight", type, _embd, _ff));
             tensors.Add(Of($"blk.{i}.ffn_down.weight", downType, _ff, _embd));
         }
+        if (biases)
+            foreach (Tensor matrix in tensors.FindAll(tensor => tensor.Name.StartsWith("blk.", StringComparison.Ordinal) && tensor.Ne1 > 1))
+                tensors.Add(Of(matrix.Name.Replace(".weight", ".bias", StringComparison.Ordinal), GgmlType.F32, matrix.Ne1));
         if (extra is { } more) tensors.Add(more);
         foreach (Tensor tensor in tensors)
             if ((change is null ? tensor : change(tensor)) is { } changed)

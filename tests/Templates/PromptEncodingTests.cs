@@ -1,8 +1,8 @@
-using System.Text;
 using System.Text.Json;
+using System.Text;
 using Edge.Llm.Tests.Support;
-using FsCheck;
 using FsCheck.Fluent;
+using FsCheck;
 
 namespace Edge.Llm.Tests.Templates;
 

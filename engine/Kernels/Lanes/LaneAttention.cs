@@ -40,8 +40,8 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         {
             int base_ = block * BlockLength;
             int filled = Math.Min(BlockLength, a->FirstPosition + a->Tokens - base_);
-            ToFloats<TKey>(a->Blocks[block] + a->KeyOffset, AttentionArgs.RowBytes(TKey.Type, a->KeyDim), filled, s.KeyDim, s.Keys);
-            ToFloats<TValue>(a->Blocks[block] + a->ValueOffset, AttentionArgs.RowBytes(TValue.Type, a->ValueDim), filled, s.ValueDim, s.Values);
+            ToFloats<TKey>(a->Blocks[block] + a->KeyOffset, a->KeyStride, filled, s.KeyDim, s.Keys);
+            ToFloats<TValue>(a->Blocks[block] + a->ValueOffset, a->ValueStride, filled, s.ValueDim, s.Values);
             for (int t = 0; t < a->Tokens; t++)
             {
                 int position = a->FirstPosition + t;
@@ -88,11 +88,11 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         return s;
     }
 
-    private static void ToFloats<TFormat>(byte* rows, int rowBytes, int count, int dim, float* dst) where TFormat : struct, IKvFormat, IKvLoad<TFormat>
+    private static void ToFloats<TFormat>(byte* rows, nint stride, int count, int dim, float* dst) where TFormat : struct, IKvFormat, IKvLoad<TFormat>
     {
         for (int j = 0; j < count; j++)
             for (int i = 0; i < dim; i += 16)
-                TLanes.Store(TFormat.Load<TLanes>(rows + (j * rowBytes), i), dst + (j * dim) + i);
+                TLanes.Store(TFormat.Load<TLanes>(rows + (j * stride), i), dst + (j * dim) + i);
     }
 
     /// <summary>One query against positions start..end-1 of the block, added to its running output.</summary>

@@ -15,7 +15,7 @@ internal static unsafe class ScalarAttention
     private static void Head<TKey, TValue>(AttentionArgs* a, int position, float* q, float* output)
         where TKey : struct, IKvFormat where TValue : struct, IKvFormat
     {
-        int keyBytes = AttentionArgs.RowBytes(TKey.Type, a->KeyDim), valueBytes = AttentionArgs.RowBytes(TValue.Type, a->ValueDim);
+        nint keyStride = a->KeyStride, valueStride = a->ValueStride;
         float* s = stackalloc float[AttentionArgs.BlockLength];
         float* lanes = stackalloc float[16];
         float* blockOut = (float*)a->Scratch;
@@ -30,7 +30,7 @@ internal static unsafe class ScalarAttention
             float blockMax = float.NegativeInfinity;
             for (int j = start; j < end; j++)
             {
-                s[j] = Dot<TKey>(q, keys + (j * keyBytes), a->KeyDim) * a->Scale;
+                s[j] = Dot<TKey>(q, keys + (j * keyStride), a->KeyDim) * a->Scale;
                 blockMax = Math.Max(blockMax, s[j]);
             }
             new Span<float>(blockOut, a->ValueDim).Clear();
@@ -40,7 +40,7 @@ internal static unsafe class ScalarAttention
                 float p = ScalarMath.Exp(s[j] - blockMax);
                 lanes[j % 16] += p;
                 for (int i = 0; i < a->ValueDim; i++)
-                    blockOut[i] = MathF.FusedMultiplyAdd(p, TValue.Load(values + (j * valueBytes), i), blockOut[i]);
+                    blockOut[i] = MathF.FusedMultiplyAdd(p, TValue.Load(values + (j * valueStride), i), blockOut[i]);
             }
             float newMax = Math.Max(max, blockMax);
             float keep = ScalarMath.Exp(max - newMax), take = ScalarMath.Exp(blockMax - newMax);

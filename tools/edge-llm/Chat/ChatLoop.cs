@@ -66,7 +66,7 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
             output.Flush();
         }
         _totals.Add(conversation.Statistics, finish);
-        if (!ForPerson) Generation.WriteStatistics(conversation.Statistics, finish);
+        if (!ForPerson) WatchedGeneration.WriteStatistics(conversation.Statistics, finish);
         else if (finish == FinishReason.Cancelled) Console.Error.WriteLine("(stopped)");
         else if (finish == FinishReason.Length) Console.Error.WriteLine("(cut off: at the limit of -n, or the context is full)");
         return finish;

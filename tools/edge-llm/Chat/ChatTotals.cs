@@ -31,6 +31,6 @@ internal sealed class ChatTotals
             $"answers: {_answers}; {_read} tokens read, {_generated} generated, {_time.TotalSeconds:F1} s"));
         if (_answers == 0) return;
         Console.Error.Write("the last one: ");
-        Generation.WriteStatistics(conversation.Statistics, _finish);
+        WatchedGeneration.WriteStatistics(conversation.Statistics, _finish);
     }
 }

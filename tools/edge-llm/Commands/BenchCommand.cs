@@ -28,7 +28,7 @@ internal static class BenchCommand
             int before = parsed.GetValue(depth), sequences = parsed.GetValue(parallel);
             using LanguageModel model = modelOptions.Open(parsed);
             ContextOptions options = modelOptions.Context(parsed, model);
-            using InferenceContext context = model.CreateContext(options with
+            using Context context = model.CreateContext(options with
             {
                 ContextSize = Math.Max(1, before + Math.Max(promptTokens, generated)),
                 MaxSequences = sequences,
@@ -53,7 +53,7 @@ internal static class BenchCommand
         return command;
     }
 
-    private sealed class Bench(InferenceContext context, int vocabSize, Progress progress, int runs, CancellationToken cancellation)
+    private sealed class Bench(Context context, int vocabSize, Progress progress, int runs, CancellationToken cancellation)
     {
         private readonly Batch _batch = new();
         private int _runs;
@@ -73,10 +73,9 @@ internal static class BenchCommand
             Sequence[] sequences = [.. Enumerable.Range(0, count).Select(_ => context.NewSequence())];
             try
             {
-                foreach (Sequence sequence in sequences)
-                    while (sequence.Length < depth) Forward([sequence], Math.Min(context.Options.BatchSize, depth - sequence.Length));
+                foreach (Sequence sequence in sequences) Forward([sequence], depth, context.Options.BatchSize);
                 long start = Stopwatch.GetTimestamp();
-                while (sequences[0].Length < depth + tokens) Forward(sequences, Math.Min(batchSize, depth + tokens - sequences[0].Length));
+                Forward(sequences, depth + tokens, batchSize);
                 return Stopwatch.GetElapsedTime(start);
             }
             finally
@@ -86,14 +85,22 @@ internal static class BenchCommand
             }
         }
 
-        // Any tokens will do, but different ones: equal ones would keep the embedding's row in the cache.
-        private void Forward(Sequence[] sequences, int count)
+        // Runs sequences of equal length to a length. Any tokens will do, but different ones: equal ones would keep the embedding's row in
+        // the processor's cache.
+        private void Forward(Sequence[] sequences, int length, int batchSize)
         {
-            _batch.Clear();
-            for (int s = 0; s < sequences.Length; s++)
-                for (int i = 0, at = sequences[s].Length; i < count; i++)
-                    _batch.Add((int)((at + i + (s * 101L)) * 7919 % vocabSize), sequences[s], i == count - 1);
-            context.Forward(_batch, cancellation);
+            while (sequences[0].Length < length)
+            {
+                int at = sequences[0].Length;
+                int[] next = new int[Math.Min(batchSize, length - at)];
+                _batch.Clear();
+                for (int s = 0; s < sequences.Length; s++)
+                {
+                    for (int i = 0; i < next.Length; i++) next[i] = (int)((at + i + (s * 101L)) * 7919 % vocabSize);
+                    _batch.Add(sequences[s], next);
+                }
+                context.Forward(_batch, cancellation);
+            }
         }
     }
 
@@ -101,7 +108,7 @@ internal static class BenchCommand
         : string.Create(CultureInfo.InvariantCulture,
             $"{test,-12} {Median(speeds),10:F2} tokens/s  median of {speeds.Length}, {speeds.Min():F2} to {speeds.Max():F2}, {tokens} tokens");
 
-    private static void WriteJson(Output output, InferenceContext context, int depth, (int Tokens, double[] Speeds) prompt, (int Tokens, double[] Speeds) generation)
+    private static void WriteJson(Output output, Context context, int depth, (int Tokens, double[] Speeds) prompt, (int Tokens, double[] Speeds) generation)
     {
         using var json = new Utf8JsonWriter(output, Json.Indented);
         json.WriteStartObject();

@@ -27,11 +27,9 @@ internal static class ChatCommand
         {
             GenerateOptions generate = generateOptions.Get(parsed);
             using LanguageModel model = modelOptions.Open(parsed);
-            Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
-            (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, tokenizer);
-            using InferenceContext context = model.CreateContext(modelOptions.Context(parsed, model));
-            using var session = new Session(context, tokenizer);
-            var conversation = new Conversation(session, tokenizer, chatTemplate)
+            (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, model.Tokenizer);
+            using Context context = model.CreateContext(modelOptions.Context(parsed, model));
+            using var conversation = new Conversation(context, chatTemplate)
             {
                 System = generateOptions.Text(parsed, parsed.GetValue(system)), Date = DateTime.Now,
             };

@@ -27,7 +27,7 @@ internal static class LogitsCommand
             options = options with { LogitsRows = parsed.GetValue(all) ? options.BatchSize : 1 };
             if (tokens.Length > options.ContextSize)
                 throw new EdgeLlmException(ErrorCode.ContextFull, $"{tokens.Length} tokens do not fit the context of {options.ContextSize}");
-            using InferenceContext context = model.CreateContext(options);
+            using Context context = model.CreateContext(options);
             using var output = new Output();
             if (parsed.GetValue(path) is not { } file) Summarize(context, tokens, parsed.GetValue(all), output);
             else if (file == "-") Compute(context, tokens, parsed.GetValue(all), row => output.Write(Bytes(row)));
@@ -38,7 +38,7 @@ internal static class LogitsCommand
         return command;
     }
 
-    private static void Summarize(InferenceContext context, int[] tokens, bool all, Output output)
+    private static void Summarize(Context context, int[] tokens, bool all, Output output)
     {
         var hash = new Sha256();
         float[] last = [];
@@ -55,21 +55,16 @@ internal static class LogitsCommand
 
     private delegate void RowHandler(ReadOnlySpan<float> row);
 
-    private static void Compute(InferenceContext context, int[] tokens, bool all, RowHandler handle)
+    private static void Compute(Context context, int[] tokens, bool all, RowHandler handle)
     {
         using var interrupts = new Interrupts();
         using var progress = new Progress("computing", reports: true);
         using Sequence sequence = context.NewSequence();
-        var batch = new Batch();
-        while (sequence.Length < tokens.Length)
+        context.Evaluate(sequence, tokens, all ? 0 : tokens.Length - 1, (logits, _) =>
         {
-            int start = sequence.Length, count = Math.Min(context.Options.BatchSize, tokens.Length - start);
-            batch.Clear();
-            for (int i = start; i < start + count; i++) batch.Add(tokens[i], sequence, all || i == tokens.Length - 1);
-            Logits logits = context.Forward(batch, interrupts.Token);
             for (int row = 0; row < logits.Count; row++) handle(logits[row]);
             progress.Report(sequence.Length, tokens.Length);
-        }
+        }, interrupts.Token);
     }
 
     // Every machine this runs on is little-endian (the kernels are written for those alone).

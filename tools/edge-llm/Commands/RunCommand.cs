@@ -26,11 +26,9 @@ internal static class RunCommand
             byte[] prompt = Prompt(generateOptions.Text(parsed, parsed.GetValue(promptOption)),
                 generateOptions.Text(parsed, parsed.GetValue(promptArgument)), parsed.GetValue(file));
             using LanguageModel model = modelOptions.Open(parsed);
-            Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
-            int[] tokens = tokenizer.Encode(prompt, addSpecial: !parsed.GetValue(noBos));
-            using InferenceContext context = model.CreateContext(modelOptions.Context(parsed, model));
-            using var session = new Session(context, tokenizer);
-            return parsed.GetValue(json) ? WriteJson(session, tokens, generate) : WriteText(session, tokens, generate);
+            int[] tokens = model.Tokenizer.Encode(prompt, addSpecial: !parsed.GetValue(noBos));
+            using Context context = model.CreateContext(modelOptions.Context(parsed, model));
+            return parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
         });
         return command;
     }
@@ -46,37 +44,36 @@ internal static class RunCommand
         _ => throw new UsageException("more than one prompt given"),
     };
 
-    private static int WriteText(Session session, int[] prompt, GenerateOptions options)
+    private static int WriteText(Context context, int[] prompt, GenerateOptions options)
     {
         using var output = new Output();
-        FinishReason finish = Generation.Stream(session, prompt, options, output);
+        FinishReason finish = WatchedGeneration.Stream(context, prompt, options, output, out GenerationStatistics statistics);
         output.WriteLine();
         output.Flush();
-        Generation.WriteStatistics(session.Statistics, finish);
+        WatchedGeneration.WriteStatistics(statistics, finish);
         return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
     }
 
-    private static int WriteJson(Session session, int[] prompt, GenerateOptions options)
+    private static int WriteJson(Context context, int[] prompt, GenerateOptions options)
     {
         using var output = new Output();
         var text = new StringBuilder();
         var tokens = new List<int>();
         FinishReason finish = FinishReason.Length;
-        foreach (GeneratedToken step in Generation.Run(session, prompt, options))
+        GenerationStatistics statistics = WatchedGeneration.Run(context, prompt, options, step =>
         {
             text.Append(step.Text);
             if (step.Finish is { } reason) finish = reason;
             else tokens.Add(step.Token);
-        }
+        });
 
         using var json = new Utf8JsonWriter(output, Json.Indented);
-        GenerationStatistics statistics = session.Statistics;
         json.WriteStartObject();
         json.WriteString("text", text.ToString());
         json.WriteStartArray("tokens");
         foreach (int token in tokens) json.WriteNumberValue(token);
         json.WriteEndArray();
-        json.WriteString("finish_reason", Generation.Name(finish));
+        json.WriteString("finish_reason", WatchedGeneration.Name(finish));
         json.WriteNumber("seed", statistics.Seed);
         json.WriteNumber("prompt_tokens", statistics.PromptTokens);
         json.WriteNumber("generated_tokens", statistics.GeneratedTokens);

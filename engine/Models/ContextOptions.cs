@@ -1,3 +1,5 @@
+using Edge.Llm.Cache;
+
 namespace Edge.Llm;
 
 /// <summary>What a context is made for: memory follows from it.</summary>
@@ -38,6 +40,9 @@ public sealed record ContextOptions
         -1 => Math.Min(contextLength, DefaultContextSize),
         _ => ContextSize,
     };
+
+    /// <summary>What they say about the cache.</summary>
+    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV);
 
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>

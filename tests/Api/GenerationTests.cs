@@ -4,7 +4,7 @@ using Edge.Llm.Tests.Support;
 namespace Edge.Llm.Tests.Api;
 
 [TestClass]
-public sealed class SessionTests
+public sealed class GenerationTests
 {
     private static readonly GenerateOptions s_greedy = new() { Sampling = SamplingOptions.Greedy };
     private static readonly string[] s_words = [" one", " two", " three", " four"];
@@ -19,7 +19,7 @@ public sealed class SessionTests
         CollectionAssert.AreEqual(s_story[1..], steps.SkipLast(1).Select(step => step.Token).ToArray());
         Assert.AreEqual(FinishReason.Eos, steps[^1].Finish);
         Assert.IsTrue(steps.SkipLast(1).All(step => step.Finish is null));
-        Assert.AreEqual((2, 3), (run.Session.Statistics.PromptTokens, run.Session.Statistics.GeneratedTokens));
+        Assert.AreEqual((2, 3), (run.Statistics.PromptTokens, run.Statistics.GeneratedTokens));
     }
 
     [TestMethod]
@@ -39,7 +39,7 @@ public sealed class SessionTests
         List<GeneratedToken> steps = run.Generate([s_story[0]], s_greedy with { MaxTokens = tokens });
         Assert.AreEqual(expected, Text(steps));
         Assert.AreEqual(FinishReason.Length, steps[^1].Finish);
-        Assert.AreEqual(tokens, run.Session.Statistics.GeneratedTokens);
+        Assert.AreEqual(tokens, run.Statistics.GeneratedTokens);
     }
 
     [TestMethod]
@@ -109,7 +109,7 @@ public sealed class SessionTests
         using var run = new Run(s_words, circle);
         using var cancellation = new CancellationTokenSource();
         var steps = new List<GeneratedToken>();
-        foreach (GeneratedToken step in run.Session.Generate([circle[0]], s_greedy, cancellation.Token))
+        foreach (GeneratedToken step in run.Begin([circle[0]], s_greedy, cancellation.Token))
         {
             steps.Add(step);
             if (steps.Count == 3) cancellation.Cancel();
@@ -117,7 +117,7 @@ public sealed class SessionTests
         Assert.AreEqual((3, FinishReason.Cancelled), Count(steps));
 
         // Before the first token, too; and the session stays usable.
-        Assert.AreEqual((0, FinishReason.Cancelled), Count([.. run.Session.Generate([circle[0], circle[1]], s_greedy, cancellation.Token)]));
+        Assert.AreEqual((0, FinishReason.Cancelled), Count([.. run.Begin([circle[0], circle[1]], s_greedy, cancellation.Token)]));
         Assert.AreEqual((2, FinishReason.Length), Count(run.Generate([circle[0]], s_greedy with { MaxTokens = 2 })));
     }
 
@@ -127,15 +127,15 @@ public sealed class SessionTests
         using var run = new Run(s_words, s_story);
         List<GeneratedToken> steps = run.Generate([ScriptedModel.Bos, s_story[0]], s_greedy with { MaxTokens = 2 });
         Assert.AreEqual(" two three", Text(steps));
-        CollectionAssert.AreEqual((int[])[ScriptedModel.Bos, s_story[0], s_story[1]], run.Session.Tokens.ToArray());
+        CollectionAssert.AreEqual((int[])[ScriptedModel.Bos, s_story[0], s_story[1]], run.Sequence.Tokens.ToArray());
 
         Assert.AreEqual(" two three", Text(run.Generate([ScriptedModel.Bos, s_story[0], s_story[1], s_story[2], s_story[0]], s_greedy with { MaxTokens = 2 })));
-        Assert.AreEqual(3, run.Session.Statistics.ReusedTokens);
+        Assert.AreEqual(3, run.Statistics.ReusedTokens);
         // The same prompt again: its last token is evaluated again, for the logits.
         run.Generate([ScriptedModel.Bos, s_story[0]], s_greedy with { MaxTokens = 1 });
-        Assert.AreEqual(1, run.Session.Statistics.ReusedTokens);
+        Assert.AreEqual(1, run.Statistics.ReusedTokens);
         run.Generate([s_story[3]], s_greedy with { MaxTokens = 1 });
-        Assert.AreEqual(0, run.Session.Statistics.ReusedTokens);
+        Assert.AreEqual(0, run.Statistics.ReusedTokens);
     }
 
     [TestMethod]
@@ -156,20 +156,48 @@ public sealed class SessionTests
         using var run = new Run(s_words, s_story, batchSize: 2);
         using var source = new CancellationTokenSource();
         GenerateOptions options = s_greedy with { OnPrefill = (done, _) => { if (done > 2 * (batches - 1)) source.Cancel(); } };
-        GeneratedToken[] steps = [.. run.Session.Generate([ScriptedModel.Bos, .. s_story[..2]], options, source.Token)];
+        GeneratedToken[] steps = [.. run.Begin([ScriptedModel.Bos, .. s_story[..2]], options, source.Token)];
         Assert.AreEqual((-1, FinishReason.Cancelled), (steps.Single().Token, steps[0].Finish));
     }
 
     [TestMethod]
-    public void ANewGenerationEndsTheOneBefore()
+    public void ASequenceHasOneGenerationAtATime()
     {
         using var run = new Run(s_words, s_story);
-        using IEnumerator<GeneratedToken> first = run.Session.Generate(s_story[..1], s_greedy).GetEnumerator();
-        Assert.IsTrue(first.MoveNext());
+        using (Generation first = run.Begin(s_story[..1], s_greedy))
+        {
+            Assert.IsTrue(first.MoveNext());
+            Assert.AreEqual(ErrorCode.Busy, Assert.ThrowsExactly<EdgeLlmException>(() => run.Begin(s_story[..2], s_greedy)).Code);
+            Assert.AreEqual(" three", run.Step(first));
+        }
         Assert.AreEqual(" three four", Text(run.Generate(s_story[..2], s_greedy)));
-        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => first.MoveNext());
-        Assert.AreEqual(ErrorCode.InvalidArgument, error.Code);
-        Assert.IsFalse(first.MoveNext());
+    }
+
+    [TestMethod]
+    public void OneThatIsDisposedOfLeavesItsSequenceWithWhatWasRead()
+    {
+        using var run = new Run(s_words, s_story);
+        Generation generation = run.Begin(s_story[..1], s_greedy);
+        Assert.AreEqual(" two", run.Step(generation));
+        Assert.AreEqual(" three", run.Step(generation));
+        generation.Dispose();
+        generation.Dispose();
+        Assert.IsFalse(generation.MoveNext());
+        CollectionAssert.AreEqual(s_story[..2], run.Sequence.Tokens.ToArray());
+    }
+
+    [TestMethod]
+    public void ADeadlineEndsIt()
+    {
+        int[] circle = [ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1, ScriptedModel.FirstWord];
+        using var run = new Run(s_words, circle);
+        Assert.AreEqual((0, FinishReason.Deadline), Count(run.Generate([circle[0]], s_greedy with { Deadline = TimeSpan.Zero })));
+        using Generation generation = run.Begin([circle[0]], s_greedy with { Deadline = TimeSpan.FromMilliseconds(200), IgnoreEos = true });
+        Assert.IsTrue(generation.MoveNext());
+        Thread.Sleep(300);
+        Assert.IsTrue(generation.MoveNext());
+        Assert.AreEqual(FinishReason.Deadline, generation.Finish);
+        Assert.AreEqual((2, FinishReason.Length), Count(run.Generate([circle[0]], s_greedy with { MaxTokens = 2, Deadline = TimeSpan.MaxValue })));
     }
 
     [TestMethod]
@@ -179,10 +207,20 @@ public sealed class SessionTests
         var codes = new List<ErrorCode>();
         GenerateOptions options = s_greedy with
         {
-            OnPrefill = (_, _) => codes.Add(Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate([5, 6, 7], s_greedy)).Code),
+            OnPrefill = (_, _) => codes.Add(Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate([5, 6, 7], s_greedy, new())).Code),
         };
         Assert.AreEqual(" three four", Text(run.Generate([ScriptedModel.Bos, .. s_story[..2]], options)));
         CollectionAssert.AreEqual(new[] { ErrorCode.Busy, ErrorCode.Busy }, codes);
+    }
+
+    [TestMethod]
+    public void WhatACallbackThrowsIsItsReaders()
+    {
+        using var run = new Run(s_words, s_story);
+        using Generation generation = run.Begin(s_story[..1], s_greedy with { OnPrefill = (_, _) => throw new InvalidOperationException("no") });
+        Assert.ThrowsExactly<InvalidOperationException>(() => generation.MoveNext());
+        Assert.IsFalse(generation.MoveNext());
+        Assert.AreEqual(" two three four", Text(run.Generate(s_story[..1], s_greedy)));
     }
 
     [TestMethod]
@@ -198,15 +236,14 @@ public sealed class SessionTests
     }
 
     [TestMethod]
-    public void ATokenizerOfAnotherModelIsAnError()
+    public void ATokenizerThatDoesNotFitTheEmbeddingIsAnError()
     {
-        using var other = new TinyModel(GgmlType.F32, GgmlType.F32);
-        using var script = new ScriptedModel(s_words, s_story);
-        using var model = LanguageModel.Open(other.File);
-        using var tokens = GgufFile.Open(script.File);
-        using InferenceContext context = model.CreateContext();
-        Tokenizer tokenizer = Tokenizer.FromGguf(tokens.Metadata);
-        Assert.AreEqual(ErrorCode.InvalidFile, Assert.ThrowsExactly<EdgeLlmException>(() => new Session(context, tokenizer)).Code);
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32, chatTemplate: "{{ messages }}", change: tensor =>
+            tensor.Name == "token_embd.weight" ? tensor with { Ne1 = tensor.Ne1 - 1 } : tensor);
+        using var model = LanguageModel.Open(file.File);
+        Assert.AreEqual(ErrorCode.InvalidFile, Assert.ThrowsExactly<EdgeLlmException>(() => model.Tokenizer).Code);
+        using Context context = model.CreateContext();
+        Assert.AreEqual(ErrorCode.InvalidFile, Assert.ThrowsExactly<EdgeLlmException>(() => context.Generate([1])).Code);
     }
 
     private static string Text(List<GeneratedToken> steps) => steps.Aggregate(new StringBuilder(), (text, step) => text.Append(step.Text)).ToString();
@@ -217,23 +254,43 @@ public sealed class SessionTests
     {
         private readonly ScriptedModel _file;
         private readonly LanguageModel _model;
-        private readonly InferenceContext _context;
+        private readonly Context _context;
 
         public Run(string[] words, int[] script, int contextSize = 0, int batchSize = 512)
         {
             _file = new ScriptedModel(words, script);
             _model = LanguageModel.Open(_file.File);
             _context = _model.CreateContext(new ContextOptions { ContextSize = contextSize, BatchSize = batchSize, Threads = 1 });
-            Session = new Session(_context, Tokenizer.FromGguf(_model.File.Metadata));
+            Sequence = _context.NewSequence();
         }
 
-        public Session Session { get; }
+        public Sequence Sequence { get; }
 
-        public List<GeneratedToken> Generate(int[] prompt, GenerateOptions options) => [.. Session.Generate(prompt, options)];
+        public GenerationStatistics Statistics { get; private set; } = new();
+
+        public Generation Begin(int[] prompt, GenerateOptions options, CancellationToken cancellation = default) =>
+            _context.Generate(prompt, options, Sequence, cancellation);
+
+        public List<GeneratedToken> Generate(int[] prompt, GenerateOptions options)
+        {
+            using Generation generation = Begin(prompt, options);
+            Statistics = generation.Statistics;
+            return [.. generation];
+        }
+
+        // In a sequence of its own.
+        public List<GeneratedToken> Generate(int[] prompt, GenerateOptions options, CancellationToken cancellation) =>
+            [.. _context.Generate(prompt, options, cancellation: cancellation)];
+
+        public string Step(Generation generation)
+        {
+            Assert.IsTrue(generation.MoveNext());
+            return generation.Current.Text;
+        }
 
         public void Dispose()
         {
-            Session.Dispose();
+            Sequence.Dispose();
             _context.Dispose();
             _model.Dispose();
             _file.Dispose();

@@ -3,32 +3,33 @@ using System.Globalization;
 namespace Edge.Llm.Cli;
 
 /// <summary>Generating for somebody who watches: progress of the prompt, Ctrl-C, text as it comes, statistics.</summary>
-internal static class Generation
+internal static class WatchedGeneration
 {
-    /// <summary>The steps; Ctrl-C ends them with <see cref="FinishReason.Cancelled"/>.</summary>
-    public static IEnumerable<GeneratedToken> Run(Session session, int[] prompt, GenerateOptions options)
+    /// <summary>Hands on each step; Ctrl-C ends them with <see cref="FinishReason.Cancelled"/>.</summary>
+    public static GenerationStatistics Run(Context context, int[] prompt, GenerateOptions options, Action<GeneratedToken> handle)
     {
         using var interrupts = new Interrupts();
         using var progress = new Progress("reading the prompt", reports: true);
-        bool reading = true;
-        foreach (GeneratedToken step in session.Generate(prompt, options with { OnPrefill = (done, total) => progress.Report(done, total) }, interrupts.Token))
+        options = options with { OnPrefill = (done, total) => progress.Report(done, total) };
+        using Generation generation = context.Generate(prompt, options, cancellation: interrupts.Token);
+        foreach (GeneratedToken step in generation)
         {
-            if (reading) progress.Dispose();
-            reading = false;
-            yield return step;
+            progress.Dispose();
+            handle(step);
         }
+        return generation.Statistics;
     }
 
     /// <summary>Prints the text as it comes.</summary>
-    public static FinishReason Stream(Session session, int[] prompt, GenerateOptions options, Output output)
+    public static FinishReason Stream(Context context, int[] prompt, GenerateOptions options, Output output, out GenerationStatistics statistics)
     {
         FinishReason finish = FinishReason.Length;
-        foreach (GeneratedToken step in Run(session, prompt, options))
+        statistics = Run(context, prompt, options, step =>
         {
             output.Write(step.Text);
             output.Flush();
             finish = step.Finish ?? finish;
-        }
+        });
         return finish;
     }
 

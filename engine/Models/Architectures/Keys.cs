@@ -1,8 +1,11 @@
 namespace Edge.Llm.Models.Architectures;
 
+/// <summary>What the user puts in place of a file's rotary frequencies: base, and factor on positions.</summary>
+internal readonly record struct RopeOverride(float? FreqBase, float? FreqScale);
+
 /// <summary>Reads an architecture's keys (<c>llama.block_count</c> for "block_count") and checks their ranges. The bounds are far
 /// beyond any model and keep products of two of them within a long.</summary>
-internal sealed class ConfigReader(GgufFile file, string architecture)
+internal sealed class Keys(GgufFile file, string architecture, RopeOverride rope)
 {
     private GgufMetadata Metadata => file.Metadata;
 
@@ -40,17 +43,49 @@ internal sealed class ConfigReader(GgufFile file, string architecture)
     /// <summary>A string.</summary>
     public string Text(string key, string fallback) => Metadata.GetString(Full(key), fallback);
 
-    /// <summary>Rows of token_embd.weight: one a token.</summary>
-    public int VocabSize()
+    /// <summary>context_length.</summary>
+    public int ContextLength => Count("context_length", 1 << 30);
+
+    /// <summary>embedding_length.</summary>
+    public int EmbeddingLength => Count("embedding_length", 1 << 20);
+
+    /// <summary>block_count.</summary>
+    public int BlockCount => Count("block_count", 1 << 12);
+
+    /// <summary>feed_forward_length.</summary>
+    public int FeedForwardLength => UniformCount("feed_forward_length", 1 << 22);
+
+    /// <summary>attention.layer_norm_rms_epsilon.</summary>
+    public float RmsEpsilon => NonNegative("attention.layer_norm_rms_epsilon", 1e-5f);
+
+    /// <summary>Throws if the file has experts.</summary>
+    public void RefuseExperts()
     {
-        long rows = file.GetTensor("token_embd.weight").Ne1;
-        if (rows is < 1 or > 1 << 24)
-            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: tensor token_embd.weight: expected 1 to {1 << 24} rows, found {rows}");
-        return (int)rows;
+        if (Has("expert_count") && Count("expert_count", 1 << 16) > 1)
+            throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: key {Full("expert_count")}: mixtures of experts are not supported");
     }
 
-    /// <summary>The rotary embedding's keys, with the defaults and the precedence of llama.cpp.</summary>
-    public RopeConfig Rope(RopeType type, int headDim, int contextLength)
+    /// <summary>Attention with a rotary embedding, all layers alike.</summary>
+    public AttentionConfig Attention(RopeType type, Tensors tensors)
+    {
+        int embd = EmbeddingLength, headCount = UniformCount("attention.head_count", 1 << 12);
+        int headCountKv = Has("attention.head_count_kv") ? UniformCount("attention.head_count_kv", headCount) : headCount;
+        if (headCount % headCountKv != 0) throw Invalid("attention.head_count_kv", $"a divisor of {headCount} query heads", $"{headCountKv}");
+        if (embd % headCount != 0 && !Has("attention.key_length"))
+            throw Invalid("attention.head_count", $"a divisor of the embedding length {embd}", $"{headCount}");
+        int keyLength = Count("attention.key_length", 1 << 12, embd / headCount);
+        return new AttentionConfig
+        {
+            HeadCount = headCount,
+            HeadCountKv = headCountKv,
+            KeyLength = keyLength,
+            ValueLength = Count("attention.value_length", 1 << 12, embd / headCount),
+            Scale = 1 / MathF.Sqrt(keyLength),
+            Rope = Rope(type, keyLength, tensors),
+        };
+    }
+
+    private RopeConfig Rope(RopeType type, int headDim, Tensors tensors)
     {
         int dimensions = Count("rope.dimension_count", headDim, headDim);
         if (dimensions % 2 != 0) throw Invalid("rope.dimension_count", "an even number", $"{dimensions}");
@@ -63,13 +98,14 @@ internal sealed class ConfigReader(GgufFile file, string architecture)
         {
             Type = type,
             Dimensions = dimensions,
-            FreqBase = Positive("rope.freq_base", 10000),
-            FreqScale = scaling == "none" || factor == 0 ? 1 : 1 / factor,
+            FreqBase = rope.FreqBase ?? Positive("rope.freq_base", 10000),
+            FreqScale = rope.FreqScale ?? (scaling == "none" || factor == 0 ? 1 : 1 / factor),
             ExtFactor = NonNegative("rope.scaling.yarn_ext_factor", scaling == "yarn" ? 1 : 0),
             AttnFactor = Positive("rope.scaling.attn_factor", 1),
             BetaFast = Positive("rope.scaling.yarn_beta_fast", 32),
             BetaSlow = Positive("rope.scaling.yarn_beta_slow", 1),
-            OriginalContextLength = Count("rope.scaling.original_context_length", 1 << 30, contextLength),
+            OriginalContextLength = Count("rope.scaling.original_context_length", 1 << 30, ContextLength),
+            Factors = tensors.RopeFactors("rope_freqs", dimensions / 2),
         };
     }
 

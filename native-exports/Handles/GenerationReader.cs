@@ -2,12 +2,11 @@ using System.Diagnostics;
 
 namespace Edge.Llm.Native;
 
-/// <summary>A text being generated, step by step.</summary>
-internal sealed unsafe class Generation : IDisposable
+/// <summary>A text being generated, read step by step.</summary>
+internal sealed unsafe class GenerationReader : IDisposable
 {
     private readonly ContextResource _owner;
-    private readonly Session _session;
-    private readonly IEnumerator<GeneratedToken> _steps;
+    private readonly Generation _generation;
     private readonly Utf8Text _text = new();
 
     /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the context's work is this.</summary>
@@ -16,15 +15,14 @@ internal sealed unsafe class Generation : IDisposable
     /// <param name="prompt">All tokens of the text so far; none: those of the sequence.</param>
     /// <param name="options">What to generate.</param>
     /// <param name="milliseconds">Until the deadline; negative: the context's.</param>
-    public Generation(ContextResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
+    public GenerationReader(ContextResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
     {
         _owner = owner;
         Sequence cached = owner.Sequence(sequence);
-        _session = new Session(owner.Context, owner.Model.Tokenizer, cached);
         CancellationToken cancellation = owner.Interruption.Begin(milliseconds);
         try
         {
-            _steps = _session.Generate(prompt.Length == 0 ? [.. cached.Tokens] : prompt, options, cancellation).GetEnumerator();
+            _generation = owner.Context.Generate(prompt.Length == 0 ? [.. cached.Tokens] : prompt, options, cached, cancellation);
         }
         catch
         {
@@ -32,22 +30,22 @@ internal sealed unsafe class Generation : IDisposable
             throw;
         }
         owner.Finish = null;
-        owner.Statistics = _session.Statistics;
+        owner.Statistics = _generation.Statistics;
     }
 
     /// <summary>How the last step ended it, or null.</summary>
     public FinishReason? Finish { get; private set; }
 
     /// <summary>Computes the next step. Its text is valid until the one after.</summary>
-    /// <exception cref="EdgeLlmException">As the engine's <see cref="Session.Generate"/>.</exception>
+    /// <exception cref="EdgeLlmException">As the engine's <see cref="Generation.MoveNext"/>.</exception>
     public PieceData Next()
     {
         _owner.Interruption.CheckDeadline();
         long start = Stopwatch.GetTimestamp();
-        long before = Evaluated();
-        _steps.MoveNext(); // the last step says that it is the last
-        _owner.Count(Evaluated() - before, Stopwatch.GetTimestamp() - start);
-        GeneratedToken step = _steps.Current;
+        int before = _generation.Statistics.EvaluatedTokens;
+        _generation.MoveNext(); // the last step says that it is the last
+        _owner.Count(_generation.Statistics.EvaluatedTokens - before, Stopwatch.GetTimestamp() - start);
+        GeneratedToken step = _generation.Current;
         Finish = step.Finish == FinishReason.Cancelled && _owner.Interruption.Reason == ErrorCode.DeadlineExceeded ? FinishReason.Deadline : step.Finish;
         _owner.Finish = Finish;
         _text.Set(step.Text);
@@ -68,14 +66,10 @@ internal sealed unsafe class Generation : IDisposable
         if (Finish is FinishReason.Cancelled or FinishReason.Deadline) throw _owner.Interruption.Error();
     }
 
+    /// <summary>Ends it.</summary>
     public void Dispose()
     {
-        _steps.Dispose();
-        _session.Dispose();
+        _generation.Dispose();
         _owner.Interruption.End();
     }
-
-    // Tokens run through the model: the prompt's, and every one chosen but the last.
-    private long Evaluated() => _session.Statistics.GeneratedTokens == 0 ? 0
-        : _session.Statistics.PromptTokens - _session.Statistics.ReusedTokens + _session.Statistics.GeneratedTokens - 1;
 }

@@ -1,19 +1,18 @@
-using Edge.Llm.Models;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Api;
 
 /// <summary>Errors, plans and traces of a context over a small model.</summary>
 [TestClass]
-public sealed class InferenceContextTests
+public sealed class ContextTests
 {
     [TestMethod]
     public void BadBatchesAreErrorsThatChangeNothing()
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 100, BatchSize = 80 });
-        using InferenceContext other = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 64 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 100, BatchSize = 80 });
+        using Context other = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 64 });
         using Sequence sequence = context.NewSequence(), foreign = other.NewSequence();
 
         Assert.AreEqual(ErrorCode.InvalidArgument, Fails(context, new Batch()));
@@ -22,8 +21,8 @@ public sealed class InferenceContextTests
         Assert.AreEqual(ErrorCode.InvalidArgument, Fails(context, Batch(sequence, 1, TinyModel.Vocab)));
         Assert.AreEqual(ErrorCode.InvalidArgument, Fails(context, Batch(sequence, 1, -1)));
         var logits = new Batch();
-        logits.Add(1, sequence, true);
-        logits.Add(1, sequence, true);
+        logits.Add(sequence, 1, true);
+        logits.Add(sequence, 1, true);
         Assert.AreEqual(ErrorCode.InvalidArgument, Fails(context, logits), "one row of logits a sequence unless more are asked for");
 
         context.Forward(Batch(sequence, 80));
@@ -40,20 +39,20 @@ public sealed class InferenceContextTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence();
         float[] expected = context.Forward(Batch(sequence, 10))[0].ToArray();
         sequence.Trim(0);
 
         using var source = new CancellationTokenSource();
-        context.Tracer = (name, layer, _) =>
+        context.Cpu.Tracer = (name, layer, _) =>
         {
             if (name == "l_out" && layer == 0) source.Cancel();
         };
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => { context.Forward(Batch(sequence, 10), source.Token); });
         Assert.AreEqual(ErrorCode.Cancelled, error.Code);
         Assert.AreEqual(0, sequence.Length);
-        context.Tracer = null;
+        context.Cpu.Tracer = null;
         CollectionAssert.AreEqual(expected, context.Forward(Batch(sequence, 10))[0].ToArray());
     }
 
@@ -73,18 +72,19 @@ public sealed class InferenceContextTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence();
         var codes = new List<ErrorCode>();
-        context.Tracer = (name, _, _) =>
+        context.Cpu.Tracer = (name, _, _) =>
         {
             if (name != "inp_embd") return;
             codes.Add(Fails(context, Batch(sequence, 1)));
-            codes.Add(Assert.ThrowsExactly<EdgeLlmException>(context.Dispose).Code);
+            context.Dispose(); // it takes effect when the pass has ended
         };
         context.Forward(Batch(sequence, 1));
-        CollectionAssert.AreEqual(new[] { ErrorCode.Busy, ErrorCode.Busy }, codes);
+        CollectionAssert.AreEqual(new[] { ErrorCode.Busy }, codes);
         Assert.AreEqual(1, sequence.Length);
+        Assert.ThrowsExactly<ObjectDisposedException>(() => { context.Forward(Batch(sequence, 1)); });
     }
 
     [TestMethod]
@@ -92,12 +92,12 @@ public sealed class InferenceContextTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2, ContextSize = 128, MaxSequences = 2 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2, ContextSize = 128, MaxSequences = 2 });
         Sequence sequence = context.NewSequence();
         float[] expected;
         using (Sequence other = context.NewSequence()) expected = context.Forward(Batch(other, 9))[0].ToArray();
         var codes = new List<ErrorCode>();
-        context.Tracer = (name, _, _) =>
+        context.Cpu.Tracer = (name, _, _) =>
         {
             if (name != "inp_embd") return;
             codes.Add(Assert.ThrowsExactly<EdgeLlmException>(() => sequence.Trim(0)).Code);
@@ -126,7 +126,7 @@ public sealed class InferenceContextTests
             BitConverter.TryWriteBytes(bytes.AsSpan(Offset(gguf, "blk.0.attn_norm.weight", bytes)), float.NaN);
         File.WriteAllBytes(file.File, bytes);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2 });
         using Sequence sequence = context.NewSequence();
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => { context.Forward(Batch(sequence, 9)); });
         Assert.AreEqual(ErrorCode.NonFinite, error.Code);
@@ -143,7 +143,7 @@ public sealed class InferenceContextTests
             BitConverter.TryWriteBytes(bytes.AsSpan(Offset(gguf, "output_norm.weight", bytes)), float.PositiveInfinity);
         File.WriteAllBytes(file.File, bytes);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence();
         EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => { context.Forward(Batch(sequence, 9)); });
         Assert.AreEqual(ErrorCode.NonFinite, error.Code);
@@ -160,9 +160,8 @@ public sealed class InferenceContextTests
         MemoryPlan plan = model.Plan(options);
         Assert.AreEqual(new FileInfo(file.File).Length, plan.Weights);
         Assert.AreEqual(2 * 3 * 64 * TinyModel.Layers * TinyModel.HeadsKv * ((64 * 2) + (2 * 34)), plan.KvCache);
-        using InferenceContext context = model.CreateContext(options);
-        using Activations activations = Activations.Allocate(model.ActivationShape(context.Options));
-        Assert.AreEqual(activations.Bytes, plan.Activations);
+        using Context context = model.CreateContext(options);
+        Assert.AreEqual(context.ActivationBytes, plan.Activations);
         Assert.AreEqual(plan.Weights + plan.KvCache + plan.Activations, plan.Total);
         Assert.IsGreaterThan(plan.Activations, model.Plan(options with { BatchSize = 33 }).Activations);
     }
@@ -172,7 +171,7 @@ public sealed class InferenceContextTests
     {
         using var file = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 2 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2 });
         using Sequence sequence = context.NewSequence();
         context.Forward(Batch(sequence, 80));
         Batch next = Batch(sequence, 1);
@@ -187,10 +186,10 @@ public sealed class InferenceContextTests
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
-        using InferenceContext context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         using Sequence sequence = context.NewSequence();
         var names = new List<string>();
-        context.Tracer = (name, layer, tensor) => names.Add($"{name}:{layer}:{tensor.Count}x{tensor.Width}");
+        context.Cpu.Tracer = (name, layer, tensor) => names.Add($"{name}:{layer}:{tensor.Count}x{tensor.Width}");
         context.Forward(Batch(sequence, 5));
         Assert.AreEqual("inp_embd:-1:5x72", names[0]);
         string layer0 = "attn_norm:0:5x72 Qcur:0:5x240 Kcur:0:5x80 Vcur:0:5x80 kqv_out:0:5x240 attn_out:0:5x72 ffn_inp:0:5x72 ffn_norm:0:5x72 ffn_out:0:5x72 l_out:0:5x72";
@@ -219,13 +218,13 @@ public sealed class InferenceContextTests
         Assert.Contains(option, error.Message);
     }
 
-    private static ErrorCode Fails(InferenceContext context, Batch batch) =>
+    private static ErrorCode Fails(Context context, Batch batch) =>
         Assert.ThrowsExactly<EdgeLlmException>(() => { context.Forward(batch); }).Code;
 
     private static Batch Batch(Sequence sequence, int count, int token = 3)
     {
         var batch = new Batch();
-        batch.Add(Enumerable.Repeat(token, count).ToArray(), sequence);
+        batch.Add(sequence, Enumerable.Repeat(token, count).ToArray());
         return batch;
     }
 

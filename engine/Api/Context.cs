@@ -1,0 +1,143 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Models;
+using Edge.Llm.Ops;
+using Edge.Llm.Scheduling;
+
+namespace Edge.Llm;
+
+/// <summary>Is given logits as they are computed: those of the tokens from <paramref name="first"/> on, of all that are evaluated. They
+/// are valid until it returns.</summary>
+public delegate void LogitsHandler(Logits logits, int first);
+
+/// <summary>What it takes to run a model: threads, a KV cache and a workspace. Its generations share forward passes, whichever threads
+/// they are read on; other calls are one at a time. Several contexts may run side by side over one model.</summary>
+public sealed class Context : IDisposable
+{
+    private readonly ModelRunner _runner;
+    private readonly Scheduler _scheduler;
+
+    internal Context(LanguageModel model, ModelRunner runner, ContextOptions options)
+    {
+        Model = model;
+        Options = options;
+        _runner = runner;
+        _scheduler = new Scheduler(runner);
+    }
+
+    /// <summary>The model it runs.</summary>
+    public LanguageModel Model { get; }
+
+    /// <summary>The options in force, defaults filled in.</summary>
+    public ContextOptions Options { get; }
+
+    /// <summary>Bytes of the cache that are allocated so far.</summary>
+    public long CacheBytes => _runner.Cache.AllocatedBytes;
+
+    /// <summary>Bytes of the workspace.</summary>
+    public long ActivationBytes => _runner.WorkspaceBytes;
+
+    /// <summary>Blocks of 64 positions that no sequence holds.</summary>
+    public int FreeCacheBlocks => _runner.Cache.FreeBlocks;
+
+    /// <summary>Forward passes so far.</summary>
+    public long Passes => _runner.Passes;
+
+    /// <summary>Threads, kernels, and who looks on.</summary>
+    internal Cpu Cpu => _runner.Cpu;
+
+    /// <summary>An empty sequence. Dispose of it to give its cache blocks back.</summary>
+    public Sequence NewSequence() => _runner.NewSequence();
+
+    /// <summary>Generates what follows a prompt, token by token as the result is read. Generations that go on at the same time share
+    /// forward passes; each gets the tokens that it would get alone.</summary>
+    /// <param name="prompt">All tokens of the text so far.</param>
+    /// <param name="options">What to generate.</param>
+    /// <param name="sequence">Where it happens; it stays the caller's and has one generation at a time. What it holds of the prompt is not
+    /// computed again. Null is a new one, given back at the end.</param>
+    /// <param name="cancellation">Ends the generation with <see cref="FinishReason.Cancelled"/>.</param>
+    /// <exception cref="EdgeLlmException">InvalidArgument. ContextFull: the prompt does not fit. Busy: the sequence has a generation. Reading
+    /// the result can bring NonFinite and ContextFull, too.</exception>
+    public Generation Generate(
+        IReadOnlyList<int> prompt, GenerateOptions? options = null, Sequence? sequence = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return _scheduler.Generate([.. prompt], Model.Tokenizer, options ?? new GenerateOptions(), sequence, cancellation);
+    }
+
+    /// <summary>Generates what follows a text.</summary>
+    /// <inheritdoc cref="Generate(IReadOnlyList{int}, GenerateOptions?, Sequence?, CancellationToken)"/>
+    public Generation Generate(string prompt, GenerateOptions? options = null, Sequence? sequence = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Generate(Model.Tokenizer.Encode(prompt, addSpecial: true), options, sequence, cancellation);
+    }
+
+    /// <summary>Runs a batch: its tokens join their sequences, and the logits that it asks for come back, valid until the next pass. On an
+    /// error no sequence changes.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, Busy, ContextFull, Cancelled, NonFinite, OutOfMemory, InvalidFile: the file
+    /// changed its size.</exception>
+    public Logits Forward(Batch batch, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return new Logits(_runner.Forward(batch, cancellation: cancellation));
+    }
+
+    /// <summary>Runs the next tokens of a sequence, however many, a batch at a time.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="tokens">Its next tokens.</param>
+    /// <param name="wantedFrom">Index of the first token whose logits are wanted.</param>
+    /// <param name="handle">Is given the logits of each batch; it is called without rows where none are wanted.</param>
+    /// <param name="cancellation">Ends it; the sequence keeps the batches that were done.</param>
+    /// <exception cref="EdgeLlmException">As with <see cref="Forward"/>.</exception>
+    public void Evaluate(Sequence sequence, ReadOnlySpan<int> tokens, int wantedFrom, LogitsHandler? handle = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        _runner.Evaluate(sequence, tokens, wantedFrom, wantsHidden: false, (rows, first) => handle?.Invoke(new Logits(rows), first), cancellation);
+    }
+
+    /// <summary>A vector for a text: the mean of the hidden states after the last norm (<c>result_norm</c>) over its tokens, on the scale of
+    /// a unit vector if normalized. Needs room for the tokens in the cache while it runs.</summary>
+    /// <returns>As many numbers as the model's embeddings have.</returns>
+    /// <exception cref="EdgeLlmException">InvalidArgument: no tokens; otherwise as with <see cref="Forward"/>.</exception>
+    public float[] Embed(ReadOnlySpan<int> tokens, bool normalize = true, CancellationToken cancellation = default)
+    {
+        if (tokens.IsEmpty) throw new EdgeLlmException(ErrorCode.InvalidArgument, "there are no tokens to embed");
+        using Sequence sequence = NewSequence();
+        var pool = new MeanPool(Model.EmbeddingLength);
+        _runner.Evaluate(sequence, tokens, wantedFrom: 0, wantsHidden: true, (rows, _) => pool.Add(rows), cancellation);
+        return pool.Mean(normalize);
+    }
+
+    /// <summary>Bytes that <see cref="Save"/> writes for a sequence.</summary>
+    public static long SavedBytes(Sequence sequence)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        return SequenceState.Bytes(sequence);
+    }
+
+    /// <summary>Writes a sequence, its tokens and what the cache holds of them, so that <see cref="Load"/> can go on with it later or
+    /// elsewhere without computing it again. The same bits come back.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: the sequence belongs to another context. Busy.</exception>
+    public void Save(Sequence sequence, Stream output)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        ArgumentNullException.ThrowIfNull(output);
+        _runner.With(sequence, held => State().Save(held, output));
+    }
+
+    /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types. After an error the sequence
+    /// is empty.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: damaged. InvalidArgument: of another model or cache type. Unsupported: of another
+    /// arithmetic version. Busy, ContextFull, OutOfMemory.</exception>
+    public void Load(Sequence sequence, Stream input)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        ArgumentNullException.ThrowIfNull(input);
+        _runner.With(sequence, held => State().Load(held, input));
+    }
+
+    /// <summary>Ends the threads and frees cache and workspace; while a forward pass is under way, as soon as it has ended.</summary>
+    public void Dispose() => _runner.Dispose();
+
+    private SequenceState State() => new(Model.Fingerprint, EngineVersion.Arithmetic, Model.VocabSize);
+}

@@ -1,0 +1,38 @@
+using Edge.Llm.Ops;
+
+namespace Edge.Llm.Models;
+
+/// <summary>The dense feed-forward network: down(silu(gate(h)) * up(h)).</summary>
+internal sealed record GatedSpec(Linear Gate, Linear Up, Linear Down) : IFeedForwardSpec
+{
+    /// <summary>The packed forms of gate's and up's input.</summary>
+    public InputFormats Input { get; } = Gate.Input | Up.Input;
+
+    /// <summary>Makes what computes it.</summary>
+    public IFeedForward Make(LayerMaking making) => new Gated(this, making.Workspace);
+}
+
+/// <summary>Computes a <see cref="GatedSpec"/>.</summary>
+internal sealed class Gated : IFeedForward
+{
+    private readonly GatedSpec _spec;
+    private readonly FloatRows _gate, _up;
+
+    /// <summary>Claims its buffers.</summary>
+    public Gated(GatedSpec spec, Workspace workspace)
+    {
+        _spec = spec;
+        _gate = workspace.Rows(spec.Gate.OutputLength);
+        _up = workspace.Rows(spec.Up.OutputLength);
+        foreach (Linear linear in (ReadOnlySpan<Linear>)[spec.Gate, spec.Up, spec.Down]) workspace.ClaimInput(linear);
+    }
+
+    /// <summary>y = down(silu(gate(h)) * up(h)).</summary>
+    public void Forward(Cpu cpu, FloatRows h, FloatRows y)
+    {
+        FloatRows gate = _gate.First(h.Count), up = _up.First(h.Count);
+        MatMul.Run(cpu, h, _spec.Gate.To(gate), _spec.Up.To(up));
+        RowOps.SiluMul(cpu, gate, up, _spec.Down.Input);
+        MatMul.Run(cpu, gate, _spec.Down.To(y));
+    }
+}

@@ -1,0 +1,72 @@
+using Edge.Llm.Ops;
+
+namespace Edge.Llm.Models;
+
+/// <summary>A layer: a mixer and a feed-forward network around the residual stream x [n, n_embd].</summary>
+internal sealed class Layer
+{
+    private readonly LayerSpec _spec;
+    private readonly int _il;
+    private readonly bool _last;
+    private readonly IMixer _mixer;
+    private readonly IFeedForward _ffn;
+    private readonly FloatRows _h, _branch;
+
+    /// <summary>Makes a layer, which works in h; a parallel one keeps h for its network, and its mixer's result in branch.</summary>
+    public Layer(LayerSpec spec, LayerMaking making, bool last, FloatRows h, FloatRows branch)
+    {
+        (_spec, _il, _last, _h) = (spec, making.Index, last, h);
+        _branch = spec.Topology == Topology.Parallel ? branch : h;
+        using (making.Workspace.Scope()) _mixer = spec.Mixer.Make(making);
+        using (making.Workspace.Scope()) _ffn = spec.Ffn.Make(making);
+    }
+
+    /// <summary>Updates x and returns it. In the last layer the cache has all keys and values once the mixer has run: from there on only
+    /// the rows whose logits are wanted matter.</summary>
+    public FloatRows Forward(Cpu cpu, BatchPlan batch, FloatRows x)
+    {
+        FloatRows h = Norm(cpu, "attn_norm", _spec.In, x, _spec.Mixer.Input);
+        FloatRows branch = _branch.First(_last ? batch.LogitsRows.Length : x.Count);
+        _mixer.Forward(cpu, batch, h, branch);
+        if (_last) x = RowOps.KeepRows(x, batch.LogitsRows);
+        if (_spec.Topology == Topology.Parallel)
+        {
+            if (_spec.FfnIn is not null) h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn.Input);
+            else if (_last) h = _spec.In is null ? x : RowOps.KeepRows(h, batch.LogitsRows);
+            FloatRows ffn = _h.First(x.Count);
+            _ffn.Forward(cpu, h, ffn);
+            Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
+            Add(cpu, x, ffn, "ffn_out", _spec.AfterFfn);
+        }
+        else
+        {
+            Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
+            cpu.Trace("ffn_inp", _il, x);
+            h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn.Input);
+            _ffn.Forward(cpu, h, branch);
+            Add(cpu, x, branch, "ffn_out", _spec.AfterFfn);
+        }
+        cpu.Trace("l_out", _il, x);
+        return x;
+    }
+
+    // norm(x), or x itself where there is no norm.
+    private FloatRows Norm(Cpu cpu, string name, Norm? norm, FloatRows x, InputFormats readers)
+    {
+        if (norm is null) return x;
+        FloatRows h = _h.First(x.Count);
+        norm.Forward(cpu, x, h, readers);
+        cpu.Trace(name, _il, h);
+        return h;
+    }
+
+    // x += norm(branch), or, after the sum, x = norm(x + branch).
+    private void Add(Cpu cpu, FloatRows x, FloatRows branch, string name, Norm? norm)
+    {
+        cpu.Trace(name, _il, branch);
+        bool afterSum = _spec.Topology == Topology.AfterSum;
+        if (!afterSum) norm?.Forward(cpu, branch, branch);
+        RowOps.Add(cpu, x, branch);
+        if (afterSum) norm?.Forward(cpu, x, x);
+    }
+}

@@ -1,0 +1,77 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Ops;
+
+namespace Edge.Llm.Models;
+
+/// <summary>How a layer's mixer and feed-forward network stand around the residual stream x.</summary>
+internal enum Topology
+{
+    /// <summary>x += A(norm(x)), then x += F(norm(x)). Without norms before and with norms after, it is post-norm; with both, sandwich norms.</summary>
+    Pre,
+
+    /// <summary>x += A(norm(x)) + F(norm(x)), both of the same x. Without a norm of its own the network reads the mixer's input.</summary>
+    Parallel,
+
+    /// <summary>x = norm(x + A(x)), then x = norm(x + F(x)).</summary>
+    AfterSum,
+}
+
+/// <summary>A layer: its numbers and tensors, shared by all contexts. A null norm is the identity.</summary>
+/// <param name="Topology">How its parts stand.</param>
+/// <param name="In">Norm before the mixer.</param>
+/// <param name="Mixer">What mixes tokens with those before them.</param>
+/// <param name="FfnIn">Norm before the feed-forward network.</param>
+/// <param name="Ffn">What treats each token alone.</param>
+/// <param name="AfterMixer">Norm of the mixer's result, or, after the sum, of x.</param>
+/// <param name="AfterFfn">The same for the network.</param>
+internal sealed record LayerSpec(
+    Topology Topology, Norm? In, IMixerSpec Mixer, Norm? FfnIn, IFeedForwardSpec Ffn, Norm? AfterMixer = null, Norm? AfterFfn = null);
+
+/// <summary>Numbers and tensors of a mixer.</summary>
+internal interface IMixerSpec
+{
+    /// <summary>The packed forms in which it reads its input.</summary>
+    InputFormats Input { get; }
+
+    /// <summary>What it remembers of a sequence.</summary>
+    LayerMemory Memory { get; }
+
+    /// <summary>Tokens of one sequence that it is given at most at a time.</summary>
+    int MaxRun { get; }
+
+    /// <summary>Makes what computes it, in a scope of the workspace that is its own.</summary>
+    IMixer Make(LayerMaking making);
+}
+
+/// <summary>Mixes tokens with those before them in their sequences.</summary>
+internal interface IMixer
+{
+    /// <summary>Computes y [m, n_embd] of h [n, n_embd]; y may be the beginning of h. Where m is less than n, only the rows are wanted whose
+    /// logits are.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite.</exception>
+    void Forward(Cpu cpu, BatchPlan batch, FloatRows h, FloatRows y);
+}
+
+/// <summary>Numbers and tensors of a feed-forward network.</summary>
+internal interface IFeedForwardSpec
+{
+    /// <summary>The packed forms in which it reads its input.</summary>
+    InputFormats Input { get; }
+
+    /// <summary>Makes what computes it, in a scope of the workspace that is its own.</summary>
+    IFeedForward Make(LayerMaking making);
+}
+
+/// <summary>Treats each token alone.</summary>
+internal interface IFeedForward
+{
+    /// <summary>Computes y [n, n_embd] of h [n, n_embd]; y may be h.</summary>
+    void Forward(Cpu cpu, FloatRows h, FloatRows y);
+}
+
+/// <summary>What a layer is made with.</summary>
+/// <param name="Index">Its number.</param>
+/// <param name="Workspace">Where it claims its buffers.</param>
+/// <param name="Ropes">Rotary tables, shared among layers.</param>
+/// <param name="Cache">Where it finds what it remembers.</param>
+internal sealed record LayerMaking(int Index, Workspace Workspace, RopeTables Ropes, CacheLayout Cache);

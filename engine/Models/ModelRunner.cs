@@ -1,0 +1,156 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Kernels;
+using Edge.Llm.Ops;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm.Models;
+
+/// <summary>Is given rows of a pass: those of the tokens from <paramref name="first"/> on, of all that are evaluated.</summary>
+internal delegate void RowsHandler(FloatRows rows, int first);
+
+/// <summary>What it takes to run a model: threads, a cache and a workspace. One forward pass at a time.</summary>
+internal sealed class ModelRunner : IDisposable
+{
+    private readonly GgufFile _file;
+    private readonly Gate _model, _gate;
+    private readonly WorkerPool _pool;
+    private readonly Workspace _workspace;
+    private readonly BatchPlan _plan;
+    private readonly Transformer _transformer;
+    private readonly Batch _batch = new();
+
+    /// <summary>Allocates; <paramref name="model"/> is held during each pass and keeps the file open.</summary>
+    /// <exception cref="EdgeLlmException">OutOfMemory, Unsupported.</exception>
+    public ModelRunner(ModelSpec spec, GgufFile file, Gate model, ContextOptions options)
+    {
+        _file = file;
+        _model = model;
+        _gate = new Gate(this, 1, "a forward pass is under way in this context", Free);
+        KernelSet kernels = options.Isa is { } isa ? KernelSet.For(isa) : KernelSet.Default();
+        Cache = new KvCache(spec.CacheLayout(options.CacheSize));
+        _workspace = Workspace.Allocate(options.BatchSize, options.Threads, workspace => Make(spec, Cache, workspace, options), out (BatchPlan, Transformer) made);
+        (_plan, _transformer) = made;
+        try
+        {
+            _pool = new WorkerPool(options.Threads);
+            unsafe
+            {
+                var packed = new PackedActivations(_pool, kernels.Float, _workspace.PackedQ8_K, _workspace.PackedQ8_32);
+                Cpu = new Cpu(_pool, kernels, _workspace.Scratch, _workspace.ScratchStride, packed);
+            }
+        }
+        catch
+        {
+            _pool?.Dispose();
+            _workspace.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What its sequences remember.</summary>
+    public KvCache Cache { get; }
+
+    /// <summary>Threads, kernels, and who looks on.</summary>
+    public Cpu Cpu { get; }
+
+    /// <summary>Bytes of the workspace.</summary>
+    public long WorkspaceBytes => _workspace.Bytes;
+
+    /// <summary>Tokens that a pass may take.</summary>
+    public int BatchSize => _workspace.BatchSize;
+
+    /// <summary>Rows of logits that a pass can give.</summary>
+    public int LogitsRows => _transformer.LogitsRows;
+
+    /// <summary>Passes so far.</summary>
+    public long Passes { get; private set; }
+
+    /// <summary>Bytes of the workspace that these options make.</summary>
+    public static long Measure(ModelSpec spec, ContextOptions options)
+    {
+        using var cache = new KvCache(spec.CacheLayout(options.CacheSize));
+        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options)).Bytes;
+    }
+
+    /// <summary>Runs a batch: its tokens join their sequences. On an error no sequence changes.</summary>
+    /// <returns>The rows that the batch asks for: logits, or hidden states after the last norm. They are valid until the next pass.</returns>
+    /// <exception cref="EdgeLlmException">InvalidArgument, Busy, ContextFull, Cancelled, NonFinite, OutOfMemory, InvalidFile: the file
+    /// changed its size.</exception>
+    public FloatRows Forward(Batch batch, bool wantsHidden = false, CancellationToken cancellation = default)
+    {
+        using Gate.Use pass = _gate.Hold();
+        using Gate.Use model = _model.Hold();
+        _file.CheckUnchanged();
+        try
+        {
+            _plan.Prepare(batch, wantsHidden);
+            FloatRows rows = _transformer.Forward(Cpu, _plan, cancellation);
+            _plan.Commit();
+            Passes++;
+            return rows;
+        }
+        finally
+        {
+            _plan.Release();
+        }
+    }
+
+    /// <summary>Runs the next tokens of a sequence, a batch at a time, and hands on the rows of the tokens from
+    /// <paramref name="wantedFrom"/> on. After an error the sequence has the tokens of the batches before.</summary>
+    /// <exception cref="EdgeLlmException">As with <see cref="Forward"/>.</exception>
+    public void Evaluate(Sequence sequence, ReadOnlySpan<int> tokens, int wantedFrom, bool wantsHidden, RowsHandler handle, CancellationToken cancellation)
+    {
+        int maxRows = wantsHidden ? BatchSize : LogitsRows;
+        for (int at = 0; at < tokens.Length;)
+        {
+            int unwanted = Math.Clamp(wantedFrom - at, 0, Math.Min(BatchSize, tokens.Length - at));
+            int wanted = Math.Min(Math.Min(BatchSize - unwanted, maxRows), tokens.Length - at - unwanted);
+            _batch.Clear();
+            _batch.Add(sequence, tokens.Slice(at, unwanted), LogitsOf.None);
+            _batch.Add(sequence, tokens.Slice(at + unwanted, wanted), LogitsOf.All);
+            FloatRows rows = Forward(_batch, wantsHidden, cancellation);
+            handle(rows, at + unwanted);
+            at += unwanted + wanted;
+        }
+    }
+
+    /// <summary>Does something with a sequence that no pass must meet.</summary>
+    /// <exception cref="EdgeLlmException">Busy. InvalidArgument: the sequence is of another cache.</exception>
+    public void With(Sequence sequence, Action<Sequence> work)
+    {
+        using Gate.Use pass = _gate.Hold();
+        using Gate.Use model = _model.Hold();
+        if (!sequence.IsOf(Cache))
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was disposed of or belongs to another context");
+        sequence.Acquire();
+        try
+        {
+            work(sequence);
+        }
+        finally
+        {
+            sequence.Release();
+        }
+    }
+
+    /// <summary>An empty sequence.</summary>
+    /// <exception cref="ObjectDisposedException">The runner is disposed of.</exception>
+    public Sequence NewSequence()
+    {
+        ObjectDisposedException.ThrowIf(_gate.IsClosed, this);
+        return Cache.NewSequence();
+    }
+
+    /// <summary>Ends the threads and frees cache and workspace, once the pass under way has ended.</summary>
+    public void Dispose() => _gate.Close();
+
+    private static (BatchPlan, Transformer) Make(ModelSpec spec, KvCache cache, Workspace workspace, ContextOptions options) =>
+        (new BatchPlan(spec, cache, workspace, options.LogitsRows), new Transformer(spec, cache.Layout, workspace, options.LogitsRows));
+
+    private void Free()
+    {
+        _pool.Dispose();
+        Cache.Dispose();
+        _workspace.Dispose();
+    }
+}

@@ -1,0 +1,40 @@
+using Edge.Llm.Cache;
+
+namespace Edge.Llm.Models;
+
+/// <summary>A model as its file describes it: numbers, and tensors that are views of the file. Made once and shared by all contexts.</summary>
+internal sealed record ModelSpec
+{
+    /// <summary>general.architecture.</summary>
+    public required string Architecture { get; init; }
+
+    /// <summary>Tokens of context it was made for.</summary>
+    public required int ContextLength { get; init; }
+
+    /// <summary>One row a token.</summary>
+    public required Tensor TokenEmbd { get; init; }
+
+    /// <summary>The layers.</summary>
+    public required LayerSpec[] Layers { get; init; }
+
+    /// <summary>Norm before the output.</summary>
+    public required Norm OutputNorm { get; init; }
+
+    /// <summary>Logits; the token embedding itself in models that tie the two.</summary>
+    public required Linear Output { get; init; }
+
+    /// <summary>Tokens in the vocabulary.</summary>
+    public int VocabSize => (int)TokenEmbd.Ne1;
+
+    /// <summary>Values a token (n_embd).</summary>
+    public int EmbeddingLength => (int)TokenEmbd.Ne0;
+
+    /// <summary>Consecutive tokens of one sequence that every mixer takes at a time.</summary>
+    public int MaxRun => Layers.Min(layer => layer.Mixer.MaxRun);
+
+    /// <summary>The heads of the first layer that has attention, or null.</summary>
+    public AttentionConfig? Attention => Layers.Select(layer => layer.Mixer).OfType<AttentionSpec>().FirstOrDefault()?.Config;
+
+    /// <summary>Where the layers find what they remember.</summary>
+    public CacheLayout CacheLayout(CacheSize size) => new([.. Layers.Select(layer => layer.Mixer.Memory)], size);
+}

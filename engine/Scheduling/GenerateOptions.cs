@@ -1,0 +1,33 @@
+
+namespace Edge.Llm;
+
+/// <summary>What to generate after a prompt.</summary>
+public sealed record GenerateOptions
+{
+    /// <summary>Tokens to generate at most; -1 until the context is full.</summary>
+    public int MaxTokens { get; init; } = -1;
+
+    /// <summary>How tokens are chosen.</summary>
+    public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>Texts that end the generation; they are not part of the result.</summary>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Never choose a token that ends the generation.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>Render control tokens as text too.</summary>
+    public bool RenderSpecial { get; init; }
+
+    /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
+    public TimeSpan? Deadline { get; init; }
+
+    /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done, on the thread that reads the result.</summary>
+    public Action<int, int>? OnPrefill { get; init; }
+}
+
+/// <summary>One step of a generation.</summary>
+/// <param name="Token">The token; -1 if the generation ended without another one.</param>
+/// <param name="Text">The text that is complete now: whole characters only, and nothing that may yet become a stop string.</param>
+/// <param name="Finish">Why this is the last step, or null.</param>
+public readonly record struct GeneratedToken(int Token, string Text, FinishReason? Finish);

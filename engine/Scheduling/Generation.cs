@@ -1,0 +1,71 @@
+using System.Collections;
+using Edge.Llm.Scheduling;
+using Edge.Llm.Threading;
+
+namespace Edge.Llm;
+
+/// <summary>An answer as it is generated. It can be read once, by one thread at a time; reading it drives the model. The last item, and only
+/// it, has a finish reason; it may carry text that was held back. Generations of one context that are read at the same time share its
+/// passes: one that was begun goes on, also while nobody reads it, until it ends or is disposed of.</summary>
+public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<GeneratedToken>
+{
+    private readonly Scheduler _scheduler;
+    private readonly Request _request;
+    private readonly Gate _reader;
+    private bool _ended;
+
+    internal Generation(Scheduler scheduler, Request request)
+    {
+        _scheduler = scheduler;
+        _request = request;
+        _reader = new Gate(this, 1, "another thread reads this generation", () => { });
+    }
+
+    /// <summary>Counts and times so far.</summary>
+    public GenerationStatistics Statistics => _request.Statistics;
+
+    /// <summary>Why it ended, once the reader has been told.</summary>
+    public FinishReason? Finish => Current.Finish;
+
+    /// <summary>The item read last.</summary>
+    public GeneratedToken Current { get; private set; }
+
+    object IEnumerator.Current => Current;
+
+    /// <summary>Reads the next item, and computes it if need be; false after the last one.</summary>
+    /// <exception cref="EdgeLlmException">What ended it: NonFinite, ContextFull, OutOfMemory. Or what kept it from going on: Busy, InvalidFile.</exception>
+    public bool MoveNext()
+    {
+        if (_ended) return false;
+        using Gate.Use reading = _reader.Hold();
+        _scheduler.Pull(_request);
+        try
+        {
+            if (!_request.TryRead(out GeneratedToken token)) return false;
+            Current = token;
+            _ended = token.Finish is not null;
+            return true;
+        }
+        catch
+        {
+            _ended = true;
+            throw;
+        }
+    }
+
+    /// <summary>Itself.</summary>
+    public IEnumerator<GeneratedToken> GetEnumerator() => this;
+
+    IEnumerator IEnumerable.GetEnumerator() => this;
+
+    /// <summary>Not possible.</summary>
+    /// <exception cref="NotSupportedException">Always.</exception>
+    void IEnumerator.Reset() => throw new NotSupportedException("a generation can be read once");
+
+    /// <summary>Ends it. Its sequence keeps what was read but for the last token.</summary>
+    public void Dispose()
+    {
+        _ended = true;
+        _scheduler.Remove(_request);
+    }
+}

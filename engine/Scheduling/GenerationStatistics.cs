@@ -1,0 +1,34 @@
+namespace Edge.Llm;
+
+/// <summary>Counts and times of a generation.</summary>
+public sealed record GenerationStatistics
+{
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptTokens { get; internal set; }
+
+    /// <summary>Of these, tokens whose keys and values were in the cache from the turn before.</summary>
+    public int ReusedTokens { get; internal set; }
+
+    /// <summary>Time from the first pass until the first token was chosen.</summary>
+    public TimeSpan PromptTime { get; internal set; }
+
+    /// <summary>Tokens generated.</summary>
+    public int GeneratedTokens { get; internal set; }
+
+    /// <summary>Time of the passes for the tokens after the first.</summary>
+    public TimeSpan GenerationTime { get; internal set; }
+
+    /// <summary>The seed of the draws.</summary>
+    public ulong Seed { get; internal set; }
+
+    /// <summary>Tokens that went through the model: those of the prompt that were not reused, and each one generated but the last.</summary>
+    public int EvaluatedTokens { get; internal set; }
+
+    /// <summary>Prompt tokens evaluated a second.</summary>
+    public double PromptTokensPerSecond => Rate(PromptTokens - ReusedTokens, PromptTime);
+
+    /// <summary>Tokens generated a second, after the first.</summary>
+    public double GenerationTokensPerSecond => Rate(GeneratedTokens - 1, GenerationTime);
+
+    private static double Rate(int tokens, TimeSpan time) => tokens > 0 && time > TimeSpan.Zero ? tokens / time.TotalSeconds : 0;
+}

@@ -1,0 +1,144 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Models;
+
+namespace Edge.Llm.Scheduling;
+
+/// <summary>Runs the generations of a context together. Whoever needs a token drives a step for all: every request that decodes takes one
+/// token, then prompts fill the batch in the order of arrival. A request's tokens do not depend on its neighbours.</summary>
+internal sealed class Scheduler(ModelRunner runner)
+{
+    private readonly object _gate = new();
+    private readonly List<Request> _requests = []; // by arrival
+    private readonly List<Request> _running = [];  // those of this step
+    private readonly List<Request> _filled = [];   // those in the batch
+    private readonly Batch _batch = new();
+    private readonly CacheClaim _claim = new(runner.Cache);
+    private int _driver; // the thread that drives a step, or 0
+
+    /// <summary>Adds a request. Its tokens come as the result is read.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
+    public Generation Generate(int[] prompt, Tokenizer tokenizer, GenerateOptions options, Sequence? sequence, CancellationToken cancellation)
+    {
+        var request = new Request(prompt, tokenizer, options, sequence, runner.NewSequence, runner.Cache.MaxLength, cancellation);
+        lock (_gate) _requests.Add(request);
+        return new Generation(this, request);
+    }
+
+    /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
+    /// <exception cref="EdgeLlmException">Busy, InvalidFile: the step was nobody's fault, and no request has changed.</exception>
+    public void Pull(Request request)
+    {
+        while (BeginStep(request))
+            try
+            {
+                Step(request);
+            }
+            finally
+            {
+                EndStep();
+            }
+    }
+
+    /// <summary>Takes a request out, between two steps.</summary>
+    public void Remove(Request request)
+    {
+        lock (_gate)
+        {
+            if (_driver == Environment.CurrentManagedThreadId)
+            {
+                request.Abandon(); // from a callback: the step under way retires it
+                return;
+            }
+            while (_driver != 0) Monitor.Wait(_gate);
+            if (_requests.Remove(request)) request.Release();
+        }
+    }
+
+    // One forward pass for all that fits into it.
+    private void Step(Request driver)
+    {
+        Fill(driver);
+        if (_filled.Count > 0) Forward(_filled);
+        else if (!driver.IsDone) driver.Fail(Full(driver));
+    }
+
+    // First those that decode, then prompts; of each kind the driver's request comes first. It always has a row of logits.
+    private void Fill(Request driver)
+    {
+        _filled.Clear();
+        _claim.Clear();
+        int budget = runner.BatchSize, rows = runner.LogitsRows - (driver.IsDecoding ? 0 : 1);
+        foreach (bool decoding in (ReadOnlySpan<bool>)[true, false])
+            foreach (Request request in _running)
+            {
+                if (budget == 0 || request.IsDone || request.IsDecoding != decoding) continue;
+                request.Plan(budget, mayHaveLogits: rows > 0 || request == driver);
+                if (request.Planned == 0 || !_claim.TryAdd(request.Sequence, request.Planned)) continue;
+                _filled.Add(request);
+                budget -= request.Planned;
+                if (request.WantsLogits && (decoding || request != driver)) rows--;
+            }
+    }
+
+    // A pass that fails is run again for each request alone, so that only the one at fault ends.
+    private void Forward(List<Request> requests)
+    {
+        _batch.Clear();
+        foreach (Request request in requests) request.AddTo(_batch);
+        try
+        {
+            var logits = new Logits(runner.Forward(_batch, cancellation: requests.Count == 1 ? requests[0].Cancellation : default));
+            int row = 0;
+            foreach (Request request in requests) request.Advance(request.WantsLogits ? logits[row++] : default);
+        }
+        catch (EdgeLlmException e) when (e.Code is not (ErrorCode.Busy or ErrorCode.InvalidFile))
+        {
+            if (requests.Count == 1) requests[0].Fail(e);
+            else foreach (Request request in requests) Forward([request]);
+        }
+    }
+
+    // False when the request has something for its reader; true when this thread is to drive a step.
+    private bool BeginStep(Request request)
+    {
+        lock (_gate)
+        {
+            if (_driver == Environment.CurrentManagedThreadId)
+                throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
+            while (_driver != 0 && !request.IsReady) Monitor.Wait(_gate);
+            if (request.IsReady) return false;
+            _driver = Environment.CurrentManagedThreadId;
+            _running.Clear();
+            _running.Add(request);
+            foreach (Request other in _requests) if (other != request) _running.Add(other);
+            return true;
+        }
+    }
+
+    // Those that are done give back what they hold.
+    private void EndStep()
+    {
+        lock (_gate)
+        {
+            foreach (Request request in _running)
+                if (request.IsDone && _requests.Remove(request)) request.Release();
+            _driver = 0;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private EdgeLlmException Full(Request request)
+    {
+        try
+        {
+            _claim.Clear();
+            _claim.Add(request.Sequence, request.Planned);
+            _claim.Require();
+            return new EdgeLlmException(ErrorCode.Internal, "a request was not run although there is room for it");
+        }
+        catch (EdgeLlmException e)
+        {
+            return e;
+        }
+    }
+}

@@ -26,7 +26,8 @@ internal unsafe interface IFloatSet
         where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue>;
 }
 
-/// <summary>Everything but the weight matmuls, for one instruction set: the functions of an <see cref="IFloatSet"/>, and quantizers.</summary>
+/// <summary>Everything but the weight matmuls, for one instruction set: the functions of an <see cref="IFloatSet"/> and of an
+/// <see cref="IQuantizer"/>.</summary>
 internal sealed unsafe class FloatKernels
 {
     /// <summary><see cref="IFloatSet.RmsNorm"/>.</summary>

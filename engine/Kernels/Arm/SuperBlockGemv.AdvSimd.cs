@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.Arm;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>A super-block as NEON vectors; its values are within +-64; with <see cref="IGroup.ScalesPer16"/> they may be any int8.</summary>
+/// <summary>A super-block as NEON vectors. Its values are within +-64, or any int8 with <see cref="IGroup.ScalesPer16"/>.</summary>
 internal unsafe interface ISuperBlockAdvSimd : IGroup
 {
     /// <summary>Scales and minimums of blocks 0..7 and, of 16, 8..15.</summary>

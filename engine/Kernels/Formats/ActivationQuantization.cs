@@ -32,7 +32,7 @@ internal static unsafe class ActivationQuantization
 /// <summary>The quantizers of one instruction set.</summary>
 internal unsafe interface IQuantizer
 {
-    /// <summary>Quantizes a row: (x, k, dst, groupStride), false if a value is not finite. For <see cref="ActivationFormat.Q8_K"/>.</summary>
+    /// <summary>Quantizes a row of k values for <see cref="ActivationFormat.Q8_K"/>; false if a value is not finite.</summary>
     static abstract bool ToQ8_K(float* x, int k, byte* dst, nint groupStride);
 
     /// <summary>The same for <see cref="ActivationFormat.Q8_32"/>.</summary>

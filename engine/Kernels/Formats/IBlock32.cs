@@ -35,8 +35,8 @@ internal static unsafe class Block32
     }
 }
 
-/// <summary>The four formats whose block is a scale, perhaps a minimum, perhaps 32 fifth bits, and 16 bytes of nibbles (values 0..15 low, 16..31 high):
-/// what SIMD kernels must know to unpack any of them.</summary>
+/// <summary>The four formats whose block is a scale, perhaps a minimum, perhaps 32 fifth bits, and 16 bytes of nibbles (values 0..15 low,
+/// 16..31 high): what SIMD kernels must know to unpack any of them.</summary>
 internal interface INibbles : IBlock32
 {
     /// <summary>Fifth bits stand before the nibbles.</summary>

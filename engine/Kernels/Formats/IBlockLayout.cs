@@ -24,7 +24,8 @@ internal unsafe interface ISuperBlockLayout : IBlockLayout
     static virtual float Factor => 1;
 }
 
-/// <summary>A super-block whose values are stored unsigned: kernels multiply them as they are, and take minimums or offsets off the sums.</summary>
+/// <summary>A super-block whose values are stored unsigned: kernels multiply them as they are and take minimums or offsets off the
+/// sums.</summary>
 internal interface IUnsignedSuperBlock : ISuperBlockLayout
 {
     /// <summary>Vectors of products u8 * s8 of one scale whose sum int16 holds: 8, 4 or 2. A lane of vpmaddubsw is two products.</summary>

@@ -52,5 +52,6 @@ internal static unsafe class IntegerSuperBlock
 
     // The factor of the whole super-block: its half-precision scale, times a power of two that makes the rest integers.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Unit<T>(byte* block) where T : IIntegerSuperBlock => HalfFloat.ToSingle((ushort)(T.ScalePair(block) >>> 16)) * T.Factor;
+    private static float Unit<T>(byte* block) where T : IIntegerSuperBlock =>
+        HalfFloat.ToSingle((ushort)(T.ScalePair(block) >>> 16)) * T.Factor;
 }

@@ -1,3 +1,5 @@
+using Edge.Llm.Memory;
+
 namespace Edge.Llm;
 
 /// <summary>A file that appears under its name when it is complete, and not before: it is written under another name in the same folder and

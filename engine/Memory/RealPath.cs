@@ -1,7 +1,7 @@
-namespace Edge.Llm;
+namespace Edge.Llm.Memory;
 
 /// <summary>The one name of a file that has several because of symbolic links.</summary>
-public static class RealPath
+internal static class RealPath
 {
     private const int MaxLinks = 40; // as many as Linux follows
 

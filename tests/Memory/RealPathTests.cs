@@ -1,3 +1,5 @@
+using Edge.Llm.Memory;
+
 namespace Edge.Llm.Tests.Memory;
 
 /// <summary>Names that are the same file.</summary>

@@ -15,7 +15,7 @@ internal sealed class PseudoTerminal : IDisposable
     private readonly StringBuilder _screen = new();
     private int _seen;
 
-    /// <summary>Starts a program in a folder, where it may keep a history, too.</summary>
+    /// <summary>Starts a program in a folder, where it may keep a history.</summary>
     public PseudoTerminal(string folder, params string[] program)
     {
         var start = new ProcessStartInfo("python3")

@@ -19,7 +19,7 @@ internal sealed class ScriptedModel : IDisposable
     /// <summary>The same with a chat template.</summary>
     public ScriptedModel(IReadOnlyList<string> words, int[] script, string? chatTemplate)
     {
-        // SentencePiece builds a word letter by letter: its beginnings are tokens, too.
+        // SentencePiece builds a word letter by letter: its beginnings are tokens as well.
         string[] beginnings = [.. words.SelectMany(word => Enumerable.Range(1, word.Length - 1).Select(length => word[..length])).Distinct()];
         string[] texts = ["<unk>", "<s>", "</s>", .. Enumerable.Range(0, 256).Select(value => $"<0x{value:X2}>"), .. words, .. beginnings];
         TokenType[] types = [TokenType.Unknown, TokenType.Control, TokenType.Control, .. Enumerable.Repeat(TokenType.Byte, 256),

@@ -11,7 +11,8 @@ internal sealed class TinyModel : IDisposable
     private readonly int _embd, _ff;
 
     /// <summary>Writes the file. <paramref name="change"/> may alter a tensor's name (null leaves it out) and
-    /// dimensions; <paramref name="extra"/> is one more; <paramref name="biases"/> gives each matrix of the layers a bias; with <paramref name="chatTemplate"/> it has a tokenizer, too.</summary>
+    /// dimensions; <paramref name="extra"/> is one more; <paramref name="biases"/> gives each matrix of the layers a bias; with
+    /// <paramref name="chatTemplate"/> it also has a tokenizer.</summary>
     public TinyModel(GgmlType type, GgmlType downType, string architecture = "llama", Func<Tensor, Tensor?>? change = null, Tensor? extra = null,
         string? chatTemplate = null, bool biases = false)
     {

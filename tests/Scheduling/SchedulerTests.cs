@@ -29,7 +29,7 @@ public sealed class SchedulerTests
     [DataRow(3)]
     public void RandomArrivalsLengthsAndCancellationsChangeNoToken(int seed)
     {
-        int rounds = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") is null ? 2 : 20;
+        int rounds = Settings.Full ? 20 : 2;
         using var file = new TinyModel(GgmlType.Q8_0, GgmlType.Q8_0, chatTemplate: "");
         using LanguageModel model = LanguageModel.Open(file.File);
         var random = new Random(seed);

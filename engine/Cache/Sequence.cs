@@ -12,7 +12,8 @@ public sealed unsafe class Sequence : IDisposable
     /// <summary>Earlier states kept of a sequence of a recurrent model: those at the last multiples of 64 tokens.</summary>
     internal const int MaxSnapshots = 2;
 
-    private const int SnapshotEvery = 64;
+    /// <summary>Tokens from one length at which a state is kept to the next.</summary>
+    internal const int SnapshotEvery = 64;
 
     private readonly KvCache _cache;
     private readonly BlockTable[] _tables;

@@ -34,8 +34,17 @@ internal unsafe struct AttentionArgs
     /// <summary>Positions a token looks back over, itself included; int.MaxValue without a sliding window.</summary>
     public int Window;
 
+    /// <summary>Without a causal mask: the end of the positions that every token sees, whatever its own. 0: causal.</summary>
+    public int VisibleEnd;
+
     /// <summary>Factor on the scores, before the maximum.</summary>
     public float Scale;
+
+    /// <summary>Bound c of the scores: c * tanh(score / c) takes a score's place. 0: none.</summary>
+    public float Softcap;
+
+    /// <summary>A score for each head that joins last, in the maximum and the sum but not in the output (an attention sink); null: none.</summary>
+    public float* Sinks;
 
     /// <summary>First byte of each of the sequence's cache blocks, by position / 64.</summary>
     public byte** Blocks;
@@ -60,6 +69,9 @@ internal unsafe struct AttentionArgs
 
     /// <summary>Working memory of <see cref="ScratchBytes"/>, 64-byte aligned.</summary>
     public byte* Scratch;
+
+    /// <summary>The end of the positions that token t sees.</summary>
+    public readonly int EndOf(int t) => VisibleEnd > 0 ? VisibleEnd : FirstPosition + t + 1;
 
     /// <summary>Row lengths in the cache: multiples of 32, so that 16 lanes and q8_0 blocks fit.</summary>
     public static int PaddedHeadDim(int headDim) => (headDim + 31) & ~31;

@@ -89,6 +89,9 @@ internal sealed class Request
             int left = IsDecoding ? 1 : _prompt.Length - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && !mayHaveLogits) Planned--;
+            // Recurrent layers keep snapshots at multiples of 64 tokens that are ends of passes.
+            int past = (_length + Planned) % Sequence.SnapshotEvery;
+            if (Sequence.Layout.StateBytes > 0 && past < Planned) Planned -= past;
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {

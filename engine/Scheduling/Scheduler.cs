@@ -5,15 +5,13 @@ namespace Edge.Llm.Scheduling;
 
 /// <summary>Runs the generations of a context together. Whoever needs a token drives a step for all: every request that decodes takes one
 /// token, then prompts fill the batch in the order of arrival. A request's tokens do not depend on its neighbours.</summary>
-internal sealed class Scheduler(ModelRunner runner)
+internal sealed partial class Scheduler(ModelRunner runner)
 {
-    private readonly object _gate = new();
     private readonly List<Request> _requests = []; // by arrival
     private readonly List<Request> _running = [];  // those of this step
     private readonly List<Request> _filled = [];   // those in the batch
     private readonly Batch _batch = new();
     private readonly CacheClaim _claim = new(runner.Cache);
-    private int _driver; // the thread that drives a step, or 0
 
     /// <summary>Adds a request. Its tokens come as the result is read.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
@@ -22,36 +20,6 @@ internal sealed class Scheduler(ModelRunner runner)
         var request = new Request(prompt, tokenizer, options, sequence, runner.NewSequence, runner.Cache.MaxLength, cancellation);
         lock (_gate) _requests.Add(request);
         return new Generation(this, request);
-    }
-
-    /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
-    /// <exception cref="EdgeLlmException">Busy, InvalidFile: the step was nobody's fault, and no request has changed.</exception>
-    public void Pull(Request request)
-    {
-        while (BeginStep(request))
-            try
-            {
-                Step(request);
-            }
-            finally
-            {
-                EndStep();
-            }
-    }
-
-    /// <summary>Takes a request out, between two steps.</summary>
-    public void Remove(Request request)
-    {
-        lock (_gate)
-        {
-            if (_driver == Environment.CurrentManagedThreadId)
-            {
-                request.Abandon(); // from a callback: the step under way retires it
-                return;
-            }
-            while (_driver != 0) Monitor.Wait(_gate);
-            if (_requests.Remove(request)) request.Release();
-        }
     }
 
     // One forward pass for all that fits into it.
@@ -95,35 +63,6 @@ internal sealed class Scheduler(ModelRunner runner)
         {
             if (requests.Count == 1) requests[0].Fail(e);
             else foreach (Request request in requests) Forward([request]);
-        }
-    }
-
-    // False when the request has something for its reader; true when this thread is to drive a step.
-    private bool BeginStep(Request request)
-    {
-        lock (_gate)
-        {
-            if (_driver == Environment.CurrentManagedThreadId)
-                throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
-            while (_driver != 0 && !request.IsReady) Monitor.Wait(_gate);
-            if (request.IsReady) return false;
-            _driver = Environment.CurrentManagedThreadId;
-            _running.Clear();
-            _running.Add(request);
-            foreach (Request other in _requests) if (other != request) _running.Add(other);
-            return true;
-        }
-    }
-
-    // Those that are done give back what they hold.
-    private void EndStep()
-    {
-        lock (_gate)
-        {
-            foreach (Request request in _running)
-                if (request.IsDone && _requests.Remove(request)) request.Release();
-            _driver = 0;
-            Monitor.PulseAll(_gate);
         }
     }
 

@@ -88,13 +88,26 @@ public unsafe class FloatKernelTests
                     {
                         Q = q, QTokenStride = heads * headDim, Heads = heads, KeyDim = headDim, ValueDim = headDim, Tokens = tokens,
                         FirstPosition = first, Window = window, Scale = 1 / MathF.Sqrt(headDim), Blocks = (byte**)blocks, KeyOffset = 0,
-                        ValueOffset = cache.ValueOffset, Out = expected, OutTokenStride = heads * headDim, Scratch = scratch.Data,
+                        KeyStride = cache.KeyStride, ValueOffset = cache.ValueOffset, ValueStride = cache.ValueStride, Out = expected, OutTokenStride = heads * headDim, Scratch = scratch.Data,
                     };
                     reference.Attention[types](&args);
                     args.Out = actual;
                     kernels.Attention[types](&args);
+                    AssertBits(expected, actual, tokens * heads * headDim, $"{isa} dim={headDim} heads={heads} tokens={tokens} first={first} types={types}");
+
+                    // Both directions, sinks and a soft-cap.
+                    float[] sinks = [.. Enumerable.Range(0, heads).Select(_ => random.NextSingle() * 3)];
+                    fixed (float* sink = sinks)
+                    {
+                        args.Sinks = sink;
+                        args.Softcap = 1.5f;
+                        args.VisibleEnd = first + tokens;
+                        kernels.Attention[types](&args);
+                        args.Out = expected;
+                        reference.Attention[types](&args);
+                    }
+                    AssertBits(expected, actual, tokens * heads * headDim, $"{isa} dim={headDim} heads={heads} tokens={tokens} first={first} types={types}, all arguments");
                 }
-                AssertBits(expected, actual, tokens * heads * headDim, $"{isa} dim={headDim} heads={heads} tokens={tokens} first={first} types={types}");
             }
     });
 
@@ -110,7 +123,7 @@ public unsafe class FloatKernelTests
             var args = new AttentionArgs
             {
                 Q = q, QTokenStride = HeadDim, Heads = 1, KeyDim = HeadDim, ValueDim = HeadDim, Tokens = Tokens, Window = int.MaxValue,
-                Scale = 0.125f, Blocks = (byte**)blocks, ValueOffset = cache.ValueOffset, Out = whole, OutTokenStride = HeadDim, Scratch = scratch.Data,
+                Scale = 0.125f, Blocks = (byte**)blocks, KeyStride = cache.KeyStride, ValueOffset = cache.ValueOffset, ValueStride = cache.ValueStride, Out = whole, OutTokenStride = HeadDim, Scratch = scratch.Data,
             };
             kernels.Attention[0](&args);
             for (int t = 0; t < Tokens;)
@@ -128,10 +141,15 @@ public unsafe class FloatKernelTests
     });
 
     [TestMethod]
-    public void AttentionIsCloseToTheFormula()
+    [DataRow(false, 0f, float.NaN)]
+    [DataRow(true, 0f, float.NaN)]
+    [DataRow(false, 2f, float.NaN)]
+    [DataRow(false, 0f, 0.7f)]
+    [DataRow(true, 2f, 9f)]
+    public void AttentionIsCloseToTheFormula(bool bothDirections, float softcap, float sink)
     {
         var random = new Random(7);
-        const int HeadDim = 32, Positions = 130;
+        const int HeadDim = 32, Positions = 130, First = 70;
         FloatKernels reference = KernelSet.For(Isa.Scalar).Float;
         using var cache = new Cache(random, HeadDim, Positions, KvType.F32, KvType.F32, reference);
         using Floats q = new(random, HeadDim), actual = new(HeadDim);
@@ -140,17 +158,17 @@ public unsafe class FloatKernelTests
         {
             var args = new AttentionArgs
             {
-                Q = q, Heads = 1, KeyDim = HeadDim, ValueDim = HeadDim, Tokens = 1, FirstPosition = Positions - 1, Window = int.MaxValue,
-                Scale = 0.3f, Blocks = (byte**)blocks, ValueOffset = cache.ValueOffset, Out = actual, Scratch = scratch.Data,
+                Q = q, Heads = 1, KeyDim = HeadDim, ValueDim = HeadDim, Tokens = 1, FirstPosition = First, Window = int.MaxValue,
+                VisibleEnd = bothDirections ? Positions : 0, Softcap = softcap, Sinks = float.IsNaN(sink) ? null : &sink, Scale = 0.3f, Blocks = (byte**)blocks, KeyStride = cache.KeyStride, ValueOffset = cache.ValueOffset, ValueStride = cache.ValueStride, Out = actual, Scratch = scratch.Data,
             };
             reference.Attention[4](&args);
         }
-        double[] weights = Enumerable.Range(0, Positions).Select(j => Math.Exp(0.3 * Enumerable.Range(0, HeadDim).Sum(i => (double)q.Data[i] * cache.Key(j)[i]))).ToArray();
+        int seen = bothDirections ? Positions : First + 1;
+        double Weight(double score) => Math.Exp(softcap == 0 ? score : softcap * Math.Tanh(score / softcap));
+        double[] weights = [.. Enumerable.Range(0, seen).Select(j => Weight(0.3 * Enumerable.Range(0, HeadDim).Sum(i => (double)q.Data[i] * cache.Key(j)[i])))];
+        double sum = weights.Sum() + (float.IsNaN(sink) ? 0 : Math.Exp(sink));
         for (int i = 0; i < HeadDim; i++)
-        {
-            double expected = Enumerable.Range(0, Positions).Sum(j => weights[j] * cache.Value(j)[i]) / weights.Sum();
-            Assert.AreEqual(expected, actual.Data[i], 1e-5);
-        }
+            Assert.AreEqual(weights.Select((weight, j) => weight * cache.Value(j)[i]).Sum() / sum, actual.Data[i], 1e-5);
     }
 
     [TestMethod]
@@ -216,7 +234,7 @@ public unsafe class FloatKernelTests
         public Cache(Random random, int headDim, int positions, KvType keyType, KvType valueType, FloatKernels kernels)
         {
             int keyBytes = AttentionArgs.RowBytes(keyType, headDim), valueBytes = AttentionArgs.RowBytes(valueType, headDim);
-            ValueOffset = 64 * keyBytes;
+            (ValueOffset, KeyStride, ValueStride) = (64 * keyBytes, keyBytes, valueBytes);
             for (int block = 0; block <= (positions - 1) / 64; block++) _blocks.Add(new AlignedBuffer(64 * (keyBytes + valueBytes)));
             for (int j = 0; j < positions; j++)
             {
@@ -233,6 +251,10 @@ public unsafe class FloatKernelTests
         public nint[] Blocks { get; }
 
         public int ValueOffset { get; }
+
+        public int KeyStride { get; }
+
+        public int ValueStride { get; }
 
         public float* Key(int j) => (float*)_blocks[j / 64].Data + (j % 64 * _rowFloats);
 

@@ -1,4 +1,3 @@
-using Edge.Llm.Gguf;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Tests.Kernels;

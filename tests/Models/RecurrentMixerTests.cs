@@ -1,6 +1,7 @@
 using Edge.Llm.Cache;
 using Edge.Llm.Models;
 using Edge.Llm.Ops;
+using Edge.Llm.Scheduling;
 using Edge.Llm.Tests.Support;
 using Edge.Llm.Threading;
 
@@ -92,6 +93,27 @@ public sealed unsafe class RecurrentMixerTests
     }
 
     [TestMethod]
+    public void TheNextPromptGoesOnFromASnapshot()
+    {
+        using var run = new Run();
+        var scheduler = new Scheduler(run.Runner);
+        using Sequence sequence = run.Runner.NewSequence();
+        var options = new GenerateOptions { MaxTokens = 3, IgnoreEos = true, Sampling = SamplingOptions.Greedy };
+        int[] Tokens(int[] prompt, Sequence? where, out int reused)
+        {
+            using Generation generation = scheduler.Generate(prompt, run.Tokenizer, options, where, default);
+            int[] tokens = [.. generation.Where(step => step.Token >= 0).Select(step => step.Token)];
+            reused = generation.Statistics.ReusedTokens;
+            return tokens;
+        }
+
+        int[] first = s_tokens[..200], second = [.. s_tokens[..195], 9, 8, 7];
+        CollectionAssert.AreEqual(Tokens(first, null, out _), Tokens(first, sequence, out int none));
+        CollectionAssert.AreEqual(Tokens(second, null, out _), Tokens(second, sequence, out int reused));
+        Assert.AreEqual((0, 192), (none, reused));
+    }
+
+    [TestMethod]
     public void EveryStateIsGivenBack()
     {
         using var run = new Run();
@@ -109,7 +131,7 @@ public sealed unsafe class RecurrentMixerTests
 
     private sealed class Run : IDisposable
     {
-        private readonly TinyModel _file = new(GgmlType.F32, GgmlType.F32);
+        private readonly TinyModel _file = new(GgmlType.F32, GgmlType.F32, chatTemplate: "");
         private readonly LanguageModel _model;
 
         public Run()
@@ -122,6 +144,8 @@ public sealed unsafe class RecurrentMixerTests
         }
 
         public ModelRunner Runner { get; }
+
+        public Tokenizer Tokenizer => _model.Tokenizer;
 
         /// <summary>The logits after all tokens, in batches of a size.</summary>
         public float[] Logits(int batchSize)

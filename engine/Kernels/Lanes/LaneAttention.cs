@@ -35,22 +35,22 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
     {
         Scratch s = LayOut(a);
         int firstBlock = (int)Math.Max(0, a->FirstPosition + 1L - a->Window) / BlockLength;
-        int lastBlock = (a->FirstPosition + a->Tokens - 1) / BlockLength;
+        int visibleEnd = a->EndOf(a->Tokens - 1), lastBlock = (visibleEnd - 1) / BlockLength;
         for (int block = firstBlock; block <= lastBlock; block++)
         {
             int base_ = block * BlockLength;
-            int filled = Math.Min(BlockLength, a->FirstPosition + a->Tokens - base_);
+            int filled = Math.Min(BlockLength, visibleEnd - base_);
             ToFloats<TKey>(a->Blocks[block] + a->KeyOffset, a->KeyStride, filled, s.KeyDim, s.Keys);
             ToFloats<TValue>(a->Blocks[block] + a->ValueOffset, a->ValueStride, filled, s.ValueDim, s.Values);
             for (int t = 0; t < a->Tokens; t++)
             {
                 int position = a->FirstPosition + t;
-                int start = (int)Math.Max(0, Math.Max(0, position + 1L - a->Window) - base_), end = Math.Min(BlockLength, position + 1 - base_);
+                int start = (int)Math.Max(0, Math.Max(0, position + 1L - a->Window) - base_), end = Math.Min(BlockLength, a->EndOf(t) - base_);
                 if (start >= end) continue;
                 for (int h = 0; h < a->Heads; h++)
                 {
                     int row = (t * a->Heads) + h;
-                    Block(ref s, s.Queries + (row * s.KeyDim), s.Outputs + (row * s.ValueDim), s.MaxSum + (2 * row), a->Scale, start, end);
+                    Block(ref s, s.Queries + (row * s.KeyDim), s.Outputs + (row * s.ValueDim), s.MaxSum + (2 * row), a, start, end);
                 }
             }
         }
@@ -59,7 +59,14 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             {
                 int row = (t * a->Heads) + h;
                 float* from = s.Outputs + (row * s.ValueDim), to = a->Out + (t * a->OutTokenStride) + (h * a->ValueDim);
-                for (int i = 0; i < a->ValueDim; i++) to[i] = from[i] / s.MaxSum[(2 * row) + 1];
+                float sum = s.MaxSum[(2 * row) + 1];
+                if (a->Sinks == null)
+                    for (int i = 0; i < a->ValueDim; i++) to[i] = from[i] / sum;
+                else
+                {
+                    float keep = ScalarAttention.JoinSink(a->Sinks[h], s.MaxSum[2 * row], ref sum);
+                    for (int i = 0; i < a->ValueDim; i++) to[i] = from[i] * keep / sum;
+                }
             }
     }
 
@@ -97,9 +104,9 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
 
     /// <summary>One query against positions start..end-1 of the block, added to its running output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Block(ref Scratch s, float* q, float* output, float* maxSum, float scale, int start, int end)
+    private static void Block(ref Scratch s, float* q, float* output, float* maxSum, AttentionArgs* a, int start, int end)
     {
-        float blockMax = Scores(ref s, q, scale, start, end);
+        float blockMax = Scores(ref s, q, a->Scale, a->Softcap, start, end);
         TLanes maxes = TLanes.Broadcast(blockMax), sums = TLanes.Zero;
         for (int j = 0; j < BlockLength; j += 16)
         {
@@ -122,7 +129,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
 
     /// <summary>Scores of positions start..end-1, -infinity for the others; returns the largest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Scores(ref Scratch s, float* q, float scale, int start, int end)
+    private static float Scores(ref Scratch s, float* q, float scale, float softcap, int start, int end)
     {
         int dim = s.KeyDim;
         TLanes scales = TLanes.Broadcast(scale), none = TLanes.Broadcast(float.NegativeInfinity);
@@ -140,6 +147,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             }
             TLanes.StoreSums(s0, s1, s2, s3, s.Scores + j);
         }
+        if (softcap != 0) return CappedScores(ref s, scale, softcap, start, end);
         for (int j = 0; j < start; j++) s.Scores[j] = float.NegativeInfinity;
         for (int j = end; j < BlockLength; j++) s.Scores[j] = float.NegativeInfinity;
         TLanes largest = none;
@@ -150,6 +158,19 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             largest = TLanes.Max(largest, scaled);
         }
         return TLanes.Largest(largest);
+    }
+
+    /// <summary>The same from the products on, with a soft-cap.</summary>
+    private static float CappedScores(ref Scratch s, float scale, float softcap, int start, int end)
+    {
+        float largest = float.NegativeInfinity;
+        for (int j = 0; j < BlockLength; j++)
+        {
+            bool seen = j >= start && j < end;
+            s.Scores[j] = seen ? ScalarMath.SoftCap(s.Scores[j] * scale, softcap) : float.NegativeInfinity;
+            largest = Math.Max(largest, s.Scores[j]);
+        }
+        return largest;
     }
 
     /// <summary>64 values of the block's output: each position's weight times its values, ascending.</summary>

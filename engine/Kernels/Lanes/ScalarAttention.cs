@@ -8,29 +8,30 @@ internal static unsafe class ScalarAttention
     {
         for (int t = 0; t < a->Tokens; t++)
             for (int h = 0; h < a->Heads; h++)
-                Head<TKey, TValue>(a, a->FirstPosition + t, a->Q + (t * a->QTokenStride) + (h * a->KeyDim),
+                Head<TKey, TValue>(a, t, h, a->Q + (t * a->QTokenStride) + (h * a->KeyDim),
                     a->Out + (t * a->OutTokenStride) + (h * a->ValueDim));
     }
 
-    private static void Head<TKey, TValue>(AttentionArgs* a, int position, float* q, float* output)
+    private static void Head<TKey, TValue>(AttentionArgs* a, int token, int head, float* q, float* output)
         where TKey : struct, IKvFormat where TValue : struct, IKvFormat
     {
         nint keyStride = a->KeyStride, valueStride = a->ValueStride;
         float* s = stackalloc float[AttentionArgs.BlockLength];
         float* lanes = stackalloc float[16];
         float* blockOut = (float*)a->Scratch;
-        int first = (int)Math.Max(0, position + 1L - a->Window);
+        int visibleEnd = a->EndOf(token), first = (int)Math.Max(0, a->FirstPosition + token + 1L - a->Window);
         float max = float.NegativeInfinity, sum = 0;
         new Span<float>(output, a->ValueDim).Clear();
-        for (int block = first / AttentionArgs.BlockLength; block <= position / AttentionArgs.BlockLength; block++)
+        for (int block = first / AttentionArgs.BlockLength; block <= (visibleEnd - 1) / AttentionArgs.BlockLength; block++)
         {
             int start = Math.Max(first - (block * AttentionArgs.BlockLength), 0);
-            int end = Math.Min(position + 1 - (block * AttentionArgs.BlockLength), AttentionArgs.BlockLength);
+            int end = Math.Min(visibleEnd - (block * AttentionArgs.BlockLength), AttentionArgs.BlockLength);
             byte* keys = a->Blocks[block] + a->KeyOffset, values = a->Blocks[block] + a->ValueOffset;
             float blockMax = float.NegativeInfinity;
             for (int j = start; j < end; j++)
             {
                 s[j] = Dot<TKey>(q, keys + (j * keyStride), a->KeyDim) * a->Scale;
+                if (a->Softcap != 0) s[j] = ScalarMath.SoftCap(s[j], a->Softcap);
                 blockMax = Math.Max(blockMax, s[j]);
             }
             new Span<float>(blockOut, a->ValueDim).Clear();
@@ -48,7 +49,16 @@ internal static unsafe class ScalarAttention
             for (int i = 0; i < a->ValueDim; i++) output[i] = MathF.FusedMultiplyAdd(output[i], keep, blockOut[i] * take);
             max = newMax;
         }
-        for (int i = 0; i < a->ValueDim; i++) output[i] /= sum;
+        float keepAll = a->Sinks == null ? 1 : JoinSink(a->Sinks[head], max, ref sum);
+        for (int i = 0; i < a->ValueDim; i++) output[i] = output[i] * keepAll / sum;
+    }
+
+    /// <summary>Adds a sink to the sum of exp(score - max); returns the factor on the output that its maximum asks for.</summary>
+    public static float JoinSink(float sink, float max, ref float sum)
+    {
+        float newMax = Math.Max(max, sink), keep = ScalarMath.Exp(max - newMax);
+        sum = MathF.FusedMultiplyAdd(sum, keep, ScalarMath.Exp(sink - newMax));
+        return keep;
     }
 
     private static float Dot<TKey>(float* q, byte* key, int n) where TKey : struct, IKvFormat

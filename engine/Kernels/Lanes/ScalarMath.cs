@@ -40,4 +40,10 @@ internal static class ScalarMath
         p = MathF.FusedMultiplyAdd(p, r * r, r) + 1f;
         return p * BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
     }
+
+    /// <summary>tanh(x) = 1 - 2 / (e^2x + 1), to 1e-7 of 1. NaN gives NaN.</summary>
+    public static float Tanh(float x) => 1f - (2f / (Exp(2f * x) + 1f));
+
+    /// <summary>c * tanh(x / c): x where it is small, and within c everywhere.</summary>
+    public static float SoftCap(float x, float c) => c * Tanh(x / c);
 }

@@ -1,0 +1,67 @@
+namespace Edge.Llm.Scheduling;
+
+/// <content>Whose turn it is: one thread at a time drives a step, the others wait for what it makes.</content>
+internal sealed partial class Scheduler
+{
+    private readonly object _gate = new();
+    private int _driver; // the thread that drives a step, or 0
+
+    /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
+    /// <exception cref="EdgeLlmException">Busy, InvalidFile: the step was nobody's fault, and no request has changed.</exception>
+    public void Pull(Request request)
+    {
+        while (BeginStep(request))
+            try
+            {
+                Step(request);
+            }
+            finally
+            {
+                EndStep();
+            }
+    }
+
+    /// <summary>Takes a request out, between two steps.</summary>
+    public void Remove(Request request)
+    {
+        lock (_gate)
+        {
+            if (_driver == Environment.CurrentManagedThreadId)
+            {
+                request.Abandon(); // from a callback: the step under way retires it
+                return;
+            }
+            while (_driver != 0) Monitor.Wait(_gate);
+            if (_requests.Remove(request)) request.Release();
+        }
+    }
+
+    // False when the request has something for its reader; true when this thread is to drive a step.
+    private bool BeginStep(Request request)
+    {
+        lock (_gate)
+        {
+            if (_driver == Environment.CurrentManagedThreadId)
+                throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
+            while (_driver != 0 && !request.IsReady) Monitor.Wait(_gate);
+            if (request.IsReady) return false;
+            _driver = Environment.CurrentManagedThreadId;
+            _running.Clear();
+            _running.Add(request);
+            foreach (Request other in _requests) if (other != request) _running.Add(other);
+            return true;
+        }
+    }
+
+    // Those that are done give back what they hold.
+    private void EndStep()
+    {
+        lock (_gate)
+        {
+            foreach (Request request in _running)
+                if (request.IsDone && _requests.Remove(request)) request.Release();
+            _driver = 0;
+            Monitor.PulseAll(_gate);
+        }
+    }
+}

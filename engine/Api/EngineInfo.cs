@@ -25,6 +25,9 @@ public sealed record EngineInfo
     /// <summary>The one in force: the best, or that of EDGE_LLM_ISA.</summary>
     public required string InstructionSet { get; init; }
 
+    /// <summary>Why the kernels in force are the scalar ones, which are slow, if they are and EDGE_LLM_ISA does not ask for them.</summary>
+    public string? ScalarReason { get; init; }
+
     /// <summary>The rows of the kernel table that this machine can run, by type.</summary>
     public required IReadOnlyList<KernelInfo> Kernels { get; init; }
 
@@ -42,6 +45,7 @@ public sealed record EngineInfo
             Version = EngineVersion.Text,
             InstructionSets = [.. supported.Select(KernelSet.Name)],
             InstructionSet = KernelSet.Name(set.Isa),
+            ScalarReason = Edge.Llm.Kernels.ScalarReason.Of(set.Isa, Environment.GetEnvironmentVariable("EDGE_LLM_ISA")),
             Kernels = [.. KernelTable.Rows.Where(row => supported.Contains(row.Isa)).OrderBy(row => row.Type).ThenBy(row => row.Isa)
                 .Select(row => new KernelInfo(GgmlTypes.Get(row.Type).Name, KernelSet.Name(row.Isa), set.TryGet(row.Type) == row))],
         };

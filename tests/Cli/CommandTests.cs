@@ -216,6 +216,13 @@ public sealed class CommandTests
         StringAssert.Contains(result.Output, "\"supported\":[\"scalar\"");
         foreach (JsonElement kernel in json.RootElement.GetProperty("kernels").EnumerateArray())
             Assert.AreEqual(kernel.GetProperty("isa").GetString() == "scalar", kernel.GetProperty("in_use").GetBoolean());
+        Assert.IsFalse(json.RootElement.TryGetProperty("scalar_reason", out _), "it was asked for");
+        if (System.Runtime.Intrinsics.X86.Avx2.IsSupported)
+        {
+            (string, string)[] without = [("EDGE_LLM_ISA", ""), ("DOTNET_EnableAVX2", "0")];
+            StringAssert.Contains(CommandLine.Run(["kernels"], null, without).Output, "scalar, which is slow: the processor has AVX2, but .NET may not use it");
+            StringAssert.Contains(CommandLine.Run(["kernels", "--json"], null, without).Output, "\"scalar_reason\":");
+        }
         StringAssert.StartsWith(CommandLine.Run("kernels").Output, $"edge-llm {EngineVersion.Text}, ");
     }
 

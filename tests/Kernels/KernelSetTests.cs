@@ -27,6 +27,20 @@ public class KernelSetTests
     }
 
     [TestMethod]
+    public void ScalarKernelsThatNobodyAskedForHaveAReason()
+    {
+        Assert.IsNull(ScalarReason.Of(Isa.Avx2, null));
+        Assert.IsNull(ScalarReason.Of(Isa.Scalar, "scalar"));
+        Assert.IsNotNull(ScalarReason.Of(Isa.Scalar, null));
+        Assert.IsNotNull(ScalarReason.Of(Isa.Scalar, ""));
+        StringAssert.Contains(ScalarReason.Of(x64: false, hasAvx2: false, compilesHere: true), "no kernels for this processor");
+        StringAssert.Contains(ScalarReason.Of(x64: true, hasAvx2: false, compilesHere: true), "no AVX2");
+        StringAssert.Contains(ScalarReason.Of(x64: true, hasAvx2: false, compilesHere: false), "no AVX2");
+        StringAssert.Contains(ScalarReason.Of(x64: true, hasAvx2: true, compilesHere: false), "v3 or v4");
+        StringAssert.Contains(ScalarReason.Of(x64: true, hasAvx2: true, compilesHere: true), "DOTNET_EnableAVX2");
+    }
+
+    [TestMethod]
     public void WhatThereIsNotIsNamed()
     {
         Assert.IsNull(KernelSet.ParseIsa(""));

@@ -76,6 +76,8 @@ public sealed partial class LibraryFileTests
             StringAssert.Contains(story.Error, "built-in model");
         }
 
+        TheLauncherTakesTheBestBuildThatStarts(levels);
+
         NativeLibrary.Succeed("cmake", "-S", Path.Combine(NativeLibrary.Root, "native-exports", "examples", "cpp"), "-B", build, $"-DCMAKE_PREFIX_PATH={prefix}");
         NativeLibrary.Succeed("cmake", "--build", build, "--target", "complete");
         NativeLibrary.Result usage = NativeLibrary.Run(Path.Combine(build, "complete"), ["no such file"], "");
@@ -149,6 +151,26 @@ public sealed partial class LibraryFileTests
         NativeLibrary.Succeed("cc", source, "-o", program, "-I", Path.Combine(NativeLibrary.Root, "native-exports", "include"), "-L", folder, "-ledge_llm", $"-Wl,-rpath,{folder}");
         NativeLibrary.Result result = NativeLibrary.Run(Emulator, ["-cpu", processor, program], "");
         Assert.AreEqual((0, $"{status} {status} {status}\n"), (result.ExitCode, result.Output), result.Error);
+    }
+
+    // A build ends with SIGABRT on a processor that it is not for.
+    private static void TheLauncherTakesTheBestBuildThatStarts(string levels)
+    {
+        string folder = Path.Combine(NativeLibrary.Scratch, "builds"), prefix = Path.Combine(NativeLibrary.Scratch, "launched");
+        Directory.CreateDirectory(Path.Combine(folder, "baseline", "models"));
+        File.WriteAllText(Path.Combine(folder, "baseline", "models", "m.gguf"), "");
+        foreach (string file in (string[])["libedge_llm.so.1", "libedge_llm.a"]) File.CreateSymbolicLink(Path.Combine(folder, "baseline", file), Path.Combine(levels, "baseline", file));
+        foreach ((string level, string abort, string expected) in (ReadOnlySpan<(string, string, string)>)
+            [("baseline", "", "baseline"), ("v3", "kill -ABRT $$", "baseline"), ("v3", "", "v3"), ("v4", "kill -ABRT $$", "v3"), ("v4", "", "v4")])
+        {
+            Directory.CreateDirectory(Path.Combine(folder, level));
+            string build = Path.Combine(folder, level, "edge-llm");
+            File.WriteAllText(build, $"#!/bin/sh\n{abort}\necho {level} \"$@\"\n");
+            File.SetUnixFileMode(build, (UnixFileMode)0b111_101_101);
+            NativeLibrary.Succeed(Path.Combine(NativeLibrary.Root, "native-exports", "install"), prefix, folder);
+            NativeLibrary.Result result = NativeLibrary.Run(Path.Combine(prefix, "bin", "edge-llm"), ["run", "a b"], "");
+            Assert.AreEqual((0, $"{expected} run a b\n", ""), (result.ExitCode, result.Output, result.Error));
+        }
     }
 
     // Where one level only was published, it stands for the baseline.

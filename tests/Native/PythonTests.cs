@@ -38,6 +38,8 @@ public sealed class PythonTests
             Assert.AreEqual(($"sha256={digest}", $"{data.Length}"), (entry[1], entry[2]), entry[0]);
         }
         Unittest(("EDGE_LLM_PACKAGE", site));
+        NativeLibrary.Result level = NativeLibrary.Run(Python(), ["-c", "import edge_llm; print(edge_llm.features().level)"], "", ("PYTHONPATH", site));
+        Assert.AreEqual($"{Path.GetFileName(NativeLibrary.Best)}\n", level.Output, level.Error);
     }
 
     private static void Unittest((string, string) environment)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,57 +14,36 @@ from .errors import EdgeLlmError, Status, error_for
 
 ABI_MAJOR = 1
 
-_V3 = {"avx2", "bmi1", "bmi2", "fma", "movbe", "abm"}
-_V4 = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-_WINDOWS_AVX2, _WINDOWS_AVX512F = 40, 41  # processor features of IsProcessorFeaturePresent
+LEVELS = ("v4", "v3", "baseline")  # the wheel's, best first
 
-
-def processor_levels() -> list[str]:
-    """The levels of the library that this processor runs, best first. A library above them would refuse every call."""
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return ["baseline"]
-    v3 = v4 = False
-    if sys.platform.startswith("linux"):
-        flags = _cpuinfo_flags()
-        v3, v4 = _V3 <= flags, _V4 <= flags
-    elif sys.platform == "win32":
-        present = ctypes.windll.kernel32.IsProcessorFeaturePresent
-        v3, v4 = bool(present(_WINDOWS_AVX2)), bool(present(_WINDOWS_AVX512F))
-    elif sys.platform == "darwin":
-        v3 = _sysctl("hw.optional.avx2_0")
-        v4 = _sysctl("hw.optional.avx512f") and _sysctl("hw.optional.avx512vl")
-    return [*(["v4"] if v3 and v4 else []), *(["v3"] if v3 else []), "baseline"]
-
-
-def _cpuinfo_flags() -> set[str]:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                return set(line.split(":", 1)[1].split())
-    except OSError:
-        pass
-    return set()
-
-
-def _sysctl(name: str) -> bool:
-    value, length = ctypes.c_int(0), ctypes.c_size_t(4)
-    function = ctypes.CDLL(None).sysctlbyname
-    return function(name.encode(), ctypes.byref(value), ctypes.byref(length), None, 0) == 0 and value.value != 0
+_log = logging.getLogger("edge_llm")
 
 
 def _file_name() -> str:
     return {"win32": "libedge_llm.dll", "darwin": "libedge_llm.dylib"}.get(sys.platform, f"libedge_llm.so.{ABI_MAJOR}")
 
 
-def _find() -> str:
-    """EDGE_LLM_LIBRARY; or the best one inside the package; or whichever the system's loader finds."""
+def _load() -> Library:
+    """EDGE_LLM_LIBRARY; or the best one inside the package; or whichever the system's loader finds. Each library knows the processor that it
+    was built for, by CPUID, and refuses every call on a lesser one."""
     if named := os.environ.get("EDGE_LLM_LIBRARY"):
-        return named
-    for level in processor_levels():
-        candidate = Path(__file__).parent / "lib" / level / _file_name()
-        if candidate.exists():
-            return str(candidate)
-    return _file_name()
+        return _opened(named)
+    packaged = [path for path in (Path(__file__).parent / "lib" / level / _file_name() for level in LEVELS) if path.exists()]
+    for path in packaged[:-1]:
+        try:
+            return _opened(str(path))
+        except EdgeLlmError as error:
+            if error.status != Status.UNSUPPORTED:
+                raise
+            _log.info("%s is left out: %s", path, error.message)
+    return _opened(str(packaged[-1]) if packaged else _file_name())
+
+
+def _opened(path: str) -> Library:
+    try:
+        return Library(path)
+    except (OSError, AttributeError) as error:
+        raise EdgeLlmError(Status.INVALID_FILE, f"cannot load {path}: {error}; EDGE_LLM_LIBRARY may name the library") from error
 
 
 class Library:
@@ -131,9 +110,22 @@ def library() -> Library:
     """The library, loaded at the first call."""
     global _loaded
     if _loaded is None:
-        path = _find()
-        try:
-            _loaded = Library(path)
-        except (OSError, AttributeError) as error:
-            raise EdgeLlmError(Status.INVALID_FILE, f"cannot load {path}: {error}; EDGE_LLM_LIBRARY may name the library") from error
+        _loaded = _load()
+        _warn_of_scalar(_loaded)
     return _loaded
+
+
+def _warn_of_scalar(loaded: Library) -> None:
+    info = s.FeatureInfo()
+    if loaded.function("features")(info) or _text(info.instruction_set, info.instruction_set_length) != "scalar" or os.environ.get("EDGE_LLM_ISA"):
+        return
+    _log.warning("%s, built for level %s, computes with scalar kernels here, which are slow; a library of level v3 or v4, which a processor with "
+                 "AVX2 runs, is not beside it or refused this one", loaded.path, _text(info.level, info.level_length))
+
+
+def processor_levels() -> list[str]:
+    """The levels of the library that this processor is known to run, best first: that of the loaded one, and those below it."""
+    info = s.FeatureInfo()
+    library()("features", info)
+    level = _text(info.level, info.level_length)
+    return list(LEVELS[LEVELS.index(level):]) if level in LEVELS else [level]

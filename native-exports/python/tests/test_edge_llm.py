@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import ctypes.util
 import gc
 import os
@@ -14,6 +15,7 @@ import threading
 import unittest
 import warnings
 from pathlib import Path
+from unittest import mock
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), os.environ.get("EDGE_LLM_PACKAGE", str(HERE.parent))]
@@ -21,7 +23,7 @@ sys.path[:0] = [str(HERE), os.environ.get("EDGE_LLM_PACKAGE", str(HERE.parent))]
 import tiny_model  # noqa: E402
 
 import edge_llm  # noqa: E402
-from edge_llm import LLM, EdgeLlmError, Model, Status  # noqa: E402
+from edge_llm import LLM, EdgeLlmError, Model, Status, _library  # noqa: E402
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -50,9 +52,48 @@ class LibraryTests(EdgeLlmTest):
     def test_version_and_features(self) -> None:
         self.assertRegex(edge_llm.version(), r"^\d+\.\d+\.\d+")
         features = edge_llm.features()
-        self.assertIn(features.level, edge_llm.processor_levels())
+        self.assertEqual(features.level, edge_llm.processor_levels()[0])
+        self.assertEqual("baseline", edge_llm.processor_levels()[-1])
         self.assertGreaterEqual(features.default_threads, 1)
         self.assertEqual(0, features.offload_plugins)
+
+    def test_the_best_library_that_does_not_refuse_the_processor_is_loaded(self) -> None:
+        class Built:
+            def __init__(self, path: str) -> None:
+                self.path, self.level = path, Path(path).parent.name
+                if self.level in refused:
+                    raise EdgeLlmError(status, "needs a newer processor")
+
+        status = Status.UNSUPPORTED
+        with tempfile.TemporaryDirectory() as package, mock.patch.dict(os.environ), mock.patch.object(_library, "Library", Built), \
+                mock.patch.object(_library, "__file__", os.path.join(package, "_library.py")):
+            os.environ.pop("EDGE_LLM_LIBRARY", None)
+            refused: set[str] = set()
+            self.assertEqual("libedge_llm.so.1", _library._load().path, "none in the package: the system's loader looks for it")
+            for level in ("baseline", "v3", "v4"):
+                os.makedirs(os.path.join(package, "lib", level))
+                Path(package, "lib", level, "libedge_llm.so.1").touch()
+                self.assertEqual(level, _library._load().level)
+            refused = {"v4"}
+            self.assertEqual("v3", _library._load().level)
+            refused = {"v4", "v3"}
+            self.assertEqual("baseline", _library._load().level)
+            status = Status.OUT_OF_MEMORY  # says nothing about the processor
+            self.fails(Status.OUT_OF_MEMORY, _library._load)
+            status, refused = Status.UNSUPPORTED, {"v4", "v3", "baseline"}
+            self.fails(Status.UNSUPPORTED, _library._load)
+
+    def test_scalar_kernels_are_not_taken_silently(self) -> None:
+        def features(name: bytes, info) -> int:
+            info.instruction_set, info.instruction_set_length = ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p).value, len(name)
+            return 0
+
+        for name, forced, lines in ((b"scalar", "", 1), (b"scalar", "scalar", 0), (b"avx2", "", 0)):
+            loaded = mock.Mock(path="libedge_llm.so.1")
+            loaded.function = lambda _, name=name: lambda info: features(name, info)
+            with mock.patch.dict(os.environ, EDGE_LLM_ISA=forced), mock.patch.object(_library._log, "warning") as warning:
+                _library._warn_of_scalar(loaded)
+                self.assertEqual(lines, warning.call_count, (name, forced))
 
     def test_a_file_that_is_not_the_library_is_named(self) -> None:
         for wrong in (sys.executable, ctypes.util.find_library("m"), self.path, "/no/such/file"):

@@ -8,7 +8,8 @@ internal sealed class ErrorStream : Stream
     private readonly Output _output = new(Output.StandardError);
 
     /// <summary>Makes <see cref="Console.Error"/> write here, in UTF-8.</summary>
-    public static void Install() => Console.SetError(new StreamWriter(new ErrorStream(), new UTF8Encoding(false)) { AutoFlush = true });
+    public static void Install() => Console.SetError(StandardStreams.ErrorIsClosed
+        ? TextWriter.Null : new StreamWriter(new ErrorStream(), new UTF8Encoding(false)) { AutoFlush = true });
 
     public override bool CanRead => false;
     public override bool CanSeek => false;

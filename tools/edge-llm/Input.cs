@@ -10,7 +10,7 @@ internal static class Input
 
     public static byte[] ReadFile(string path)
     {
-        if (path == "-") return ReadStandardInput();
+        if (path is "-" or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0") return ReadStandardInput();
         if (Directory.Exists(path)) throw new UsageException($"cannot read {path}: it is a directory");
         if (!File.Exists(path)) throw new UsageException($"cannot read {path}: no such file");
         try
@@ -26,6 +26,7 @@ internal static class Input
 
     public static byte[] ReadStandardInput()
     {
+        StandardStreams.NeedInput();
         using Stream input = Console.OpenStandardInput();
         return ReadAll(input, "standard input");
     }

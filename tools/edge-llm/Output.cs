@@ -64,6 +64,7 @@ internal sealed partial class Output(int file = Output.StandardOutput) : Stream
 
     private unsafe void WriteThrough(ReadOnlySpan<byte> bytes)
     {
+        if (!bytes.IsEmpty && file == StandardOutput) StandardStreams.NeedOutput();
         if (_console is not null)
         {
             _console.Write(bytes);

@@ -8,6 +8,8 @@ namespace Edge.Llm.Cli;
 
 internal static class Program
 {
+    private static readonly string[] s_writeFilesOnly = ["imatrix", "merge", "convert"];
+
     private static int Main(string[] args)
     {
         if (OperatingSystem.IsWindows()) Console.OutputEncoding = System.Text.Encoding.UTF8;
@@ -20,6 +22,7 @@ internal static class Program
                 ResponseFileTokenReplacer = null, // a prompt may begin with @
             });
             if (UsageError(parsed) is { } message) throw new UsageException(message);
+            if (!s_writeFilesOnly.Contains(parsed.CommandResult.Command.Name)) StandardStreams.NeedOutput(); // before anything is computed for it
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (Exception e)

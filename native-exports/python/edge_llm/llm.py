@@ -30,7 +30,7 @@ class LLM:
     def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
                  n_gpu_layers: int = 0, offload_kqv: bool = True, use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16",
                  type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, verbose: bool = False) -> None:
-        log = (lambda level, text: print(f"edge_llm: {text}", file=sys.stderr)) if verbose else None
+        log = _print if verbose else None
         self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
         self.context = Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v, seed=seed)
         self.name = os.path.basename(os.fspath(model_path))
@@ -110,6 +110,11 @@ class LLM:
             with contextlib.suppress(ValueError):  # another thread is reading it at this moment
                 stream.close()
         return self._lock
+
+
+def _print(_: int, text: str) -> None:
+    if sys.stderr is not None:  # it is closed; print would take the standard output instead
+        print(f"edge_llm: {text}", file=sys.stderr)
 
 
 def _known(options: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ internal static class ChatCommand
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 512).AddTo(command);
         command.SetAction(parsed =>
         {
+            StandardStreams.NeedInput();
             GenerateOptions generate = generateOptions.Get(parsed);
             using LanguageModel model = modelOptions.Open(parsed);
             (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, model.Tokenizer);

@@ -5,11 +5,18 @@ namespace Edge.Llm.Threading;
 /// <summary>How many threads suit this process on this machine.</summary>
 internal static class CpuTopology
 {
-    /// <summary>One thread a physical core, within the affinity mask and the cgroup quota (<see cref="Environment.ProcessorCount"/>
-    /// covers both); at least 1.</summary>
-    public static int DefaultThreads()
+    /// <summary>Processors at hand: what the affinity mask (which <see cref="Environment.ProcessorCount"/> covers) and the quotas of the process's
+    /// cgroups leave; at least 1.</summary>
+    public static int Processors()
     {
         int processors = Math.Max(1, Environment.ProcessorCount);
+        return OperatingSystem.IsLinux() ? Math.Min(processors, CgroupQuota.Processors("/proc/self/cgroup", "/proc/self/mountinfo")) : processors;
+    }
+
+    /// <summary>One thread a physical core, within <see cref="Processors"/>; at least 1.</summary>
+    public static int DefaultThreads()
+    {
+        int processors = Processors();
         if (!OperatingSystem.IsLinux()) return processors;
         int cores = PhysicalCores("/sys/devices/system/cpu", AllowedProcessors("/proc/self/status"));
         return cores == 0 ? processors : Math.Min(cores, processors);
@@ -22,8 +29,8 @@ internal static class CpuTopology
         var cores = new HashSet<string>();
         foreach (int processor in processors)
         {
-            if (TryRead(Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"cpu{processor}"), "topology", "thread_siblings_list"), out string siblings))
-                cores.Add(siblings.Trim());
+            string siblings = SystemFile.Text(Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"cpu{processor}"), "topology", "thread_siblings_list"));
+            if (siblings != "") cores.Add(siblings.Trim());
         }
         return cores.Count;
     }
@@ -32,8 +39,7 @@ internal static class CpuTopology
     internal static IReadOnlyList<int> AllowedProcessors(string statusFile)
     {
         const string Key = "Cpus_allowed_list:";
-        if (!TryRead(statusFile, out string status)) return [];
-        foreach (string line in status.Split('\n'))
+        foreach (string line in SystemFile.Lines(statusFile))
             if (line.StartsWith(Key, StringComparison.Ordinal))
                 return ParseList(line[Key.Length..]);
         return [];
@@ -51,19 +57,5 @@ internal static class CpuTopology
             for (int i = first; i <= last && numbers.Count < 65536; i++) numbers.Add(i);
         }
         return numbers;
-    }
-
-    private static bool TryRead(string path, out string text)
-    {
-        try
-        {
-            text = File.ReadAllText(path);
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            text = "";
-            return false;
-        }
     }
 }

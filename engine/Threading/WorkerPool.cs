@@ -41,13 +41,13 @@ internal sealed unsafe partial class WorkerPool : IDisposable
     /// <summary>Starts the threads: the caller of Run is one of them. Where there are fewer processors, only as many threads take part at a
     /// time: more would wait for one another's cores.</summary>
     /// <param name="threads">Threads, the one that calls Run included.</param>
-    /// <param name="processors">Processors at hand; 0: <see cref="Environment.ProcessorCount"/>.</param>
+    /// <param name="processors">Processors at hand; 0: <see cref="CpuTopology.Processors"/>.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument; OutOfMemory: the system starts no more threads.</exception>
     public WorkerPool(int threads, int processors = 0)
     {
         if (threads < 1) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"threads: expected at least 1, found {threads}");
         Threads = threads;
-        _active = Math.Min(threads, processors > 0 ? processors : Environment.ProcessorCount);
+        _active = Math.Min(threads, processors > 0 ? processors : CpuTopology.Processors());
         _ranges = new ChunkRanges(_active);
         _jobs = GC.AllocateArray<byte>((1 + threads) * sizeof(Job), pinned: true);
         _copied = new int[16 * threads];

@@ -2,13 +2,13 @@ using System.Diagnostics;
 
 namespace Edge.Llm.Cache;
 
-/// <summary>A piece of the cache, shared by those that count as its references.</summary>
+/// <summary>A piece of the cache. Several sequences may hold it.</summary>
 internal sealed class Block(AlignedBuffer memory)
 {
     /// <summary>Its bytes.</summary>
     public AlignedBuffer Memory => memory;
 
-    /// <summary>Holders. Who holds a block alone may write to it.</summary>
+    /// <summary>Holders. Only a single holder may write to a block.</summary>
     public int References;
 
     /// <summary>Tells what it holds: a new number each time it is allocated. A freed block keeps number and content until then.</summary>

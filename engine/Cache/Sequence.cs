@@ -96,7 +96,7 @@ public sealed unsafe class Sequence : IDisposable
     /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
     internal void Acquire() => _gate.Enter();
 
-    /// <summary>Ends that. What was reserved and not committed is given back with the next use.</summary>
+    /// <summary>Ends that. Blocks that were reserved and not committed stay for the next pass.</summary>
     internal void Release()
     {
         Pending = 0;
@@ -116,7 +116,7 @@ public sealed unsafe class Sequence : IDisposable
     /// <summary>Ends that.</summary>
     internal void Disown(object owner) => Interlocked.CompareExchange(ref _owner, null, owner);
 
-    /// <summary>Makes room for what layers remember of <paramref name="count"/> more tokens. Its blocks are then no other sequence's.</summary>
+    /// <summary>Makes room for what layers remember of <paramref name="count"/> more tokens, in blocks of its own.</summary>
     /// <exception cref="EdgeLlmException">ContextFull: nothing has changed then. OutOfMemory.</exception>
     internal void Reserve(int count)
     {
@@ -139,7 +139,7 @@ public sealed unsafe class Sequence : IDisposable
         foreach (BlockTable table in _tables) table.DropBehind(Length);
     }
 
-    /// <summary>Forgets tokens, for who has acquired it.</summary>
+    /// <summary>Forgets tokens of a sequence that is acquired.</summary>
     internal void TrimTo(int length)
     {
         Debug.Assert(length <= Length);

@@ -2,21 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace Edge.Llm;
 
-/// <summary>Whose logits are wanted of some tokens.</summary>
+/// <summary>Which tokens of a run get logits.</summary>
 public enum LogitsOf
 {
-    /// <summary>Nobody's: the tokens only enter the cache.</summary>
+    /// <summary>None: the tokens only enter the cache.</summary>
     None,
 
-    /// <summary>The last token's.</summary>
+    /// <summary>The last one.</summary>
     Last,
 
-    /// <summary>Every token's.</summary>
+    /// <summary>Each one.</summary>
     All,
 }
 
-/// <summary>Runs of tokens that go through the model together, each the continuation of its sequence. To be filled, run, cleared and
-/// filled again.</summary>
+/// <summary>Runs of tokens that go through the model together, each the continuation of its sequence. A batch is filled, run, cleared
+/// and filled again.</summary>
 public sealed class Batch
 {
     internal readonly record struct Run(Sequence Sequence, int Row, int Count);
@@ -41,7 +41,7 @@ public sealed class Batch
     /// <summary>Adds the next tokens of a sequence.</summary>
     /// <param name="sequence">The sequence, which may have several runs in a batch.</param>
     /// <param name="tokens">What follows the sequence and its earlier runs.</param>
-    /// <param name="wanted">Whose logits are wanted.</param>
+    /// <param name="wanted">Which of them get logits.</param>
     public void Add(Sequence sequence, ReadOnlySpan<int> tokens, LogitsOf wanted = LogitsOf.Last)
     {
         ArgumentNullException.ThrowIfNull(sequence);

@@ -46,8 +46,8 @@ internal interface IMixerSpec
 /// <summary>Mixes tokens with those before them in their sequences.</summary>
 internal interface IMixer
 {
-    /// <summary>Computes y [m, n_embd] of h [n, n_embd]; y may be the beginning of h. Where m is less than n, only the rows are wanted whose
-    /// logits are.</summary>
+    /// <summary>Computes y [m, n_embd] of h [n, n_embd]; y may be the beginning of h. Where m is less than n, only the batch's
+    /// <see cref="BatchPlan.LogitsRows"/> are wanted.</summary>
     /// <exception cref="EdgeLlmException">NonFinite.</exception>
     void Forward(Cpu cpu, BatchPlan batch, FloatRows h, FloatRows y);
 }

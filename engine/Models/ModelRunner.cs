@@ -114,7 +114,7 @@ internal sealed class ModelRunner : IDisposable
         }
     }
 
-    /// <summary>Does something with a sequence that no pass must meet.</summary>
+    /// <summary>Does something with a sequence while no pass can use it.</summary>
     /// <exception cref="EdgeLlmException">Busy. InvalidArgument: the sequence is of another cache.</exception>
     public void With(Sequence sequence, Action<Sequence> work)
     {

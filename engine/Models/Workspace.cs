@@ -3,7 +3,7 @@ using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
 
-/// <summary>All memory a forward pass works in, besides weights and cache. Whoever computes claims its buffers when it is made. Buffers
+/// <summary>All memory a forward pass works in, besides weights and cache. Each part claims its buffers when it is made. Buffers
 /// claimed within a <see cref="Scope"/> hold something only while their owner computes: scopes overlay one another. Without memory a
 /// workspace only measures, so that what is planned is what is allocated.</summary>
 internal sealed unsafe class Workspace : IDisposable

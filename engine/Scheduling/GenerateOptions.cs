@@ -1,4 +1,3 @@
-
 namespace Edge.Llm;
 
 /// <summary>What to generate after a prompt.</summary>
@@ -16,13 +15,14 @@ public sealed record GenerateOptions
     /// <summary>Never choose a token that ends the generation.</summary>
     public bool IgnoreEos { get; init; }
 
-    /// <summary>Render control tokens as text too.</summary>
+    /// <summary>Render control tokens as text.</summary>
     public bool RenderSpecial { get; init; }
 
     /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
     public TimeSpan? Deadline { get; init; }
 
-    /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done, on the thread that reads the result.</summary>
+    /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
+    /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }
 }
 

@@ -6,7 +6,7 @@ public sealed record GenerationStatistics
     /// <summary>Tokens of the prompt.</summary>
     public int PromptTokens { get; internal set; }
 
-    /// <summary>Of these, tokens whose keys and values were in the cache from the turn before.</summary>
+    /// <summary>Of these, tokens that the sequence held already.</summary>
     public int ReusedTokens { get; internal set; }
 
     /// <summary>Time from the first pass until the first token was chosen.</summary>

@@ -61,7 +61,7 @@ internal sealed class Request
     /// <summary>Why it ended, or null.</summary>
     public FinishReason? Finish { get; private set; }
 
-    /// <summary>Ends it early: the caller's, or the deadline.</summary>
+    /// <summary>Ends it early: cancelled, or out of time.</summary>
     public CancellationToken Cancellation { get; }
 
     /// <summary>Whether it needs no more passes.</summary>
@@ -151,7 +151,7 @@ internal sealed class Request
         if (_ownsSequence) Sequence.Dispose();
     }
 
-    // The callback may do anything, and what it throws is its own reader's.
+    // What the callback throws goes to this request's reader.
     private void Report()
     {
         try

@@ -3,7 +3,7 @@ using Edge.Llm.Models;
 
 namespace Edge.Llm.Scheduling;
 
-/// <summary>Runs the generations of a context together. Whoever needs a token drives a step for all: every request that decodes takes one
+/// <summary>Runs the generations of a context together. A reader without a token drives a step for all: every request that decodes takes one
 /// token, then prompts fill the batch in the order of arrival. A request's tokens do not depend on its neighbours.</summary>
 internal sealed partial class Scheduler(ModelRunner runner)
 {

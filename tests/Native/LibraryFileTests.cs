@@ -166,7 +166,7 @@ public sealed partial class LibraryFileTests
             Directory.CreateDirectory(Path.Combine(folder, level));
             string build = Path.Combine(folder, level, "edge-llm");
             File.WriteAllText(build, $"#!/bin/sh\n{abort}\necho {level} \"$@\"\n");
-            File.SetUnixFileMode(build, (UnixFileMode)0b111_101_101);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(build, (UnixFileMode)0b111_101_101);
             NativeLibrary.Succeed(Path.Combine(NativeLibrary.Root, "native-exports", "install"), prefix, folder);
             NativeLibrary.Result result = NativeLibrary.Run(Path.Combine(prefix, "bin", "edge-llm"), ["run", "a b"], "");
             Assert.AreEqual((0, $"{expected} run a b\n", ""), (result.ExitCode, result.Output, result.Error));

@@ -84,7 +84,7 @@ internal unsafe struct AttentionArgs
         _ => PaddedHeadDim(headDim) / 32 * 34,
     };
 
-    /// <summary>Working memory for so many tokens and heads: queries, outputs, maximum and sum of each; the floats of one block of keys
+    /// <summary>Working memory for tokens and heads: queries, outputs, maximum and sum of each; the floats of one block of keys
     /// and of values; one block's scores and output.</summary>
     public static int ScratchBytes(int tokens, int heads, int keyDim, int valueDim)
     {

@@ -3,7 +3,7 @@ using Edge.Llm.Kernels;
 namespace Edge.Llm.Ops;
 
 /// <summary>The packed forms in which weights read their input. Each weight states its own once, when a model is opened, so that
-/// whoever makes an input can pack it on the way.</summary>
+/// an input can be packed while it is made.</summary>
 [Flags]
 internal enum InputFormats
 {

@@ -27,7 +27,7 @@ internal sealed unsafe class PackedActivations
         _buffers[(int)ActivationFormat.Q8_32] = q8_32;
     }
 
-    /// <summary>Bytes of a buffer for so many tokens of so many values, in either quantized format.</summary>
+    /// <summary>Bytes of a buffer for tokens of a width, in either quantized format.</summary>
     public static long BufferBytes(int tokens, int width) => (long)tokens * Groups(width) * Q8_K.Bytes;
 
     /// <summary>The rows to multiply.</summary>

@@ -116,7 +116,7 @@ public sealed class GenerationTests
         }
         Assert.AreEqual((3, FinishReason.Cancelled), Count(steps));
 
-        // Before the first token, too; and the session stays usable.
+        // Before the first token, too; and the sequence stays usable.
         Assert.AreEqual((0, FinishReason.Cancelled), Count([.. run.Begin([circle[0], circle[1]], s_greedy, cancellation.Token)]));
         Assert.AreEqual((2, FinishReason.Length), Count(run.Generate([circle[0]], s_greedy with { MaxTokens = 2 })));
     }

@@ -180,7 +180,7 @@ public sealed class ChatTests
             ("/system", "message: S\r\n"), ("/system T", "message: T\r\n"), ("/regen", "no answer"), (" one", " two three four\r\n"), ("/stats", "messages: 3, 0"), ("/stats", "finish: eos"),
             ("/load in.json", "2 messages loaded"), ("/regen", " two three four\r\n"), ("/stats", "messages: 2, 0"),
             ("/load /no/such/file", "no such file"), ("/load", "give a file"), ("/save /no/such/folder/x", "cannot write"), ("/fly", "no command /fly"),
-            ("/reset", "anew"), ("/stats", "context: 0 of"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),
+            ("/reset", "starts over"), ("/stats", "context: 0 of"), ("/stats", "messages: 0, 0"), ("/help", "/regen"),
         ])
         {
             terminal.WaitFor(Prompt);

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Edge.Llm.Cli;
 
 /// <summary>Which standard streams the program was started without (<c>&lt;&amp;-</c>). Their numbers go to what the runtime opens next, so that
-/// reading them waits for ever, and what is written is lost or damages something.</summary>
+/// reading them never returns, and what is written is lost or damages something.</summary>
 internal static partial class StandardStreams
 {
     private const int GetDescriptorFlags = 1, CloseOnExec = 1; // F_GETFD, FD_CLOEXEC

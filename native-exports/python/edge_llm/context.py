@@ -196,7 +196,7 @@ class Context:
             finish = step()
 
     def _interruptibly(self, tokens: int, call: Callable[[], Any]) -> Any:
-        """Makes a call that computes so many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a
+        """Makes a call that computes this many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a
         long call to another one and waits; if a handler raises, as Ctrl-C's does, the call is cancelled."""
         if tokens < LONG or threading.current_thread() is not threading.main_thread():
             return call()

@@ -57,7 +57,7 @@ static inline edge_llm_context *open_context(edge_llm_model *model, int32_t cont
     return context;
 }
 
-/* Greedy, so many tokens, never an end. */
+/* Greedy, this many tokens, never an end. */
 static inline edge_llm_generate_options greedy(const edge_llm_sampling_options **sampling, int32_t tokens)
 {
     static edge_llm_sampling_options likeliest;

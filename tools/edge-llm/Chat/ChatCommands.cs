@@ -7,7 +7,7 @@ internal sealed class ChatCommands(Conversation conversation, ChatTotals totals)
 {
     private const string Help = """"
         /reset         forget the conversation, but for the system's message
-        /regen         answer the last message anew
+        /regen         answer the last message again
         /system TEXT   set the system's message; without a text: show it
         /save FILE     write the messages as JSON
         /load FILE     go on with the messages of such a file
@@ -17,7 +17,7 @@ internal sealed class ChatCommands(Conversation conversation, ChatTotals totals)
         Ctrl-C stops an answer. A message that begins with a slash: put a space before it.
         """";
 
-    /// <summary>What comes next: the next message, an answer to this one or to the last one anew, or the end.</summary>
+    /// <summary>What comes next: the next message, an answer to this one or to the last one again, or the end.</summary>
     public enum Outcome { Done, Ask, Regenerate, Exit }
 
     /// <summary>Does what the line says; what there is to read goes to standard error.</summary>
@@ -34,7 +34,7 @@ internal sealed class ChatCommands(Conversation conversation, ChatTotals totals)
             case "/reset":
                 conversation.Reset();
                 totals.Forget();
-                Console.Error.WriteLine("the conversation starts anew");
+                Console.Error.WriteLine("the conversation starts over");
                 break;
             case "/system":
                 if (argument.Length > 0) conversation.System = argument;

@@ -34,7 +34,7 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
         return Failure.Ok;
     }
 
-    // Answers the message, or without one the last message anew.
+    // Answers the message, or without one the last message again.
     private FinishReason Answer(string? message)
     {
         using var progress = new Progress("reading", reports: true);

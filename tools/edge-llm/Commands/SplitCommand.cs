@@ -66,7 +66,7 @@ internal static class SplitCommand
     private static string WithoutSuffix(string path)
     {
         string name = path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? path[..^".gguf".Length] : path;
-        // Parts that are cut anew.
+        // Parts that are cut again.
         const int Numbers = 15; // characters of -00001-of-00001
         bool isPart = name.Length > Numbers && name[^Numbers] == '-' && name[^9..].StartsWith("-of-", StringComparison.Ordinal);
         return isPart ? name[..^Numbers] : name;

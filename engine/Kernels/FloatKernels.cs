@@ -7,6 +7,10 @@ internal unsafe interface IFloatSet
     /// <summary>dst = x / sqrt(mean(x^2) + eps) * w, n values; dst may be x.</summary>
     static abstract void RmsNorm(float* x, float* w, float* dst, int n, float eps);
 
+    /// <summary>dst = (x - m) / sqrt(mean((x - m)^2) + eps) * w + b, n values; m is the mean of x if centered (LayerNorm), else 0
+    /// (RMSNorm). w and b may be null; dst may be x.</summary>
+    static abstract void Norm(float* x, float* w, float* b, float* dst, int n, float eps, bool centered);
+
     /// <summary>dst += x, n values.</summary>
     static abstract void Add(float* dst, float* x, int n);
 
@@ -32,6 +36,9 @@ internal sealed unsafe class FloatKernels
 {
     /// <summary><see cref="IFloatSet.RmsNorm"/>.</summary>
     public required delegate*<float*, float*, float*, int, float, void> RmsNorm { get; init; }
+
+    /// <summary><see cref="IFloatSet.Norm"/>.</summary>
+    public required delegate*<float*, float*, float*, float*, int, float, bool, void> Norm { get; init; }
 
     /// <summary><see cref="IFloatSet.Add"/>.</summary>
     public required delegate*<float*, float*, int, void> Add { get; init; }
@@ -70,6 +77,7 @@ internal sealed unsafe class FloatKernels
     private static FloatKernels Of<TSet, TQuantizer>() where TSet : IFloatSet where TQuantizer : IQuantizer => new()
     {
         RmsNorm = &TSet.RmsNorm,
+        Norm = &TSet.Norm,
         Add = &TSet.Add,
         SiluMul = &TSet.SiluMul,
         RopeNorm = &TSet.RopeNorm,

@@ -14,6 +14,18 @@ internal static unsafe class RowOps
         cpu.Packed.PackAfter(ref body, y, Bytes(x), readers);
     }
 
+    /// <summary>y = (x - m) / sqrt(mean((x - m)^2) + eps) * weight + bias, m the mean of x if centered, else 0; packed on the way.</summary>
+    public static void Norm(Cpu cpu, FloatRows x, Tensor? weight, Tensor? bias, float eps, bool centered, FloatRows y, InputFormats readers)
+    {
+        Debug.Assert(x.Width == y.Width && x.Count == y.Count);
+        var body = new NormBody
+        {
+            Kernel = cpu.Float.Norm, X = x, Y = y, Eps = eps, Centered = centered,
+            Weight = weight is { } w ? (float*)w.Pointer : null, Bias = bias is { } b ? (float*)b.Pointer : null,
+        };
+        cpu.Packed.PackAfter(ref body, y, Bytes(x), readers);
+    }
+
     /// <summary>y += x.</summary>
     public static void Add(Cpu cpu, FloatRows y, FloatRows x)
     {
@@ -77,6 +89,17 @@ internal static unsafe class RowOps
         public float Eps;
 
         public void Run(int row) => Kernel(X.Row(row), Weight, Y.Row(row), X.Width, Eps);
+    }
+
+    private struct NormBody : IRowBody
+    {
+        public delegate*<float*, float*, float*, float*, int, float, bool, void> Kernel;
+        public FloatRows X, Y;
+        public float* Weight, Bias;
+        public float Eps;
+        public bool Centered;
+
+        public void Run(int row) => Kernel(X.Row(row), Weight, Bias, Y.Row(row), X.Width, Eps, Centered);
     }
 
     private struct AddBody : IRowBody

@@ -11,6 +11,25 @@ public unsafe class FloatKernelTests
     private static IEnumerable<Isa> Isas => KernelTable.SupportedIsas();
 
     [TestMethod]
+    public void NormEqualsScalarAndRmsNorm() => ForEach((isa, kernels, reference, random) =>
+    {
+        foreach (int n in new[] { 1, 15, 16, 17, 40, 64, 100, 257 })
+        {
+            using Floats x = new(random, n), w = new(random, n), b = new(random, n), expected = new(n), actual = new(n);
+            foreach (bool centered in new[] { true, false })
+                foreach ((bool hasW, bool hasB) in new[] { (true, true), (true, false), (false, false) })
+                {
+                    reference.Norm(x, hasW ? (float*)w : null, hasB ? (float*)b : null, expected, n, 1e-5f, centered);
+                    kernels.Norm(x, hasW ? (float*)w : null, hasB ? (float*)b : null, actual, n, 1e-5f, centered);
+                    AssertBits(expected, actual, n, $"{isa} n={n} centered={centered} weight={hasW} bias={hasB}");
+                }
+            kernels.Norm(x, w, null, actual, n, 1e-5f, false);
+            reference.RmsNorm(x, w, expected, n, 1e-5f);
+            AssertBits(expected, actual, n, $"{isa} n={n}, RMSNorm");
+        }
+    });
+
+    [TestMethod]
     public void RmsNormEqualsScalar() => ForEach((isa, kernels, reference, random) =>
     {
         foreach (int n in s_lengths)

@@ -82,9 +82,10 @@ internal sealed unsafe class ReferenceForward(ModelSpec spec)
     private static double[] Norm(Norm? norm, double[] row)
     {
         if (norm is null) return row;
-        double scale = 1 / Math.Sqrt((row.Sum(value => value * value) / row.Length) + norm.Epsilon);
-        double[] weight = Row(norm.Weight, 0);
-        return [.. row.Select((value, i) => value * scale * weight[i])];
+        double mean = norm.Kind == NormKind.Layer ? row.Average() : 0;
+        double scale = 1 / Math.Sqrt((row.Sum(value => (value - mean) * (value - mean)) / row.Length) + norm.Epsilon);
+        double[]? weight = norm.Weight is { } w ? Row(w, 0) : null, bias = norm.Bias is { } b ? Row(b, 0) : null;
+        return [.. row.Select((value, i) => ((value - mean) * scale * (weight?[i] ?? 1)) + (bias?[i] ?? 0))];
     }
 
     private static double[] Product(Linear linear, double[] x)

@@ -42,6 +42,26 @@ public sealed class TopologyTests
     }
 
     [TestMethod]
+    [DataRow(nameof(NormKind.Layer), true, true)]
+    [DataRow(nameof(NormKind.Layer), true, false)]
+    [DataRow(nameof(NormKind.Layer), false, false)]
+    [DataRow(nameof(NormKind.Rms), true, true)]
+    [DataRow(nameof(NormKind.Rms), false, false)]
+    public void EachNormEqualsItsFormula(string kind, bool weight, bool bias)
+    {
+        using var file = new TinyModel(GgmlType.F32, GgmlType.F32, biases: true);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        ModelSpec spec = model.Spec;
+        // Any numbers do as weight and bias: a row of the embedding, and the bias of a matrix of this width.
+        Tensor row = spec.TokenEmbd with { Ne1 = 1 }, down = ((GatedSpec)spec.Layers[0].Ffn).Down.Bias!.Value;
+        var norm = new Norm(Enum.Parse<NormKind>(kind), weight ? row : null, bias ? down : null, 1e-3f);
+        spec = spec with { OutputNorm = norm, Layers = [.. spec.Layers.Select(layer => layer with { In = norm, AfterFfn = norm })] };
+        double[][] expected = new ReferenceForward(spec).Logits(s_tokens);
+        float[][] found = Logits(spec, model, 70);
+        for (int i = 0; i < found.Length; i++) Assert.IsLessThan(1e-5, Distance(expected[i], found[i]), $"row {i}");
+    }
+
+    [TestMethod]
     public void AWindowHidesWhatLiesBehindItAndEqualsItsFormula()
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);

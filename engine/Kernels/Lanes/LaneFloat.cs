@@ -32,6 +32,39 @@ internal readonly unsafe struct LaneFloat<TLanes> : IFloatSet where TLanes : str
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Norm(float* x, float* w, float* b, float* dst, int n, float eps, bool centered)
+    {
+        int whole = n & ~15;
+        float* tail = stackalloc float[16];
+        float mean = 0;
+        if (centered)
+        {
+            TLanes sum = TLanes.Zero;
+            for (int i = 0; i < whole; i += 16) sum = TLanes.Add(sum, TLanes.Load(x + i));
+            for (int i = whole; i < n; i++) tail[i - whole] = x[i];
+            mean = TLanes.Sum(TLanes.Add(sum, TLanes.Load(tail))) / n;
+        }
+        TLanes means = TLanes.Broadcast(mean), squares = TLanes.Zero;
+        for (int i = 0; i < whole; i += 16)
+        {
+            TLanes v = TLanes.Subtract(TLanes.Load(x + i), means);
+            squares = TLanes.Fma(v, v, squares);
+        }
+        for (int i = whole; i < n; i++) tail[i - whole] = x[i] - mean;
+        TLanes last = TLanes.Load(tail);
+        float scale = 1f / MathF.Sqrt((TLanes.Sum(TLanes.Fma(last, last, squares)) / n) + eps);
+        TLanes scales = TLanes.Broadcast(scale);
+        for (int i = 0; i < whole; i += 16)
+        {
+            TLanes v = TLanes.Multiply(TLanes.Subtract(TLanes.Load(x + i), means), scales);
+            if (w != null) v = TLanes.Multiply(v, TLanes.Load(w + i));
+            if (b != null) v = TLanes.Add(v, TLanes.Load(b + i));
+            TLanes.Store(v, dst + i);
+        }
+        ScalarFloat.Scale(x + whole, w == null ? null : w + whole, b == null ? null : b + whole, dst + whole, n - whole, mean, scale);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* dst, float* x, int n)
     {
         int i = 0;

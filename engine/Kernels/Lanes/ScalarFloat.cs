@@ -11,6 +11,33 @@ internal readonly unsafe struct ScalarFloat : IFloatSet
         for (int i = 0; i < n; i++) dst[i] = x[i] * scale * w[i];
     }
 
+    public static void Norm(float* x, float* w, float* b, float* dst, int n, float eps, bool centered)
+    {
+        float* lanes = stackalloc float[16];
+        float mean = 0;
+        if (centered)
+        {
+            for (int i = 0; i < n; i++) lanes[i % 16] += x[i];
+            mean = Canonical.Tree16(lanes) / n;
+            new Span<float>(lanes, 16).Clear();
+        }
+        for (int i = 0; i < n; i++) lanes[i % 16] = MathF.FusedMultiplyAdd(x[i] - mean, x[i] - mean, lanes[i % 16]);
+        float scale = 1f / MathF.Sqrt((Canonical.Tree16(lanes) / n) + eps);
+        Scale(x, w, b, dst, n, mean, scale);
+    }
+
+    /// <summary>The last step of <see cref="Norm"/>: dst = (x - mean) * scale * w + b.</summary>
+    public static void Scale(float* x, float* w, float* b, float* dst, int n, float mean, float scale)
+    {
+        for (int i = 0; i < n; i++)
+        {
+            float value = (x[i] - mean) * scale;
+            if (w != null) value *= w[i];
+            if (b != null) value += b[i];
+            dst[i] = value;
+        }
+    }
+
     public static void Add(float* dst, float* x, int n)
     {
         for (int i = 0; i < n; i++) dst[i] += x[i];

@@ -44,7 +44,7 @@ internal sealed unsafe class Tensors(GgufFile file, string architecture)
         Linear($"blk.{il}.ffn_gate", embd, ff), Linear($"blk.{il}.ffn_up", embd, ff), Linear($"blk.{il}.ffn_down", ff, embd));
 
     /// <summary>An RMSNorm.</summary>
-    public Norm RmsNorm(string name, int n, float epsilon) => new(Vector(name + ".weight", n), epsilon);
+    public Norm RmsNorm(string name, int n, float epsilon) => new(NormKind.Rms, Vector(name + ".weight", n), null, epsilon);
 
     /// <summary>A matrix w[rows, k] of any format there are kernels for, with its bias if the file has one.</summary>
     public Linear Linear(string name, long k, long rows)

@@ -69,7 +69,7 @@ public sealed class Context : IDisposable
     public Generation Generate(string prompt, GenerateOptions? options = null, Sequence? sequence = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        return Generate(Model.Tokenizer.Encode(prompt, addSpecial: true), options, sequence, cancellation);
+        return Generate(Model.Tokenizer.EncodePrompt(prompt), options, sequence, cancellation);
     }
 
     /// <summary>Runs a batch: its tokens join their sequences, and the logits that it asks for come back, valid until the next pass. On an

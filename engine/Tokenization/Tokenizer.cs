@@ -66,6 +66,19 @@ public abstract class Tokenizer
         return [.. ids];
     }
 
+    /// <summary>The ids of a text that is to be continued: it begins with BOS where the model asks for it, and is never ended by EOS.</summary>
+    /// <param name="text">The text.</param>
+    public int[] EncodePrompt(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return WithoutEos(Encode(text));
+    }
+
+    /// <inheritdoc cref="EncodePrompt(string)"/>
+    /// <param name="utf8">The text in UTF-8.</param>
+    /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
+    public int[] EncodePrompt(ReadOnlySpan<byte> utf8, bool parseSpecial = true) => WithoutEos(Encode(utf8, parseSpecial: parseSpecial));
+
     /// <summary>Appends the ids of a text to a list.</summary>
     /// <inheritdoc cref="Encode(ReadOnlySpan{byte}, bool, bool)"/>
     public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial = true, bool parseSpecial = true)
@@ -97,6 +110,8 @@ public abstract class Tokenizer
         if (Vocabulary.AddBos && (ids.Count == 0 || ids[0] != Vocabulary.BosId)) ids.Insert(0, Vocabulary.BosId);
         return [.. ids];
     }
+
+    private int[] WithoutEos(int[] ids) => Vocabulary.AddEos ? ids[..^1] : ids;
 
     private void EncodeFragments(ReadOnlySpan<byte> utf8, List<Fragment> fragments, List<int> ids, SymbolMerger merger)
     {

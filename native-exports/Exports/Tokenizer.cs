@@ -8,7 +8,7 @@ namespace Edge.Llm.Native;
 /// <summary>Texts to tokens and back, and conversations to prompts.</summary>
 internal static unsafe class TokenizerExports
 {
-    private const uint AddSpecial = 1, ParseSpecial = 2, RenderSpecial = 1;
+    private const uint AddSpecial = 1, ParseSpecial = 2, Prompt = 4, RenderSpecial = 1;
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_tokenize")]
     public static int edge_llm_tokenize(nint model, byte* text, nuint length, uint flags, int* tokens, nuint capacity, nuint* count) =>
@@ -16,8 +16,11 @@ internal static unsafe class TokenizerExports
 
     private static void Tokenize(ModelResource model, (Input<byte> Text, uint Flags, Output<int> Tokens) a)
     {
-        CheckFlags(a.Flags, AddSpecial | ParseSpecial);
-        a.Tokens.Write(model.Tokenizer.Encode(Bytes(a.Text, "text"), (a.Flags & AddSpecial) != 0, (a.Flags & ParseSpecial) != 0));
+        CheckFlags(a.Flags, AddSpecial | ParseSpecial | Prompt);
+        bool parseSpecial = (a.Flags & ParseSpecial) != 0;
+        a.Tokens.Write((a.Flags & (AddSpecial | Prompt)) == (AddSpecial | Prompt)
+            ? model.Tokenizer.EncodePrompt(Bytes(a.Text, "text"), parseSpecial)
+            : model.Tokenizer.Encode(Bytes(a.Text, "text"), (a.Flags & AddSpecial) != 0, parseSpecial));
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_detokenize")]

@@ -256,6 +256,7 @@ EDGE_LLM_API edge_llm_status edge_llm_model_metadata(
 /* Flags of edge_llm_tokenize. */
 #define EDGE_LLM_TOKENIZE_ADD_SPECIAL (1u << 0)   /* add BOS and EOS where the model asks for them */
 #define EDGE_LLM_TOKENIZE_PARSE_SPECIAL (1u << 1) /* read the spelling of control tokens in the text as those tokens, not as text */
+#define EDGE_LLM_TOKENIZE_PROMPT (1u << 2)        /* add no EOS: the text is to be continued */
 
 /* Flags of edge_llm_detokenize and edge_llm_token_text. */
 #define EDGE_LLM_DETOKENIZE_SPECIAL (1u << 0) /* write control tokens, too */

@@ -2,7 +2,7 @@
 //
 //     edge_llm::Model model("model.gguf");
 //     edge_llm::Context context(model);
-//     for (const edge_llm::Piece &piece : context.generate(model.tokenize("Once upon a time"))) std::cout << piece.text << std::flush;
+//     for (const edge_llm::Piece &piece : context.generate(model.prompt("Once upon a time"))) std::cout << piece.text << std::flush;
 //
 // Errors are thrown as edge_llm::Error. Who does not want exceptions uses the functions that begin with try_, which return
 // edge_llm::Expected. What a function does, its threads and its errors are described with the C function that it calls, in edge_llm.h.
@@ -219,11 +219,13 @@ public:
 
     std::vector<Token> tokenize(std::string_view text, bool add_special = true, bool parse_special = true) const
     {
-        std::uint32_t flags = (add_special ? EDGE_LLM_TOKENIZE_ADD_SPECIAL : 0) | (parse_special ? EDGE_LLM_TOKENIZE_PARSE_SPECIAL : 0);
-        std::vector<Token> tokens;
-        detail::fill(tokens, text.size() + 2,
-            [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_tokenize(handle_, text.data(), text.size(), flags, b, n, c); });
-        return tokens;
+        return encode(text, (add_special ? EDGE_LLM_TOKENIZE_ADD_SPECIAL : 0) | (parse_special ? EDGE_LLM_TOKENIZE_PARSE_SPECIAL : 0));
+    }
+
+    // The tokens of a text that is to be continued: without EOS, whatever the model asks for.
+    std::vector<Token> prompt(std::string_view text) const
+    {
+        return encode(text, EDGE_LLM_TOKENIZE_ADD_SPECIAL | EDGE_LLM_TOKENIZE_PARSE_SPECIAL | EDGE_LLM_TOKENIZE_PROMPT);
     }
 
     std::string detokenize(const std::vector<Token> &tokens, bool special = false) const
@@ -250,6 +252,14 @@ public:
     }
 
 private:
+    std::vector<Token> encode(std::string_view text, std::uint32_t flags) const
+    {
+        std::vector<Token> tokens;
+        detail::fill(tokens, text.size() + 2,
+            [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_tokenize(handle_, text.data(), text.size(), flags, b, n, c); });
+        return tokens;
+    }
+
     static std::vector<edge_llm_chat_message> views(const std::vector<Message> &messages)
     {
         std::vector<edge_llm_chat_message> turns;

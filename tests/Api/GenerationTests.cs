@@ -23,6 +23,18 @@ public sealed class GenerationTests
     }
 
     [TestMethod]
+    public void ATextIsContinuedWhereTheModelAsksForAnEndOfText()
+    {
+        using var scripted = new ScriptedModel(["▁one", "▁two"], [ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1], null, addEos: true);
+        using LanguageModel model = LanguageModel.Open(scripted.File);
+        CollectionAssert.AreEqual(new[] { ScriptedModel.Bos, ScriptedModel.FirstWord, ScriptedModel.Eos }, model.Tokenizer.Encode("one"));
+        CollectionAssert.AreEqual(new[] { ScriptedModel.Bos, ScriptedModel.FirstWord }, model.Tokenizer.EncodePrompt("one"));
+        CollectionAssert.AreEqual(new[] { ScriptedModel.Bos, ScriptedModel.FirstWord }, model.Tokenizer.EncodePrompt("one"u8));
+        using Context context = model.CreateContext();
+        Assert.AreEqual(" two", string.Concat(context.Generate("one", s_greedy).Select(token => token.Text)));
+    }
+
+    [TestMethod]
     public void TheDefaultSamplingTellsItToo()
     {
         using var run = new Run(s_words, s_story);

@@ -39,6 +39,15 @@ public sealed class CommandTests
     }
 
     [TestMethod]
+    public void RunContinuesAPromptWhereTheModelAsksForAnEndOfText()
+    {
+        using var model = new ScriptedModel(["▁one", "▁two"], [ScriptedModel.FirstWord, ScriptedModel.FirstWord + 1], null, addEos: true);
+        foreach (string[] arguments in (string[][])[["-p", "one"], ["-p", "one", "--no-bos"]])
+            Assert.AreEqual(" two\n", CommandLine.Run(["run", "-m", model.File, "--temp", "0", .. arguments]).Output);
+        Assert.AreEqual($"[1,{One},2]\n", CommandLine.Run("tokenize", "-m", model.File, "--text", "one").Output);
+    }
+
+    [TestMethod]
     public void RunReadsThePromptFromAPipe()
     {
         foreach (string[] prompt in (string[][])[[], ["-"], ["-f", "-"]])

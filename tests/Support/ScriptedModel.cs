@@ -17,7 +17,7 @@ internal sealed class ScriptedModel : IDisposable
     }
 
     /// <summary>The same with a chat template.</summary>
-    public ScriptedModel(IReadOnlyList<string> words, int[] script, string? chatTemplate)
+    public ScriptedModel(IReadOnlyList<string> words, int[] script, string? chatTemplate, bool addEos = false)
     {
         // SentencePiece builds a word letter by letter: its beginnings are tokens as well.
         string[] beginnings = [.. words.SelectMany(word => Enumerable.Range(1, word.Length - 1).Select(length => word[..length])).Distinct()];
@@ -44,6 +44,7 @@ internal sealed class ScriptedModel : IDisposable
         writer.AddMetadata("tokenizer.ggml.scores", [.. Enumerable.Range(0, n).Select(id => -(float)id)]);
         writer.AddMetadata("tokenizer.ggml.bos_token_id", Bos);
         writer.AddMetadata("tokenizer.ggml.eos_token_id", Eos);
+        if (addEos) writer.AddMetadata("tokenizer.ggml.add_eos_token", true);
         if (chatTemplate is not null) writer.AddMetadata("tokenizer.chat_template", chatTemplate);
         writer.AddTensor("token_embd.weight", GgmlType.F32, n, n);
         writer.AddTensor("output_norm.weight", GgmlType.F32, n);

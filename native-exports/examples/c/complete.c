@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     /* A text has at most as many tokens as bytes, and the model's own at both ends. */
     tokens = malloc((strlen(prompt) + 2) * sizeof *tokens);
     if (!tokens) return 1;
-    check(edge_llm_tokenize(model, prompt, strlen(prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL, tokens, strlen(prompt) + 2, &count));
+    check(edge_llm_tokenize(model, prompt, strlen(prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL | EDGE_LLM_TOKENIZE_PROMPT, tokens, strlen(prompt) + 2, &count));
 
     check(edge_llm_sampling_options_default(&sampling, sizeof sampling));
     if (argc > 4) sampling.seed = strtoull(argv[4], NULL, 10);

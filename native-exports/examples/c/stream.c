@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 
     check(edge_llm_model_open(argv[1], EDGE_LLM_ZERO_TERMINATED, NULL, &model));
     check(edge_llm_context_create(model, NULL, &context));
-    check(edge_llm_tokenize(model, prompt, strlen(prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL, tokens, MOST_TOKENS, &count));
+    check(edge_llm_tokenize(model, prompt, strlen(prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL | EDGE_LLM_TOKENIZE_PROMPT, tokens, MOST_TOKENS, &count));
     check(edge_llm_generate_options_default(&options, sizeof options));
     options.ignore_eos = 1; /* it never ends by itself, but for a full context */
     if (argc > 3) options.deadline = atoll(argv[3]);

@@ -39,7 +39,7 @@ static void *run(void *user)
     if (!status) status = edge_llm_context_options_default(&context_options, sizeof context_options);
     context_options.threads = 1; /* each model leaves a core to the other one */
     if (!status) status = edge_llm_context_create(model, &context_options, &context);
-    if (!status) status = edge_llm_tokenize(model, j->prompt, strlen(j->prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL, tokens, 1024, &count);
+    if (!status) status = edge_llm_tokenize(model, j->prompt, strlen(j->prompt), EDGE_LLM_TOKENIZE_ADD_SPECIAL | EDGE_LLM_TOKENIZE_PROMPT, tokens, 1024, &count);
     if (!status) status = edge_llm_sampling_options_default(&sampling, sizeof sampling);
     if (!status) status = edge_llm_generate_options_default(&options, sizeof options);
     sampling.temperature = 0;

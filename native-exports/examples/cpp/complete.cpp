@@ -15,7 +15,7 @@ int main(int argc, char **argv)
         edge_llm::GenerateOptions options;
         options.max_tokens = argc > 3 ? std::stoi(argv[3]) : 128;
         if (argc > 4) options.sampling.seed = std::stoull(argv[4]);
-        for (const edge_llm::Piece &piece : context.generate(model.tokenize(argc > 2 ? argv[2] : "Once upon a time"), options))
+        for (const edge_llm::Piece &piece : context.generate(model.prompt(argc > 2 ? argv[2] : "Once upon a time"), options))
             std::cout << piece.text << std::flush;
         std::cout << '\n';
         return 0;

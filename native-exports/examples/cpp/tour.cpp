@@ -45,7 +45,7 @@ static void two_threads(const Model &model)
         GenerateOptions options;
         options.max_tokens = 20;
         options.sampling.seed = 3;
-        for (const Piece &piece : context.generate(model.tokenize("One day"), options)) text += piece.text;
+        for (const Piece &piece : context.generate(model.prompt("One day"), options)) text += piece.text;
     };
     std::thread other(tell, std::ref(texts[1]));
     tell(texts[0]);
@@ -59,7 +59,7 @@ static void cancelled(const Model &model)
     GenerateOptions options;
     options.ignore_eos = true;
     int steps = 0;
-    Generation generation = context.generate(model.tokenize("One day"), options);
+    Generation generation = context.generate(model.prompt("One day"), options);
     for (const Piece &piece : generation) {
         (void)piece;
         if (++steps == 5) context.cancel();

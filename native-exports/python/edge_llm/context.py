@@ -162,7 +162,7 @@ class Context:
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it.
         """
-        tokens = self._model.tokenize(prompt) if isinstance(prompt, str) else list(prompt or [])
+        tokens = self._model.tokenize(prompt, prompt=True) if isinstance(prompt, str) else list(prompt or [])
         options = self._library.defaults(s.GenerateOptions(), "generate")
         chosen = sampling_options(self._library, **sampling)
         texts = [text.encode() for text in ([stop] if isinstance(stop, str) else stop or [])]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Message = Mapping[str, Any]
 
-_ADD_SPECIAL, _PARSE_SPECIAL, _RENDER_SPECIAL = 1, 2, 1
+_ADD_SPECIAL, _PARSE_SPECIAL, _PROMPT, _RENDER_SPECIAL = 1, 2, 4, 1
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,12 @@ class Model:
 
         return Context(self, **options)
 
-    def tokenize(self, text: str | bytes, *, add_special: bool = True, parse_special: bool = True) -> list[int]:
-        """The tokens of a text."""
+    def tokenize(self, text: str | bytes, *, add_special: bool = True, parse_special: bool = True, prompt: bool = False) -> list[int]:
+        """The tokens of a text. As a prompt, which is to be continued, it never ends with the model's end of text."""
+        if not isinstance(text, (str, bytes, bytearray, memoryview)):  # bytes(5) would be five zeros
+            raise TypeError(f"text: expected str or bytes, found {type(text).__name__}")
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        flags = (_ADD_SPECIAL if add_special else 0) | (_PARSE_SPECIAL if parse_special else 0)
+        flags = (_ADD_SPECIAL if add_special else 0) | (_PARSE_SPECIAL if parse_special else 0) | (_PROMPT if prompt else 0)
         return list(self._library.fill(ctypes.c_int32, len(data) + 2, "tokenize", self._handle, data, len(data), flags))
 
     def detokenize(self, tokens: Sequence[int], *, special: bool = False) -> str:

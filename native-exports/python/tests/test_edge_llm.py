@@ -198,6 +198,15 @@ class ModelTests(EdgeLlmTest):
 
 
 class ContextTests(EdgeLlmTest):
+    def test_a_prompt_is_not_ended_where_the_model_asks_for_an_end_of_text(self) -> None:
+        path = os.path.join(self.folder.name, "ended.gguf")
+        tiny_model.write(path, add_eos_token=True)
+        with Model(path) as model, model.context(n_ctx=64) as context:
+            whole, prompt = model.tokenize("ab"), model.tokenize("ab", prompt=True)
+            self.assertEqual((2, whole[:-1]), (whole[-1], prompt))
+            context.complete("ab", max_tokens=1, temperature=0)
+            self.assertEqual(prompt, context.tokens()[:3])
+            self.assertNotEqual([2], context.tokens()[3:4])
     def test_generate(self) -> None:
         with self.model.context(n_threads=1) as context:
             pieces = list(context.generate("abc", max_tokens=8, seed=5, ignore_eos=True))

@@ -8,7 +8,7 @@ import struct
 VOCAB, WIDTH, LAYERS, HEADS, FF, CONTEXT = 131, 32, 2, 2, 64, 1024
 TEMPLATE = "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 
-_UINT32, _FLOAT32, _STRING, _ARRAY, _INT32 = 4, 6, 8, 9, 5
+_UINT32, _FLOAT32, _STRING, _ARRAY, _INT32, _BOOL = 4, 6, 8, 9, 5, 7
 
 
 def _text(text: str) -> bytes:
@@ -24,8 +24,8 @@ def _array(name: str, kind: int, items: list[bytes]) -> bytes:
     return _key(name, _ARRAY, struct.pack("<IQ", kind, len(items)) + b"".join(items))
 
 
-def write(path: str, seed: int = 1) -> None:
-    """Writes the file."""
+def write(path: str, seed: int = 1, **flags: bool) -> None:
+    """Writes the file; flags are those of the tokenizer, add_bos_token and the like."""
     numbers = random.Random(seed)
     keys = [_key("general.architecture", _STRING, _text("llama")), _key("general.name", _STRING, _text("tiny"))]
     for name, value in (("context_length", CONTEXT), ("embedding_length", WIDTH), ("block_count", LAYERS), ("feed_forward_length", FF),
@@ -38,6 +38,8 @@ def write(path: str, seed: int = 1) -> None:
              _array("tokenizer.ggml.tokens", _STRING, [_text(token) for token in tokens]),
              _array("tokenizer.ggml.scores", _FLOAT32, [struct.pack("<f", 0)] * VOCAB),
              _array("tokenizer.ggml.token_type", _INT32, [struct.pack("<i", 2 if i == 0 else 3 if i < 3 else 1) for i in range(VOCAB)])]
+
+    keys += [_key("tokenizer.ggml." + name, _BOOL, struct.pack("<?", value)) for name, value in flags.items()]
 
     shapes = {"token_embd.weight": (WIDTH, VOCAB), "output_norm.weight": (WIDTH,)}
     for i in range(LAYERS):

@@ -322,7 +322,7 @@ static void texts(const char *path)
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 0, "/dev/null", EDGE_LLM_ZERO_TERMINATED));
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED)); /* a full disk */
     STATUS(ARGUMENT, edge_llm_model_metadata(model, "no.such.key", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
-    STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 4, tokens, 64, &count));
+    STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 8, tokens, 64, &count));
     OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }

@@ -26,7 +26,7 @@ internal static class RunCommand
             byte[] prompt = Prompt(generateOptions.Text(parsed, parsed.GetValue(promptOption)),
                 generateOptions.Text(parsed, parsed.GetValue(promptArgument)), parsed.GetValue(file));
             using LanguageModel model = modelOptions.Open(parsed);
-            int[] tokens = model.Tokenizer.Encode(prompt, addSpecial: !parsed.GetValue(noBos));
+            int[] tokens = parsed.GetValue(noBos) ? model.Tokenizer.Encode(prompt, addSpecial: false) : model.Tokenizer.EncodePrompt(prompt);
             using Context context = model.CreateContext(modelOptions.Context(parsed, model));
             return parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
         });

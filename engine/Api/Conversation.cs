@@ -36,8 +36,8 @@ public sealed class Conversation : IDisposable
         _sequence = context.NewSequence();
     }
 
-    /// <summary>The date that a template may tell the model; null: none.</summary>
-    public DateTime? Date { get; init; }
+    /// <summary>The date that a template may tell the model: that of the conversation's beginning, unless it is set.</summary>
+    public DateTime Date { get; init; } = DateTime.Now;
 
     /// <summary>All messages, oldest first.</summary>
     public IReadOnlyList<ChatMessage> Messages => _messages;

@@ -66,12 +66,13 @@ public sealed class ChatTemplate
     /// <param name="tools">Descriptions of the functions that the model may call: a JSON array, as in a chat request.</param>
     /// <param name="addGenerationPrompt">End with the beginning of the assistant's turn.</param>
     /// <param name="variables">More variables for the template: <c>enable_thinking</c>, <c>documents</c>, <c>date_string</c>.</param>
-    /// <param name="now">The date that the template may write; without it, <c>strftime_now</c> is undefined, and templates fall back to a fixed date.</param>
+    /// <param name="now">The date that the template may write; null: the present.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument: the template refuses these messages, or takes too much; the message names its line.</exception>
     public RenderedPrompt Render(IReadOnlyList<ChatMessage> messages, JsonElement? tools = null, bool addGenerationPrompt = true,
         IReadOnlyDictionary<string, JsonElement>? variables = null, DateTime? now = null)
     {
         ArgumentNullException.ThrowIfNull(messages);
+        now ??= DateTime.Now;
         bool hasTools = tools is { ValueKind: JsonValueKind.Array } array && array.GetArrayLength() > 0;
         if (hasTools && ToolUse is { } toolUse) return toolUse.Render(messages, tools, addGenerationPrompt, variables, now);
 

@@ -307,7 +307,7 @@ typedef struct edge_llm_chat_options {
     size_t tools_length;
     const char *variables;         /* a JSON object with more variables for the template; NULL (default): none */
     size_t variables_length;
-    int64_t date;                  /* seconds since 1970 that the template may write as a date; 0 (default): none */
+    int64_t date;                  /* seconds since 1970 that the template may write as a date; 0 (default): the present */
 } edge_llm_chat_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */

@@ -22,6 +22,19 @@ public sealed class ConversationTests
     }
 
     [TestMethod]
+    public void ATemplateMayAskForTheDate()
+    {
+        using var file = new ScriptedModel([" one"], ScriptedModel.FirstByte + 'X', One);
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using Context context = model.CreateContext();
+        using var today = new Conversation(context, ChatTemplate.Parse("{% if strftime_now('%Y')|int < 2025 %}{{ raise_exception('no clock') }}{% endif %}X"));
+        Assert.AreEqual(" one", string.Concat(today.Ask("hi", s_greedy).Select(step => step.Text)));
+        using var once = new Conversation(context, ChatTemplate.Parse("{{ strftime_now('%Y') }}X")) { Date = new DateTime(1999, 1, 1) };
+        _ = once.Ask("hi", s_greedy).Count();
+        CollectionAssert.AreEqual(ScriptedModel.Bytes("1999X"), once.Tokens[^6..^1].ToArray());
+    }
+
+    [TestMethod]
     public void TheSecondTurnReusesTheFirst()
     {
         using var chat = new Chat();

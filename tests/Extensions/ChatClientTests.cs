@@ -45,6 +45,13 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task ATemplateMayAskForTheDate()
+    {
+        using var client = new EdgeLlmChatClient(_model, template: ChatTemplate.Parse("{% if strftime_now('%Y')|int < 2025 %}{{ raise_exception('no clock') }}{% endif %}X"));
+        Assert.AreEqual(" two three four", (await client.GetResponseAsync("hi", new ChatOptions { Temperature = 0 })).Text);
+    }
+
+    [TestMethod]
     public async Task ItStreamsAndHonoursLimitsAndStops()
     {
         var texts = new List<string>();

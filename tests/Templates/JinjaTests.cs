@@ -127,8 +127,16 @@ public sealed class JinjaTests
     }
 
     [TestMethod]
-    public void WithoutADateThereIsNoClock() =>
-        Assert.AreEqual("False", ChatTemplate.Parse("{{ strftime_now is defined }}").Evaluate([], 0, now: null).Value);
+    public void TheDateIsTodayUnlessOneIsGiven()
+    {
+        const string Template = "{% if strftime_now is defined %}{{ strftime_now('%Y-%m-%d') }}{% else %}none{% endif %}";
+        DateTime before = DateTime.Now.Date;
+        string text = ChatTemplate.Parse(Template).Render([]).Text;
+        Assert.IsTrue(text == Text(before) || text == Text(DateTime.Now), text); // midnight may pass
+        Assert.AreEqual("2024-07-26", ChatTemplate.Parse(Template).Render([], now: new DateTime(2024, 7, 26)).Text);
+
+        static string Text(DateTime date) => date.ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+    }
 
     private static string Render(string template)
     {

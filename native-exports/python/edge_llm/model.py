@@ -174,7 +174,8 @@ class Model:
         return list(tokens)
 
     def chat_render(self, messages: Iterable[Message], **options: Any) -> str:
-        """The same as text, to look at. Options: chat_template, template_name, tools, variables, add_generation_prompt, date."""
+        """The same as text, to look at. Options: chat_template, template_name, tools, variables, add_generation_prompt, date
+        (seconds since 1970; None: the present)."""
         array, chat, keep = _chat(self._library, messages, **options)
         text = self._library.bytes("chat_render", self._handle, array, len(array), chat)
         del keep
@@ -196,11 +197,11 @@ def _close(loaded: Any, function: str, handle: int | None, _kept: object) -> Non
 
 def _chat(loaded: Any, messages: Iterable[Message], *, chat_template: str | None = None, template_name: str | None = None,
           tools: Sequence[Mapping[str, Any]] | None = None, variables: Mapping[str, Any] | None = None, add_generation_prompt: bool = True,
-          date: int = 0) -> tuple[ctypes.Array[s.ChatMessage], s.Struct, list[bytes]]:
+          date: float | None = None) -> tuple[ctypes.Array[s.ChatMessage], s.Struct, list[bytes]]:
     keep = [json.dumps(dict(message)).encode() for message in messages]
     array = (s.ChatMessage * len(keep))(*[s.ChatMessage(json=text, json_length=len(text)) for text in keep])
     options = loaded.defaults(s.ChatOptions(), "chat")
-    options.add_generation_prompt, options.date = int(add_generation_prompt), date
+    options.add_generation_prompt, options.date = int(add_generation_prompt), int(date or 0)
     for name, value in (("chat_template", chat_template), ("template_name", template_name),
                         ("tools", None if tools is None else json.dumps(list(tools))),
                         ("variables", None if variables is None else json.dumps(dict(variables)))):

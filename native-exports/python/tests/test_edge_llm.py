@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import warnings
 from pathlib import Path
@@ -195,6 +196,14 @@ class ModelTests(EdgeLlmTest):
                 self.fails(Status.INVALID_ARGUMENT, call)
             self.assertEqual([], context.tokens())
             self.assertRaises(TypeError, context.eval, [5.0])
+
+    def test_the_date_is_today_unless_one_is_given(self) -> None:
+        template = "{{ strftime_now('%Y-%m-%d') }}"
+        days = [time.strftime("%Y-%m-%d"), self.model.chat_render(MESSAGES, chat_template=template), time.strftime("%Y-%m-%d")]
+        self.assertIn(days[1], (days[0], days[2]))
+        self.assertEqual("2024-07-26", self.model.chat_render(MESSAGES, chat_template=template, date=1721995200))
+        with LLM(self.path, n_ctx=64, chat_template="{% if strftime_now('%Y')|int < 2025 %}{{ raise_exception('no clock') }}{% endif %}a") as llm:
+            llm.chat.completions.create(messages=MESSAGES, max_tokens=1)
 
 
 class ContextTests(EdgeLlmTest):

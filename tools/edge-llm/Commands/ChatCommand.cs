@@ -32,7 +32,7 @@ internal static class ChatCommand
             using Context context = model.CreateContext(modelOptions.Context(parsed, model));
             using var conversation = new Conversation(context, chatTemplate)
             {
-                System = generateOptions.Text(parsed, parsed.GetValue(system)), Date = DateTime.Now,
+                System = generateOptions.Text(parsed, parsed.GetValue(system)),
             };
             return Talk(conversation, generate with { Stop = [.. generate.Stop, .. stop] },
                 generateOptions.Text(parsed, parsed.GetValue(prompt)), parsed.GetValue(noHistory));

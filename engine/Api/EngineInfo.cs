@@ -26,7 +26,8 @@ public sealed record EngineInfo
     public required string InstructionSet { get; init; }
 
     /// <summary>Why the kernels in force are the scalar ones, which are slow, if they are and EDGE_LLM_ISA does not ask for them.</summary>
-    public string? ScalarReason { get; init; }
+    /// <exception cref="EdgeLlmException">EDGE_LLM_ISA names an instruction set that is not there.</exception>
+    public static string? ScalarReason => Edge.Llm.Kernels.ScalarReason.Of(KernelSet.Default().Isa, Environment.GetEnvironmentVariable("EDGE_LLM_ISA"));
 
     /// <summary>The rows of the kernel table that this machine can run, by type.</summary>
     public required IReadOnlyList<KernelInfo> Kernels { get; init; }
@@ -45,7 +46,6 @@ public sealed record EngineInfo
             Version = EngineVersion.Text,
             InstructionSets = [.. supported.Select(KernelSet.Name)],
             InstructionSet = KernelSet.Name(set.Isa),
-            ScalarReason = Edge.Llm.Kernels.ScalarReason.Of(set.Isa, Environment.GetEnvironmentVariable("EDGE_LLM_ISA")),
             Kernels = [.. KernelTable.Rows.Where(row => supported.Contains(row.Isa)).OrderBy(row => row.Type).ThenBy(row => row.Isa)
                 .Select(row => new KernelInfo(GgmlTypes.Get(row.Type).Name, KernelSet.Name(row.Isa), set.TryGet(row.Type) == row))],
         };

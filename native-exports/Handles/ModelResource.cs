@@ -88,7 +88,7 @@ internal sealed unsafe class ModelResource : Resource
         var resource = new ModelResource(model, options);
         resource.Log(LogLevel.Info, $"{model.File.Path}: {model.Architecture}, {model.File.FileBytes} bytes in {model.File.PartCount} file(s)");
         if (model.File.LockWarning is { } warning) resource.Log(LogLevel.Warning, warning);
-        if (EngineInfo.Current().ScalarReason is { } reason) resource.Log(LogLevel.Warning, $"scalar kernels, which are slow: {reason}");
+        if (EngineInfo.ScalarReason is { } reason) resource.Log(LogLevel.Warning, $"scalar kernels, which are slow: {reason}");
         if (options.GpuLayers != 0) resource.Log(LogLevel.Warning, $"n_gpu_layers is {options.GpuLayers}; no offload plug-in is loaded: all layers stay on the CPU");
         return resource;
     }

@@ -57,7 +57,7 @@ internal sealed class ModelOptionsBinding
         });
         progress.Dispose();
         if (parsed.GetValue(_gpuLayers) != 0) Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
-        if (EngineInfo.Current().ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");
+        if (EngineInfo.ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");
         if (model.File.LockWarning is { } warning) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(warning));
         return model;
     }

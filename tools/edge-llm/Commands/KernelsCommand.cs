@@ -29,7 +29,7 @@ internal static class KernelsCommand
     {
         output.WriteLine($"edge-llm {engine.Version}, {Build(engine)}");
         output.WriteLine($"instruction sets: {string.Join(", ", engine.InstructionSets)}; in use: {engine.InstructionSet}");
-        if (engine.ScalarReason is { } reason) output.WriteLine($"scalar, which is slow: {reason}");
+        if (EngineInfo.ScalarReason is { } reason) output.WriteLine($"scalar, which is slow: {reason}");
         output.WriteLine();
         output.WriteLine($"{"type",-10} {"isa",-10}");
         foreach (KernelInfo kernel in engine.Kernels)
@@ -46,7 +46,7 @@ internal static class KernelsCommand
         foreach (string set in engine.InstructionSets) json.WriteStringValue(set);
         json.WriteEndArray();
         json.WriteString("in_use", engine.InstructionSet);
-        if (engine.ScalarReason is { } reason) json.WriteString("scalar_reason", reason);
+        if (EngineInfo.ScalarReason is { } reason) json.WriteString("scalar_reason", reason);
         json.WriteStartArray("kernels");
         foreach (KernelInfo kernel in engine.Kernels)
         {

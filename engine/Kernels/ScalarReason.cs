@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using System.Runtime;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
@@ -14,7 +14,7 @@ internal static class ScalarReason
     {
         if (isa != Isa.Scalar || !string.IsNullOrEmpty(forced)) return null;
         bool x64 = RuntimeInformation.ProcessArchitecture == Architecture.X64;
-        return Of(x64, x64 && HasAvx2(), RuntimeFeature.IsDynamicCodeCompiled);
+        return Of(x64, x64 && HasAvx2(), JitInfo.GetCompiledMethodCount() > 0);
     }
 
     /// <summary>The reason on such a processor, in such a build.</summary>

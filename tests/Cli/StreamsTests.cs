@@ -91,7 +91,7 @@ public sealed class StreamsTests
         {
             Assert.AreEqual(0, CommandLine.Run("split", s_model.File, "-o", Path.Combine(folder, "m"), "--max-tensors", "2").ExitCode);
             string part = Directory.GetFiles(folder).Order(StringComparer.Ordinal).First();
-            Assert.AreEqual((0, "", ""), Shell("<&- >&- 2>&-", "merge", part, copy));
+            Assert.AreEqual((0, "", ""), Shell("<&- >&- 2>&-", "merge", part, "-o", copy));
             Assert.AreEqual(0, CommandLine.Run("verify", copy).ExitCode, "and nothing of a log is in it");
         }
         finally

@@ -31,10 +31,14 @@ internal unsafe struct AttentionArgs
     /// <summary>Absolute position of the first token; token t sees positions FirstVisible(t)..FirstPosition + t.</summary>
     public int FirstPosition;
 
-    /// <summary>Positions a token looks back over, itself included; int.MaxValue without a sliding window.</summary>
+    /// <summary>Positions a token looks back over, itself included, and forward as well without a causal mask; int.MaxValue without a
+    /// sliding window.</summary>
     public int Window;
 
-    /// <summary>Without a causal mask: the end of the positions that every token sees, whatever its own. 0: causal.</summary>
+    /// <summary>A token sees no position before its own chunk of this many; 0: no chunks.</summary>
+    public int Chunk;
+
+    /// <summary>Without a causal mask: the end of the sequence. 0: causal.</summary>
     public int VisibleEnd;
 
     /// <summary>Factor on the scores, before the maximum.</summary>
@@ -42,6 +46,12 @@ internal unsafe struct AttentionArgs
 
     /// <summary>Bound c of the scores: c * tanh(score / c) takes a score's place. 0: none.</summary>
     public float Softcap;
+
+    /// <summary>What is added to the score of head h at a distance of key - query positions: Bias[h * BiasStride + distance]; null: nothing.</summary>
+    public float* Bias;
+
+    /// <summary>Floats from one head's biases to the next's.</summary>
+    public nint BiasStride;
 
     /// <summary>A score for each head that joins last, in the maximum and the sum but not in the output (an attention sink); null: none.</summary>
     public float* Sinks;
@@ -70,8 +80,15 @@ internal unsafe struct AttentionArgs
     /// <summary>Working memory of <see cref="ScratchBytes"/>, 64-byte aligned.</summary>
     public byte* Scratch;
 
+    /// <summary>The first position that token t sees.</summary>
+    public readonly int StartOf(int t)
+    {
+        int position = FirstPosition + t;
+        return Chunk > 0 ? position / Chunk * Chunk : (int)Math.Max(0, position + 1L - Window);
+    }
+
     /// <summary>The end of the positions that token t sees.</summary>
-    public readonly int EndOf(int t) => VisibleEnd > 0 ? VisibleEnd : FirstPosition + t + 1;
+    public readonly int EndOf(int t) => (int)Math.Min((long)FirstPosition + t + (VisibleEnd > 0 ? Window : 1), VisibleEnd > 0 ? VisibleEnd : int.MaxValue);
 
     /// <summary>Row lengths in the cache: multiples of 32, so that 16 lanes and q8_0 blocks fit.</summary>
     public static int PaddedHeadDim(int headDim) => (headDim + 31) & ~31;

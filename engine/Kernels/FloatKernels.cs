@@ -14,8 +14,14 @@ internal unsafe interface IFloatSet
     /// <summary>dst += x, n values.</summary>
     static abstract void Add(float* dst, float* x, int n);
 
-    /// <summary>gate = silu(gate) * up, n values.</summary>
-    static abstract void SiluMul(float* gate, float* up, int n);
+    /// <summary>dst += x * factor, n values, each with one FMA.</summary>
+    static abstract void AddScaled(float* dst, float* x, int n, float factor);
+
+    /// <summary>x = f(x), or f(x, y) where y is not null; n values. p holds the function's parameters.</summary>
+    static abstract void Apply<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IElementwise;
+
+    /// <inheritdoc cref="Apply"/>
+    static abstract void ApplyPairs<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IPairwise;
 
     /// <summary>Rotates n values of one head in place, pairs (2i, 2i+1); cos[n] and sin[n] hold each pair's value twice, sin with the
     /// first of the two negated.</summary>
@@ -43,8 +49,11 @@ internal sealed unsafe class FloatKernels
     /// <summary><see cref="IFloatSet.Add"/>.</summary>
     public required delegate*<float*, float*, int, void> Add { get; init; }
 
-    /// <summary><see cref="IFloatSet.SiluMul"/>.</summary>
-    public required delegate*<float*, float*, int, void> SiluMul { get; init; }
+    /// <summary><see cref="IFloatSet.AddScaled"/>.</summary>
+    public required delegate*<float*, float*, int, float, void> AddScaled { get; init; }
+
+    /// <summary><see cref="IFloatSet.Apply"/>, by <see cref="Elementwise"/>.</summary>
+    public required delegate*<float*, float*, int, float*, void>[] Apply { get; init; }
 
     /// <summary><see cref="IFloatSet.RopeNorm"/>.</summary>
     public required delegate*<float*, float*, float*, int, void> RopeNorm { get; init; }
@@ -79,7 +88,13 @@ internal sealed unsafe class FloatKernels
         RmsNorm = &TSet.RmsNorm,
         Norm = &TSet.Norm,
         Add = &TSet.Add,
-        SiluMul = &TSet.SiluMul,
+        AddScaled = &TSet.AddScaled,
+        Apply =
+        [
+            &TSet.Apply<Silu>, &TSet.Apply<Gelu>, &TSet.Apply<Relu>, &TSet.Apply<ReluSquared>, &TSet.ApplyPairs<SwiGluOai>, &TSet.Apply<Xielu>,
+            &TSet.ApplyPairs<SiluClamped>, &TSet.ApplyPairs<ClampedSilu>, &TSet.Apply<Sigmoid>, &TSet.Apply<Softplus>,
+            &TSet.Apply<Scale>, &TSet.Apply<SoftCap>, &TSet.Apply<Clamp>,
+        ],
         RopeNorm = &TSet.RopeNorm,
         RopeNeox = &TSet.RopeNeox,
         QuantizeQ8_K = &TQuantizer.ToQ8_K,

@@ -38,6 +38,9 @@ internal sealed unsafe class BatchPlan
     /// <summary>Position of each row in its sequence.</summary>
     public int* Positions { get; }
 
+    /// <summary>Position of a row in its sequence.</summary>
+    public int Position(int row) => Positions[row];
+
     /// <summary>The runs, in the order of the rows, with their blocks in a cache group.</summary>
     public ReadOnlySpan<TokenRun> Runs(int group) => CollectionsMarshal.AsSpan(_runs[group]);
 
@@ -114,7 +117,7 @@ internal sealed unsafe class BatchPlan
                 for (int group = 0; group < _runs.Length; group++)
                     _runs[group].Add(new TokenRun
                     {
-                        Row = row, Tokens = Math.Min(_maxRun, end - row), Position = Positions[row], Blocks = sequence.Table(group).Addresses,
+                        Row = row, Tokens = Math.Min(_maxRun, end - row), Position = Positions[row], SequenceEnd = sequence.Length + sequence.Pending, Blocks = sequence.Table(group).Addresses,
                     });
         }
     }

@@ -1,3 +1,4 @@
+using Edge.Llm.Kernels;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
@@ -8,8 +9,8 @@ internal sealed class Layer
     private readonly LayerSpec _spec;
     private readonly int _il;
     private readonly bool _last;
-    private readonly IMixer _mixer;
-    private readonly IFeedForward _ffn;
+    private readonly IMixer? _mixer;
+    private readonly IFeedForward? _ffn;
     private readonly FloatRows _h, _branch;
 
     /// <summary>Makes a layer, which works in h; a parallel one keeps h for its network, and its mixer's result in branch.</summary>
@@ -17,35 +18,40 @@ internal sealed class Layer
     {
         (_spec, _il, _last, _h) = (spec, making.Index, last, h);
         _branch = spec.Topology == Topology.Parallel ? branch : h;
-        using (making.Workspace.Scope()) _mixer = spec.Mixer.Make(making);
-        using (making.Workspace.Scope()) _ffn = spec.Ffn.Make(making);
+        using (making.Workspace.Scope()) _mixer = spec.Mixer?.Make(making);
+        using (making.Workspace.Scope()) _ffn = spec.Ffn?.Make(making);
     }
 
     /// <summary>Updates x and returns it. In the last layer the cache has all keys and values once the mixer has run: from there on only
     /// the rows whose logits are wanted matter.</summary>
     public FloatRows Forward(Cpu cpu, BatchPlan batch, FloatRows x)
     {
-        FloatRows h = Norm(cpu, "attn_norm", _spec.In, x, _spec.Mixer.Input);
+        _ffn?.ReadLayerInput(cpu, x);
+        FloatRows h = Norm(cpu, "attn_norm", _spec.In, x, _spec.Mixer?.Input ?? InputFormats.None);
         FloatRows branch = _branch.First(_last ? batch.LogitsRows.Length : x.Count);
-        _mixer.Forward(cpu, batch, h, branch);
+        _mixer?.Forward(cpu, batch, h, branch);
         if (_last) x = RowOps.KeepRows(x, batch.LogitsRows);
         if (_spec.Topology == Topology.Parallel)
         {
-            if (_spec.FfnIn is not null) h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn.Input);
+            if (_spec.FfnIn is not null) h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn!.Input);
             else if (_last) h = _spec.In is null ? x : RowOps.KeepRows(h, batch.LogitsRows);
             FloatRows ffn = _h.First(x.Count);
-            _ffn.Forward(cpu, h, ffn);
+            _ffn!.Forward(cpu, batch, h, ffn);
             Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
             Add(cpu, x, ffn, "ffn_out", _spec.AfterFfn);
         }
         else
         {
-            Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
+            if (_mixer is not null) Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
             cpu.Trace("ffn_inp", _il, x);
-            h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn.Input);
-            _ffn.Forward(cpu, h, branch);
-            Add(cpu, x, branch, "ffn_out", _spec.AfterFfn);
+            if (_ffn is not null)
+            {
+                h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn!.Input);
+                _ffn.Forward(cpu, batch, h, branch);
+                Add(cpu, x, branch, "ffn_out", _spec.AfterFfn);
+            }
         }
+        _spec.Out?.Forward(cpu, x, x);
         cpu.Trace("l_out", _il, x);
         return x;
     }
@@ -60,12 +66,13 @@ internal sealed class Layer
         return h;
     }
 
-    // x += norm(branch), or, after the sum, x = norm(x + branch).
+    // x += scale * norm(branch), or, after the sum, x = norm(x + branch).
     private void Add(Cpu cpu, FloatRows x, FloatRows branch, string name, Norm? norm)
     {
         cpu.Trace(name, _il, branch);
         bool afterSum = _spec.Topology == Topology.AfterSum;
         if (!afterSum) norm?.Forward(cpu, branch, branch);
+        if (_spec.ResidualScale != 1) RowOps.Apply(cpu, Elementwise.Scale, branch, _spec.ResidualScale);
         RowOps.Add(cpu, x, branch);
         if (afterSum) norm?.Forward(cpu, x, x);
     }

@@ -16,7 +16,8 @@ internal enum Topology
     AfterSum,
 }
 
-/// <summary>A layer: its numbers and tensors, shared by all contexts. A null norm is the identity.</summary>
+/// <summary>A layer: its numbers and tensors, shared by all contexts. A null norm is the identity;
+/// a mixer or a network that is null adds nothing.</summary>
 /// <param name="Topology">How its parts stand.</param>
 /// <param name="In">Norm before the mixer.</param>
 /// <param name="Mixer">What mixes tokens with those before them.</param>
@@ -25,7 +26,14 @@ internal enum Topology
 /// <param name="AfterMixer">Norm of the mixer's result, or, after the sum, of x.</param>
 /// <param name="AfterFfn">The same for the network.</param>
 internal sealed record LayerSpec(
-    Topology Topology, Norm? In, IMixerSpec Mixer, Norm? FfnIn, IFeedForwardSpec Ffn, Norm? AfterMixer = null, Norm? AfterFfn = null);
+    Topology Topology, Norm? In, IMixerSpec? Mixer, Norm? FfnIn, IFeedForwardSpec? Ffn, Norm? AfterMixer = null, Norm? AfterFfn = null)
+{
+    /// <summary>Factor on what the mixer and the network add to x.</summary>
+    public float ResidualScale { get; init; } = 1;
+
+    /// <summary>Norm of x at the end of the layer.</summary>
+    public Norm? Out { get; init; }
+}
 
 /// <summary>Numbers and tensors of a mixer.</summary>
 internal interface IMixerSpec
@@ -65,13 +73,20 @@ internal interface IFeedForwardSpec
 /// <summary>Treats each token alone.</summary>
 internal interface IFeedForward
 {
-    /// <summary>Computes y [n, n_embd] of h [n, n_embd]; y may be h.</summary>
-    void Forward(Cpu cpu, FloatRows h, FloatRows y);
+    /// <summary>Sees the layer's input before anything is computed of it.</summary>
+    void ReadLayerInput(Cpu cpu, FloatRows x)
+    {
+    }
+
+    /// <summary>Computes y [n, n_embd] of h [n, n_embd]; y may be h. Where n is less than the batch's rows, these are its
+    /// <see cref="BatchPlan.LogitsRows"/>.</summary>
+    void Forward(Cpu cpu, BatchPlan batch, FloatRows h, FloatRows y);
 }
 
 /// <summary>What a layer is made with.</summary>
 /// <param name="Index">Its number.</param>
 /// <param name="Workspace">Where it claims its buffers.</param>
 /// <param name="Ropes">Rotary tables, shared among layers.</param>
+/// <param name="Biases">Tables of what scores get by distance, shared among layers.</param>
 /// <param name="Cache">Where it finds what it remembers.</param>
-internal sealed record LayerMaking(int Index, Workspace Workspace, RopeTables Ropes, CacheLayout Cache);
+internal sealed record LayerMaking(int Index, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, CacheLayout Cache);

@@ -2,9 +2,9 @@ using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
 
-/// <summary>A matrix to multiply with, w[M, K], and what is added to the product. The matrix may be some rows of a tensor that holds
-/// several.</summary>
-internal sealed record Linear(Tensor Weight, Tensor? Bias = null)
+/// <summary>A matrix to multiply with, w[M, K], a factor on the product, and what is added then. The matrix may be some rows of a tensor
+/// that holds several.</summary>
+internal sealed record Linear(Tensor Weight, Tensor? Bias = null, float Scale = 1)
 {
     /// <summary>The packed form in which it reads its input.</summary>
     public InputFormats Input { get; } = InputFormatsOf.Type(Weight.Type);
@@ -16,10 +16,10 @@ internal sealed record Linear(Tensor Weight, Tensor? Bias = null)
     public int OutputLength => (int)Weight.Ne1;
 
     /// <summary>A product of an input with it, for <see cref="MatMul"/>.</summary>
-    public Product To(FloatRows y) => new(Weight, y, Bias);
+    public Product To(FloatRows y) => new(Weight, y, Bias, Scale);
 
     /// <summary>Some of its rows as a matrix of their own.</summary>
     public unsafe Linear Rows(int first, int count) => new(
         Weight with { Data = Weight.Data + (nint)(first * Weight.RowBytes), Ne1 = count },
-        Bias is { } bias ? bias with { Data = bias.Data + (first * sizeof(float)), Ne0 = count } : null);
+        Bias is { } bias ? bias with { Data = bias.Data + (first * sizeof(float)), Ne0 = count } : null, Scale);
 }

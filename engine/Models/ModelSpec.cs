@@ -11,17 +11,23 @@ internal sealed record ModelSpec
     /// <summary>Tokens of context it was made for.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>One row a token.</summary>
-    public required Tensor TokenEmbd { get; init; }
+    /// <summary>What enters the layers.</summary>
+    public required Embedding Embedding { get; init; }
 
     /// <summary>The layers.</summary>
     public required LayerSpec[] Layers { get; init; }
 
-    /// <summary>Norm before the output.</summary>
-    public required Norm OutputNorm { get; init; }
+    /// <summary>Norm before the output, or null.</summary>
+    public required Norm? OutputNorm { get; init; }
 
     /// <summary>Logits; the token embedding itself in models that tie the two.</summary>
     public required Linear Output { get; init; }
+
+    /// <summary>Bound c of the logits: c * tanh(logit / c) takes a logit's place. 0: none.</summary>
+    public float FinalSoftcap { get; init; }
+
+    /// <summary>One row a token.</summary>
+    public Tensor TokenEmbd => Embedding.Tokens;
 
     /// <summary>Tokens in the vocabulary.</summary>
     public int VocabSize => (int)TokenEmbd.Ne1;
@@ -30,11 +36,11 @@ internal sealed record ModelSpec
     public int EmbeddingLength => (int)TokenEmbd.Ne0;
 
     /// <summary>Consecutive tokens of one sequence that every mixer takes at a time.</summary>
-    public int MaxRun => Layers.Min(layer => layer.Mixer.MaxRun);
+    public int MaxRun => Layers.Min(layer => layer.Mixer?.MaxRun ?? int.MaxValue);
 
     /// <summary>The heads of the first layer that has attention, or null.</summary>
     public AttentionConfig? Attention => Layers.Select(layer => layer.Mixer).OfType<AttentionSpec>().FirstOrDefault()?.Config;
 
     /// <summary>Where the layers find what they remember.</summary>
-    public CacheLayout CacheLayout(CacheSize size) => new([.. Layers.Select(layer => layer.Mixer.Memory)], size);
+    public CacheLayout CacheLayout(CacheSize size) => new([.. Layers.Select(layer => layer.Mixer?.Memory ?? default)], size);
 }

@@ -22,4 +22,11 @@ internal sealed record Norm(NormKind Kind, Tensor? Weight, Tensor? Bias, float E
         if (Kind == NormKind.Rms && Weight is { } weight && Bias is null) RowOps.RmsNorm(cpu, x, weight, Epsilon, y, readers);
         else RowOps.Norm(cpu, x, Weight, Bias, Epsilon, Kind == NormKind.Layer, y, readers);
     }
+
+    /// <summary>Norms each head of x in place, or its whole rows, as long as the weight is.</summary>
+    public void ForwardHeads(Cpu cpu, FloatRows x, int headDim)
+    {
+        if (Weight is { Ne1: 1 } weight && weight.Ne0 == x.Width) Forward(cpu, x, x);
+        else RowOps.HeadNorm(cpu, x, headDim, Weight, Bias, Epsilon, Kind == NormKind.Layer);
+    }
 }

@@ -1,4 +1,5 @@
 using Edge.Llm.Cache;
+using Edge.Llm.Kernels;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
@@ -19,9 +20,10 @@ internal sealed unsafe class Transformer
         _x = workspace.Rows(spec.EmbeddingLength);
         _h = workspace.Rows(spec.EmbeddingLength);
         FloatRows branch = Array.Exists(spec.Layers, layer => layer.Topology == Topology.Parallel) ? workspace.Rows(spec.EmbeddingLength) : default;
-        _ropes = new RopeTables(workspace);
+        _ropes = new RopeTables(workspace, cache.Size.ContextSize);
+        var biases = new PositionBiases(workspace, cache.Size.ContextSize);
         _layers = [.. spec.Layers.Select((layer, il) => new Layer(
-            layer, new LayerMaking(il, workspace, _ropes, cache), il == spec.Layers.Length - 1, _h, branch))];
+            layer, new LayerMaking(il, workspace, _ropes, biases, cache), il == spec.Layers.Length - 1, _h, branch))];
         _logits = workspace.Rows(logitsRows, spec.VocabSize);
         workspace.ClaimInput(spec.Output);
     }
@@ -35,8 +37,7 @@ internal sealed unsafe class Transformer
     public FloatRows Forward(Cpu cpu, BatchPlan batch, CancellationToken cancellation)
     {
         FloatRows x = _x.First(batch.Count);
-        RowOps.Embed(cpu, _spec.TokenEmbd, batch.Tokens, x);
-        cpu.Trace("inp_embd", -1, x);
+        _spec.Embedding.Forward(cpu, batch, x, _h.First(batch.Count));
         _ropes.Fill(cpu, batch);
 
         for (int il = 0; il < _layers.Length; il++)
@@ -45,13 +46,14 @@ internal sealed unsafe class Transformer
             x = _layers[il].Forward(cpu, batch, x);
         }
 
-        FloatRows result = _h.First(x.Count);
-        _spec.OutputNorm.Forward(cpu, x, result, _spec.Output.Input);
+        FloatRows result = _spec.OutputNorm is null ? x : _h.First(x.Count);
+        _spec.OutputNorm?.Forward(cpu, x, result, _spec.Output.Input);
         cpu.Trace("result_norm", -1, result);
         if (batch.WantsHidden) return Finite(cpu, batch, result, "result_norm: the hidden state");
 
         FloatRows logits = _logits.First(x.Count);
         MatMul.Run(cpu, result, _spec.Output.To(logits));
+        if (_spec.FinalSoftcap != 0) RowOps.Apply(cpu, Elementwise.SoftCap, logits, _spec.FinalSoftcap);
         cpu.Trace("result_output", -1, logits);
         return Finite(cpu, batch, logits, "result_output: the logits");
     }

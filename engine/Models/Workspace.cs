@@ -14,7 +14,7 @@ internal sealed unsafe class Workspace : IDisposable
     private readonly long _scopesAt; // behind what is kept, as measured
     private bool _inScope;
     private long _scratchBytes;
-    private readonly int[] _packedWidths = new int[3]; // of inputs, by their packed form
+    private readonly long[] _packedBytes = new long[3]; // of inputs, by their packed form
 
     private Workspace(int batchSize, AlignedBuffer? memory, long scopesAt)
     {
@@ -78,11 +78,14 @@ internal sealed unsafe class Workspace : IDisposable
     public FloatRows Rows(int count, int width) => new((float*)Claim((long)count * FloatRows.PaddedWidth(width) * sizeof(float)), count, width);
 
     /// <summary>A row of floats for each token of a batch, which hold something during a whole pass, whichever scope is open.</summary>
-    public FloatRows RowsOfPass(int width)
+    public FloatRows RowsOfPass(int width) => RowsOfPass(_batchSize, width);
+
+    /// <summary>Rows of floats that hold something during a whole pass, whichever scope is open.</summary>
+    public FloatRows RowsOfPass(int count, int width)
     {
         bool inScope = _inScope;
         _inScope = false;
-        FloatRows rows = Rows(width);
+        FloatRows rows = Rows(count, width);
         _inScope = inScope;
         return rows;
     }
@@ -93,11 +96,15 @@ internal sealed unsafe class Workspace : IDisposable
     /// <summary>Working memory that each thread needs at least.</summary>
     public void ClaimScratch(long bytes) => _scratchBytes = Math.Max(_scratchBytes, bytes);
 
-    /// <summary>Room to pack the input of a weight.</summary>
-    public void ClaimInput(Linear linear)
+    /// <summary>Room to pack the input of a weight: a row for each token of a batch.</summary>
+    public void ClaimInput(Linear linear) => ClaimInput(linear, _batchSize);
+
+    /// <summary>Room to pack rows of a weight's input.</summary>
+    public void ClaimInput(Linear linear, int rows)
     {
-        ref int widest = ref _packedWidths[(int)linear.Input];
-        widest = Math.Max(widest, (int)linear.Weight.Ne0);
+        ref long largest = ref _packedBytes[(int)linear.Input];
+        largest = Math.Max(largest, PackedActivations.BufferBytes(rows, linear.InputLength));
+        ClaimScratch(MatMulArgs.GemmScratchBytes(rows));
     }
 
     /// <summary>Frees the memory.</summary>
@@ -109,8 +116,8 @@ internal sealed unsafe class Workspace : IDisposable
     {
         KeptBytes = _kept;
         _kept += _widest;
-        PackedQ8_K = Claim(PackedActivations.BufferBytes(_batchSize, _packedWidths[(int)InputFormats.Q8_K]));
-        PackedQ8_32 = Claim(PackedActivations.BufferBytes(_batchSize, _packedWidths[(int)InputFormats.Q8_32]));
+        PackedQ8_K = Claim(_packedBytes[(int)InputFormats.Q8_K]);
+        PackedQ8_32 = Claim(_packedBytes[(int)InputFormats.Q8_32]);
         ScratchStride = (nint)RoundUp(_scratchBytes);
         Scratch = Claim(ScratchStride * threads);
         Bytes = _kept;

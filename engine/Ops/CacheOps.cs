@@ -15,6 +15,9 @@ internal unsafe struct TokenRun
     /// <summary>Position of the first token in its sequence.</summary>
     public int Position;
 
+    /// <summary>Length of the sequence with all of the batch's tokens.</summary>
+    public int SequenceEnd;
+
     /// <summary>The group's cache blocks, by position / 64.</summary>
     public byte** Blocks;
 }
@@ -81,6 +84,16 @@ internal readonly record struct KvLayer
     public nint ValueHeadBytes => AttentionArgs.BlockLength * ValueStride;
 }
 
+/// <summary>How attention makes weights of products; see the members of <see cref="AttentionArgs"/>.</summary>
+internal unsafe struct Scoring
+{
+    public float Scale, Softcap;
+    public float* Sinks, Bias;
+    public nint BiasStride;
+    public int Chunk;
+    public bool BothDirections;
+}
+
 /// <summary>Operations over the KV cache.</summary>
 internal static unsafe class CacheOps
 {
@@ -99,8 +112,8 @@ internal static unsafe class CacheOps
         }
     }
 
-    /// <summary>y = softmax(q * keys * scale) * values over the positions that each token sees, parallel over runs and KV heads.</summary>
-    public static void Attend(Cpu cpu, ReadOnlySpan<TokenRun> runs, in KvLayer layer, FloatRows q, FloatRows y, float scale)
+    /// <summary>y = softmax(q * keys, scored) * values over the positions that each token sees, parallel over runs and KV heads.</summary>
+    public static void Attend(Cpu cpu, ReadOnlySpan<TokenRun> runs, in KvLayer layer, FloatRows q, FloatRows y, Scoring scoring)
     {
         fixed (TokenRun* first = runs)
         {
@@ -112,8 +125,10 @@ internal static unsafe class CacheOps
                 Args = new AttentionArgs
                 {
                     Q = q.Data, QTokenStride = q.Stride, Heads = heads, KeyDim = layer.KeyDim, ValueDim = layer.ValueDim,
-                    KeyStride = layer.KeyStride, ValueStride = layer.ValueStride, Window = layer.Window, Scale = scale, Out = y.Data, OutTokenStride = y.Stride,
+                    KeyStride = layer.KeyStride, ValueStride = layer.ValueStride, Window = layer.Window, Chunk = scoring.Chunk, Scale = scoring.Scale, Softcap = scoring.Softcap, Sinks = scoring.Sinks,
+                    Bias = scoring.Bias, BiasStride = scoring.BiasStride, Out = y.Data, OutTokenStride = y.Stride,
                 },
+                BothDirections = scoring.BothDirections,
             };
             if (AttendedBytes(runs, layer) * heads <= ChunkSize.Smallest) WorkerPool.RunHere(runs.Length * layer.Heads, ref body);
             else cpu.Pool.Run(runs.Length * layer.Heads, ref body);
@@ -163,6 +178,7 @@ internal static unsafe class CacheOps
         public int RunCount;
         public KvLayer Layer;
         public AttentionArgs Args;
+        public bool BothDirections;
         public byte* Scratch;
         public nint ScratchStride;
 
@@ -175,6 +191,9 @@ internal static unsafe class CacheOps
             args.Out += (tokens.Row * args.OutTokenStride) + (head * args.Heads * args.ValueDim);
             args.Tokens = tokens.Tokens;
             args.FirstPosition = tokens.Position;
+            if (BothDirections) args.VisibleEnd = tokens.SequenceEnd;
+            if (args.Sinks != null) args.Sinks += head * args.Heads;
+            if (args.Bias != null) args.Bias += head * args.Heads * args.BiasStride;
             args.Blocks = tokens.Blocks;
             args.KeyOffset = Layer.KeyOffset + (head * Layer.KeyHeadBytes);
             args.ValueOffset = Layer.ValueOffset + (head * Layer.ValueHeadBytes);

@@ -31,6 +31,9 @@ internal sealed unsafe class Cpu(WorkerPool pool, KernelSet kernels, byte* scrat
     /// <summary>The input of matmuls in packed forms.</summary>
     public PackedActivations Packed => packed;
 
+    /// <summary>Products of groups of rows.</summary>
+    public GroupedMatMul Groups { get; } = new();
+
     /// <summary>Sees the intermediates, if set.</summary>
     public Tracer? Tracer { get; set; }
 

@@ -19,6 +19,9 @@ internal readonly unsafe struct FloatRows(float* data, int count, int width)
     /// <summary>First value of a row.</summary>
     public float* Row(int row) => data + (row * Stride);
 
+    /// <summary>Some rows.</summary>
+    public FloatRows Rows(int first, int rows) => new(Row(first), rows, width);
+
     /// <summary>The first rows.</summary>
     public FloatRows First(int rows) => new(data, rows, width);
 

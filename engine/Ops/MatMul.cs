@@ -4,8 +4,8 @@ using Edge.Llm.Threading;
 
 namespace Edge.Llm.Ops;
 
-/// <summary>A weight to multiply an input with, where the result goes, and what is added to it.</summary>
-internal readonly record struct Product(Tensor Weight, FloatRows Dst, Tensor? Bias = null);
+/// <summary>A weight to multiply an input with, where the result goes, a factor on it, and what is added then.</summary>
+internal readonly record struct Product(Tensor Weight, FloatRows Dst, Tensor? Bias = null, float Scale = 1);
 
 /// <summary>dst[tokens, m] = x[tokens, k] * w[m, k] for weights of any format.</summary>
 internal static unsafe class MatMul
@@ -14,7 +14,7 @@ internal static unsafe class MatMul
     public const int MaxProducts = 4;
 
     /// <summary>Products of one input with several weights, as one run: their rows are split over the threads together, and they share one
-    /// packing of x. Biases are added after the products.</summary>
+    /// packing of x. Factors and biases act after the products.</summary>
     /// <exception cref="EdgeLlmException">NonFinite: x, where a weight needs it quantized.</exception>
     public static void Run(Cpu cpu, FloatRows x, params ReadOnlySpan<Product> products)
     {
@@ -23,7 +23,10 @@ internal static unsafe class MatMul
         Run(cpu.Pool, cpu.Kernels, cpu.Scratch, cpu.ScratchStride, cpu.Packed, products);
         cpu.Packed.Forget();
         foreach (Product product in products)
+        {
+            if (product.Scale != 1) RowOps.Apply(cpu, Elementwise.Scale, product.Dst, product.Scale);
             if (product.Bias is { } bias) RowOps.AddBias(cpu, product.Dst, bias);
+        }
     }
 
     private static void Run(WorkerPool pool, KernelSet kernels, byte* scratch, nint scratchStride, PackedActivations x, ReadOnlySpan<Product> products)
@@ -31,7 +34,7 @@ internal static unsafe class MatMul
         int tokens = x.Rows.Count;
         if (tokens == 0) return;
         long work = 0;
-        foreach ((Tensor weight, FloatRows dst, _) in products)
+        foreach ((Tensor weight, FloatRows dst, _, _) in products)
         {
             if (weight.Ne0 != x.Rows.Width || weight.Ne1 != dst.Width || tokens != dst.Count) ThrowShape(weight, x.Rows, dst);
             work += weight.Bytes * tokens;
@@ -41,25 +44,11 @@ internal static unsafe class MatMul
         int chunks = 0, longest = 0;
         for (int i = 0; i < products.Length; i++)
         {
-            (Tensor weight, FloatRows dst, _) = products[i];
+            (Tensor weight, FloatRows dst, _, _) = products[i];
             KernelRow kernel = kernels[weight.Type];
-            PackedView view = x.In(kernel.Activation, weight.Name);
-            int rows = (int)Math.Min(weight.Ne1, chunkWork / (weight.RowBytes * tokens));
-            rows = Math.Max(MatMulArgs.TileRows, (rows + MatMulArgs.TileRows - 1) / MatMulArgs.TileRows * MatMulArgs.TileRows);
-            longest = Math.Max(longest, rows);
-            body.Products[i] = new KernelCall
-            {
-                Kernel = tokens == 1 ? kernel.Gemv : kernel.Gemm,
-                RowsPerChunk = rows,
-                FirstChunk = chunks,
-                Args = new MatMulArgs
-                {
-                    W = weight.Pointer, RowBytes = (nint)weight.RowBytes, Rows = (int)weight.Ne1, K = (int)weight.Ne0,
-                    X = view.X, XTokenStride = view.TokenStride, XGroupStride = view.GroupStride, Tokens = tokens,
-                    Dst = dst.Data, DstStride = dst.Stride,
-                },
-            };
-            chunks += ((int)weight.Ne1 + rows - 1) / rows;
+            body.Products[i] = new KernelCall(kernel, weight, x.In(kernel.Activation, weight.Name), dst, chunkWork, chunks);
+            longest = Math.Max(longest, body.Products[i].RowsPerChunk);
+            chunks = body.Products[i].EndChunk;
         }
         if (work <= chunkWork) WorkerPool.RunHere(chunks, ref body);
         else if (tokens == 1 && longest * sizeof(float) <= scratchStride && chunks <= ChunkRanges.MaxChunks) pool.RunRedoable(chunks, body);
@@ -70,12 +59,11 @@ internal static unsafe class MatMul
         throw new EdgeLlmException(ErrorCode.Internal,
             $"matmul with {weight.Name} [{weight.Ne0}, {weight.Ne1}]: input [{x.Count}, {x.Width}], output [{dst.Count}, {dst.Width}]");
 
-    private struct KernelCall
+    /// <summary>Room for the products of one run.</summary>
+    [InlineArray(MaxProducts)]
+    internal struct Products
     {
-        public delegate*<MatMulArgs*, void> Kernel;
-        public MatMulArgs Args;
-        public int RowsPerChunk;
-        public int FirstChunk;
+        private Product _first;
     }
 
     [InlineArray(MaxProducts)]
@@ -116,13 +104,8 @@ internal static unsafe class MatMul
         {
             int i = Count - 1;
             while (Products[i].FirstChunk > chunk) i--;
-            MatMulArgs args = Products[i].Args;
-            int row = (chunk - Products[i].FirstChunk) * Products[i].RowsPerChunk;
-            args.W += row * args.RowBytes;
-            args.Dst += row;
-            args.Rows = Math.Min(args.Rows - row, Products[i].RowsPerChunk);
             kernel = Products[i].Kernel;
-            return args;
+            return Products[i].ArgsOf(chunk);
         }
     }
 }

@@ -4,7 +4,7 @@ using Edge.Llm.Kernels;
 namespace Edge.Llm.Ops;
 
 /// <summary>Operations that treat each token's row alone.</summary>
-internal static unsafe class RowOps
+internal static unsafe partial class RowOps
 {
     /// <summary>y = x / sqrt(mean(x^2) + eps) * weight, packed on the way in the forms in which y is read next.</summary>
     public static void RmsNorm(Cpu cpu, FloatRows x, Tensor weight, float eps, FloatRows y, InputFormats readers)
@@ -42,21 +42,20 @@ internal static unsafe class RowOps
         RowLoop<AddBiasBody>.Run(cpu.Pool, y.Count, Bytes(y), ref body);
     }
 
-    /// <summary>gate = silu(gate) * up, packed on the way in the forms in which it is read next.</summary>
-    public static void SiluMul(Cpu cpu, FloatRows gate, FloatRows up, InputFormats readers)
+    /// <summary>x = f(x), or f(x, y) where there is y, value by value; packed on the way in the forms in which x is read next. The values
+    /// of p are the function's parameters.</summary>
+    public static void Apply(Cpu cpu, Elementwise function, FloatRows x, FloatRows y, ReadOnlySpan<float> p, InputFormats readers = InputFormats.None)
     {
-        Debug.Assert(gate.Width == up.Width && gate.Count == up.Count);
-        var body = new SiluMulBody { Kernel = cpu.Float.SiluMul, Gate = gate, Up = up };
-        cpu.Packed.PackAfter(ref body, gate, 2 * Bytes(gate), readers);
+        Debug.Assert(y.Data == null || (x.Width == y.Width && x.Count == y.Count));
+        fixed (float* parameters = p)
+        {
+            var body = new ApplyBody { Kernel = cpu.Float.Apply[(int)function], X = x, Y = y, P = parameters };
+            cpu.Packed.PackAfter(ref body, x, 2 * Bytes(x), readers);
+        }
     }
 
-    /// <summary>Rotates the first cos.Width values of every head of every row; each row has its own cos and sin.</summary>
-    public static void Rope(Cpu cpu, FloatRows x, int headDim, bool neox, FloatRows cos, FloatRows sin)
-    {
-        Debug.Assert(x.Width % headDim == 0 && cos.Width <= headDim && cos.Width == sin.Width && cos.Count >= x.Count);
-        var body = new RopeBody { Kernel = neox ? cpu.Float.RopeNeox : cpu.Float.RopeNorm, X = x, HeadDim = headDim, Cos = cos, Sin = sin };
-        RowLoop<RopeBody>.Run(cpu.Pool, x.Count, Bytes(x), ref body);
-    }
+    /// <summary>x = f(x), value by value.</summary>
+    public static void Apply(Cpu cpu, Elementwise function, FloatRows x, params ReadOnlySpan<float> p) => Apply(cpu, function, x, default, p);
 
     /// <summary>Row t of y = row tokens[t] of the embedding matrix, to floats.</summary>
     public static void Embed(Cpu cpu, Tensor embedding, int* tokens, FloatRows y)
@@ -69,6 +68,17 @@ internal static unsafe class RowOps
         };
         RowLoop<EmbedBody>.Run(cpu.Pool, y.Count, Bytes(y), ref body);
     }
+
+    /// <summary>y = x.</summary>
+    public static void Copy(Cpu cpu, FloatRows x, FloatRows y)
+    {
+        Debug.Assert(x.Width == y.Width && x.Count == y.Count);
+        var body = new CopyBody { X = x, Y = y };
+        RowLoop<CopyBody>.Run(cpu.Pool, x.Count, Bytes(x), ref body);
+    }
+
+    /// <summary>y *= x, value by value.</summary>
+    public static void Multiply(Cpu cpu, FloatRows y, FloatRows x) => Apply(cpu, Elementwise.Scale, y, x, [1]);
 
     /// <summary>Moves rows of x to its front: row i becomes row rows[i]; rows ascend.</summary>
     public static FloatRows KeepRows(FloatRows x, ReadOnlySpan<int> rows)
@@ -102,6 +112,13 @@ internal static unsafe class RowOps
         public void Run(int row) => Kernel(X.Row(row), Weight, Bias, Y.Row(row), X.Width, Eps, Centered);
     }
 
+    private struct CopyBody : IRowBody
+    {
+        public FloatRows X, Y;
+
+        public void Run(int row) => X[row].CopyTo(Y[row]);
+    }
+
     private struct AddBody : IRowBody
     {
         public delegate*<float*, float*, int, void> Kernel;
@@ -119,24 +136,13 @@ internal static unsafe class RowOps
         public void Run(int row) => Kernel(Y.Row(row), Bias, Y.Width);
     }
 
-    private struct SiluMulBody : IRowBody
+    private struct ApplyBody : IRowBody
     {
-        public delegate*<float*, float*, int, void> Kernel;
-        public FloatRows Gate, Up;
+        public delegate*<float*, float*, int, float*, void> Kernel;
+        public FloatRows X, Y;
+        public float* P;
 
-        public void Run(int row) => Kernel(Gate.Row(row), Up.Row(row), Gate.Width);
-    }
-
-    private struct RopeBody : IRowBody
-    {
-        public delegate*<float*, float*, float*, int, void> Kernel;
-        public FloatRows X, Cos, Sin;
-        public int HeadDim;
-
-        public void Run(int row)
-        {
-            for (int i = 0; i < X.Width; i += HeadDim) Kernel(X.Row(row) + i, Cos.Row(row), Sin.Row(row), Cos.Width);
-        }
+        public void Run(int row) => Kernel(X.Row(row), Y.Data == null ? null : Y.Row(row), X.Width, P);
     }
 
     private struct EmbedBody : IRowBody

@@ -54,11 +54,61 @@ public unsafe class FloatKernelTests
             AssertBits(expected, actual, n, $"Add {isa} n={n}");
             Copy(x, expected, n);
             Copy(x, actual, n);
-            reference.SiluMul(expected, y, n);
-            kernels.SiluMul(actual, y, n);
-            AssertBits(expected, actual, n, $"SiluMul {isa} n={n}");
+            reference.AddScaled(expected, y, n, 0.7f);
+            kernels.AddScaled(actual, y, n, 0.7f);
+            AssertBits(expected, actual, n, $"AddScaled {isa} n={n}");
         }
     });
+
+    [TestMethod]
+    public void EveryFunctionEqualsScalar() => ForEach((isa, kernels, reference, random) =>
+    {
+        float* p = stackalloc float[] { 0.7f, 0.3f, 0.5f, -1e-3f };
+        foreach (Elementwise function in Enum.GetValues<Elementwise>())
+            foreach (int n in s_lengths)
+                foreach (bool pairs in new[] { false, true })
+                {
+                    using Floats x = new(random, n, 30), y = new(random, n), expected = new(n), actual = new(n);
+                    Copy(x, expected, n);
+                    Copy(x, actual, n);
+                    reference.Apply[(int)function](expected, pairs ? (float*)y : null, n, p);
+                    kernels.Apply[(int)function](actual, pairs ? (float*)y : null, n, p);
+                    AssertBits(expected, actual, n, $"{function} {isa} n={n} pairs={pairs}");
+                }
+    });
+
+    [TestMethod]
+    public void EveryFunctionIsCloseToItsFormula()
+    {
+        float* p = stackalloc float[] { 0.7f, 0.3f, 0.5f, -1e-3f };
+        double Silu(double x) => x / (1 + Math.Exp(-x));
+        double Clamped(double x, double limit) => Math.Clamp(x, -limit, limit);
+        var formulas = new Dictionary<Elementwise, Func<double, double, double>>
+        {
+            [Elementwise.Silu] = (x, y) => Silu(x) * y,
+            [Elementwise.Gelu] = (x, y) => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * x * (1 + (0.044715 * x * x)))) * y,
+            [Elementwise.Relu] = (x, y) => Math.Max(x, 0) * y,
+            [Elementwise.ReluSquared] = (x, y) => Math.Pow(Math.Max(x, 0), 2) * y,
+            [Elementwise.SwiGluOai] = (x, y) => Math.Min(x, 7) / (1 + Math.Exp(-1.702 * Math.Min(x, 7))) * (Clamped(y, 7) + 1),
+            [Elementwise.Xielu] = (x, y) => (x > 0 ? (0.7 * x * x) + (0.5 * x) : ((Math.Exp(Math.Min(x, -1e-3)) - 1 - x) * 0.3) + (0.5 * x)) * y,
+            [Elementwise.SiluClamped] = (x, y) => Math.Min(Silu(x), 0.7) * Clamped(y, 0.7),
+            [Elementwise.ClampedSilu] = (x, y) => Silu(Math.Min(x, 0.7)) * Clamped(y, 0.7),
+            [Elementwise.Sigmoid] = (x, y) => 1 / (1 + Math.Exp(-x)) * y,
+            [Elementwise.Softplus] = (x, y) => (x > 20 ? x : Math.Log(1 + Math.Exp(x))) * y,
+            [Elementwise.Scale] = (x, y) => x * 0.7 * y,
+            [Elementwise.SoftCap] = (x, y) => 0.7 * Math.Tanh(x / 0.7) * y,
+            [Elementwise.Clamp] = (x, y) => Clamped(x, 0.7) * y,
+        };
+        FloatKernels reference = KernelSet.For(Isa.Scalar).Float;
+        foreach (Elementwise function in Enum.GetValues<Elementwise>())
+            foreach (float x in new[] { -30f, -9f, -1f, -0.1f, -1e-4f, 0f, 1e-4f, 0.1f, 0.69f, 1f, 6.9f, 7.5f, 19f, 21f, 40f })
+            {
+                float found = x, y = -1.5f;
+                reference.Apply[(int)function](&found, &y, 1, p);
+                double expected = formulas[function](x, y);
+                Assert.AreEqual(expected, found, (3e-6 * Math.Abs(expected)) + 3e-7, $"{function}({x})");
+            }
+    }
 
     [TestMethod]
     public void RopeEqualsScalar() => ForEach((isa, kernels, reference, random) =>
@@ -85,7 +135,7 @@ public unsafe class FloatKernelTests
         foreach (float value in new[] { 0f, -0f, 1e-30f, -1f, 1f, -20f, 20f, -87.3f, -87.4f, 88f, 89f, -1000f, 1000f, float.MaxValue, -float.MaxValue })
         {
             ((float*)x)[0] = value;
-            ScalarFloat.SiluMul(x, one, 1);
+            ScalarFloat.Apply<Silu>(x, one, 1, null);
             double expected = value / (1.0 + Math.Exp(-(double)value));
             Assert.AreEqual(expected, ((float*)x)[0], (1e-6 * Math.Abs(expected)) + 1e-30, $"silu({value})");
         }
@@ -114,13 +164,16 @@ public unsafe class FloatKernelTests
                     kernels.Attention[types](&args);
                     AssertBits(expected, actual, tokens * heads * headDim, $"{isa} dim={headDim} heads={heads} tokens={tokens} first={first} types={types}");
 
-                    // Both directions, sinks and a soft-cap.
+                    // Both directions, sinks, a soft-cap and a bias.
+                    using Floats bias = new(random, heads * 2 * (first + tokens));
                     float[] sinks = [.. Enumerable.Range(0, heads).Select(_ => random.NextSingle() * 3)];
                     fixed (float* sink = sinks)
                     {
                         args.Sinks = sink;
                         args.Softcap = 1.5f;
                         args.VisibleEnd = first + tokens;
+                        args.Bias = bias.Data + first + tokens;
+                        args.BiasStride = 2 * (first + tokens);
                         kernels.Attention[types](&args);
                         args.Out = expected;
                         reference.Attention[types](&args);

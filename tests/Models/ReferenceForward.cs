@@ -16,8 +16,8 @@ internal sealed unsafe class ReferenceForward(ModelSpec spec)
     private static double[][] Layer(LayerSpec layer, double[][] x)
     {
         double[][] h = [.. x.Select(row => Norm(layer.In, row))];
-        double[][] a = Attention((AttentionSpec)layer.Mixer, h);
-        double[][] F(double[][] input) => [.. input.Select(row => Gated((GatedSpec)layer.Ffn, row))];
+        double[][] a = Attention((AttentionSpec)layer.Mixer!, h);
+        double[][] F(double[][] input) => [.. input.Select(row => Gated((GatedSpec)layer.Ffn!, row))];
         switch (layer.Topology)
         {
             case Topology.Parallel:
@@ -37,8 +37,8 @@ internal sealed unsafe class ReferenceForward(ModelSpec spec)
     private static double[][] Attention(AttentionSpec spec, double[][] h)
     {
         AttentionConfig c = spec.Config;
-        double[][] q = [.. h.Select((row, p) => Rope(c, Product(spec.Q, row), p))], k = [.. h.Select((row, p) => Rope(c, Product(spec.K, row), p))];
-        double[][] v = [.. h.Select(row => Product(spec.V, row))];
+        double[][] q = [.. h.Select((row, p) => Rope(c, Product(spec.Q, row), p))], k = [.. h.Select((row, p) => Rope(c, Product(spec.K!, row), p))];
+        double[][] v = [.. h.Select(row => Product(spec.V!, row))];
         var result = new double[h.Length][];
         for (int p = 0; p < h.Length; p++)
         {

@@ -18,9 +18,18 @@ public sealed unsafe class RopeTablesTests
     }
 
     [TestMethod]
+    public void LongContextsHaveTheirOwnFactors()
+    {
+        float[] brief = [.. Enumerable.Repeat(1f, 32)], extended = [.. Enumerable.Repeat(4f, 32)];
+        RopeConfig config = s_plain with { OriginalContextLength = 2048, LongFactors = extended };
+        AssertFrequencies(config, brief, i => Math.Pow(10000, -2.0 * i / 64), contextSize: 2048);
+        AssertFrequencies(config, brief, i => Math.Pow(10000, -2.0 * i / 64) / 4, contextSize: 2049);
+    }
+
+    [TestMethod]
     public void YarnScalesSlowPairsAndKeepsFastOnes()
     {
-        RopeConfig yarn = s_plain with { FreqScale = 0.25f, ExtFactor = 1 };
+        RopeConfig yarn = s_plain with { FreqScale = 0.25f, ExtFactor = 1, Magnitude = 1 + (0.1 * Math.Log(4)) };
         // The pair that turns t times in 2048 positions: 64 ln(2048 / (2 pi t)) / (2 ln 10000).
         double low = Math.Floor(64 * Math.Log(2048 / (2 * Math.PI * 32)) / (2 * Math.Log(10000)));
         double high = Math.Ceiling(64 * Math.Log(2048 / (2 * Math.PI)) / (2 * Math.Log(10000)));
@@ -61,21 +70,21 @@ public sealed unsafe class RopeTablesTests
     public void LayersOfEqualConfigurationsShareATable()
     {
         Workspace workspace = Workspace.Measure(8, 1, _ => 0);
-        var tables = new RopeTables(workspace);
+        var tables = new RopeTables(workspace, 128);
         Assert.AreSame(tables.Of(s_plain), tables.Of(s_plain with { FreqBase = 10000 }));
         Assert.AreNotSame(tables.Of(s_plain), tables.Of(s_plain with { FreqBase = 1000000 }));
     }
 
-    private static void AssertFrequencies(RopeConfig config, float[] factors, Func<int, double> expected)
+    private static void AssertFrequencies(RopeConfig config, float[] factors, Func<int, double> expected, int contextSize = 128)
     {
-        ReadOnlySpan<double> found = new RopeTable(config with { Factors = factors }, Workspace.Measure(1, 1, _ => 0)).Frequencies;
+        ReadOnlySpan<double> found = new RopeTable(config with { Factors = factors }, Workspace.Measure(1, 1, _ => 0), contextSize).Frequencies;
         for (int i = 0; i < found.Length; i++) Assert.AreEqual(expected(i), found[i], 1e-14 * expected(i), $"pair {i}");
     }
 
     private static (float[] Cos, float[] Sin) Fill(RopeConfig config, int[] positions)
     {
         using var pool = new WorkerPool(2);
-        using Workspace workspace = Workspace.Allocate(positions.Length, 2, workspace => new RopeTable(config, workspace), out RopeTable table);
+        using Workspace workspace = Workspace.Allocate(positions.Length, 2, workspace => new RopeTable(config, workspace, 128), out RopeTable table);
         fixed (int* p = positions) table.Fill(pool, p, positions.Length);
         return (new Span<float>(table.Cos.Data, positions.Length * 64).ToArray(), new Span<float>(table.Sin.Data, positions.Length * 64).ToArray());
     }

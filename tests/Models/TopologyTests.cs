@@ -53,7 +53,7 @@ public sealed class TopologyTests
         using LanguageModel model = LanguageModel.Open(file.File);
         ModelSpec spec = model.Spec;
         // Any numbers do as weight and bias: a row of the embedding, and the bias of a matrix of this width.
-        Tensor row = spec.TokenEmbd with { Ne1 = 1 }, down = ((GatedSpec)spec.Layers[0].Ffn).Down.Bias!.Value;
+        Tensor row = spec.TokenEmbd with { Ne1 = 1 }, down = ((GatedSpec)spec.Layers[0].Ffn!).Down.Bias!.Value;
         var norm = new Norm(Enum.Parse<NormKind>(kind), weight ? row : null, bias ? down : null, 1e-3f);
         spec = spec with { OutputNorm = norm, Layers = [.. spec.Layers.Select(layer => layer with { In = norm, AfterFfn = norm })] };
         double[][] expected = new ReferenceForward(spec).Logits(s_tokens);
@@ -67,7 +67,7 @@ public sealed class TopologyTests
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);
         using LanguageModel model = LanguageModel.Open(file.File);
         ModelSpec spec = model.Spec;
-        var attention = (AttentionSpec)spec.Layers[1].Mixer;
+        var attention = (AttentionSpec)spec.Layers[1].Mixer!;
         spec = spec with { Layers = [spec.Layers[0], spec.Layers[1] with { Mixer = attention with { Config = attention.Config with { Window = 9 } } }] };
         double[][] expected = new ReferenceForward(spec).Logits(s_tokens);
         foreach (int batchSize in new[] { 70, 1 })
@@ -89,14 +89,14 @@ public sealed class TopologyTests
         {
             Layers = [.. spec.Layers.Select(layer =>
             {
-                var gated = (GatedSpec)layer.Ffn;
+                var gated = (GatedSpec)layer.Ffn!;
                 // The same rows, as slices of what a fused tensor would be: all of it, from its first row on.
-                return layer with { Ffn = new GatedSpec(gated.Gate.Rows(0, gated.Gate.OutputLength), gated.Up.Rows(0, gated.Up.OutputLength), gated.Down) };
+                return layer with { Ffn = new GatedSpec(gated.Gate.Rows(0, gated.Gate.OutputLength), gated.Up.Rows(0, gated.Up.OutputLength), gated.Down, gated.Activation) };
             })],
         };
         float[][] found = Logits(sliced, model, 70);
         for (int row = 0; row < found.Length; row++) CollectionAssert.AreEqual(expected[row], found[row]);
-        Linear up = ((GatedSpec)spec.Layers[0].Ffn).Up, middle = up.Rows(64, 32);
+        Linear up = ((GatedSpec)spec.Layers[0].Ffn!).Up, middle = up.Rows(64, 32);
         Assert.AreEqual((up.Weight.Data + (nint)(64 * up.Weight.RowBytes), 32L), (middle.Weight.Data, middle.Weight.Ne1));
         Assert.AreEqual((up.Bias!.Value.Data + (64 * sizeof(float)), 32L), (middle.Bias!.Value.Data, middle.Bias.Value.Ne0));
     }

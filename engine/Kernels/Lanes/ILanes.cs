@@ -95,4 +95,25 @@ internal static class LaneMath<TLanes> where TLanes : struct, ILanes<TLanes>
         p = TLanes.Add(TLanes.Fma(p, TLanes.Multiply(r, r), r), TLanes.Broadcast(1f));
         return TLanes.ZeroWhereLess(x, TLanes.Broadcast(ScalarMath.ExpLowest), TLanes.Multiply(p, TLanes.PowerOfTwo(n)));
     }
+
+    /// <summary>The lanes' <see cref="ScalarMath.SoftCap"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes SoftCap(TLanes x, TLanes c)
+    {
+        TLanes e = Exp(TLanes.Multiply(TLanes.Broadcast(2f), TLanes.Divide(x, c)));
+        TLanes tanh = TLanes.Subtract(TLanes.Broadcast(1f), TLanes.Divide(TLanes.Broadcast(2f), TLanes.Add(e, TLanes.Broadcast(1f))));
+        return TLanes.Multiply(c, tanh);
+    }
+
+    /// <summary>The lanes' <see cref="ScalarMath.Min"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Min(TLanes x, TLanes limit) => TLanes.SelectLess(limit, x, limit, x);
+
+    /// <summary>The lanes' <see cref="ScalarMath.Clamp"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Clamp(TLanes x, TLanes limit)
+    {
+        TLanes low = TLanes.Multiply(limit, TLanes.Broadcast(-1f));
+        return Min(TLanes.SelectLess(x, low, low, x), limit);
+    }
 }

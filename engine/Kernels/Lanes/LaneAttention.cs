@@ -34,7 +34,7 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
     public static void Run(AttentionArgs* a)
     {
         Scratch s = LayOut(a);
-        int firstBlock = (int)Math.Max(0, a->FirstPosition + 1L - a->Window) / BlockLength;
+        int firstBlock = a->StartOf(0) / BlockLength;
         int visibleEnd = a->EndOf(a->Tokens - 1), lastBlock = (visibleEnd - 1) / BlockLength;
         for (int block = firstBlock; block <= lastBlock; block++)
         {
@@ -44,13 +44,13 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             ToFloats<TValue>(a->Blocks[block] + a->ValueOffset, a->ValueStride, filled, s.ValueDim, s.Values);
             for (int t = 0; t < a->Tokens; t++)
             {
-                int position = a->FirstPosition + t;
-                int start = (int)Math.Max(0, Math.Max(0, position + 1L - a->Window) - base_), end = Math.Min(BlockLength, a->EndOf(t) - base_);
+                int start = Math.Max(0, a->StartOf(t) - base_), end = Math.Min(BlockLength, a->EndOf(t) - base_);
                 if (start >= end) continue;
                 for (int h = 0; h < a->Heads; h++)
                 {
                     int row = (t * a->Heads) + h;
-                    Block(ref s, s.Queries + (row * s.KeyDim), s.Outputs + (row * s.ValueDim), s.MaxSum + (2 * row), a, start, end);
+                    float* bias = a->Bias == null ? null : a->Bias + (h * a->BiasStride) + base_ - (a->FirstPosition + t);
+                    Block(ref s, s.Queries + (row * s.KeyDim), s.Outputs + (row * s.ValueDim), s.MaxSum + (2 * row), a, bias, start, end);
                 }
             }
         }
@@ -104,9 +104,10 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
 
     /// <summary>One query against positions start..end-1 of the block, added to its running output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Block(ref Scratch s, float* q, float* output, float* maxSum, AttentionArgs* a, int start, int end)
+    private static void Block(ref Scratch s, float* q, float* output, float* maxSum, AttentionArgs* a, float* bias, int start, int end)
     {
-        float blockMax = Scores(ref s, q, a->Scale, a->Softcap, start, end);
+        Products(ref s, q, start, end);
+        float blockMax = a->Softcap == 0 && bias == null ? Scores(ref s, a->Scale, start, end) : ShapedScores(ref s, a->Scale, a->Softcap, bias, start, end);
         TLanes maxes = TLanes.Broadcast(blockMax), sums = TLanes.Zero;
         for (int j = 0; j < BlockLength; j += 16)
         {
@@ -127,12 +128,11 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             TLanes.Store(TLanes.Fma(TLanes.Load(output + i), keeps, TLanes.Multiply(TLanes.Load(s.BlockOut + i), takes)), output + i);
     }
 
-    /// <summary>Scores of positions start..end-1, -infinity for the others; returns the largest.</summary>
+    /// <summary>The query times the keys of positions start..end-1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Scores(ref Scratch s, float* q, float scale, float softcap, int start, int end)
+    private static void Products(ref Scratch s, float* q, int start, int end)
     {
         int dim = s.KeyDim;
-        TLanes scales = TLanes.Broadcast(scale), none = TLanes.Broadcast(float.NegativeInfinity);
         for (int j = start & ~3; j < end; j += 4)
         {
             float* k = s.Keys + (j * dim), k1 = k + dim, k2 = k1 + dim, k3 = k2 + dim;
@@ -147,10 +147,14 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
             }
             TLanes.StoreSums(s0, s1, s2, s3, s.Scores + j);
         }
-        if (softcap != 0) return CappedScores(ref s, scale, softcap, start, end);
-        for (int j = 0; j < start; j++) s.Scores[j] = float.NegativeInfinity;
-        for (int j = end; j < BlockLength; j++) s.Scores[j] = float.NegativeInfinity;
-        TLanes largest = none;
+    }
+
+    /// <summary>Scores of the products of positions start..end-1, -infinity for the others; returns the largest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Scores(ref Scratch s, float scale, int start, int end)
+    {
+        TLanes scales = TLanes.Broadcast(scale), largest = TLanes.Broadcast(float.NegativeInfinity);
+        HideOthers(ref s, start, end);
         for (int j = 0; j < BlockLength; j += 16)
         {
             TLanes scaled = TLanes.Multiply(TLanes.Load(s.Scores + j), scales);
@@ -160,17 +164,27 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         return TLanes.Largest(largest);
     }
 
-    /// <summary>The same from the products on, with a soft-cap.</summary>
-    private static float CappedScores(ref Scratch s, float scale, float softcap, int start, int end)
+    /// <summary>The same with a soft-cap, and with what a distance adds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float ShapedScores(ref Scratch s, float scale, float softcap, float* bias, int start, int end)
     {
-        float largest = float.NegativeInfinity;
-        for (int j = 0; j < BlockLength; j++)
+        TLanes scales = TLanes.Broadcast(scale), cap = TLanes.Broadcast(softcap), largest = TLanes.Broadcast(float.NegativeInfinity);
+        for (int j = 0; j < BlockLength; j += 16)
         {
-            bool seen = j >= start && j < end;
-            s.Scores[j] = seen ? ScalarMath.SoftCap(s.Scores[j] * scale, softcap) : float.NegativeInfinity;
-            largest = Math.Max(largest, s.Scores[j]);
+            TLanes scaled = TLanes.Multiply(TLanes.Load(s.Scores + j), scales);
+            TLanes.Store(softcap == 0 ? scaled : LaneMath<TLanes>.SoftCap(scaled, cap), s.Scores + j);
         }
-        return largest;
+        if (bias != null)
+            for (int j = start; j < end; j++) s.Scores[j] += bias[j];
+        HideOthers(ref s, start, end);
+        for (int j = 0; j < BlockLength; j += 16) largest = TLanes.Max(largest, TLanes.Load(s.Scores + j));
+        return TLanes.Largest(largest);
+    }
+
+    private static void HideOthers(ref Scratch s, int start, int end)
+    {
+        for (int j = 0; j < start; j++) s.Scores[j] = float.NegativeInfinity;
+        for (int j = end; j < BlockLength; j++) s.Scores[j] = float.NegativeInfinity;
     }
 
     /// <summary>64 values of the block's output: each position's weight times its values, ascending.</summary>

@@ -73,16 +73,34 @@ internal readonly unsafe struct LaneFloat<TLanes> : IFloatSet where TLanes : str
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SiluMul(float* gate, float* up, int n)
+    public static void AddScaled(float* dst, float* x, int n, float factor)
+    {
+        TLanes factors = TLanes.Broadcast(factor);
+        int i = 0;
+        for (; i + 16 <= n; i += 16) TLanes.Store(TLanes.Fma(TLanes.Load(x + i), factors, TLanes.Load(dst + i)), dst + i);
+        ScalarFloat.AddScaled(dst + i, x + i, n - i, factor);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Apply<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IElementwise
     {
         int i = 0;
-        for (; i + 16 <= n; i += 16)
-        {
-            TLanes g = TLanes.Load(gate + i);
-            TLanes denominator = TLanes.Add(TLanes.Broadcast(1f), LaneMath<TLanes>.Exp(TLanes.Multiply(g, TLanes.Broadcast(-1f))));
-            TLanes.Store(TLanes.Multiply(TLanes.Divide(g, denominator), TLanes.Load(up + i)), gate + i);
-        }
-        ScalarFloat.SiluMul(gate + i, up + i, n - i);
+        if (y == null)
+            for (; i + 16 <= n; i += 16) TLanes.Store(TFunction.Of(TLanes.Load(x + i), p), x + i);
+        else
+            for (; i + 16 <= n; i += 16) TLanes.Store(TLanes.Multiply(TFunction.Of(TLanes.Load(x + i), p), TLanes.Load(y + i)), x + i);
+        ScalarFloat.Apply<TFunction>(x + i, y == null ? null : y + i, n - i, p);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ApplyPairs<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IPairwise
+    {
+        int i = 0;
+        if (y == null)
+            for (; i + 16 <= n; i += 16) TLanes.Store(TFunction.Of(TLanes.Load(x + i), p), x + i);
+        else
+            for (; i + 16 <= n; i += 16) TLanes.Store(TFunction.Of(TLanes.Load(x + i), TLanes.Load(y + i), p), x + i);
+        ScalarFloat.ApplyPairs<TFunction>(x + i, y == null ? null : y + i, n - i, p);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -19,7 +19,8 @@ internal static unsafe class ScalarAttention
         float* s = stackalloc float[AttentionArgs.BlockLength];
         float* lanes = stackalloc float[16];
         float* blockOut = (float*)a->Scratch;
-        int visibleEnd = a->EndOf(token), first = (int)Math.Max(0, a->FirstPosition + token + 1L - a->Window);
+        int visibleEnd = a->EndOf(token), first = a->StartOf(token);
+        float* bias = a->Bias == null ? null : a->Bias + (head * a->BiasStride) - (a->FirstPosition + token);
         float max = float.NegativeInfinity, sum = 0;
         new Span<float>(output, a->ValueDim).Clear();
         for (int block = first / AttentionArgs.BlockLength; block <= (visibleEnd - 1) / AttentionArgs.BlockLength; block++)
@@ -32,6 +33,7 @@ internal static unsafe class ScalarAttention
             {
                 s[j] = Dot<TKey>(q, keys + (j * keyStride), a->KeyDim) * a->Scale;
                 if (a->Softcap != 0) s[j] = ScalarMath.SoftCap(s[j], a->Softcap);
+                if (bias != null) s[j] += bias[(block * AttentionArgs.BlockLength) + j];
                 blockMax = Math.Max(blockMax, s[j]);
             }
             new Span<float>(blockOut, a->ValueDim).Clear();

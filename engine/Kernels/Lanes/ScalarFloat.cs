@@ -43,9 +43,19 @@ internal readonly unsafe struct ScalarFloat : IFloatSet
         for (int i = 0; i < n; i++) dst[i] += x[i];
     }
 
-    public static void SiluMul(float* gate, float* up, int n)
+    public static void AddScaled(float* dst, float* x, int n, float factor)
     {
-        for (int i = 0; i < n; i++) gate[i] = gate[i] / (1f + ScalarMath.Exp(gate[i] * -1f)) * up[i];
+        for (int i = 0; i < n; i++) dst[i] = MathF.FusedMultiplyAdd(x[i], factor, dst[i]);
+    }
+
+    public static void Apply<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IElementwise
+    {
+        for (int i = 0; i < n; i++) x[i] = y == null ? TFunction.Of(x[i], p) : TFunction.Of(x[i], p) * y[i];
+    }
+
+    public static void ApplyPairs<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IPairwise
+    {
+        for (int i = 0; i < n; i++) x[i] = y == null ? TFunction.Of(x[i], p) : TFunction.Of(x[i], y[i], p);
     }
 
     public static void RopeNorm(float* x, float* cos, float* sin, int n)

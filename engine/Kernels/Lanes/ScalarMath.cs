@@ -46,4 +46,10 @@ internal static class ScalarMath
 
     /// <summary>c * tanh(x / c): x where it is small, and within c everywhere.</summary>
     public static float SoftCap(float x, float c) => c * Tanh(x / c);
+
+    /// <summary>The smaller. NaN stays NaN.</summary>
+    public static float Min(float x, float limit) => limit < x ? limit : x;
+
+    /// <summary>x within -limit..limit. NaN stays NaN.</summary>
+    public static float Clamp(float x, float limit) => Min(x < limit * -1f ? limit * -1f : x, limit);
 }

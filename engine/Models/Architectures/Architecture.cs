@@ -1,18 +1,28 @@
 namespace Edge.Llm.Models.Architectures;
 
 /// <summary>How the files of an architecture are read: their keys and tensors to a spec.</summary>
-internal sealed record Architecture(string Name, Func<Keys, Tensors, ModelSpec> Read)
+/// <param name="Name">general.architecture.</param>
+/// <param name="Models">What people know it by.</param>
+/// <param name="Read">Reads a file.</param>
+internal sealed record Architecture(string Name, string Models, Func<Keys, Tensors, ModelSpec> Read)
 {
-    private static readonly Architecture[] s_all = [Llama.Architecture];
+    /// <summary>All there are.</summary>
+    public static IReadOnlyList<Architecture> All { get; } =
+    [
+        .. Llama.Architectures, .. Qwen.Architectures, .. Gemma.Architectures, .. Glm.Architectures, .. Olmo.Architectures,
+        .. Cohere.Architectures, .. Scaled.Architectures, .. Gpt.Architectures, .. Gates.Architectures, .. Common.Architectures,
+        .. Mixtures.Architectures, .. DeepSeekLike.Architectures, .. Latent.Architectures,
+    ];
 
     /// <summary>Reads a file by the architecture that it names.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
     public static ModelSpec Open(GgufFile file, RopeOverride rope)
     {
         string name = file.Metadata.GetString("general.architecture");
-        Architecture architecture = Array.Find(s_all, architecture => architecture.Name == name)
+        Architecture architecture = All.FirstOrDefault(architecture => architecture.Name == name)
             ?? throw new EdgeLlmException(ErrorCode.Unsupported,
-                $"{file.Path}: architecture '{name}' is not supported; there are: {string.Join(", ", s_all.Select(architecture => architecture.Name))}");
-        return architecture.Read(new Keys(file, name, rope), new Tensors(file, name));
+                $"{file.Path}: architecture '{name}' is not supported; there are {All.Count}, among them llama, qwen3, gemma3, phi3 and gpt-oss");
+        var keys = new Keys(file, name, rope);
+        return architecture.Read(keys, new Tensors(file, name, keys));
     }
 }

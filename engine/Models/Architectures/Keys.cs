@@ -1,11 +1,14 @@
+using Edge.Llm.Kernels;
+
 namespace Edge.Llm.Models.Architectures;
 
 /// <summary>What the user puts in place of a file's rotary frequencies: base, and factor on positions.</summary>
 internal readonly record struct RopeOverride(float? FreqBase, float? FreqScale);
 
 /// <summary>Reads an architecture's keys (<c>llama.block_count</c> for "block_count") and checks their ranges. The bounds are far
-/// beyond any model and keep products of two of them within a long.</summary>
-internal sealed class Keys(GgufFile file, string architecture, RopeOverride rope)
+/// beyond any model and keep products of two of them within a long. Files that carry every key there is, set or not, have 0 or -1 where
+/// one is not set.</summary>
+internal sealed partial class Keys(GgufFile file, string architecture, RopeOverride rope)
 {
     private GgufMetadata Metadata => file.Metadata;
 
@@ -14,31 +17,44 @@ internal sealed class Keys(GgufFile file, string architecture, RopeOverride rope
 
     /// <summary>A count: 1..max.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, from here and all others.</exception>
-    public int Count(string key, int max) => InRange(key, Metadata.GetInt32(Full(key)), max);
+    public int Count(string key, int max) => InRange(key, Metadata.GetInt32(Full(key)), 1, max);
 
-    /// <inheritdoc cref="Count(string, int)"/>
-    public int Count(string key, int max, int fallback) => Has(key) ? Count(key, max) : fallback;
+    /// <summary>A count: 1..max, or the fallback where it is not set.</summary>
+    public int Count(string key, int max, int fallback) => IsSet(key) ? Count(key, max) : fallback;
 
-    /// <summary>A count that files may give once a layer; layers that differ are not supported.</summary>
-    public int UniformCount(string key, int max)
+    /// <summary>A layer's count, 0..max: files give one number for all layers or one a layer.</summary>
+    public int Count(int il, string key, int max)
     {
-        if (!Metadata.TryGet(Full(key), out GgufValue value) || value.Type != GgufValueType.Array) return Count(key, max);
-        int[] counts = Metadata.GetArray(Full(key)).GetInt32s();
-        if (counts.Length == 0) throw Invalid(key, "a value a layer", "an empty array");
-        if (Array.Exists(counts, count => count != counts[0]))
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: key {Full(key)}: layers differ, which architecture {architecture} does not support");
-        return InRange(key, counts[0], max);
+        GgufValue value = Metadata.Get(Full(key));
+        if (!value.TryGetArray(out GgufArray array)) return InRange(key, Metadata.GetInt32(Full(key)), 0, max);
+        OnePerLayer(key, array);
+        return InRange(key, array.GetInt32s()[il], 0, max);
     }
+
+    /// <summary>A layer's count, or the fallback where it is not set.</summary>
+    public int Count(int il, string key, int max, int fallback) => IsSet(key) ? Count(il, key, max) : fallback;
 
     /// <summary>A finite number above 0.</summary>
     public float Positive(string key) => Checked(key, Metadata.GetFloat(Full(key)), value => value > 0, "a number above 0");
 
-    /// <inheritdoc cref="Positive(string)"/>
-    public float Positive(string key, float fallback) => Has(key) ? Positive(key) : fallback;
+    /// <summary>A finite number above 0, or the fallback where it is not set.</summary>
+    public float Positive(string key, float fallback) => NonNegative(key, 0) is > 0 and float value ? value : fallback;
 
     /// <summary>A finite number from 0 up.</summary>
     public float NonNegative(string key, float fallback) =>
         Checked(key, Metadata.GetFloat(Full(key), fallback), value => value >= 0, "a number from 0 up");
+
+    /// <summary>A layer's number, finite; 0 where there is none.</summary>
+    public float Number(int il, string key)
+    {
+        if (!Metadata.TryGet(Full(key), out GgufValue value)) return 0;
+        if (!value.TryGetArray(out GgufArray array)) return Checked(key, Metadata.GetFloat(Full(key)), _ => true, "a number");
+        OnePerLayer(key, array);
+        return Checked(key, array.GetFloats()[il], _ => true, "a number");
+    }
+
+    /// <summary>A yes or no.</summary>
+    public bool Flag(string key, bool fallback) => Metadata.GetBool(Full(key), fallback);
 
     /// <summary>A string.</summary>
     public string Text(string key, string fallback) => Metadata.GetString(Full(key), fallback);
@@ -49,71 +65,62 @@ internal sealed class Keys(GgufFile file, string architecture, RopeOverride rope
     /// <summary>embedding_length.</summary>
     public int EmbeddingLength => Count("embedding_length", 1 << 20);
 
-    /// <summary>block_count.</summary>
-    public int BlockCount => Count("block_count", 1 << 12);
+    /// <summary>The layers that are executed: the last ones of a file may be heads that predict further tokens.</summary>
+    public int LayerCount
+    {
+        get
+        {
+            int ahead = Count("nextn_predict_layers", 1 << 12, 0);
+            return BlockCount > ahead ? BlockCount - ahead : throw Invalid("nextn_predict_layers", $"fewer than {BlockCount} layers", $"{ahead}");
+        }
+    }
 
-    /// <summary>feed_forward_length.</summary>
-    public int FeedForwardLength => UniformCount("feed_forward_length", 1 << 22);
+    /// <summary>feed_forward_length of a layer; 0 where it has no network.</summary>
+    public int FeedForwardLength(int il) => Count(il, "feed_forward_length", 1 << 22, 0);
 
     /// <summary>attention.layer_norm_rms_epsilon.</summary>
     public float RmsEpsilon => NonNegative("attention.layer_norm_rms_epsilon", 1e-5f);
 
-    /// <summary>Throws if the file has experts.</summary>
-    public void RefuseExperts()
+    /// <summary>attention.layer_norm_epsilon.</summary>
+    public float LayerNormEpsilon => NonNegative("attention.layer_norm_epsilon", 1e-5f);
+
+    /// <summary>A layer's xIELU; its keys bear no architecture's name. Its slopes are softplus of what the file has.</summary>
+    public Activation Xielu(int il)
     {
-        if (Has("expert_count") && Count("expert_count", 1 << 16) > 1)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: key {Full("expert_count")}: mixtures of experts are not supported");
+        float Of(string key)
+        {
+            GgufArray array = Metadata.GetArray("xielu." + key);
+            if (array.Count != BlockCount) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: key xielu.{key}: expected {BlockCount} values, found {array.Count}");
+            return array.GetFloats()[il];
+        }
+        double Softplus(float x) => x > 20 ? x : DoubleMath.Log(1 + DoubleMath.Exp(x));
+        float beta = Of("beta");
+        return new Activation(Elementwise.Xielu, (float)Softplus(Of("alpha_p")), (float)(beta + Softplus(Of("alpha_n"))), beta, Of("eps"));
     }
 
-    /// <summary>Attention with a rotary embedding, all layers alike.</summary>
-    public AttentionConfig Attention(RopeType type, Tensors tensors)
+    /// <summary>Throws unless attention is causal, as files say of models that only embed.</summary>
+    public void RequireCausal()
     {
-        int embd = EmbeddingLength, headCount = UniformCount("attention.head_count", 1 << 12);
-        int headCountKv = Has("attention.head_count_kv") ? UniformCount("attention.head_count_kv", headCount) : headCount;
-        if (headCount % headCountKv != 0) throw Invalid("attention.head_count_kv", $"a divisor of {headCount} query heads", $"{headCountKv}");
-        if (embd % headCount != 0 && !Has("attention.key_length"))
-            throw Invalid("attention.head_count", $"a divisor of the embedding length {embd}", $"{headCount}");
-        int keyLength = Count("attention.key_length", 1 << 12, embd / headCount);
-        return new AttentionConfig
-        {
-            HeadCount = headCount,
-            HeadCountKv = headCountKv,
-            KeyLength = keyLength,
-            ValueLength = Count("attention.value_length", 1 << 12, embd / headCount),
-            Scale = 1 / MathF.Sqrt(keyLength),
-            Rope = Rope(type, keyLength, tensors),
-        };
-    }
-
-    private RopeConfig Rope(RopeType type, int headDim, Tensors tensors)
-    {
-        int dimensions = Count("rope.dimension_count", headDim, headDim);
-        if (dimensions % 2 != 0) throw Invalid("rope.dimension_count", "an even number", $"{dimensions}");
-        string scaling = Text("rope.scaling.type", "linear");
-        if (scaling is not ("none" or "linear" or "yarn"))
-            throw new EdgeLlmException(ErrorCode.Unsupported,
-                $"{file.Path}: key {Full("rope.scaling.type")}: '{scaling}' is not supported; there are: none, linear, yarn");
-        float factor = Has("rope.scaling.factor") ? NonNegative("rope.scaling.factor", 0) : NonNegative("rope.scale_linear", 0);
-        return new RopeConfig
-        {
-            Type = type,
-            Dimensions = dimensions,
-            FreqBase = rope.FreqBase ?? Positive("rope.freq_base", 10000),
-            FreqScale = rope.FreqScale ?? (scaling == "none" || factor == 0 ? 1 : 1 / factor),
-            ExtFactor = NonNegative("rope.scaling.yarn_ext_factor", scaling == "yarn" ? 1 : 0),
-            AttnFactor = Positive("rope.scaling.attn_factor", 1),
-            BetaFast = Positive("rope.scaling.yarn_beta_fast", 32),
-            BetaSlow = Positive("rope.scaling.yarn_beta_slow", 1),
-            OriginalContextLength = Count("rope.scaling.original_context_length", 1 << 30, ContextLength),
-            Factors = tensors.RopeFactors("rope_freqs", dimensions / 2),
-        };
+        if (!Flag("attention.causal", true))
+            throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: key {Full("attention.causal")}: attention in both directions is not supported");
     }
 
     /// <summary>An error about a key's value.</summary>
     public EdgeLlmException Invalid(string key, string expected, string found) =>
         new(ErrorCode.InvalidFile, $"{file.Path}: key {Full(key)}: expected {expected}, found {found}");
 
-    private int InRange(string key, int value, int max) => value >= 1 && value <= max ? value : throw Invalid(key, $"1 to {max}", $"{value}");
+    private int BlockCount => Count("block_count", 1 << 12);
+
+    // 0 and -1, the latter also as an unsigned number, say that a key is not set.
+    private bool IsSet(string key) =>
+        Metadata.TryGet(Full(key), out GgufValue value) && !(value.TryGetInteger(out Int128 number) && (number == 0 || number == -1 || number == uint.MaxValue));
+
+    private void OnePerLayer(string key, GgufArray array)
+    {
+        if (array.Count != BlockCount) throw Invalid(key, $"{BlockCount} values, one a layer", $"{array.Count}");
+    }
+
+    private int InRange(string key, int value, int min, int max) => value >= min && value <= max ? value : throw Invalid(key, $"{min} to {max}", $"{value}");
 
     private float Checked(string key, float value, Func<float, bool> valid, string expected) =>
         float.IsFinite(value) && valid(value) ? value : throw Invalid(key, expected, FormattableString.Invariant($"{value}"));

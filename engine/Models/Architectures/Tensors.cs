@@ -4,78 +4,108 @@ namespace Edge.Llm.Models.Architectures;
 
 /// <summary>Binds a model's tensors by name, each checked against the shape and type expected. What is left over at the end would have
 /// been ignored, so it is an error.</summary>
-internal sealed unsafe class Tensors(GgufFile file, string architecture)
+internal sealed unsafe partial class Tensors(GgufFile file, string architecture, Keys keys)
 {
     private readonly HashSet<string> _bound = [];
+    private readonly int _embd = keys.EmbeddingLength;
 
     /// <summary>Whether the file has a tensor.</summary>
     public bool Has(string name) => file.TryGetTensor(name, out _);
 
+    /// <summary>Whether the file has a tensor of a layer, without its ".weight".</summary>
+    public bool Has(int il, string name) => Has($"blk.{il}.{name}.weight");
+
     /// <summary>A decoder around these layers: embedding, output norm, and an output matrix that may be the embedding's.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, from here and all others.</exception>
-    public ModelSpec Decoder(Keys keys, Func<int, LayerSpec> layer)
+    public ModelSpec Decoder(
+        Func<int, LayerSpec> layer, NormKind norm = NormKind.Rms, Norm? outputNorm = null, Func<Embedding, Embedding>? embedding = null,
+        float embeddingScale = 1, float logitScale = 1)
     {
-        int embd = keys.EmbeddingLength, layers = keys.BlockCount, vocab = VocabSize();
-        Linear embedding = Linear("token_embd", embd, vocab);
+        keys.RequireCausal();
+        int layers = keys.LayerCount, vocab = VocabSize();
+        Linear tokens = Linear("token_embd", _embd, vocab);
+        var entry = new Embedding(tokens.Weight) { Scale = embeddingScale };
         var specs = new List<LayerSpec>(); // grows with what the file really holds
         for (int il = 0; il < layers; il++) specs.Add(layer(il));
         var model = new ModelSpec
         {
             Architecture = architecture,
             ContextLength = keys.ContextLength,
-            TokenEmbd = embedding.Weight,
+            Embedding = embedding?.Invoke(entry) ?? entry,
             Layers = [.. specs],
-            OutputNorm = RmsNorm("output_norm", embd, keys.RmsEpsilon),
-            Output = Has("output.weight") ? Linear("output", embd, vocab) : embedding,
+            OutputNorm = outputNorm ?? Norm(norm, "output_norm"),
+            Output = Output(tokens, vocab) with { Scale = logitScale },
         };
-        RejectUnused();
+        RejectUnused(layers);
         return model;
     }
 
-    /// <summary>Attention with a matrix each for q, k, v and the output.</summary>
-    public AttentionSpec Attention(int il, AttentionConfig config, int embd) => new(config,
-        Linear($"blk.{il}.attn_q", embd, config.HeadCount * config.KeyLength),
-        Linear($"blk.{il}.attn_k", embd, config.HeadCountKv * config.KeyLength),
-        Linear($"blk.{il}.attn_v", embd, config.HeadCountKv * config.ValueLength),
-        Linear($"blk.{il}.attn_output", config.HeadCount * config.ValueLength, embd));
+    /// <summary>Learned positions: a row for each of the context.</summary>
+    public Tensor Positions() => FloatMatrix("position_embd.weight", _embd, keys.ContextLength);
 
-    /// <summary>A gated feed-forward network.</summary>
-    public GatedSpec Gated(int il, int embd, int ff) => new(
-        Linear($"blk.{il}.ffn_gate", embd, ff), Linear($"blk.{il}.ffn_up", embd, ff), Linear($"blk.{il}.ffn_down", ff, embd));
+    /// <summary>A feed-forward network with a gate, in a tensor of its own or in the first half of ffn_up.</summary>
+    public GatedSpec Gated(int il, Activation activation) => Gated(il, activation, FeedForwardLength(il));
 
-    /// <summary>An RMSNorm.</summary>
-    public Norm RmsNorm(string name, int n, float epsilon) => new(NormKind.Rms, Vector(name + ".weight", n), null, epsilon);
+    /// <summary>The same, of a width.</summary>
+    public GatedSpec Gated(int il, Activation activation, int ff)
+    {
+        string up = $"blk.{il}.ffn_up";
+        Linear down = Linear($"blk.{il}.ffn_down", ff, _embd);
+        if (Has(il, "ffn_gate")) return new GatedSpec(Linear($"blk.{il}.ffn_gate", _embd, ff), Linear(up, _embd, ff), down, activation);
+        Linear both = Linear(up, _embd, 2 * ff);
+        return new GatedSpec(both.Rows(0, ff), both.Rows(ff, ff), down, activation);
+    }
 
-    /// <summary>A matrix w[rows, k] of any format there are kernels for, with its bias if the file has one.</summary>
+    /// <summary>A feed-forward network without a gate.</summary>
+    public PlainSpec Plain(int il, Activation activation)
+    {
+        int ff = FeedForwardLength(il);
+        return new PlainSpec(Linear($"blk.{il}.ffn_up", _embd, ff), Linear($"blk.{il}.ffn_down", ff, _embd), activation);
+    }
+
+    /// <summary>An RMSNorm of a layer.</summary>
+    public Norm RmsNorm(int il, string name) => Norm(NormKind.Rms, $"blk.{il}.{name}");
+
+    /// <summary>A LayerNorm of a layer.</summary>
+    public Norm LayerNorm(int il, string name) => Norm(NormKind.Layer, $"blk.{il}.{name}");
+
+    /// <summary>A norm over a row of the residual stream, with a bias if the file has one.</summary>
+    public Norm Norm(NormKind kind, string name) => Norm(kind, name, _embd);
+
+    /// <summary>A norm over rows of n values.</summary>
+    public Norm Norm(NormKind kind, string name, long n) =>
+        new(kind, Vector(name + ".weight", n), OptionalVector(name + ".bias", n), kind == NormKind.Rms ? keys.RmsEpsilon : keys.LayerNormEpsilon);
+
+    /// <summary>A matrix w[rows, k] of any format there are kernels for, with its bias and its factor if the file has them.</summary>
     public Linear Linear(string name, long k, long rows)
     {
-        Tensor weight = Bind(name + ".weight", k, rows);
-        if (KernelTable.FindFormat(weight.Type) is null)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: tensor {weight.Name} is of type {weight.Type}, which has no kernels");
-        return new Linear(weight, Has(name + ".bias") ? Vector(name + ".bias", rows) : null);
+        Tensor weight = WithKernels(Bind(name + ".weight", k, rows));
+        float scale = Has(name + ".scale") ? *(float*)Vector(name + ".scale", 1).Pointer : 1;
+        return new Linear(weight, OptionalVector(name + ".bias", rows), scale);
     }
 
-    /// <summary>The divisors of rotary frequencies, or an empty array.</summary>
-    public float[] RopeFactors(string name, int pairs)
-    {
-        if (!Has(name + ".weight")) return [];
-        Tensor tensor = Vector(name + ".weight", pairs);
-        float[] factors = new ReadOnlySpan<float>(tensor.Pointer, (int)tensor.Ne0).ToArray();
-        return Array.TrueForAll(factors, factor => float.IsFinite(factor) && factor > 0)
-            ? factors
-            : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: tensor {tensor.Name}: expected factors above 0");
-    }
+    private Tensor WithKernels(Tensor weight) => KernelTable.FindFormat(weight.Type) is not null
+        ? weight : throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: tensor {weight.Name} is of type {weight.Type}, which has no kernels");
 
-    // n floats: a norm, a bias or a table of factors.
-    private Tensor Vector(string name, long n)
-    {
-        Tensor tensor = Bind(name, n, 1);
-        if (tensor.Type != GgmlType.F32)
-            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: tensor {name}: expected type F32, found {tensor.Type}");
-        return tensor;
-    }
+    /// <summary>n floats: a norm, a bias or a table of factors.</summary>
+    public Tensor Vector(string name, long n) => Floats(name, Bind(name, n, 1));
 
-    private int VocabSize()
+    private Tensor? OptionalVector(string name, long n) => Has(name) ? Vector(name, n) : null;
+
+    /// <summary>Rows of floats.</summary>
+    public Tensor FloatMatrix(string name, long k, long rows) => Floats(name, Bind(name, k, rows));
+
+    private Tensor Floats(string name, Tensor tensor) => tensor.Type == GgmlType.F32
+        ? tensor : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: tensor {name}: expected type F32, found {tensor.Type}");
+
+    private Linear Output(Linear tokens, int vocab) =>
+        Has("output.weight") ? Linear("output", _embd, vocab) : tokens with { Bias = OptionalVector("output.bias", vocab) };
+
+    private int FeedForwardLength(int il) =>
+        keys.FeedForwardLength(il) is > 0 and int ff ? ff : throw keys.Invalid("feed_forward_length", "at least 1", "0");
+
+    /// <summary>Rows of the token embedding.</summary>
+    public int VocabSize()
     {
         long rows = file.GetTensor("token_embd.weight").Ne1;
         if (rows is < 1 or > 1 << 24)
@@ -83,19 +113,27 @@ internal sealed unsafe class Tensors(GgufFile file, string architecture)
         return (int)rows;
     }
 
-    private void RejectUnused()
+    // Of layers that are not executed, and of very old files, some tensors have no use.
+    private void RejectUnused(int layers)
     {
         foreach (Tensor tensor in file.Tensors)
-            if (!_bound.Contains(tensor.Name))
+            if (!_bound.Contains(tensor.Name) && LayerOf(tensor.Name) < layers && !tensor.Name.EndsWith(".attn_rot_embd", StringComparison.Ordinal))
                 throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: tensor {tensor.Name} has no place in architecture {architecture}");
     }
 
-    private Tensor Bind(string name, long ne0, long ne1)
+    private static int LayerOf(string name)
+    {
+        string[] parts = name.Split('.', 3);
+        return parts is ["blk", var layer, _] && int.TryParse(layer, out int il) ? il : -1;
+    }
+
+    private Tensor Bind(string name, long ne0, long ne1, long ne2 = 1)
     {
         Tensor tensor = file.GetTensor(name);
-        if (tensor.Ne0 != ne0 || tensor.Ne1 != ne1 || tensor.Ne2 != 1 || tensor.Ne3 != 1)
-            throw new EdgeLlmException(ErrorCode.InvalidFile,
-                $"{file.Path}: tensor {name}: expected dimensions [{ne0}, {ne1}], found [{tensor.Ne0}, {tensor.Ne1}, {tensor.Ne2}, {tensor.Ne3}]");
+        if (tensor.Ne0 != ne0 || tensor.Ne1 != ne1 || tensor.Ne2 != ne2 || tensor.Ne3 != 1)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, ne2 == 1
+                ? $"{file.Path}: tensor {name}: expected dimensions [{ne0}, {ne1}], found [{tensor.Ne0}, {tensor.Ne1}, {tensor.Ne2}, {tensor.Ne3}]"
+                : $"{file.Path}: tensor {name}: expected dimensions [{ne0}, {ne1}, {ne2}], found [{tensor.Ne0}, {tensor.Ne1}, {tensor.Ne2}, {tensor.Ne3}]");
         _bound.Add(name);
         return tensor;
     }

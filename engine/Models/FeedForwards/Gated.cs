@@ -2,9 +2,12 @@ using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
 
-/// <summary>The dense feed-forward network: down(silu(gate(h)) * up(h)).</summary>
-internal sealed record GatedSpec(Linear Gate, Linear Up, Linear Down) : IFeedForwardSpec
+/// <summary>The gated feed-forward network: down(act(gate(h)) * up(h)).</summary>
+internal sealed record GatedSpec(Linear Gate, Linear Up, Linear Down, Activation Activation) : IFeedForwardSpec
 {
+    /// <summary>Norm of what enters down; null: none.</summary>
+    public Norm? DownIn { get; init; }
+
     /// <summary>The packed forms of gate's and up's input.</summary>
     public InputFormats Input { get; } = Gate.Input | Up.Input;
 
@@ -27,12 +30,13 @@ internal sealed class Gated : IFeedForward
         foreach (Linear linear in (ReadOnlySpan<Linear>)[spec.Gate, spec.Up, spec.Down]) workspace.ClaimInput(linear);
     }
 
-    /// <summary>y = down(silu(gate(h)) * up(h)).</summary>
-    public void Forward(Cpu cpu, FloatRows h, FloatRows y)
+    /// <summary>y = down(act(gate(h)) * up(h)).</summary>
+    public void Forward(Cpu cpu, BatchPlan batch, FloatRows h, FloatRows y)
     {
         FloatRows gate = _gate.First(h.Count), up = _up.First(h.Count);
         MatMul.Run(cpu, h, _spec.Gate.To(gate), _spec.Up.To(up));
-        RowOps.SiluMul(cpu, gate, up, _spec.Down.Input);
+        _spec.Activation.Apply(cpu, gate, up, _spec.Down.Input);
+        _spec.DownIn?.Forward(cpu, gate, gate, _spec.Down.Input);
         MatMul.Run(cpu, gate, _spec.Down.To(y));
     }
 }

@@ -1,73 +1,45 @@
-using Edge.Llm.Cache;
 using Edge.Llm.Kernels;
 using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
 
-/// <summary>The numbers of multi-head attention with grouped queries.</summary>
-internal sealed record AttentionConfig
-{
-    /// <summary>Query heads (n_head).</summary>
-    public required int HeadCount { get; init; }
-
-    /// <summary>Heads of keys and values (n_head_kv): each serves HeadCount / HeadCountKv query heads.</summary>
-    public required int HeadCountKv { get; init; }
-
-    /// <summary>Values in a head of queries and keys.</summary>
-    public required int KeyLength { get; init; }
-
-    /// <summary>Values in a head of values.</summary>
-    public required int ValueLength { get; init; }
-
-    /// <summary>Factor on the scores.</summary>
-    public required float Scale { get; init; }
-
-    /// <summary>Positions that a token looks back over; int.MaxValue without a sliding window.</summary>
-    public int Window { get; init; } = int.MaxValue;
-
-    /// <summary>Rotary embedding of queries and keys; null: none.</summary>
-    public required RopeConfig? Rope { get; init; }
-}
-
-/// <summary>Multi-head attention: its numbers and matrices.</summary>
-internal sealed record AttentionSpec(AttentionConfig Config, Linear Q, Linear K, Linear V, Linear Output) : IMixerSpec
-{
-    /// <summary>The packed forms of q's, k's and v's input.</summary>
-    public InputFormats Input { get; } = Q.Input | K.Input | V.Input;
-
-    /// <summary>Keys and values.</summary>
-    public LayerMemory Memory => new(new KvRows(Config.HeadCountKv, Config.KeyLength, Config.ValueLength, Config.Window));
-
-    /// <summary>About 64 query rows share each pass over the cache.</summary>
-    public int MaxRun => Math.Clamp(64 / (Config.HeadCount / Config.HeadCountKv), 8, 64);
-
-    /// <summary>Makes what computes it.</summary>
-    public IMixer Make(LayerMaking making) => new Attention(this, making);
-}
-
 /// <summary>Multi-head attention: each token looks back over its own sequence in the cache.</summary>
-internal sealed class Attention : IMixer
+internal sealed unsafe class Attention : IMixer
 {
     private readonly AttentionSpec _spec;
+    private readonly AttentionConfig _config;
     private readonly int _il;
     private readonly KvLayer _kv;
     private readonly RopeTable? _rope;
-    private readonly FloatRows _q, _k, _v, _kqv;
+    private readonly Scoring _scoring;
+    private readonly FloatRows _q, _k, _v, _gate, _qAndGate, _kqv;
 
     /// <summary>Claims its buffers.</summary>
     public Attention(AttentionSpec spec, LayerMaking making)
     {
         AttentionConfig c = spec.Config;
         Workspace workspace = making.Workspace;
-        _spec = spec;
-        _il = making.Index;
+        (_spec, _config, _il) = (spec, c, making.Index);
         _kv = making.Cache.Kv(making.Index);
         _rope = c.Rope is null ? null : making.Ropes.Of(c.Rope);
+        _scoring = new Scoring
+        {
+            Scale = c.Scale, Softcap = c.Softcap, Chunk = c.Chunked ? c.Window : 0, Sinks = spec.Sinks is { } sinks ? (float*)sinks.Pointer : null,
+        };
+        if (c.Bias is not null)
+        {
+            PositionBiases.Table bias = making.Biases.Of(c.Bias);
+            _scoring.Bias = bias.Zero;
+            _scoring.BiasStride = bias.Stride;
+        }
         _q = workspace.Rows(c.HeadCount * c.KeyLength);
         _k = workspace.Rows(c.HeadCountKv * c.KeyLength);
         _v = workspace.Rows(c.HeadCountKv * c.ValueLength);
         _kqv = workspace.Rows(c.HeadCount * c.ValueLength);
-        foreach (Linear linear in (ReadOnlySpan<Linear>)[spec.Q, spec.K, spec.V, spec.Output]) workspace.ClaimInput(linear);
+        if (spec.GateInQ) _qAndGate = workspace.Rows(spec.Q.OutputLength);
+        if (spec.GateInQ || spec.Gate is not null) _gate = workspace.Rows(spec.Gate?.OutputLength ?? _kqv.Width);
+        foreach (Linear? linear in (ReadOnlySpan<Linear?>)[spec.Q, spec.K, spec.V, spec.Gate, spec.Output])
+            if (linear is not null) workspace.ClaimInput(linear);
         workspace.ClaimScratch(AttentionArgs.ScratchBytes(
             Math.Min(workspace.BatchSize, spec.MaxRun), c.HeadCount / c.HeadCountKv, c.KeyLength, c.ValueLength));
     }
@@ -75,23 +47,60 @@ internal sealed class Attention : IMixer
     /// <summary>y = output(softmax(q * keys * scale) * values).</summary>
     public void Forward(Cpu cpu, BatchPlan batch, FloatRows h, FloatRows y)
     {
-        FloatRows q = _q.First(h.Count), k = _k.First(h.Count), v = _v.First(h.Count), kqv = _kqv.First(h.Count);
-
-        MatMul.Run(cpu, h, _spec.Q.To(q), _spec.K.To(k), _spec.V.To(v));
-        if (_rope is not null)
-        {
-            RowOps.Rope(cpu, q, _spec.Config.KeyLength, _rope.Neox, _rope.Cos, _rope.Sin);
-            RowOps.Rope(cpu, k, _spec.Config.KeyLength, _rope.Neox, _rope.Cos, _rope.Sin);
-        }
+        FloatRows q = _q.First(h.Count), k = _k.First(h.Count), v = _v.First(h.Count), gate = _gate.First(h.Count), kqv = _kqv.First(h.Count);
+        Project(cpu, h, q, k, v, gate);
+        if (!_config.NormAfterRope) NormHeads(cpu, q, k);
+        Rotate(cpu, q);
+        Rotate(cpu, k);
+        if (_config.NormAfterRope) NormHeads(cpu, q, k);
+        _spec.VNorm?.ForwardHeads(cpu, v, _config.ValueLength);
+        if (_config.Temperature is { } temperature)
+            for (int row = 0; row < q.Count; row++) RowOps.Apply(cpu, Elementwise.Scale, q.Rows(row, 1), temperature.At(batch.Position(row)));
         cpu.Trace("Qcur", _il, q);
         cpu.Trace("Kcur", _il, k);
         cpu.Trace("Vcur", _il, v);
 
         if (!CacheOps.Store(cpu, batch.Runs(_kv.Group), _kv, k, v)) ThrowNonFinite(_il);
-        CacheOps.Attend(cpu, batch.Runs(_kv.Group), _kv, q, kqv, _spec.Config.Scale);
+        CacheOps.Attend(cpu, batch.Runs(_kv.Group), _kv, q, kqv, _scoring);
         cpu.Trace("kqv_out", _il, kqv);
+        if (gate.Data != null) ApplyGate(cpu, gate, kqv);
         if (y.Count < h.Count) kqv = RowOps.KeepRows(kqv, batch.LogitsRows);
+        _spec.OutputIn?.Forward(cpu, kqv, kqv, _spec.Output.Input);
         MatMul.Run(cpu, kqv, _spec.Output.To(y));
+    }
+
+    private void Project(Cpu cpu, FloatRows h, FloatRows q, FloatRows k, FloatRows v, FloatRows gate)
+    {
+        MatMul.Products products = default;
+        int n = 0;
+        products[n++] = _spec.Q.To(_spec.GateInQ ? _qAndGate.First(h.Count) : q);
+        if (_spec.K is { } key) products[n++] = key.To(k);
+        if (_spec.V is { } value) products[n++] = value.To(v);
+        if (_spec.Gate is { } factors) products[n++] = factors.To(gate);
+        MatMul.Run(cpu, h, ((ReadOnlySpan<Product>)products)[..n]);
+        if (_spec.GateInQ) RowOps.SplitHeads(cpu, _qAndGate.First(h.Count), _config.KeyLength, q, gate);
+        if (_spec.V is null) RowOps.Copy(cpu, k, v);
+        if (_config.ClampQkv == 0) return;
+        foreach (FloatRows rows in (ReadOnlySpan<FloatRows>)[q, k, v]) RowOps.Apply(cpu, Elementwise.Clamp, rows, _config.ClampQkv);
+    }
+
+    private void NormHeads(Cpu cpu, FloatRows q, FloatRows k)
+    {
+        _spec.QNorm?.ForwardHeads(cpu, q, _config.KeyLength);
+        _spec.KNorm?.ForwardHeads(cpu, k, _config.KeyLength);
+    }
+
+    private void Rotate(Cpu cpu, FloatRows x)
+    {
+        if (_rope is not null) RowOps.Rope(cpu, x, _config.KeyLength, _rope.Neox, _rope.Cos, _rope.Sin);
+    }
+
+    // kqv *= f(gate), a value or a head at a time.
+    private void ApplyGate(Cpu cpu, FloatRows gate, FloatRows kqv)
+    {
+        RowOps.Apply(cpu, _config.GateFunction, gate);
+        if (gate.Width == kqv.Width) RowOps.Multiply(cpu, kqv, gate);
+        else RowOps.ScaleHeads(cpu, kqv, _config.ValueLength, gate);
     }
 
     private static void ThrowNonFinite(int il) =>

@@ -28,8 +28,8 @@ internal sealed record RopeConfig
     /// <summary>YaRN: how much of the unscaled angle the fast pairs keep; 0 is linear scaling, 1 is YaRN.</summary>
     public float ExtFactor { get; init; }
 
-    /// <summary>Factor on cos and sin; with YaRN it is multiplied by 1 + 0.1 ln(1 / FreqScale).</summary>
-    public float AttnFactor { get; init; } = 1;
+    /// <summary>Factor on cos and sin.</summary>
+    public double Magnitude { get; init; } = 1;
 
     /// <summary>YaRN: pairs that turn more often than this within the original context are not scaled.</summary>
     public float BetaFast { get; init; } = 32;
@@ -40,7 +40,10 @@ internal sealed record RopeConfig
     /// <summary>YaRN: the context length before scaling.</summary>
     public int OriginalContextLength { get; init; }
 
-    /// <summary>Divisors of the pairs' frequencies (rope_freqs), or empty. Two tables with equal numbers in different arrays count as
-    /// different, which costs a fill and changes nothing.</summary>
-    public float[] Factors { get; init; } = [];
+    /// <summary>Divisors of the pairs' frequencies, or empty; infinity where a pair does not turn. Null: those of the file, if it has any.
+    /// Two tables with equal numbers in different arrays count as different, which costs a fill and changes nothing.</summary>
+    public float[]? Factors { get; init; }
+
+    /// <summary>The divisors in contexts that are longer than <see cref="OriginalContextLength"/>, or null (LongRoPE).</summary>
+    public float[]? LongFactors { get; init; }
 }

@@ -12,11 +12,11 @@ internal sealed class RopeTable
 
     private readonly RopeConfig _config;
     private readonly double[] _frequencies;
-    private readonly double _magnitude;
 
-    /// <summary>The frequencies as llama.cpp defines them. Cosines and sines are kept in the workspace.</summary>
-    public RopeTable(RopeConfig config, Workspace workspace)
+    /// <summary>The frequencies as llama.cpp defines them, in a context of a size. Cosines and sines are kept in the workspace.</summary>
+    public RopeTable(RopeConfig config, Workspace workspace, int contextSize)
     {
+        float[] factors = (contextSize > config.OriginalContextLength ? config.LongFactors : null) ?? config.Factors ?? [];
         _config = config;
         Cos = workspace.RowsOfPass(config.Dimensions);
         Sin = workspace.RowsOfPass(config.Dimensions);
@@ -25,13 +25,12 @@ internal sealed class RopeTable
         (double low, double high) = CorrectionRange(config);
         for (int i = 0; i < n / 2; i++)
         {
-            double extrapolated = DoubleMath.Pow(config.FreqBase, -2.0 * i / n) / (config.Factors.Length == 0 ? 1 : config.Factors[i]);
+            double extrapolated = DoubleMath.Pow(config.FreqBase, -2.0 * i / n) / (factors.Length == 0 ? 1 : factors[i]);
             double interpolated = config.FreqScale * extrapolated;
             double ramp = 1 - Math.Clamp((i - low) / Math.Max(0.001, high - low), 0, 1);
             double mix = ramp * config.ExtFactor;
             _frequencies[i] = (interpolated * (1 - mix)) + (extrapolated * mix);
         }
-        _magnitude = config.ExtFactor != 0 ? config.AttnFactor * (1 + (0.1 * DoubleMath.Log(1.0 / config.FreqScale))) : config.AttnFactor;
     }
 
     /// <summary>Whether pairs are halves of a head, not neighbours.</summary>
@@ -81,8 +80,8 @@ internal sealed class RopeTable
             {
                 (double sin, double cos) = DoubleMath.SinCos(Positions[row] * frequencies[i]);
                 int first = neox ? i : 2 * i, second = neox ? i + frequencies.Length : first + 1;
-                cosRow[first] = cosRow[second] = (float)(cos * Table._magnitude);
-                float s = (float)(sin * Table._magnitude);
+                cosRow[first] = cosRow[second] = (float)(cos * Table._config.Magnitude);
+                float s = (float)(sin * Table._config.Magnitude);
                 sinRow[first] = -s;
                 sinRow[second] = s;
             }

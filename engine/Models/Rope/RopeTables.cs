@@ -3,7 +3,7 @@ using Edge.Llm.Ops;
 namespace Edge.Llm.Models;
 
 /// <summary>The rotary tables of a model: one for each distinct configuration among its layers.</summary>
-internal sealed unsafe class RopeTables(Workspace workspace)
+internal sealed unsafe class RopeTables(Workspace workspace, int contextSize)
 {
     private readonly List<RopeTable> _tables = [];
 
@@ -11,7 +11,7 @@ internal sealed unsafe class RopeTables(Workspace workspace)
     public RopeTable Of(RopeConfig config)
     {
         RopeTable? table = _tables.Find(table => table.Is(config));
-        if (table is null) _tables.Add(table = new RopeTable(config, workspace));
+        if (table is null) _tables.Add(table = new RopeTable(config, workspace, contextSize));
         return table;
     }
 

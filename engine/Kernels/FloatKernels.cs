@@ -23,6 +23,14 @@ internal unsafe interface IFloatSet
     /// <inheritdoc cref="Apply"/>
     static abstract void ApplyPairs<TFunction>(float* x, float* y, int n, float* p) where TFunction : struct, IPairwise;
 
+    /// <summary>A step of the gated delta rule on a state s [n keys][n values], n a multiple of 16: each key's row times its decay
+    /// (one for all if decayStep is 0), then s += k (beta * (v - k s)); o = q s.</summary>
+    static abstract void DeltaStep(float* s, float* q, float* k, float* v, float* decay, int decayStep, float beta, float* o, int n);
+
+    /// <summary>A step of a selective scan on a state h of n values, n a multiple of 16: h = h * decay + b * u, and c * h is returned. Where
+    /// a is not null, a value's decay is e^(a * decay).</summary>
+    static abstract float ScanStep(float* h, float* a, float* b, float* c, int n, float decay, float u);
+
     /// <summary>Rotates n values of one head in place, pairs (2i, 2i+1); cos[n] and sin[n] hold each pair's value twice, sin with the
     /// first of the two negated.</summary>
     static abstract void RopeNorm(float* x, float* cos, float* sin, int n);
@@ -54,6 +62,12 @@ internal sealed unsafe class FloatKernels
 
     /// <summary><see cref="IFloatSet.Apply"/>, by <see cref="Elementwise"/>.</summary>
     public required delegate*<float*, float*, int, float*, void>[] Apply { get; init; }
+
+    /// <summary><see cref="IFloatSet.DeltaStep"/>.</summary>
+    public required delegate*<float*, float*, float*, float*, float*, int, float, float*, int, void> DeltaStep { get; init; }
+
+    /// <summary><see cref="IFloatSet.ScanStep"/>.</summary>
+    public required delegate*<float*, float*, float*, float*, int, float, float, float> ScanStep { get; init; }
 
     /// <summary><see cref="IFloatSet.RopeNorm"/>.</summary>
     public required delegate*<float*, float*, float*, int, void> RopeNorm { get; init; }
@@ -95,6 +109,8 @@ internal sealed unsafe class FloatKernels
             &TSet.ApplyPairs<SiluClamped>, &TSet.ApplyPairs<ClampedSilu>, &TSet.Apply<Sigmoid>, &TSet.Apply<Softplus>,
             &TSet.Apply<Scale>, &TSet.Apply<SoftCap>, &TSet.Apply<Clamp>,
         ],
+        DeltaStep = &TSet.DeltaStep,
+        ScanStep = &TSet.ScanStep,
         RopeNorm = &TSet.RopeNorm,
         RopeNeox = &TSet.RopeNeox,
         QuantizeQ8_K = &TQuantizer.ToQ8_K,

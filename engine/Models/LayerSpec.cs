@@ -85,8 +85,9 @@ internal interface IFeedForward
 
 /// <summary>What a layer is made with.</summary>
 /// <param name="Index">Its number.</param>
+/// <param name="EmbeddingLength">n_embd.</param>
 /// <param name="Workspace">Where it claims its buffers.</param>
 /// <param name="Ropes">Rotary tables, shared among layers.</param>
 /// <param name="Biases">Tables of what scores get by distance, shared among layers.</param>
 /// <param name="Cache">Where it finds what it remembers.</param>
-internal sealed record LayerMaking(int Index, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, CacheLayout Cache);
+internal sealed record LayerMaking(int Index, int EmbeddingLength, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, CacheLayout Cache);

@@ -23,7 +23,7 @@ internal sealed unsafe class Transformer
         _ropes = new RopeTables(workspace, cache.Size.ContextSize);
         var biases = new PositionBiases(workspace, cache.Size.ContextSize);
         _layers = [.. spec.Layers.Select((layer, il) => new Layer(
-            layer, new LayerMaking(il, workspace, _ropes, biases, cache), il == spec.Layers.Length - 1, _h, branch))];
+            layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, cache), il == spec.Layers.Length - 1, _h, branch))];
         _logits = workspace.Rows(logitsRows, spec.VocabSize);
         workspace.ClaimInput(spec.Output);
     }

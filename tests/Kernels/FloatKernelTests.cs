@@ -61,6 +61,27 @@ public unsafe class FloatKernelTests
     });
 
     [TestMethod]
+    public void StepsOfStatesEqualScalar() => ForEach((isa, kernels, reference, random) =>
+    {
+        foreach (int n in new[] { 16, 48, 64, 128 })
+            foreach (int decayStep in new[] { 0, 1 })
+            {
+                using Floats q = new(random, n), k = new(random, n), v = new(random, n), decay = new(random, n), state = new(random, n * n);
+                using Floats expectedState = new(n * n), actualState = new(n * n), expected = new(n), actual = new(n);
+                Copy(state, expectedState, n * n);
+                Copy(state, actualState, n * n);
+                reference.DeltaStep(expectedState, q, k, v, decay, decayStep, 0.3f, expected, n);
+                kernels.DeltaStep(actualState, q, k, v, decay, decayStep, 0.3f, actual, n);
+                AssertBits(expected, actual, n, $"delta {isa} n={n}");
+                AssertBits(expectedState, actualState, n * n, $"delta's state {isa} n={n}");
+                float* a = decayStep == 0 ? null : (float*)decay;
+                float y = reference.ScanStep(expectedState, a, q, k, n, -0.4f, 0.7f);
+                Assert.AreEqual(BitConverter.SingleToInt32Bits(y), BitConverter.SingleToInt32Bits(kernels.ScanStep(actualState, a, q, k, n, -0.4f, 0.7f)), $"scan {isa} n={n}");
+                AssertBits(expectedState, actualState, n, $"scan's state {isa} n={n}");
+            }
+    });
+
+    [TestMethod]
     public void EveryFunctionEqualsScalar() => ForEach((isa, kernels, reference, random) =>
     {
         float* p = stackalloc float[] { 0.7f, 0.3f, 0.5f, -1e-3f };

@@ -5,7 +5,7 @@ namespace Edge.Llm.Kernels;
 /// <summary>The float kernels over lanes; each equals its namesake in <see cref="ScalarFloat"/> bit for bit. What is left over at the
 /// end of a row goes through the scalar formula, element by element, or through a zero-padded buffer where lanes are summed
 /// (the stackalloc must start as zeros: no SkipLocalsInit here).</summary>
-internal readonly unsafe struct LaneFloat<TLanes> : IFloatSet where TLanes : struct, ILanes<TLanes>
+internal readonly unsafe partial struct LaneFloat<TLanes> : IFloatSet where TLanes : struct, ILanes<TLanes>
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* w, float* dst, int n, float eps)

@@ -58,6 +58,37 @@ internal readonly unsafe struct ScalarFloat : IFloatSet
         for (int i = 0; i < n; i++) x[i] = y == null ? TFunction.Of(x[i], p) : TFunction.Of(x[i], y[i], p);
     }
 
+    public static void DeltaStep(float* s, float* q, float* k, float* v, float* decay, int decayStep, float beta, float* o, int n)
+    {
+        for (int j = 0; j < n; j++)
+        {
+            float found = 0, result = 0;
+            for (int i = 0; i < n; i++)
+            {
+                s[(i * n) + j] *= decay[i * decayStep];
+                found = MathF.FusedMultiplyAdd(s[(i * n) + j], k[i], found);
+            }
+            float error = (v[j] - found) * beta;
+            for (int i = 0; i < n; i++)
+            {
+                s[(i * n) + j] = MathF.FusedMultiplyAdd(error, k[i], s[(i * n) + j]);
+                result = MathF.FusedMultiplyAdd(s[(i * n) + j], q[i], result);
+            }
+            o[j] = result;
+        }
+    }
+
+    public static float ScanStep(float* h, float* a, float* b, float* c, int n, float decay, float u)
+    {
+        float* lanes = stackalloc float[16];
+        for (int i = 0; i < n; i++)
+        {
+            h[i] = MathF.FusedMultiplyAdd(h[i], a == null ? decay : ScalarMath.Exp(a[i] * decay), b[i] * u);
+            lanes[i % 16] = MathF.FusedMultiplyAdd(h[i], c[i], lanes[i % 16]);
+        }
+        return Canonical.Tree16(lanes);
+    }
+
     public static void RopeNorm(float* x, float* cos, float* sin, int n)
     {
         for (int i = 0; i < n; i += 2) RotatePair(x + i, x + i + 1, cos[i], sin[i], cos[i + 1], sin[i + 1]);

@@ -78,8 +78,8 @@ internal sealed partial class Keys(GgufFile file, string architecture, RopeOverr
     /// <summary>feed_forward_length of a layer; 0 where it has no network.</summary>
     public int FeedForwardLength(int il) => Count(il, "feed_forward_length", 1 << 22, 0);
 
-    /// <summary>attention.layer_norm_rms_epsilon.</summary>
-    public float RmsEpsilon => NonNegative("attention.layer_norm_rms_epsilon", 1e-5f);
+    /// <summary>attention.layer_norm_rms_epsilon, or the other norm's.</summary>
+    public float RmsEpsilon => NonNegative("attention.layer_norm_rms_epsilon", LayerNormEpsilon);
 
     /// <summary>attention.layer_norm_epsilon.</summary>
     public float LayerNormEpsilon => NonNegative("attention.layer_norm_epsilon", 1e-5f);

@@ -34,29 +34,31 @@ internal static class Scaled
             il => keys.ExpertCount == 0 ? tensors.Gated(il, Activation.Silu) : Feed(keys, tensors, il));
     }
 
-    // Experts as wide as feed_forward_length says, and a shared one if the file gives its width.
-    private static ExpertsSpec Feed(Keys keys, Tensors tensors, int il)
+    /// <summary>Experts as wide as feed_forward_length says, and a shared one if the file gives its width.</summary>
+    public static ExpertsSpec Feed(Keys keys, Tensors tensors, int il)
     {
         int shared = keys.SharedWidth(il, 0);
         ExpertsSpec experts = tensors.Experts(il, keys.Router(il, Gating.Softmax, true), Activation.Silu, keys.FeedForwardLength(il));
         return shared == 0 ? experts : experts with { Shared = tensors.SharedExpert(il, Activation.Silu, shared) };
     }
 
-    private static AttentionSpec Attention(Keys keys, Tensors tensors, int il, bool rotates)
+    /// <summary>Attention, whose factor on scores the file may give.</summary>
+    public static AttentionSpec Attention(Keys keys, Tensors tensors, int il, bool rotates)
     {
         AttentionConfig attention = keys.Attention(il, rotates ? RopeType.Norm : null);
         return tensors.Attention(il, attention with { Scale = keys.Positive("attention.scale", attention.Scale) });
     }
 
-    private static ModelSpec Read(Keys keys, Tensors tensors, Func<int, AttentionSpec> attention, Func<int, IFeedForwardSpec> ffn) => Read(
-        keys, tensors, attention, ffn, keys.Positive("embedding_scale", 1), keys.Positive("residual_scale", 1), keys.Positive("logit_scale"));
+    /// <summary>Granite around mixers and networks.</summary>
+    public static ModelSpec Read(Keys keys, Tensors tensors, Func<int, IMixerSpec> mixer, Func<int, IFeedForwardSpec> ffn) => Read(
+        keys, tensors, mixer, ffn, keys.Positive("embedding_scale", 1), keys.Positive("residual_scale", 1), keys.Positive("logit_scale", 1));
 
     private static ModelSpec MiniCpm(Keys keys, Tensors tensors) => Read(
         keys, tensors, il => Attention(keys, tensors, il, rotates: true), il => Llama.Feed(keys, tensors, il), keys.Positive("embedding_scale", 12),
         keys.Positive("residual_scale", 1.4f / MathF.Sqrt(keys.LayerCount)), keys.Positive("logit_scale", 256f / keys.EmbeddingLength));
 
     private static ModelSpec Read(
-        Keys keys, Tensors tensors, Func<int, AttentionSpec> attention, Func<int, IFeedForwardSpec> ffn, float embeddings, float branches, float logits) =>
+        Keys keys, Tensors tensors, Func<int, IMixerSpec> mixer, Func<int, IFeedForwardSpec> ffn, float embeddings, float branches, float logits) =>
         tensors.Decoder(
-            il => tensors.Pre(il, attention(il), ffn(il)) with { ResidualScale = branches }, embeddingScale: embeddings, logitScale: 1 / logits);
+            il => tensors.Pre(il, mixer(il), ffn(il)) with { ResidualScale = branches }, embeddingScale: embeddings, logitScale: 1 / logits);
 }

@@ -27,12 +27,13 @@ internal sealed unsafe partial class Tensors
 {
     private readonly Dictionary<(string, int), float[]?> _factors = [];
 
-    /// <summary>Attention with a matrix for q, k and v each, or one for all three, and an output matrix.</summary>
-    public AttentionSpec Attention(int il, AttentionConfig config, QkNorm norm = QkNorm.None)
+    /// <summary>Attention with a matrix for q, k and v each, or one for all three, and an output matrix.
+    /// With a gate in q, each head's rows of it stand behind the head's queries.</summary>
+    public AttentionSpec Attention(int il, AttentionConfig config, QkNorm norm = QkNorm.None, bool gateInQ = false)
     {
         int q = config.HeadCount * config.KeyLength, k = config.HeadCountKv * config.KeyLength, v = config.HeadCountKv * config.ValueLength;
         if (config.Rope is { Factors: null } rope) config = config with { Rope = WithFactors(rope) };
-        (Linear queries, Linear keyRows, Linear values) = Qkv($"blk.{il}.attn_", q, k, v);
+        (Linear queries, Linear keyRows, Linear values) = Qkv($"blk.{il}.attn_", gateInQ ? 2 * q : q, k, v);
         return new AttentionSpec(config, queries, keyRows, values, Linear($"blk.{il}.attn_output", config.HeadCount * config.ValueLength, _embd))
         {
             QNorm = HeadNorm(norm, $"blk.{il}.attn_q_norm", config.KeyLength, config.HeadCount),

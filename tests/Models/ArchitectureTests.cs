@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Edge.Llm.Kernels;
+using Edge.Llm.Tests.Support;
+using Registry = Edge.Llm.Models.Architectures.Architecture;
+
+namespace Edge.Llm.Tests.Models;
+
+/// <summary>A small model of each architecture: tokens in, the logits that it has everywhere out.</summary>
+[TestClass]
+public sealed class ArchitectureTests
+{
+    private static readonly int[] s_tokens = [.. Enumerable.Range(0, 24).Select(i => 3 + (((i * 37) + 11) % 200))];
+
+    // NAME, SHA-256 of the logits after every token, and three of them.
+    private static readonly Lazy<Dictionary<string, string>> s_golden = new(() => File
+        .ReadLines(Path.Combine(RepositoryFiles.Root(), "tests", "data", "architectures", "golden.tsv"))
+        .ToDictionary(line => line[..line.IndexOf('\t')]));
+
+    private static IEnumerable<string> Names => ModelSpecFile.Names;
+
+    [TestMethod]
+    [DynamicData(nameof(Names))]
+    public void LogitsHaveTheirBits(string name)
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
+        float[] logits = Logits(model, batchSize: 24, threads: 1);
+        Assert.AreEqual(s_golden.Value.GetValueOrDefault(name), Line(name, logits));
+        foreach ((int batch, int threads) in new[] { (1, 1), (7, 2) })
+            CollectionAssert.AreEqual(logits, Logits(model, batch, threads), $"batches of {batch}, {threads} threads");
+        foreach (Isa isa in KernelTable.SupportedIsas()) CollectionAssert.AreEqual(logits, Logits(model, 24, 2, isa), $"{isa}");
+    }
+
+    [TestMethod]
+    public void EveryArchitectureHasAModel()
+    {
+        string[] untried = ["baichuan", "hunyuan_vl", "hy_v3"]; // known from their descriptions only
+        var tried = Names.Select(name => File.ReadLines(Path.Combine(RepositoryFiles.Root(), "tests", "data", "architectures", name + ".txt")).First().Split(' ')[2]).ToHashSet();
+        CollectionAssert.AreEqual(untried, Registry.All.Select(architecture => architecture.Name).Where(name => !tried.Contains(name)).Order(StringComparer.Ordinal).ToArray());
+    }
+
+    [TestMethod]
+    public void NamesAreUnique() =>
+        CollectionAssert.AllItemsAreUnique(Registry.All.Select(architecture => architecture.Name).ToArray());
+
+    [TestMethod]
+    [DataRow("llama", "llama.expert_count", "int 0")]
+    [DataRow("llama", "llama.expert_count", "int -1")]
+    [DataRow("llama", "llama.rope.scaling.factor", "float 0")]
+    [DataRow("llama", "llama.expert_feed_forward_length", "int 0")]
+    [DataRow("llama", "llama.nextn_predict_layers", "int 0")]
+    [DataRow("llama", "llama.rope.scaling.yarn_beta_fast", "float 7")]
+    [DataRow("llama", "llama.rope.scaling.yarn_ext_factor", "float 1")]
+    [DataRow("gemma3", "gemma3.final_logit_softcapping", "float 0")]
+    [DataRow("qwen3moe", "qwen3moe.expert_group_count", "int 0")]
+    [DataRow("qwen3moe", "qwen3moe.expert_shared_feed_forward_length", "int -1")]
+    public void WhatIsNotSetOrNotReadChangesNothing(string name, string key, string value)
+    {
+        using LanguageModel plain = LanguageModel.Open(ModelSpecFile.Make(name));
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name, line => line.Length == 0 ? line : Before(line, "vocab_size", $"{key} {value}\n")));
+        CollectionAssert.AreEqual(Logits(plain, 24, 1), Logits(model, 24, 1));
+    }
+
+    [TestMethod]
+    public void AttentionInBothDirectionsIsRefused()
+    {
+        byte[] file = ModelSpecFile.Make("llama", line => Before(line, "vocab_size", "llama.attention.causal bool false\n"));
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => LanguageModel.Open(file));
+        Assert.AreEqual(ErrorCode.Unsupported, error.Code);
+        StringAssert.Contains(error.Message, "llama.attention.causal");
+    }
+
+    // The line, or what is to stand before it and then the line.
+    private static string Before(string line, string key, string text) => line.Contains(key, StringComparison.Ordinal) ? text + line : line;
+
+    private static float[] Logits(LanguageModel model, int batchSize, int threads, Isa? isa = null)
+    {
+        using Context context = model.CreateContext(new ContextOptions
+        {
+            ContextSize = 128, BatchSize = batchSize, LogitsRows = batchSize, Threads = threads, Isa = isa, TypeK = KvType.F32, TypeV = KvType.F32,
+        });
+        return context.AllLogits(s_tokens, batchSize);
+    }
+
+    private static string Line(string name, float[] logits)
+    {
+        string hash = Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes<float>(logits)));
+        string[] some = [.. ((int[])[0, logits.Length / 2, logits.Length - 1]).Select(i => logits[i].ToString("G6", CultureInfo.InvariantCulture))];
+        return $"{name}\t{hash[..32]}\t{string.Join('\t', some)}";
+    }
+}

@@ -11,6 +11,7 @@ internal sealed class Layer
     private readonly bool _last;
     private readonly IMixer? _mixer;
     private readonly IFeedForward? _ffn;
+    private readonly LayerEnd? _end;
     private readonly FloatRows _h, _branch;
 
     /// <summary>Makes a layer, which works in h; a parallel one keeps h for its network, and its mixer's result in branch.</summary>
@@ -20,6 +21,8 @@ internal sealed class Layer
         _branch = spec.Topology == Topology.Parallel ? branch : h;
         using (making.Workspace.Scope()) _mixer = spec.Mixer?.Make(making);
         using (making.Workspace.Scope()) _ffn = spec.Ffn?.Make(making);
+        if (spec.End is not null)
+            using (making.Workspace.Scope()) _end = new LayerEnd(spec.End, making);
     }
 
     /// <summary>Updates x and returns it. In the last layer the cache has all keys and values once the mixer has run: from there on only
@@ -51,6 +54,8 @@ internal sealed class Layer
                 Add(cpu, x, branch, "ffn_out", _spec.AfterFfn);
             }
         }
+        _end?.Forward(cpu, batch, x);
+        if (_spec.OutScale != 1) RowOps.Apply(cpu, Elementwise.Scale, x, _spec.OutScale);
         _spec.Out?.Forward(cpu, x, x);
         cpu.Trace("l_out", _il, x);
         return x;

@@ -31,6 +31,12 @@ internal sealed record LayerSpec(
     /// <summary>Factor on what the mixer and the network add to x.</summary>
     public float ResidualScale { get; init; } = 1;
 
+    /// <summary>What x takes in at the end of the layer; null: nothing.</summary>
+    public LayerEndSpec? End { get; init; }
+
+    /// <summary>Factor on x at the end of the layer.</summary>
+    public float OutScale { get; init; } = 1;
+
     /// <summary>Norm of x at the end of the layer.</summary>
     public Norm? Out { get; init; }
 }
@@ -89,5 +95,6 @@ internal interface IFeedForward
 /// <param name="Workspace">Where it claims its buffers.</param>
 /// <param name="Ropes">Rotary tables, shared among layers.</param>
 /// <param name="Biases">Tables of what scores get by distance, shared among layers.</param>
+/// <param name="PerLayer">What the model makes of each token for each layer; null: nothing.</param>
 /// <param name="Cache">Where it finds what it remembers.</param>
-internal sealed record LayerMaking(int Index, int EmbeddingLength, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, CacheLayout Cache);
+internal sealed record LayerMaking(int Index, int EmbeddingLength, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, PerLayerInputs? PerLayer, CacheLayout Cache);

@@ -14,6 +14,9 @@ internal sealed record ModelSpec
     /// <summary>What enters the layers.</summary>
     public required Embedding Embedding { get; init; }
 
+    /// <summary>What is made of each token for each layer, besides; null: nothing.</summary>
+    public PerLayerSpec? PerLayer { get; init; }
+
     /// <summary>The layers.</summary>
     public required LayerSpec[] Layers { get; init; }
 

@@ -11,6 +11,7 @@ internal sealed unsafe class Transformer
     private readonly ModelSpec _spec;
     private readonly FloatRows _x, _h, _logits;
     private readonly RopeTables _ropes;
+    private readonly PerLayerInputs? _perLayer;
     private readonly Layer[] _layers;
 
     /// <summary>A decoder that gives at most <paramref name="logitsRows"/> rows of logits. It claims its buffers.</summary>
@@ -22,8 +23,9 @@ internal sealed unsafe class Transformer
         FloatRows branch = Array.Exists(spec.Layers, layer => layer.Topology == Topology.Parallel) ? workspace.Rows(spec.EmbeddingLength) : default;
         _ropes = new RopeTables(workspace, cache.Size.ContextSize);
         var biases = new PositionBiases(workspace, cache.Size.ContextSize);
+        if (spec.PerLayer is not null) _perLayer = new PerLayerInputs(spec.PerLayer, workspace);
         _layers = [.. spec.Layers.Select((layer, il) => new Layer(
-            layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, cache), il == spec.Layers.Length - 1, _h, branch))];
+            layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, _perLayer, cache), il == spec.Layers.Length - 1, _h, branch))];
         _logits = workspace.Rows(logitsRows, spec.VocabSize);
         workspace.ClaimInput(spec.Output);
     }
@@ -39,6 +41,7 @@ internal sealed unsafe class Transformer
         FloatRows x = _x.First(batch.Count);
         _spec.Embedding.Forward(cpu, batch, x, _h.First(batch.Count));
         _ropes.Fill(cpu, batch);
+        _perLayer?.Fill(cpu, batch, x);
 
         for (int il = 0; il < _layers.Length; il++)
         {

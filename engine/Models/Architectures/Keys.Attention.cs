@@ -14,20 +14,25 @@ internal sealed partial class Keys
     public int HeadCountKv(int il) => Has("attention.head_count_kv") ? Count(il, "attention.head_count_kv", 1 << 12) : HeadCount(il);
 
     /// <summary>A layer's attention; without a type, without a rotary embedding.</summary>
-    public AttentionConfig Attention(int il, RopeType? type)
+    public AttentionConfig Attention(int il, RopeType? type) => Attention(il, type, "");
+
+    /// <summary>The same in layers with a window, whose heads have lengths of their own.</summary>
+    public AttentionConfig WindowAttention(int il, RopeType? type) => Attention(il, type, "_swa") with { Window = Window() };
+
+    private AttentionConfig Attention(int il, RopeType? type, string suffix)
     {
         int headCount = HeadCount(il), headCountKv = HeadCountKv(il);
         if (headCount == 0) throw Invalid("attention.head_count", "at least 1", "0");
         if (headCountKv == 0 || headCount % headCountKv != 0) throw Invalid("attention.head_count_kv", $"a divisor of {headCount} query heads", $"{headCountKv}");
-        int keyLength = HeadLength("attention.key_length");
+        int keyLength = HeadLength("attention.key_length" + suffix);
         return new AttentionConfig
         {
             HeadCount = headCount,
             HeadCountKv = headCountKv,
             KeyLength = keyLength,
-            ValueLength = HeadLength("attention.value_length"),
+            ValueLength = HeadLength("attention.value_length" + suffix),
             Scale = 1 / MathF.Sqrt(keyLength),
-            Rope = type is { } pairs ? Rope(pairs, keyLength) : null,
+            Rope = type is { } pairs ? Rope(pairs, keyLength, "rope.dimension_count" + suffix) : null,
         };
     }
 

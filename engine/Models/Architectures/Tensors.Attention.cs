@@ -29,15 +29,28 @@ internal sealed unsafe partial class Tensors
 
     /// <summary>Attention with a matrix for q, k and v each, or one for all three, and an output matrix.
     /// With a gate in q, each head's rows of it stand behind the head's queries.</summary>
-    public AttentionSpec Attention(int il, AttentionConfig config, QkNorm norm = QkNorm.None, bool gateInQ = false)
+    public AttentionSpec Attention(int il, AttentionConfig config, QkNorm norm = QkNorm.None, bool gateInQ = false, bool valuesMayBeKeys = false)
     {
         int q = config.HeadCount * config.KeyLength, k = config.HeadCountKv * config.KeyLength, v = config.HeadCountKv * config.ValueLength;
         if (config.Rope is { Factors: null } rope) config = config with { Rope = WithFactors(rope) };
-        (Linear queries, Linear keyRows, Linear values) = Qkv($"blk.{il}.attn_", gateInQ ? 2 * q : q, k, v);
+        (Linear queries, Linear keyRows, Linear? values) = Qkv($"blk.{il}.attn_", gateInQ ? 2 * q : q, k, v, valuesMayBeKeys);
         return new AttentionSpec(config, queries, keyRows, values, Linear($"blk.{il}.attn_output", config.HeadCount * config.ValueLength, _embd))
         {
             QNorm = HeadNorm(norm, $"blk.{il}.attn_q_norm", config.KeyLength, config.HeadCount),
             KNorm = HeadNorm(norm, $"blk.{il}.attn_k_norm", config.KeyLength, config.HeadCountKv),
+        };
+    }
+
+    /// <summary>Attention that reads another layer's keys and values; its own, if the file has them, have no use.</summary>
+    public AttentionSpec SharedAttention(int il, AttentionConfig config, int cacheOf)
+    {
+        string prefix = $"blk.{il}.attn_";
+        foreach (string unused in (string[])["k.weight", "v.weight", "k_norm.weight"]) _bound.Add(prefix + unused);
+        if (config.Rope is { Factors: null } rope) config = config with { Rope = WithFactors(rope) };
+        return new AttentionSpec(
+            config, Linear(prefix + "q", _embd, config.HeadCount * config.KeyLength), null, null, Linear(prefix + "output", config.HeadCount * config.ValueLength, _embd))
+        {
+            CacheOf = cacheOf, QNorm = HeadNorm(QkNorm.Rms, prefix + "q_norm", config.KeyLength, config.HeadCount),
         };
     }
 
@@ -81,9 +94,10 @@ internal sealed unsafe partial class Tensors
             Linear(prefix + "output", (long)heads * config.ValueLength, _embd));
     }
 
-    private (Linear Q, Linear K, Linear V) Qkv(string prefix, int q, int k, int v)
+    private (Linear Q, Linear K, Linear? V) Qkv(string prefix, int q, int k, int v, bool valuesMayBeKeys)
     {
-        if (!Has(prefix + "qkv.weight")) return (Linear(prefix + "q", _embd, q), Linear(prefix + "k", _embd, k), Linear(prefix + "v", _embd, v));
+        if (!Has(prefix + "qkv.weight"))
+            return (Linear(prefix + "q", _embd, q), Linear(prefix + "k", _embd, k), valuesMayBeKeys && !Has(prefix + "v.weight") ? null : Linear(prefix + "v", _embd, v));
         Linear all = Linear(prefix + "qkv", _embd, q + k + v);
         return (all.Rows(0, q), all.Rows(q, k), all.Rows(q + k, v));
     }

@@ -19,7 +19,7 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, from here and all others.</exception>
     public ModelSpec Decoder(
         Func<int, LayerSpec> layer, NormKind norm = NormKind.Rms, Norm? outputNorm = null, Func<Embedding, Embedding>? embedding = null,
-        float embeddingScale = 1, float logitScale = 1)
+        float embeddingScale = 1, float logitScale = 1, int perLayer = 0)
     {
         keys.RequireCausal();
         int layers = keys.LayerCount, vocab = VocabSize();
@@ -32,6 +32,7 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
             Architecture = architecture,
             ContextLength = keys.ContextLength,
             Embedding = embedding?.Invoke(entry) ?? entry,
+            PerLayer = perLayer == 0 ? null : PerLayer(perLayer, (long)perLayer * layers, vocab),
             Layers = [.. specs],
             OutputNorm = outputNorm ?? Norm(norm, "output_norm"),
             Output = Output(tokens, vocab) with { Scale = logitScale },
@@ -39,6 +40,10 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
         RejectUnused(layers);
         return model;
     }
+
+    // A table and a projection of the embedding, both of n values for each layer.
+    private PerLayerSpec PerLayer(int n, long all, int vocab) => new(
+        Linear("per_layer_token_embd", all, vocab).Weight, Linear("per_layer_model_proj", _embd, all), Norm(NormKind.Rms, "per_layer_proj_norm", n));
 
     /// <summary>Learned positions: a row for each of the context.</summary>
     public Tensor Positions() => FloatMatrix("position_embd.weight", _embd, keys.ContextLength);
@@ -80,9 +85,12 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
     public Linear Linear(string name, long k, long rows)
     {
         Tensor weight = WithKernels(Bind(name + ".weight", k, rows));
-        float scale = Has(name + ".scale") ? *(float*)Vector(name + ".scale", 1).Pointer : 1;
+        float scale = Has(name + ".scale") && file.GetTensor(name + ".scale").Elements == 1 ? Value(name + ".scale") : 1;
         return new Linear(weight, OptionalVector(name + ".bias", rows), scale);
     }
+
+    /// <summary>A tensor of one number.</summary>
+    public float Value(string name) => *(float*)Vector(name, 1).Pointer;
 
     private Tensor WithKernels(Tensor weight) => KernelTable.FindFormat(weight.Type) is not null
         ? weight : throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: tensor {weight.Name} is of type {weight.Type}, which has no kernels");

@@ -10,7 +10,7 @@ internal sealed unsafe class Experts : IFeedForward
     private readonly ExpertsSpec _spec;
     private readonly Router _router;
     private readonly IFeedForward? _shared;
-    private readonly FloatRows _logits, _weights, _latent, _rows, _gate, _up, _down, _sum, _result, _sharedResult, _sharedGate;
+    private readonly FloatRows _logits, _weights, _latent, _rows, _gate, _up, _down, _sum, _result, _sharedResult, _sharedGate, _normed;
     private readonly int[] _choices, _order, _places, _starts; // each token's experts; entries by expert; where each stands; each expert's first
     private readonly GroupProduct[] _products;
 
@@ -31,6 +31,7 @@ internal sealed unsafe class Experts : IFeedForward
         _result = spec.LatentUp is null ? _sum : workspace.Rows(embd);
         if (spec.Shared is not null) _sharedResult = workspace.Rows(embd);
         if (spec.SharedGate is not null) _sharedGate = workspace.Rows(1);
+        if (spec.RouterIn is not null || spec.ExpertsIn is not null) _normed = workspace.Rows(embd);
         _shared = spec.Shared?.Make(making);
         foreach (ExpertMatrices? matrices in (ReadOnlySpan<ExpertMatrices?>)[spec.Gate, spec.Up, spec.Down])
             if (matrices is not null) workspace.ClaimInput(matrices.Of(0), piece);
@@ -53,10 +54,11 @@ internal sealed unsafe class Experts : IFeedForward
     public void Forward(Cpu cpu, BatchPlan batch, FloatRows h, FloatRows y)
     {
         FloatRows logits = _logits.First(h.Count), sum = _sum.First(h.Count), result = _result.First(h.Count), input = h;
-        if (!_spec.RoutesLayerInput) MatMul.Run(cpu, h, _spec.RouterWeight.To(logits));
+        if (!_spec.RoutesLayerInput) MatMul.Run(cpu, Normed(cpu, _spec.RouterIn, h), _spec.RouterWeight.To(logits));
         else if (h.Count < batch.Count) RowOps.KeepRows(_logits.First(batch.Count), batch.LogitsRows);
         Route(cpu, logits);
         Share(cpu, batch, h);
+        input = Normed(cpu, _spec.ExpertsIn, h);
         if (_spec.LatentDown is not null) MatMul.Run(cpu, h, _spec.LatentDown.To(input = _latent.First(h.Count)));
         for (int row = 0; row < sum.Count; row++) sum[row].Clear();
         int entries = h.Count * _spec.Router.Used;
@@ -65,6 +67,14 @@ internal sealed unsafe class Experts : IFeedForward
         if (_shared is not null) RowOps.Add(cpu, result, _sharedResult.First(h.Count));
         if (_spec.OutputScale != 1) RowOps.Apply(cpu, Elementwise.Scale, result, _spec.OutputScale);
         RowOps.Copy(cpu, result, y);
+    }
+
+    private FloatRows Normed(Cpu cpu, Norm? norm, FloatRows h)
+    {
+        if (norm is null) return h;
+        FloatRows normed = _normed.First(h.Count);
+        norm.Forward(cpu, h, normed);
+        return normed;
     }
 
     private void Share(Cpu cpu, BatchPlan batch, FloatRows h)

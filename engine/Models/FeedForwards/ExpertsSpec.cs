@@ -26,6 +26,12 @@ internal sealed record ExpertsSpec(
     /// <summary>Whether the router reads the layer's input, before attention and without a norm.</summary>
     public bool RoutesLayerInput { get; init; }
 
+    /// <summary>Norm of what the router reads; null: none.</summary>
+    public Norm? RouterIn { get; init; }
+
+    /// <summary>Norm of what the experts read; null: none.</summary>
+    public Norm? ExpertsIn { get; init; }
+
     /// <summary>Factor on the sum.</summary>
     public float OutputScale { get; init; } = 1;
 

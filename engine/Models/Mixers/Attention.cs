@@ -20,11 +20,11 @@ internal sealed unsafe class Attention : IMixer
         AttentionConfig c = spec.Config;
         Workspace workspace = making.Workspace;
         (_spec, _config, _il) = (spec, c, making.Index);
-        _kv = making.Cache.Kv(making.Index);
+        _kv = making.Cache.Kv(spec.CacheOf ?? making.Index);
         _rope = c.Rope is null ? null : making.Ropes.Of(c.Rope);
         _scoring = new Scoring
         {
-            Scale = c.Scale, Softcap = c.Softcap, Chunk = c.Chunked ? c.Window : 0, Sinks = spec.Sinks is { } sinks ? (float*)sinks.Pointer : null,
+            BothDirections = c.BothDirections, Scale = c.Scale, Softcap = c.Softcap, Chunk = c.Chunked ? c.Window : 0, Sinks = spec.Sinks is { } sinks ? (float*)sinks.Pointer : null,
         };
         if (c.Bias is not null)
         {
@@ -51,7 +51,7 @@ internal sealed unsafe class Attention : IMixer
         Project(cpu, h, q, k, v, gate);
         if (!_config.NormAfterRope) NormHeads(cpu, q, k);
         Rotate(cpu, q);
-        Rotate(cpu, k);
+        if (_spec.K is not null) Rotate(cpu, k);
         if (_config.NormAfterRope) NormHeads(cpu, q, k);
         _spec.VNorm?.ForwardHeads(cpu, v, _config.ValueLength);
         if (_config.Temperature is { } temperature)
@@ -60,7 +60,7 @@ internal sealed unsafe class Attention : IMixer
         cpu.Trace("Kcur", _il, k);
         cpu.Trace("Vcur", _il, v);
 
-        if (!CacheOps.Store(cpu, batch.Runs(_kv.Group), _kv, k, v)) ThrowNonFinite(_il);
+        if (_spec.K is not null && !CacheOps.Store(cpu, batch.Runs(_kv.Group), _kv, k, v)) ThrowNonFinite(_il);
         CacheOps.Attend(cpu, batch.Runs(_kv.Group), _kv, q, kqv, _scoring);
         cpu.Trace("kqv_out", _il, kqv);
         if (gate.Data != null) ApplyGate(cpu, gate, kqv);
@@ -79,7 +79,7 @@ internal sealed unsafe class Attention : IMixer
         if (_spec.Gate is { } factors) products[n++] = factors.To(gate);
         MatMul.Run(cpu, h, ((ReadOnlySpan<Product>)products)[..n]);
         if (_spec.GateInQ) RowOps.SplitHeads(cpu, _qAndGate.First(h.Count), _config.KeyLength, q, gate);
-        if (_spec.V is null) RowOps.Copy(cpu, k, v);
+        if (_spec.K is not null && _spec.V is null) RowOps.Copy(cpu, k, v);
         if (_config.ClampQkv == 0) return;
         foreach (FloatRows rows in (ReadOnlySpan<FloatRows>)[q, k, v]) RowOps.Apply(cpu, Elementwise.Clamp, rows, _config.ClampQkv);
     }

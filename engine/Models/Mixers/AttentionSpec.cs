@@ -28,6 +28,9 @@ internal sealed record AttentionConfig
     /// <summary>Positions that a token looks back over; int.MaxValue without a sliding window.</summary>
     public int Window { get; init; } = int.MaxValue;
 
+    /// <summary>Whether tokens see those behind them as well, within half a window; a text is one batch then.</summary>
+    public bool BothDirections { get; init; }
+
     /// <summary>Whether the window is a chunk: a token sees none before the last multiple of its length.</summary>
     public bool Chunked { get; init; }
 
@@ -65,6 +68,9 @@ internal sealed record Temperature(float Scale, int Offset, int Length)
 /// <param name="Output">The result.</param>
 internal sealed record AttentionSpec(AttentionConfig Config, Linear Q, Linear? K, Linear? V, Linear Output) : IMixerSpec
 {
+    /// <summary>The layer whose keys and values are read; null: its own.</summary>
+    public int? CacheOf { get; init; }
+
     /// <summary>Norm of the queries, of heads or of all at once; null: none.</summary>
     public Norm? QNorm { get; init; }
 
@@ -90,7 +96,7 @@ internal sealed record AttentionSpec(AttentionConfig Config, Linear Q, Linear? K
     public InputFormats Input => Q.Input | (K?.Input ?? 0) | (V?.Input ?? 0) | (Gate?.Input ?? 0);
 
     /// <summary>Keys and values.</summary>
-    public LayerMemory Memory => new(new KvRows(Config.HeadCountKv, Config.KeyLength, Config.ValueLength, Config.Window));
+    public LayerMemory Memory => CacheOf is not null ? default : new(new KvRows(Config.HeadCountKv, Config.KeyLength, Config.ValueLength, Config.Window));
 
     /// <summary>About 64 query rows share each pass over the cache.</summary>
     public int MaxRun => Math.Clamp(64 / (Config.HeadCount / Config.HeadCountKv), 8, 64);

@@ -6,7 +6,7 @@ internal static class TokenizerKinds
     private static readonly TokenizerKind[] s_all =
     [
         SpmTokenizer.Kind, BpeTokenizer.Kind, BpeTokenizer.Gemma4, WhitespaceTokenizer.Kind, WordPieceTokenizer.Kind, UnigramTokenizer.Kind,
-        RwkvTokenizer.Kind,
+        RwkvTokenizer.Kind, Plamo2Tokenizer.Kind,
     ];
 
     /// <exception cref="EdgeLlmException">Unsupported: an unknown name.</exception>

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Edge.Llm.Tokenization;
 
 /// <summary>Finds the texts that a text begins with: a tree of bytes whose nodes stand in breadth-first order, so that the children of a node
@@ -11,9 +9,9 @@ internal sealed class ByteTrie
     /// <summary>Far above any token of the kinds that use this: a walk from each place of a text stays in proportion to the text.</summary>
     private const int LongestText = 1024;
 
-    private readonly List<byte> _labels = [0]; // of the edge to a node
-    private readonly List<int> _children = []; // the first child of a node; the next node's first child is the end
-    private readonly List<int> _values = []; // of the text that ends at a node, or -1
+    private readonly byte[] _labels; // of the edge to a node
+    private readonly int[] _children; // the first child of a node; the next node's first child is the end
+    private readonly int[] _values; // of the text that ends at a node, or -1
 
     /// <summary>The tree of some texts, with their indices as values. Of equal texts the first counts; an empty one is never found.</summary>
     /// <exception cref="EdgeLlmException">Unsupported: a text is too long.</exception>
@@ -24,31 +22,33 @@ internal sealed class ByteTrie
             if (texts[index].Length > LongestText) throw TooLong(index, texts[index].Length);
         Array.Sort(sorted, (a, b) => texts[a].SequenceCompareTo(texts[b]) is not 0 and int order ? order : a.CompareTo(b));
 
+        List<byte> labels = [0];
+        List<int> children = [], values = [];
         var nodes = new Queue<(int First, int End, int Depth)>([(0, sorted.Length, 0)]); // what of the sorted texts lies under a node
         while (nodes.TryDequeue(out (int First, int End, int Depth) node))
         {
             (int at, int end, int depth) = node;
-            _children.Add(_labels.Count);
-            _values.Add(-1);
-            for (; at < end && texts[sorted[at]].Length == depth; at++)
-                if (_values[^1] < 0) _values[^1] = sorted[at];
+            children.Add(labels.Count);
+            values.Add(at < end && texts[sorted[at]].Length == depth ? sorted[at] : -1);
+            while (at < end && texts[sorted[at]].Length == depth) at++;
             while (at < end)
             {
                 int first = at;
                 byte label = texts[sorted[at]][depth];
                 while (at < end && texts[sorted[at]][depth] == label) at++;
-                _labels.Add(label);
+                labels.Add(label);
                 nodes.Enqueue((first, at, depth + 1));
             }
         }
-        _children.Add(_labels.Count);
+        children.Add(labels.Count);
+        (_labels, _children, _values) = ([.. labels], [.. children], [.. values]);
     }
 
     /// <summary>The node behind a byte, or -1.</summary>
     public int Step(int node, byte value)
     {
         int first = _children[node];
-        int at = CollectionsMarshal.AsSpan(_labels)[first.._children[node + 1]].IndexOf(value);
+        int at = _labels.AsSpan(first.._children[node + 1]).IndexOf(value);
         return at < 0 ? -1 : first + at;
     }
 

@@ -159,6 +159,17 @@ public class KindTests
         Assert.AreEqual("a b Ġ a", Texts(made.Tokenizer, "ab a"));
     }
 
+    /// <summary>Without a key, a token of this text is found by it and becomes a control token.</summary>
+    [TestMethod]
+    [DataRow("fim_pre_token_id", TokenType.Normal)]
+    [DataRow("prefix_token_id", TokenType.Normal)]
+    [DataRow("other_token_id", TokenType.Control)]
+    public void KeysGoBeforeTextsAndHaveOldNames(string key, TokenType expected)
+    {
+        using var made = MadeVocabulary.Of("gpt2", ["a", "<PRE>"], ("merges", Array.Empty<string>()), (key, 0u));
+        Assert.AreEqual(expected, made.Tokenizer.Vocabulary.GetType(1));
+    }
+
     [TestMethod]
     public void AnEmptyTextIsNamedByItsId()
     {

@@ -9,7 +9,9 @@ internal static class KimiRule
     private static readonly CodePointRanges s_han =
         new("3400-4DBF 4E00-9FFF F900-FAFF 20000-2A6DF 2A700-2B73F 2B740-2B81F 2B820-2CEAF 2CEB0-2EBEF 2F800-2FA1F");
 
-    /// <summary><c>[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{L}--\p{Han}]+(contraction)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c></summary>
+    /// <summary>
+    /// <c>[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{L}--\p{Han}]+(contraction)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>
+    /// </summary>
     public static (int, int) Match(ReadOnlySpan<byte> text, int from)
     {
         int han = from;

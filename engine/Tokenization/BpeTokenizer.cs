@@ -1,98 +1,123 @@
 using System.Buffers;
-using System.Globalization;
-using System.Text;
-using System.Text.Unicode;
 
 namespace Edge.Llm.Tokenization;
 
-/// <summary>Byte-level BPE (<c>tokenizer.ggml.model</c> gpt2): words from the pre-tokenizer, the earliest listed merge first.</summary>
-internal sealed class BpeTokenizer : Tokenizer
+/// <summary>BPE by merges (<c>tokenizer.ggml.model</c> gpt2 and gemma4): words from the pre-tokenizer, the earliest listed merge first.</summary>
+internal class BpeTokenizer : Tokenizer
 {
     private readonly PreTokenizer _preTokenizer;
     private readonly MergeTable _merges;
-    private readonly int[] _byteIds = new int[256];
+    private readonly int[] _byteIds = new int[256]; // of the spelling of each byte
+
+    public static TokenizerKind Kind { get; } = new("gpt2", (vocabulary, metadata) => new BpeTokenizer(vocabulary, ReadMerges(vocabulary, metadata)))
+    {
+        DefaultIds = [("bos_token_id", 11), ("eos_token_id", 11)],
+        HasPreTokenizer = true,
+    };
+
+    public static TokenizerKind Gemma4 { get; } = new("gemma4", Kind.Create) { HasPreTokenizer = true, OnlyPre = "gemma4" };
 
     public BpeTokenizer(Vocabulary vocabulary, PackedStrings merges) : base(vocabulary, Pieces(vocabulary))
     {
         _preTokenizer = PreTokenizer.Get(vocabulary.Pre);
-        _merges = new MergeTable(vocabulary, merges);
+        bool bytes = _preTokenizer.Spelling == Spelling.Bytes;
+        int[] byteTokens = [.. Enumerable.Range(0, 256).Select(value => bytes ? vocabulary.Find([(byte)value]) : ByteToken.Find(vocabulary, value))];
+        _merges = new MergeTable(vocabulary, merges, byteTokens);
+        if (!bytes) return;
         Span<byte> spelling = stackalloc byte[2];
         for (int value = 0; value < 256; value++) _byteIds[value] = _merges.GetId(spelling[..ByteLevel.Spell((byte)value, spelling)]);
     }
 
+    private protected static PackedStrings ReadMerges(Vocabulary vocabulary, GgufMetadata metadata)
+    {
+        const string Key = "tokenizer.ggml.merges";
+        return PreTokenizer.Get(vocabulary.Pre).MergesAreOptional && !metadata.Contains(Key)
+            ? PackedStrings.Copy([]) : PackedStrings.Read(metadata, Key);
+    }
+
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool afterSpecial, List<int> ids, SymbolMerger merger)
     {
-        if (!Utf8.IsValid(utf8)) utf8 = Repair(utf8);
-        var lengths = new List<int>(utf8.Length / 4 + 1);
-        _preTokenizer.Split(utf8, lengths);
+        ReadOnlySpan<byte> text = LooseUtf8.Repair(utf8);
+        var lengths = new List<int>(text.Length / 4 + 1);
+        if (_preTokenizer.Spelling != Spelling.MarkedSpaces)
+        {
+            EncodeSpelled(text, lengths, ids, merger);
+            return;
+        }
+        byte[] marked = ArrayPool<byte>.Shared.Rent(SpaceMark.MaxLength(text));
+        EncodeSpelled(marked.AsSpan(0, SpaceMark.Write(text, prefix: false, marked)), lengths, ids, merger);
+        ArrayPool<byte>.Shared.Return(marked);
+    }
+
+    /// <summary>Appends the ids of text that is spelled as the vocabulary spells spaces.</summary>
+    private protected virtual void EncodeSpelled(ReadOnlySpan<byte> text, List<int> lengths, List<int> ids, SymbolMerger merger) =>
+        EncodeWords(text, lengths, ids, merger);
+
+    private protected void EncodeWords(ReadOnlySpan<byte> text, List<int> lengths, List<int> ids, SymbolMerger merger)
+    {
+        lengths.Clear();
+        _preTokenizer.Split(text, lengths);
         foreach (int length in lengths)
         {
-            EncodeWord(utf8[..length], ids, merger);
-            utf8 = utf8[length..];
+            EncodeWord(text[..length], ids, merger);
+            text = text[length..];
         }
     }
 
     private void EncodeWord(ReadOnlySpan<byte> word, List<int> ids, SymbolMerger merger)
     {
-        if (_preTokenizer.IgnoreMerges && FindWord(word) is >= 0 and int id)
+        bool whole = _preTokenizer.IgnoreMerges || (_preTokenizer.NewlinesAreWhole && word[0] == '\n');
+        if (whole && FindWord(word) is >= 0 and int token)
         {
-            ids.Add(id);
+            ids.Add(token);
             return;
         }
         merger.Clear();
-        for (int i = 0; i < word.Length; i++) merger.Add(i, 1, _byteIds[word[i]]);
+        if (_preTokenizer.Spelling == Spelling.Bytes)
+            for (int i = 0; i < word.Length; i++) merger.Add(i, 1, _byteIds[word[i]]);
+        else AddCharacters(word, merger);
         merger.Merge(new RankRule(_merges));
-        for (int i = 0; i < merger.Count; i = merger[i].Next) _merges.AppendTokens(merger[i].Id, ids);
+        for (int i = 0; i < merger.Count; i = merger[i].Next)
+        {
+            if (merger[i].Id >= 0) _merges.AppendTokens(merger[i].Id, ids);
+            else _merges.AppendBytes(word.Slice(merger[i].Start, merger[i].Length), ids);
+        }
+    }
+
+    private void AddCharacters(ReadOnlySpan<byte> word, SymbolMerger merger)
+    {
+        for (int at = 0; at < word.Length;)
+        {
+            int length = LooseUtf8.LengthByFirstByte(word[at]);
+            merger.Add(at, length, _merges.FindCharacter(word.Slice(at, length)));
+            at += length;
+        }
     }
 
     private readonly struct RankRule(MergeTable merges) : IMergeRule
     {
-        public bool TryMerge(in Symbol left, in Symbol right, out uint priority, out int mergedId) =>
-            merges.TryGet(left.Id, right.Id, out priority, out mergedId);
+        public bool TryMerge(in Symbol left, in Symbol right, out uint priority, out int mergedId)
+        {
+            (priority, mergedId) = (0, -1);
+            return left.Id >= 0 && right.Id >= 0 && merges.TryGet(left.Id, right.Id, out priority, out mergedId);
+        }
     }
 
     private int FindWord(ReadOnlySpan<byte> word)
     {
         const int OnStack = 512;
         if (word.Length > Vocabulary.LongestText) return -1;
+        if (_preTokenizer.Spelling != Spelling.Bytes) return Vocabulary.Find(word);
         Span<byte> spelling = word.Length * 2 <= OnStack ? stackalloc byte[OnStack] : new byte[word.Length * 2];
         int length = 0;
         foreach (byte value in word) length += ByteLevel.Spell(value, spelling[length..]);
         return Vocabulary.Find(spelling[..length]);
     }
 
-    /// <summary>Each byte that begins no character becomes U+FFFD.</summary>
-    private static byte[] Repair(ReadOnlySpan<byte> text)
+    private static PackedStrings Pieces(Vocabulary vocabulary) => TokenPieces.Of(vocabulary, PreTokenizer.Get(vocabulary.Pre).Spelling switch
     {
-        var repaired = new ArrayBufferWriter<byte>(text.Length + 16);
-        while (!text.IsEmpty)
-        {
-            bool valid = Rune.DecodeFromUtf8(text, out _, out int length) == OperationStatus.Done;
-            if (!valid) length = 1;
-            repaired.Write(valid ? text[..length] : "\uFFFD"u8);
-            text = text[length..];
-        }
-        return repaired.WrittenSpan.ToArray();
-    }
-
-    private static PackedStrings Pieces(Vocabulary vocabulary)
-    {
-        var pieces = new PackedStrings.Builder(vocabulary.Count);
-        byte[] bytes = new byte[vocabulary.LongestText];
-        for (int id = 0; id < vocabulary.Count; id++)
-        {
-            ReadOnlySpan<byte> text = vocabulary.GetText(id);
-            switch (vocabulary.GetType(id))
-            {
-                case TokenType.Normal when ByteLevel.TryRead(text, bytes, out int count): pieces.Append(bytes.AsSpan(0, count)); break;
-                case TokenType.Byte when text.Length == 6 && byte.TryParse(text[3..5], NumberStyles.AllowHexSpecifier, null, out byte value):
-                    pieces.Append([value]);
-                    break;
-                case TokenType.Undefined or TokenType.Unused: break;
-                default: pieces.Append(text); break;
-            }
-            pieces.End();
-        }
-        return pieces.Build();
-    }
+        Spelling.Bytes => ByteLevel.AppendRead,
+        Spelling.Plain => TokenPieces.AppendPlain,
+        _ => SpaceMark.AppendUnmarked,
+    });
 }

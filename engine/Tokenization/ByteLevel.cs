@@ -11,8 +11,16 @@ internal static class ByteLevel
     /// <summary>Appends the spelling of a byte; returns its length, 1 or 2.</summary>
     public static int Spell(byte value, Span<byte> destination) => new Rune(s_chars[value]).EncodeToUtf8(destination);
 
+    /// <summary>Appends the bytes that a text spells, or the text itself if a character of it spells none.</summary>
+    public static void AppendRead(ReadOnlySpan<byte> text, PackedStrings.Builder pieces)
+    {
+        const int OnStack = 512;
+        Span<byte> bytes = text.Length <= OnStack ? stackalloc byte[OnStack] : new byte[text.Length];
+        pieces.Append(TryRead(text, bytes, out int count) ? bytes[..count] : text);
+    }
+
     /// <summary>The bytes that a text spells; false if a character of it spells none. <paramref name="bytes"/> is as long as the text.</summary>
-    public static bool TryRead(ReadOnlySpan<byte> text, Span<byte> bytes, out int count)
+    private static bool TryRead(ReadOnlySpan<byte> text, Span<byte> bytes, out int count)
     {
         count = 0;
         while (!text.IsEmpty)

@@ -10,6 +10,7 @@ internal sealed class MergeTable
     private const ulong Free = ulong.MaxValue;
 
     private readonly Vocabulary _vocabulary;
+    private readonly int[] _byteTokens;
     private readonly Dictionary<string, int> _extraIds = []; // text as Latin-1 to id
     private readonly List<int[]> _extraTokens = [];
     private readonly Entry[] _entries;
@@ -22,9 +23,13 @@ internal sealed class MergeTable
         public int MergedId;
     }
 
-    public MergeTable(Vocabulary vocabulary, PackedStrings merges)
+    /// <param name="vocabulary">The tokens.</param>
+    /// <param name="merges">Two texts with a space between them each, the earliest first.</param>
+    /// <param name="byteTokens">The tokens that stand for the bytes of text that is no token, or -1.</param>
+    public MergeTable(Vocabulary vocabulary, PackedStrings merges, int[] byteTokens)
     {
         _vocabulary = vocabulary;
+        _byteTokens = byteTokens;
         uint size = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Count * 3L / 2));
         _shift = 64 - BitOperations.Log2(size);
         _entries = new Entry[size];
@@ -54,13 +59,28 @@ internal sealed class MergeTable
         id = _vocabulary.Count + _extraTokens.Count;
         _extraIds.Add(key, id);
         var tokens = new List<int>();
-        for (int i = 0; i < text.Length; i++)
-            if (_vocabulary.Find(text.Slice(i, 1)) is >= 0 and int token) tokens.Add(token);
+        AppendBytes(text, tokens);
         _extraTokens.Add([.. tokens]);
         return id;
     }
 
-    /// <summary>Appends what an id stands for: itself, or for text that is no token those of its characters that are.</summary>
+    /// <summary>The id of a character, or -1: nothing starts from it.</summary>
+    public int FindCharacter(ReadOnlySpan<byte> text)
+    {
+        int id = _vocabulary.Find(text);
+        if (id >= 0 || _extraIds.Count == 0) return id;
+        Span<char> key = stackalloc char[4];
+        return _extraIds.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(key[..Encoding.Latin1.GetChars(text, key)], out id) ? id : -1;
+    }
+
+    /// <summary>Appends the tokens of the bytes that have one.</summary>
+    public void AppendBytes(ReadOnlySpan<byte> text, List<int> ids)
+    {
+        foreach (byte value in text)
+            if (_byteTokens[value] >= 0) ids.Add(_byteTokens[value]);
+    }
+
+    /// <summary>Appends what an id stands for: itself, or for text that is no token those of its bytes.</summary>
     public void AppendTokens(int id, List<int> ids)
     {
         if (id < _vocabulary.Count) ids.Add(id);

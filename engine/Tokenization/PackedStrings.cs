@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Edge.Llm.Tokenization;
 
 /// <summary>Many short byte strings in one buffer: a vocabulary of 150,000 tokens is two arrays, not 150,000 objects.</summary>
@@ -34,6 +36,15 @@ internal sealed class PackedStrings
     {
         var builder = new Builder(source.Count);
         for (int i = 0; i < source.Count; i++) builder.Add(source[i]);
+        return builder.Build();
+    }
+
+    /// <summary>The same strings, with others in the place of empty ones.</summary>
+    public PackedStrings WithoutEmpty(Func<int, string> other)
+    {
+        if (!Enumerable.Range(0, Count).Any(i => this[i].IsEmpty)) return this;
+        var builder = new Builder(Count);
+        for (int i = 0; i < Count; i++) builder.Add(this[i].IsEmpty ? Encoding.UTF8.GetBytes(other(i)) : this[i]);
         return builder.Build();
     }
 

@@ -11,9 +11,12 @@ internal static class SpecialTokens
         ("eot_token_id", ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>", "<EOT>", "_<EOT>",
             "[EOT]", "<｜end▁of▁sentence｜>", "<end_of_utterance>"]),
         ("eom_token_id", ["<|eom_id|>"]),
-        ("fim_pre_token_id", ["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>"]),
-        ("fim_suf_token_id", ["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>"]),
-        ("fim_mid_token_id", ["<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>"]),
+        ("fim_pre_token_id", ["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>",
+            "<|prefix|>"]),
+        ("fim_suf_token_id", ["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>",
+            "<|suffix|>"]),
+        ("fim_mid_token_id", ["<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>",
+            "<|middle|>"]),
         ("fim_pad_token_id", ["<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[PAD]"]),
         ("fim_rep_token_id", ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"]),
         ("fim_sep_token_id", ["<|file_sep|>"]),
@@ -79,7 +82,8 @@ internal static class SpecialTokens
     {
         HashSet<int> left = [], right = [];
         string name = vocabulary.ModelName.ToLowerInvariant();
-        if (vocabulary.Pre is "jina-v2-de" or "jina-v2-es" or "jina-v2-code") left.Add(vocabulary.Find("<mask>"u8));
+        if (vocabulary.Pre is "jina-v2-de" or "jina-v2-es" or "jina-v2-code" || vocabulary.Architecture is "nomic-bert-moe" or "jina-bert-v3")
+            left.Add(vocabulary.Find("<mask>"u8));
         else if (name.Contains("phi-3", StringComparison.Ordinal) || name.Contains("phi3", StringComparison.Ordinal))
         {
             right.UnionWith(special);

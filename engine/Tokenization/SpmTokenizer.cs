@@ -1,22 +1,25 @@
 using System.Buffers;
-using System.Globalization;
-using System.Text;
 
 namespace Edge.Llm.Tokenization;
 
 /// <summary>SentencePiece BPE (<c>tokenizer.ggml.model</c> llama): spaces are written ▁, and the pair whose token scores highest merges first.</summary>
 internal sealed class SpmTokenizer : Tokenizer
 {
-    private static ReadOnlySpan<byte> EscapedSpace => "▁"u8;
+    public static TokenizerKind Kind { get; } = new("llama", (vocabulary, _) => new SpmTokenizer(vocabulary))
+    {
+        DefaultIds = [("bos_token_id", 1), ("eos_token_id", 2), ("unknown_token_id", 0)],
+        AddBos = true,
+        AddSpacePrefix = true,
+    };
 
     private readonly int[][] _byteTokens = new int[256][];
     private readonly bool _wordsAreSeparate;
 
-    public SpmTokenizer(Vocabulary vocabulary) : base(vocabulary, Pieces(vocabulary))
+    public SpmTokenizer(Vocabulary vocabulary) : base(vocabulary, TokenPieces.Of(vocabulary, SpaceMark.AppendUnmarked))
     {
         for (int value = 0; value < 256; value++)
         {
-            int id = vocabulary.Find(Encoding.ASCII.GetBytes($"<0x{value:X2}>"));
+            int id = ByteToken.Find(vocabulary, value);
             if (id < 0) id = vocabulary.Find([(byte)value]);
             if (id < 0) id = vocabulary.UnkId;
             _byteTokens[value] = id < 0 ? [] : [id];
@@ -27,8 +30,8 @@ internal sealed class SpmTokenizer : Tokenizer
     private protected override void EncodeText(ReadOnlySpan<byte> utf8, bool afterSpecial, List<int> ids, SymbolMerger merger)
     {
         bool prefix = Vocabulary.AddSpacePrefix && afterSpecial;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(utf8.Length + 2 * utf8.Count((byte)' ') + 3);
-        ReadOnlySpan<byte> text = buffer.AsSpan(0, Escape(utf8, prefix, buffer));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(SpaceMark.MaxLength(utf8));
+        ReadOnlySpan<byte> text = buffer.AsSpan(0, SpaceMark.Write(utf8, prefix, buffer));
         for (int at = 0; at < text.Length;)
         {
             int end = _wordsAreSeparate ? EndOfWord(text, at) : text.Length;
@@ -43,7 +46,7 @@ internal sealed class SpmTokenizer : Tokenizer
         merger.Clear();
         for (int at = 0; at < word.Length;)
         {
-            int length = Math.Min(CharLength(word[at]), word.Length - at);
+            int length = Math.Min(LooseUtf8.LengthByFirstByte(word[at]), word.Length - at);
             merger.Add(offset + at, length, -1);
             at += length;
         }
@@ -92,61 +95,8 @@ internal sealed class SpmTokenizer : Tokenizer
     /// <summary>The next place where a ▁ follows another character.</summary>
     private static int EndOfWord(ReadOnlySpan<byte> text, int at)
     {
-        while (text[at..].StartsWith(EscapedSpace)) at += EscapedSpace.Length;
-        int skip = text[at..].IndexOf(EscapedSpace);
+        while (text[at..].StartsWith(SpaceMark.Text)) at += SpaceMark.Text.Length;
+        int skip = text[at..].IndexOf(SpaceMark.Text);
         return skip < 0 ? text.Length : at + skip;
-    }
-
-    private static int Escape(ReadOnlySpan<byte> utf8, bool prefix, Span<byte> escaped)
-    {
-        int length = 0;
-        if (prefix)
-        {
-            EscapedSpace.CopyTo(escaped);
-            length = EscapedSpace.Length;
-        }
-        foreach (byte value in utf8)
-        {
-            if (value == ' ')
-            {
-                EscapedSpace.CopyTo(escaped[length..]);
-                length += EscapedSpace.Length;
-            }
-            else escaped[length++] = value;
-        }
-        return length;
-    }
-
-    /// <summary>Bytes of a character by its first byte; a stray byte counts as a character.</summary>
-    private static int CharLength(byte first) => first switch { >= 0xF0 => 4, >= 0xE0 => 3, >= 0xC0 => 2, _ => 1 };
-
-    private static PackedStrings Pieces(Vocabulary vocabulary)
-    {
-        var pieces = new PackedStrings.Builder(vocabulary.Count);
-        for (int id = 0; id < vocabulary.Count; id++)
-        {
-            ReadOnlySpan<byte> text = vocabulary.GetText(id);
-            switch (vocabulary.GetType(id))
-            {
-                case TokenType.Normal: AppendUnescaped(pieces, text); break;
-                case TokenType.Byte when text.Length == 6 && byte.TryParse(text[3..5], NumberStyles.AllowHexSpecifier, null, out byte value):
-                    pieces.Append([value]);
-                    break;
-                case TokenType.Undefined or TokenType.Unused: break;
-                default: pieces.Append(text); break;
-            }
-            pieces.End();
-        }
-        return pieces.Build();
-    }
-
-    private static void AppendUnescaped(PackedStrings.Builder pieces, ReadOnlySpan<byte> text)
-    {
-        for (int space; (space = text.IndexOf(EscapedSpace)) >= 0; text = text[(space + EscapedSpace.Length)..])
-        {
-            pieces.Append(text[..space]);
-            pieces.Append(" "u8);
-        }
-        pieces.Append(text);
     }
 }

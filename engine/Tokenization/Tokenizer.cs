@@ -24,13 +24,8 @@ public abstract class Tokenizer
     /// <exception cref="EdgeLlmException">InvalidFile; Unsupported: another kind of tokenizer or pre-tokenizer.</exception>
     public static Tokenizer FromGguf(GgufMetadata metadata)
     {
-        string model = metadata.GetString("tokenizer.ggml.model");
-        return model switch
-        {
-            "llama" => new SpmTokenizer(Vocabulary.FromGguf(metadata)),
-            "gpt2" => new BpeTokenizer(Vocabulary.FromGguf(metadata), PackedStrings.Read(metadata, "tokenizer.ggml.merges")),
-            _ => throw new EdgeLlmException(ErrorCode.Unsupported, $"tokenizer.ggml.model: expected llama or gpt2, found \"{model}\""),
-        };
+        TokenizerKind kind = TokenizerKinds.Get(metadata.GetString("tokenizer.ggml.model"));
+        return kind.Create(Vocabulary.FromGguf(metadata), metadata);
     }
 
     /// <summary>The tokens.</summary>
@@ -38,7 +33,8 @@ public abstract class Tokenizer
 
     /// <summary>The ids of a text.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="addSpecial">Add BOS and EOS where the model asks for them; BOS is added even if the text begins with it.</param>
+    /// <param name="addSpecial">Add what begins and ends a text where the model asks for it (BOS and EOS, CLS and SEP); BOS is added even if the
+    /// text begins with it.</param>
     /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
     public int[] Encode(string text, bool addSpecial = true, bool parseSpecial = true)
     {
@@ -57,7 +53,8 @@ public abstract class Tokenizer
 
     /// <inheritdoc cref="Encode(string, bool, bool)"/>
     /// <param name="utf8">The text in UTF-8; other bytes are kept as byte tokens or become U+FFFD, as the model's kind of tokenizer does.</param>
-    /// <param name="addSpecial">Add BOS and EOS where the model asks for them; BOS is added even if the text begins with it.</param>
+    /// <param name="addSpecial">Add what begins and ends a text where the model asks for it (BOS and EOS, CLS and SEP); BOS is added even if the
+    /// text begins with it.</param>
     /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
     public int[] Encode(ReadOnlySpan<byte> utf8, bool addSpecial = true, bool parseSpecial = true)
     {
@@ -66,18 +63,18 @@ public abstract class Tokenizer
         return [.. ids];
     }
 
-    /// <summary>The ids of a text that is to be continued: it begins with BOS where the model asks for it, and is never ended by EOS.</summary>
+    /// <summary>The ids of a text that is to be continued: it begins with BOS where the model asks for it, and no EOS or SEP ends it.</summary>
     /// <param name="text">The text.</param>
     public int[] EncodePrompt(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return WithoutEos(Encode(text));
+        return WithoutEnd(Encode(text));
     }
 
     /// <inheritdoc cref="EncodePrompt(string)"/>
     /// <param name="utf8">The text in UTF-8.</param>
     /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
-    public int[] EncodePrompt(ReadOnlySpan<byte> utf8, bool parseSpecial = true) => WithoutEos(Encode(utf8, parseSpecial: parseSpecial));
+    public int[] EncodePrompt(ReadOnlySpan<byte> utf8, bool parseSpecial = true) => WithoutEnd(Encode(utf8, parseSpecial: parseSpecial));
 
     /// <summary>Appends the ids of a text to a list.</summary>
     /// <inheritdoc cref="Encode(ReadOnlySpan{byte}, bool, bool)"/>
@@ -92,7 +89,7 @@ public abstract class Tokenizer
         if (utf8.Length > MaxTextBytes) throw TooLong(utf8.Length);
         if (addSpecial && Vocabulary.AddBos) ids.Add(Vocabulary.BosId);
         EncodeFragments(utf8, _special.Partition(utf8, parseSpecial), ids, merger);
-        if (addSpecial && Vocabulary.AddEos) ids.Add(Vocabulary.EosId);
+        if (addSpecial && Vocabulary.EndId >= 0) ids.Add(Vocabulary.EndId);
     }
 
     /// <summary>The ids of a prompt: special tokens count where the mask lets them.</summary>
@@ -111,7 +108,7 @@ public abstract class Tokenizer
         return [.. ids];
     }
 
-    private int[] WithoutEos(int[] ids) => Vocabulary.AddEos ? ids[..^1] : ids;
+    private int[] WithoutEnd(int[] ids) => Vocabulary.EndId >= 0 ? ids[..^1] : ids;
 
     private void EncodeFragments(ReadOnlySpan<byte> utf8, List<Fragment> fragments, List<int> ids, SymbolMerger merger)
     {

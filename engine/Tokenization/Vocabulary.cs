@@ -15,8 +15,8 @@ public sealed class Vocabulary
     internal Vocabulary(VocabularyData data)
     {
         Model = data.Model;
-        Pre = data.Pre;
         ModelName = data.ModelName;
+        Architecture = data.Architecture;
         _texts = data.Texts;
         _index = new TokenIndex(data.Texts);
         _scores = data.Scores;
@@ -24,17 +24,21 @@ public sealed class Vocabulary
         if (data.Types is null) Array.Fill(_types, TokenType.Normal);
         else Array.Copy(data.Types, _types, Count);
 
+        TokenizerKind kind = TokenizerKinds.Get(Model);
+        Pre = kind.OnlyPre ?? data.Pre;
+        PreTokenizer? pre = kind.HasPreTokenizer ? PreTokenizer.Get(Pre) : null;
         _ids = new Dictionary<string, int>(data.Ids);
-        bool spm = Model == "llama";
-        SetDefault("bos_token_id", spm ? 1 : Model == "gpt2" && !PreTokenizer.Get(Pre).NoDefaultBos ? 11 : -1);
-        SetDefault("eos_token_id", spm ? 2 : Model == "gpt2" ? 11 : -1);
-        SetDefault("unknown_token_id", spm ? 0 : -1);
+        foreach ((string key, int id) in kind.DefaultIds)
+            if (id < Count && !(key == "bos_token_id" && pre is { NoDefaultBos: true })) _ids.TryAdd(key, id);
+        foreach (string key in kind.RequiredIds)
+            if (Id(key) < 0) throw new EdgeLlmException(ErrorCode.InvalidFile, $"tokenizer.ggml.{key} names no token, which {Model} needs");
 
-        AddBos = data.AddBos ?? (spm || (Model == "gpt2" && PreTokenizer.Get(Pre).AddBos));
-        AddEos = data.AddEos ?? false;
-        AddSpacePrefix = data.AddSpacePrefix ?? spm;
+        AddBos = kind.BetweenClsAndSep || pre is { ForceBos: true } || (data.AddBos ?? (kind.AddBos || pre is { AddBos: true }));
+        AddEos = !kind.BetweenClsAndSep && (data.AddEos ?? kind.AddEos);
+        AddSpacePrefix = data.AddSpacePrefix ?? kind.AddSpacePrefix;
         if (AddBos && BosId < 0) throw MissingId("add_bos_token", "bos_token_id");
         if (AddEos && EosId < 0) throw MissingId("add_eos_token", "eos_token_id");
+        EndId = kind.BetweenClsAndSep ? SepId : AddEos ? EosId : -1;
         _endOfGeneration = SpecialTokens.Resolve(this, _ids, _types);
         for (int id = 0; id < Count; id++) LongestText = Math.Max(LongestText, _texts[id].Length);
     }
@@ -45,13 +49,13 @@ public sealed class Vocabulary
     /// <summary>Kind of tokenizer: <c>tokenizer.ggml.model</c>.</summary>
     public string Model { get; }
 
-    /// <summary>How text is cut into words before merging: <c>tokenizer.ggml.pre</c>.</summary>
+    /// <summary>How text is cut into words before merging, by the name in <c>tokenizer.ggml.pre</c>. Kinds that do not merge ignore it.</summary>
     public string Pre { get; }
 
     /// <summary>Number of tokens.</summary>
     public int Count => _texts.Count;
 
-    /// <summary>Begin of text, or -1.</summary>
+    /// <summary>Begin of text, or -1. CLS of models that have one.</summary>
     public int BosId => Id("bos_token_id");
 
     /// <summary>End of text, or -1.</summary>
@@ -72,11 +76,17 @@ public sealed class Vocabulary
     /// <summary>Padding, or -1.</summary>
     public int PadId => Id("padding_token_id");
 
-    /// <summary>Whether a prompt begins with <see cref="BosId"/>.</summary>
+    /// <summary>What stands for hidden text, or -1.</summary>
+    public int MaskId => Id("mask_token_id");
+
+    /// <summary>Whether a text begins with <see cref="BosId"/>.</summary>
     public bool AddBos { get; }
 
     /// <summary>Whether a text ends with <see cref="EosId"/>.</summary>
     public bool AddEos { get; }
+
+    /// <summary>The token that a text ends with: EOS, SEP of a WordPiece model, or -1.</summary>
+    public int EndId { get; }
 
     /// <summary>Whether a space is put before text at the beginning and after special tokens.</summary>
     public bool AddSpacePrefix { get; }
@@ -93,13 +103,18 @@ public sealed class Vocabulary
     /// <summary>A token's type.</summary>
     public TokenType GetType(int id) => _types[Check(id)];
 
-    /// <summary>A token's score: higher merges first.</summary>
+    /// <summary>A token's score: higher merges first, or makes a path better.</summary>
     public float GetScore(int id) => _scores is null ? 0 : _scores[Check(id)];
 
     /// <summary>The id of the token that the file spells like this, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text) => _index.Find(text);
 
+    /// <summary>All texts, by id.</summary>
+    internal PackedStrings Texts => _texts;
+
     internal string ModelName { get; }
+
+    internal string Architecture { get; }
 
     /// <summary>Bytes of the longest text.</summary>
     internal int LongestText { get; }
@@ -107,11 +122,6 @@ public sealed class Vocabulary
     internal int Check(int id) => (uint)id < (uint)Count ? id : throw OutOfRange(id);
 
     private int Id(string key) => _ids.GetValueOrDefault(key, -1);
-
-    private void SetDefault(string key, int id)
-    {
-        if ((uint)id < (uint)Count) _ids.TryAdd(key, id);
-    }
 
     private EdgeLlmException OutOfRange(int id) =>
         new(ErrorCode.InvalidArgument, $"token id {id}: expected 0 to {Count - 1}");

@@ -7,6 +7,7 @@ internal sealed class VocabularyData
     public required PackedStrings Texts { get; init; }
     public string Pre { get; init; } = "default";
     public string ModelName { get; init; } = "";
+    public string Architecture { get; init; } = "";
 
     /// <summary>One a token, or null: then all 0.</summary>
     public float[]? Scores { get; init; }
@@ -23,25 +24,30 @@ internal sealed class VocabularyData
 
     private static readonly string[] s_idKeys =
     [
-        "bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id", "unknown_token_id", "seperator_token_id", "padding_token_id",
+        "bos_token_id", "eos_token_id", "eot_token_id", "eom_token_id", "unknown_token_id", "seperator_token_id", "padding_token_id", "mask_token_id",
         "fim_pre_token_id", "fim_suf_token_id", "fim_mid_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id",
     ];
 
+    /// <summary>Old names of keys.</summary>
+    private static readonly (string Old, string Key)[] s_oldKeys =
+        [("prefix_token_id", "fim_pre_token_id"), ("suffix_token_id", "fim_suf_token_id"), ("middle_token_id", "fim_mid_token_id")];
+
     public static VocabularyData Read(GgufMetadata metadata)
     {
-        PackedStrings texts = PackedStrings.Read(metadata, "tokenizer.ggml.tokens");
+        PackedStrings texts = PackedStrings.Read(metadata, "tokenizer.ggml.tokens").WithoutEmpty(id => $"[EMPTY_{id}]");
         var ids = new Dictionary<string, int>();
-        foreach (string key in s_idKeys)
+        foreach ((string name, string key) in s_idKeys.Select(key => (key, key)).Concat(s_oldKeys))
         {
             // An id outside the vocabulary counts as absent, as in llama.cpp.
-            uint id = metadata.GetUInt32("tokenizer.ggml." + key, uint.MaxValue);
-            if (id < (uint)texts.Count) ids[key] = (int)id;
+            uint id = metadata.GetUInt32("tokenizer.ggml." + name, uint.MaxValue);
+            if (id < (uint)texts.Count) ids.TryAdd(key, (int)id);
         }
         return new VocabularyData
         {
             Model = metadata.GetString("tokenizer.ggml.model"),
             Pre = metadata.GetString("tokenizer.ggml.pre", "") is { Length: > 0 } pre ? pre : "default",
             ModelName = metadata.GetString("general.name", ""),
+            Architecture = metadata.GetString("general.architecture", ""),
             Texts = texts,
             Scores = metadata.TryGetArray("tokenizer.ggml.scores", out GgufArray scores)
                 ? AtLeast(texts.Count, scores.GetFloats(), "tokenizer.ggml.scores") : null,

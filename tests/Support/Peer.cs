@@ -29,6 +29,15 @@ internal static class Peer
         return path;
     }
 
+    /// <summary>A file with one of make_gguf.py's own vocabularies, made once a test run.</summary>
+    public static string MakeVocabulary(string name)
+    {
+        string path = Path.Combine(s_folder.Value, $"vocabulary-{name}.gguf");
+        lock (s_gate)
+            if (!File.Exists(path)) Run("make_gguf.py", "llama", path, "--vocab", name);
+        return path;
+    }
+
     /// <summary>A model quantized by llama.cpp: all matrices of one type, or for names such as Q4_K_M its usual mix.</summary>
     public static string Quantize(string model, string type)
     {

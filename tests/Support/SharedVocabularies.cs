@@ -5,7 +5,7 @@ namespace Edge.Llm.Tests.Support;
 /// <summary>The real vocabularies of the shared folder, each loaded once.</summary>
 internal static class SharedVocabularies
 {
-    internal static readonly string[] Names = ["llama-spm", "phi-3", "llama-bpe", "qwen2", "gpt-2", "deepseek-coder", "starcoder", "falcon"];
+    internal static readonly string[] Names = ["llama-spm", "phi-3", "llama-bpe", "qwen2", "gpt-2", "deepseek-coder", "starcoder", "falcon", "bert-bge"];
 
     private static readonly ConcurrentDictionary<string, Tokenizer> s_loaded = new();
 

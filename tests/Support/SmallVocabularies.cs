@@ -37,6 +37,19 @@ internal static class SmallVocabularies
         return new SpmTokenizer(new Vocabulary(new VocabularyData { Model = "llama", Texts = Pack(texts), Types = types, Scores = scores }));
     }
 
+    /// <summary>Kinds whose tokens include all bytes, so that any text comes back: Gemma 4, RWKV and PLaMo 2.</summary>
+    internal static IEnumerable<Tokenizer> OfBytes()
+    {
+        string[] bytes = MadeVocabulary.ByteTexts, words = ["▁", "h", "e", "l", "o", "he", "▁he", "中", "\n\n", "hello"];
+        int[] types = [.. Enumerable.Repeat((int)TokenType.Byte, 256), .. Enumerable.Repeat((int)TokenType.Normal, words.Length)];
+        using var gemma = MadeVocabulary.Of("gemma4", [.. bytes, .. words],
+            ("token_type", types), ("merges", new[] { "h e", "▁ he" }), ("bos_token_id", 0u));
+        using var plamo = MadeVocabulary.Of("plamo2", [.. bytes, .. words], ("token_type", types));
+        IEnumerable<string> escaped = Enumerable.Range(0, 256).Select(value => $"\\x{value:x2}");
+        using var rwkv = MadeVocabulary.Of("rwkv", [.. escaped, " he", "llo", "\\n\\n", "中", "\\xe4\\xb8"]);
+        return [gemma.Tokenizer, plamo.Tokenizer, rwkv.Tokenizer];
+    }
+
     internal static int Id(this Tokenizer tokenizer, string text) => tokenizer.Vocabulary.Find(Encoding.UTF8.GetBytes(text));
 
     internal static string[] Texts(this Tokenizer tokenizer, IEnumerable<int> ids) =>

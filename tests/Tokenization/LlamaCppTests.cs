@@ -1,6 +1,5 @@
-using System.Diagnostics;
-using System.Text.Json;
 using Edge.Llm.Tests.Support;
+using Edge.Llm.Tokenization;
 
 namespace Edge.Llm.Tests.Tokenization;
 
@@ -8,113 +7,93 @@ namespace Edge.Llm.Tests.Tokenization;
 [TestClass]
 public class LlamaCppTests
 {
-    /// <summary>What texts are put together from: classes of the pre-tokenizers' rules, edges of Unicode, special tokens.</summary>
-    private static readonly string[] s_parts =
-    [
-        "the", " The", "Hello", " world", "don't", "I'M", "we'LL", "'s", "'", "''re", " 'd", "ÜBER", "naïve", "e\u0301", "日本語", "中文，标点。", "한국어",
-        "กำลัง", "עברית", "العربية", "हिन्दी", "😀", "👩‍👩‍👧", "🇩🇪", "🫠", " ", "  ", "   ", "     ", "\t", "\t\t", "\n", "\n\n", "\r\n", " \n", "\n ", "\u00A0", "\u3000",
-        "\u2003", "\u0085", "\u200B", "\uFEFF", "0", "7", "12", "345", "6789", "1234567890", "٣٤", "Ⅳ", "½", "²", "3.14", ".", "...", ",", "!", "?!", "$", "+=", "<=>", "^~|`",
-        "(", ")", "[]", "{};", "#", "//", "/* */", "_", "__init__", "=", "==", "\"", "\\n", "€", "→", "∑", "\u0001", "\u007F", "x", "AB", "ﬁ", "\u1E9E", "ǅ", "ÀB", "Aé", "éA", "CamelCase", "HTTPServer", "\u2126", "\u212A", "\u1FBE", "ⳬ", "Ꮳ", "ー", "ァ", "々", "𐐀", "!a", "-x", "/\r\n/",
-        "<s>", "</s>", "<unk>", "<|endoftext|>", "<|end|>", "<|user|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|begin_of_text|>",
-        "<|reserved_special_token_0|>", "<fim_prefix>", ">>TITLE<<", "<｜begin▁of▁sentence｜>", "[PAD151646]", "<0x41>", "▁", "Ġ", "<|", "|>", "<",
-    ];
+    private static int Count => Settings.Full ? 100_000 : 250;
 
     public static IEnumerable<object[]> Vocabularies => SharedVocabularies.Names.Append("stories260K").Select(name => new object[] { name });
+
+    /// <summary>One name of each pre-tokenizer: the others are the same object.</summary>
+    public static IEnumerable<object[]> PreTokenizers =>
+        PreTokenizerTable.Names.DistinctBy(PreTokenizer.Get).Where(name => name != "whitespace").Select(name => new object[] { name });
 
     [TestMethod]
     [DynamicData(nameof(Vocabularies))]
     public void RandomTextsHaveTheIdsOfLlamaCpp(string name)
     {
-        Tokenizer tokenizer = SharedVocabularies.Load(name);
-        string[] texts = RandomTexts(400);
-        int[][] parsed = Peer(SharedVocabularies.PathOf(name), texts);
-        int[][] plain = Peer(SharedVocabularies.PathOf(name), texts, "--no-special", "--no-bos");
-        for (int i = 0; i < texts.Length; i++)
-        {
-            CollectionAssert.AreEqual(parsed[i], tokenizer.Encode(texts[i]), $"{name}: {JsonSerializer.Serialize(texts[i])}");
-            CollectionAssert.AreEqual(plain[i], tokenizer.Encode(texts[i], addSpecial: false, parseSpecial: false),
-                $"{name}, no special tokens: {JsonSerializer.Serialize(texts[i])}");
-        }
+        foreach (bool special in new[] { true, false })
+            PeerTokens.Compare(SharedVocabularies.PathOf(name), SharedVocabularies.Load(name), RandomTexts.Make(Count, 7), name, special);
     }
 
-    /// <summary>The pre-tokenizers of which the shared folder holds no vocabulary, tried on that of GPT-2.</summary>
     [TestMethod]
-    [DataRow("default")]
-    [DataRow("dbrx")]
-    [DataRow("qwen35")]
-    [DataRow("tekken")]
-    [DataRow("gpt-4o")]
-    [DataRow("deepseek-llm")]
-    [DataRow("deepseek-v3")]
+    [DynamicData(nameof(PreTokenizers))]
     public void EachPreTokenizerCutsAsLlamaCppDoes(string pre)
     {
-        string path = Path.GetTempFileName();
-        try
-        {
-            using (GgufFile gpt2 = GgufFile.Open(SharedVocabularies.PathOf("gpt-2")))
-            {
-                var writer = new GgufWriter();
-                foreach ((string key, GgufValue value) in gpt2.Metadata)
-                {
-                    if (key == "tokenizer.ggml.pre") writer.AddMetadata(key, pre);
-                    else writer.AddMetadata(key, value);
-                }
-                using FileStream stream = File.Create(path);
-                writer.WriteTo(stream, (_, _) => { });
-            }
-            using GgufFile file = GgufFile.Open(path);
-            var tokenizer = Tokenizer.FromGguf(file.Metadata);
-            string[] texts = RandomTexts(600);
-            int[][] expected = Peer(path, texts);
-            for (int i = 0; i < texts.Length; i++)
-                CollectionAssert.AreEqual(expected[i], tokenizer.Encode(texts[i]), $"{pre}: {JsonSerializer.Serialize(texts[i])}");
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        RequireShared();
+        using MadeVocabulary made = PreTokenizer.Get(pre).Spelling == Spelling.Bytes
+            ? MadeVocabulary.OfBytePairs("gpt2", pre) : MadeVocabulary.OfCharacterPairs("gpt2", pre);
+        Compare(made, pre);
     }
 
-    private static string[] RandomTexts(int count)
+    [TestMethod]
+    [DataRow("gemma4", "gemma4")]
+    [DataRow("whitespace", "whitespace")]
+    [DataRow("whitespace", "gemma4")]
+    public void CharactersMergeAsInLlamaCpp(string model, string pre)
     {
-        var random = new Random(7);
-        return [.. Enumerable.Range(0, count).Select(_ =>
-            string.Concat(Enumerable.Range(0, random.Next(1, 30)).Select(_ => s_parts[random.Next(s_parts.Length)])))];
+        RequireShared();
+        using var made = MadeVocabulary.OfCharacterPairs(model, pre);
+        Compare(made, $"{model}, {pre}");
     }
 
-    private static int[][] Peer(string path, string[] texts, params string[] options)
+    [TestMethod]
+    public void WordsBetweenSpacesAreThoseOfLlamaCpp()
     {
-        string script = Settings.Shared("tools", "peer", "peer.py");
-        string file = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllLines(file, texts.Select(text => JsonSerializer.Serialize(text)));
-            var start = new ProcessStartInfo("python3") { RedirectStandardOutput = true };
-            foreach (string argument in (string[])[script, "tokenize", .. options, "--jsonl", file, path])
-                start.ArgumentList.Add(argument);
-            using Process peer = Start(start);
-            string output = peer.StandardOutput.ReadToEnd();
-            peer.WaitForExit();
-            Assert.AreEqual(0, peer.ExitCode, "peer.py failed");
-            using JsonDocument document = JsonDocument.Parse(output);
-            return [.. document.RootElement.GetProperty("tokens").EnumerateArray().Select(ids => ids.EnumerateArray().Select(id => id.GetInt32()).ToArray())];
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        RequireShared();
+        using var made = MadeVocabulary.OfBytePairs("whitespace", "gpt-2");
+        Compare(made, "whitespace, gpt-2");
     }
 
-    private static Process Start(ProcessStartInfo start)
+    [TestMethod]
+    public void RwkvTokensAreThoseOfLlamaCpp()
     {
-        try
-        {
-            return Process.Start(start)!;
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            Assert.Inconclusive("python3 is not there");
-            throw;
-        }
+        RequireShared();
+        using var made = MadeVocabulary.Rwkv();
+        Compare(made, "rwkv");
     }
+
+    [TestMethod]
+    public void Plamo2TokensAreThoseOfLlamaCpp()
+    {
+        RequireShared();
+        using var made = MadeVocabulary.Plamo2();
+        Compare(made, "plamo2");
+    }
+
+    [TestMethod]
+    [DataRow("bert-bge", false, true)]
+    [DataRow("bert-bge", false, false)]
+    [DataRow("bert-bge", true, false)]
+    [DataRow("wpm", true, true)]
+    [DataRow("wpm", false, true)]
+    public void WordPiecesAreThoseOfLlamaCpp(string name, bool lowercase, bool stripAccents)
+    {
+        using var made = MadeVocabulary.Changed(name == "wpm" ? Peer.MakeVocabulary(name) : SharedVocabularies.PathOf(name),
+            ("normalizer.lowercase", lowercase), ("normalizer.strip_accents", stripAccents));
+        Compare(made, $"{name}, lowercase {lowercase}, strip_accents {stripAccents}");
+    }
+
+    [TestMethod]
+    [DataRow(true, true)]
+    [DataRow(true, false)]
+    [DataRow(false, true)]
+    [DataRow(false, false)]
+    public void UnigramTokensAreThoseOfLlamaCpp(bool spacePrefix, bool removeSpaces)
+    {
+        using var made = MadeVocabulary.Changed(Peer.MakeVocabulary("ugm"),
+            ("add_space_prefix", spacePrefix), ("remove_extra_whitespaces", removeSpaces));
+        Compare(made, $"add_space_prefix {spacePrefix}, remove_extra_whitespaces {removeSpaces}");
+    }
+
+    private static void RequireShared() => Settings.Shared();
+
+    private static void Compare(MadeVocabulary made, string what) => PeerTokens.Compare(made.Path, made.Tokenizer, RandomTexts.Make(Count, 8), what);
 }

@@ -18,7 +18,7 @@ public class TokenizerFromGgufTests
     }
 
     [TestMethod]
-    [DataRow("model", "bert", ErrorCode.Unsupported, "bert")]
+    [DataRow("model", "odd", ErrorCode.Unsupported, "odd")]
     [DataRow("model", null, ErrorCode.InvalidFile, "tokenizer.ggml.model")]
     [DataRow("pre", "odd", ErrorCode.Unsupported, "odd")]
     [DataRow("tokens", null, ErrorCode.InvalidFile, "tokenizer.ggml.tokens")]

@@ -22,7 +22,8 @@ public class VocabularyFileTests
         {
             int[] expected = [.. lines[i].Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
             CollectionAssert.AreEqual(expected, tokenizer.Encode(texts[i], addSpecial: false, parseSpecial: false), $"{name}, text {i}: {texts[i]}");
-            Assert.AreEqual(texts[i], tokenizer.Decode(expected), $"{name}, text {i} back");
+            // WordPiece forgets case, accents and white space.
+            if (tokenizer.Vocabulary.Model != "bert") Assert.AreEqual(texts[i], tokenizer.Decode(expected), $"{name}, text {i} back");
         }
     }
 

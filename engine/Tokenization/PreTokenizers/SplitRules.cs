@@ -3,10 +3,11 @@ using static Edge.Llm.Tokenization.CharClasses;
 
 namespace Edge.Llm.Tokenization;
 
-/// <summary>Finds the first match of a regular expression at or after a place; without one, an empty match at the end of the text.</summary>
+/// <summary>Finds the first match of a regular expression at or after a place; without one, an empty match at the end of the text. Over a
+/// whole text it takes time in proportion to its length.</summary>
 internal delegate (int Start, int End) SplitRule(ReadOnlySpan<byte> text, int from);
 
-/// <summary>The pre-tokenizers' regular expressions, each written out as a scanner over UTF-8.</summary>
+/// <summary>The regular expressions that several families share, each written out as a scanner over UTF-8, and what scanners are made of.</summary>
 internal static class SplitRules
 {
     /// <summary><c>[^\s\p{L}\p{N}]</c></summary>
@@ -26,31 +27,25 @@ internal static class SplitRules
         return (from, White(text, from, newlinesEnd: false));
     }
 
-    /// <summary>
-    /// <c>(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,maxDigits}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>,
-    /// where <paramref name="letter"/> is \p{L} or [\p{L}\p{M}].
-    /// </summary>
-    public static (int, int) Llama3(ReadOnlySpan<byte> text, int from, int maxDigits, CharClass letter = Letter)
-    {
-        int contraction = Contraction(text, from, ignoreCase: true);
-        if (contraction > 0) return (from, from + contraction);
-
-        CharClass first = At(text, from, out int length);
-        if ((first & letter) != 0) return (from, Run(text, from, letter));
-        if ((first & (Newline | Number)) == 0 && (At(text, from + length) & letter) != 0) return (from, Run(text, from + length, letter));
-        if ((first & Number) != 0) return (from, Run(text, from, Number, maxDigits));
-
-        int body = text[from] == ' ' ? from + 1 : from;
-        CharClass rest = Rest & ~letter;
-        if ((At(text, body) & rest) != 0) return (from, Run(text, Run(text, body, rest), Newline));
-        return (from, White(text, from, newlinesEnd: true));
-    }
-
     /// <summary><c>[\r\n]</c></summary>
     public static (int, int) NewlineChar(ReadOnlySpan<byte> text, int from)
     {
         int skip = text[from..].IndexOfAny((byte)'\r', (byte)'\n');
         return skip < 0 ? NoMatch(text) : (from + skip, from + skip + 1);
+    }
+
+    /// <summary><c>[^\n]+|[\n]+</c></summary>
+    public static (int, int) Lines(ReadOnlySpan<byte> text, int from)
+    {
+        int length = text[from] == '\n' ? text[from..].IndexOfAnyExcept((byte)'\n') : text[from..].IndexOf((byte)'\n');
+        return (from, length < 0 ? text.Length : from + length);
+    }
+
+    /// <summary><c>\S+</c></summary>
+    public static (int, int) NotSpace(ReadOnlySpan<byte> text, int from)
+    {
+        int start = Run(text, from, Space);
+        return (start, Run(text, start, Letter | Number | Rest));
     }
 
     /// <summary><c>\s?\p{class}+</c></summary>
@@ -66,38 +61,16 @@ internal static class SplitRules
         return NoMatch(text);
     }
 
-    /// <summary><c>\p{N}{1,max}</c></summary>
-    public static (int, int) Numbers(ReadOnlySpan<byte> text, int from, int max)
-    {
-        for (int at = from; at < text.Length;)
-        {
-            if ((At(text, at, out int length) & Number) != 0) return (at, Run(text, at, Number, max));
-            at += length;
-        }
-        return NoMatch(text);
-    }
-
-    /// <summary><c>[0-9][0-9][0-9]</c></summary>
-    public static (int, int) ThreeDigits(ReadOnlySpan<byte> text, int from)
-    {
-        int digits = 0;
-        for (int at = from; at < text.Length; at++)
-        {
-            digits = text[at] is >= (byte)'0' and <= (byte)'9' ? digits + 1 : 0;
-            if (digits == 3) return (at - 2, at + 1);
-        }
-        return NoMatch(text);
-    }
-
-    /// <summary><c>[\p{P}...]+</c> with some ASCII symbols besides.</summary>
-    public static (int, int) Punctuations(ReadOnlySpan<byte> text, int from, ReadOnlySpan<byte> symbols)
+    /// <summary><c>[\p{P}...]+</c> with some ASCII symbols besides, at most <paramref name="max"/> of them.</summary>
+    public static (int, int) Punctuations(ReadOnlySpan<byte> text, int from, ReadOnlySpan<byte> symbols, int max = int.MaxValue)
     {
         int start = -1, at = from;
-        while (at < text.Length)
+        for (int count = 0; at < text.Length && count < max;)
         {
             bool matches = (At(text, at, out int length) & Punctuation) != 0 || symbols.Contains(text[at]);
             if (!matches && start >= 0) return (start, at);
             if (matches && start < 0) start = at;
+            if (matches) count++;
             at += length;
         }
         return start < 0 ? NoMatch(text) : (start, at);
@@ -131,7 +104,7 @@ internal static class SplitRules
     /// <summary>Length of <c>'s|'t|'m|'d|'re|'ve|'ll</c> here, or 0.</summary>
     public static int Contraction(ReadOnlySpan<byte> text, int at, bool ignoreCase)
     {
-        if (text[at] != '\'' || at + 1 >= text.Length) return 0;
+        if (at + 1 >= text.Length || text[at] != '\'') return 0;
         int lower = ignoreCase ? 0x20 : 0;
         int first = text[at + 1] | lower;
         if (first is 's' or 't' or 'm' or 'd') return 2;

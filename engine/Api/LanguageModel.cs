@@ -52,8 +52,14 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Heads of keys and values of that layer.</summary>
     public int HeadCountKv => Spec.Attention?.HeadCountKv ?? 0;
 
-    /// <summary>Numbers in an embedding.</summary>
+    /// <summary>Numbers in a hidden state.</summary>
     public int EmbeddingLength => Spec.EmbeddingLength;
+
+    /// <summary>Whether it predicts tokens; false: it only makes vectors of texts, or scores them.</summary>
+    public bool HasLogits => Spec.HasLogits;
+
+    /// <summary>Whether it scores texts (<see cref="Context.Rank"/>) and makes no vectors of them.</summary>
+    public bool Ranks => Spec.Pooling.Kind == Pooling.Rank;
 
     internal ModelSpec Spec { get; }
 
@@ -135,6 +141,10 @@ public sealed class LanguageModel : IDisposable
             LogitsRows = options.LogitsRows == 0 ? Math.Min(options.MaxSequences, options.BatchSize) : options.LogitsRows,
             Threads = options.Threads == 0 ? CpuTopology.DefaultThreads() : options.Threads,
         };
+        if (Spec.Embedding.Positions is { } positions && options.ContextSize > positions.Ne1)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"ContextSize: this model has learned {positions.Ne1} positions, found {options.ContextSize}");
+        // A text is one batch, and nothing of it is kept: its keys need not be small.
+        if (Spec.BothDirections) options = options with { BatchSize = Math.Max(options.BatchSize, Math.Min(options.ContextSize, ContextOptions.MaxBatchSize)), TypeK = KvType.F32, TypeV = KvType.F32 };
         if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");
         return options;

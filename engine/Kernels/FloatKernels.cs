@@ -107,7 +107,7 @@ internal sealed unsafe class FloatKernels
         [
             &TSet.Apply<Silu>, &TSet.Apply<Gelu>, &TSet.Apply<Relu>, &TSet.Apply<ReluSquared>, &TSet.ApplyPairs<SwiGluOai>, &TSet.Apply<Xielu>,
             &TSet.ApplyPairs<SiluClamped>, &TSet.ApplyPairs<ClampedSilu>, &TSet.Apply<Sigmoid>, &TSet.Apply<Softplus>,
-            &TSet.Apply<Scale>, &TSet.Apply<SoftCap>, &TSet.Apply<Clamp>,
+            &TSet.Apply<Scale>, &TSet.Apply<SoftCap>, &TSet.Apply<Clamp>, &TSet.Apply<Tanh>,
         ],
         DeltaStep = &TSet.DeltaStep,
         ScanStep = &TSet.ScanStep,

@@ -59,6 +59,7 @@ internal sealed unsafe class BatchPlan
     {
         if (batch.Count == 0) throw Invalid("the batch is empty");
         if (batch.Count > _batchSize) throw Invalid($"a batch of {batch.Count} tokens: expected at most {_batchSize} (batch size)");
+        if (!wantsHidden && !_spec.HasLogits) throw Invalid($"a model of architecture {_spec.Architecture} makes vectors of texts: it has no logits");
         if (!wantsHidden && batch.LogitsCount > _logitsRows)
             throw Invalid($"logits of {batch.LogitsCount} tokens asked for: expected at most {_logitsRows} (logits rows)");
         _batch = batch;
@@ -88,6 +89,8 @@ internal sealed unsafe class BatchPlan
     {
         Sequence sequence = run.Sequence;
         if (!sequence.IsOf(_cache)) throw Invalid($"row {run.Row}: the sequence was disposed of or belongs to another context");
+        if (_spec.BothDirections && sequence.Length > 0)
+            throw Invalid($"row {run.Row}: tokens of this model see those behind them: a text must be one batch, of an empty sequence");
         if (!_sequences.Contains(sequence))
         {
             sequence.Acquire();

@@ -9,6 +9,9 @@ public sealed record ContextOptions
     /// some models takes more memory than many machines have.</summary>
     public const int DefaultContextSize = 4096;
 
+    /// <summary>Tokens that one forward pass may take at most.</summary>
+    internal const int MaxBatchSize = 1 << 16;
+
     /// <summary>Tokens that a sequence may hold; 0 is the model's own context length, -1 that or <see cref="DefaultContextSize"/>, the shorter.</summary>
     public int ContextSize { get; init; } = -1;
 
@@ -49,7 +52,7 @@ public sealed record ContextOptions
     internal void Check()
     {
         Check(nameof(ContextSize), ContextSize, -1, 1 << 30);
-        Check(nameof(BatchSize), BatchSize, 1, 1 << 16);
+        Check(nameof(BatchSize), BatchSize, 1, MaxBatchSize);
         Check(nameof(LogitsRows), LogitsRows, 0, 1 << 16);
         Check(nameof(Threads), Threads, 0, 1 << 10);
         Check(nameof(MaxSequences), MaxSequences, 1, 1 << 16);

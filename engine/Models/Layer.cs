@@ -12,13 +12,14 @@ internal sealed class Layer
     private readonly IMixer? _mixer;
     private readonly IFeedForward? _ffn;
     private readonly LayerEnd? _end;
-    private readonly FloatRows _h, _branch;
+    private readonly FloatRows _h, _branch, _input;
 
     /// <summary>Makes a layer, which works in h; a parallel one keeps h for its network, and its mixer's result in branch.</summary>
     public Layer(LayerSpec spec, LayerMaking making, bool last, FloatRows h, FloatRows branch)
     {
         (_spec, _il, _last, _h) = (spec, making.Index, last, h);
         _branch = spec.Topology == Topology.Parallel ? branch : h;
+        if (spec.WithInput is not null) _input = making.Workspace.Rows(making.EmbeddingLength);
         using (making.Workspace.Scope()) _mixer = spec.Mixer?.Make(making);
         using (making.Workspace.Scope()) _ffn = spec.Ffn?.Make(making);
         if (spec.End is not null)
@@ -30,6 +31,7 @@ internal sealed class Layer
     public FloatRows Forward(Cpu cpu, BatchPlan batch, FloatRows x)
     {
         _ffn?.ReadLayerInput(cpu, x);
+        if (_spec.WithInput is not null) RowOps.Copy(cpu, x, _input.First(x.Count));
         FloatRows h = Norm(cpu, "attn_norm", _spec.In, x, _spec.Mixer?.Input ?? InputFormats.None);
         FloatRows branch = _branch.First(_last ? batch.LogitsRows.Length : x.Count);
         _mixer?.Forward(cpu, batch, h, branch);
@@ -46,6 +48,7 @@ internal sealed class Layer
         else
         {
             if (_mixer is not null) Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
+            if (_spec.WithInput is not null) AddInput(cpu, batch, x);
             cpu.Trace("ffn_inp", _il, x);
             if (_ffn is not null)
             {
@@ -69,6 +72,13 @@ internal sealed class Layer
         norm.Forward(cpu, x, h, readers);
         cpu.Trace(name, _il, h);
         return h;
+    }
+
+    private void AddInput(Cpu cpu, BatchPlan batch, FloatRows x)
+    {
+        FloatRows input = _input.First(batch.Count);
+        RowOps.Add(cpu, x, _last ? RowOps.KeepRows(input, batch.LogitsRows) : input);
+        _spec.WithInput!.Forward(cpu, x, x);
     }
 
     // x += scale * norm(branch), or, after the sum, x = norm(x + branch).

@@ -31,6 +31,9 @@ internal sealed record LayerSpec(
     /// <summary>Factor on what the mixer and the network add to x.</summary>
     public float ResidualScale { get; init; } = 1;
 
+    /// <summary>Behind the mixer, x = norm(x + the layer's input); null: not so.</summary>
+    public Norm? WithInput { get; init; }
+
     /// <summary>What x takes in at the end of the layer; null: nothing.</summary>
     public LayerEndSpec? End { get; init; }
 

@@ -114,6 +114,15 @@ internal sealed class ModelRunner : IDisposable
         }
     }
 
+    /// <summary>What the model's head for texts makes of a vector.</summary>
+    /// <exception cref="EdgeLlmException">Busy, NonFinite.</exception>
+    public float[] Head(float[] vector)
+    {
+        using Gate.Use pass = _gate.Hold();
+        using Gate.Use model = _model.Hold();
+        return _transformer.Head(Cpu, vector);
+    }
+
     /// <summary>Does something with a sequence while no pass can use it.</summary>
     /// <exception cref="EdgeLlmException">Busy. InvalidArgument: the sequence is of another cache.</exception>
     public void With(Sequence sequence, Action<Sequence> work)

@@ -26,6 +26,15 @@ internal sealed record ModelSpec
     /// <summary>Logits; the token embedding itself in models that tie the two.</summary>
     public required Linear Output { get; init; }
 
+    /// <summary>Whether it predicts tokens; false: it only makes vectors of texts.</summary>
+    public bool HasLogits { get; init; } = true;
+
+    /// <summary>What becomes of the vectors of a text's tokens.</summary>
+    public required PoolingSpec Pooling { get; init; }
+
+    /// <summary>Whether tokens see those behind them: a text is one batch then.</summary>
+    public bool BothDirections => Layers.Any(layer => layer.Mixer is AttentionSpec { Config.BothDirections: true });
+
     /// <summary>Bound c of the logits: c * tanh(logit / c) takes a logit's place. 0: none.</summary>
     public float FinalSoftcap { get; init; }
 

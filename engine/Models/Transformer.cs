@@ -13,6 +13,7 @@ internal sealed unsafe class Transformer
     private readonly RopeTables _ropes;
     private readonly PerLayerInputs? _perLayer;
     private readonly Layer[] _layers;
+    private readonly PoolingHead _head;
 
     /// <summary>A decoder that gives at most <paramref name="logitsRows"/> rows of logits. It claims its buffers.</summary>
     public Transformer(ModelSpec spec, CacheLayout cache, Workspace workspace, int logitsRows)
@@ -26,12 +27,17 @@ internal sealed unsafe class Transformer
         if (spec.PerLayer is not null) _perLayer = new PerLayerInputs(spec.PerLayer, workspace);
         _layers = [.. spec.Layers.Select((layer, il) => new Layer(
             layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, _perLayer, cache), il == spec.Layers.Length - 1, _h, branch))];
+        _head = new PoolingHead(spec.Pooling, workspace);
+        if (!spec.HasLogits) return;
         _logits = workspace.Rows(logitsRows, spec.VocabSize);
         workspace.ClaimInput(spec.Output);
     }
 
     /// <summary>Rows of logits that it can give.</summary>
     public int LogitsRows => _logits.Count;
+
+    /// <summary>What the head for texts makes of a vector.</summary>
+    public float[] Head(Cpu cpu, float[] vector) => _head.Forward(cpu, vector);
 
     /// <summary>Runs a batch and returns the logits [rows, n_vocab] or hidden states [rows, n_embd] of the rows that it asks for, valid until
     /// the next call.</summary>

@@ -76,6 +76,18 @@ public abstract class Tokenizer
     /// <param name="parseSpecial">Read the spelling of control tokens in the text as those tokens, not as text.</param>
     public int[] EncodePrompt(ReadOnlySpan<byte> utf8, bool parseSpecial = true) => WithoutEnd(Encode(utf8, parseSpecial: parseSpecial));
 
+    /// <summary>The ids of two texts that belong together, as rerankers read a query and a document: one beginning, and an end, or a separator,
+    /// behind each.</summary>
+    /// <param name="first">The first text.</param>
+    /// <param name="second">The second text.</param>
+    public int[] EncodePair(string first, string second)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
+        int[] separator = Vocabulary.AddSep ? [Vocabulary.SepId] : [];
+        return [.. Encode(first), .. separator, .. Encode(second)[(Vocabulary.AddBos ? 1 : 0)..]];
+    }
+
     /// <summary>Appends the ids of a text to a list.</summary>
     /// <inheritdoc cref="Encode(ReadOnlySpan{byte}, bool, bool)"/>
     public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool addSpecial = true, bool parseSpecial = true)

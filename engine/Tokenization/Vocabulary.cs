@@ -35,6 +35,7 @@ public sealed class Vocabulary
 
         AddBos = kind.BetweenClsAndSep || pre is { ForceBos: true } || (data.AddBos ?? (kind.AddBos || pre is { AddBos: true }));
         AddEos = !kind.BetweenClsAndSep && (data.AddEos ?? kind.AddEos);
+        AddSep = SepId >= 0 && (data.AddSep ?? false);
         AddSpacePrefix = data.AddSpacePrefix ?? kind.AddSpacePrefix;
         if (AddBos && BosId < 0) throw MissingId("add_bos_token", "bos_token_id");
         if (AddEos && EosId < 0) throw MissingId("add_eos_token", "eos_token_id");
@@ -87,6 +88,9 @@ public sealed class Vocabulary
 
     /// <summary>The token that a text ends with: EOS, SEP of a WordPiece model, or -1.</summary>
     public int EndId { get; }
+
+    /// <summary>Whether <see cref="SepId"/> stands between the two texts of a pair, behind the first one's end.</summary>
+    public bool AddSep { get; }
 
     /// <summary>Whether a space is put before text at the beginning and after special tokens.</summary>
     public bool AddSpacePrefix { get; }

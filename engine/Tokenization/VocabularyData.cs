@@ -20,6 +20,7 @@ internal sealed class VocabularyData
 
     public bool? AddBos { get; init; }
     public bool? AddEos { get; init; }
+    public bool? AddSep { get; init; }
     public bool? AddSpacePrefix { get; init; }
 
     private static readonly string[] s_idKeys =
@@ -56,6 +57,7 @@ internal sealed class VocabularyData
             Ids = ids,
             AddBos = Flag(metadata, "tokenizer.ggml.add_bos_token"),
             AddEos = Flag(metadata, "tokenizer.ggml.add_eos_token"),
+            AddSep = Flag(metadata, "tokenizer.ggml.add_sep_token"),
             AddSpacePrefix = Flag(metadata, "tokenizer.ggml.add_space_prefix"),
         };
     }

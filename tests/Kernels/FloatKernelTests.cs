@@ -119,6 +119,7 @@ public unsafe class FloatKernelTests
             [Elementwise.Scale] = (x, y) => x * 0.7 * y,
             [Elementwise.SoftCap] = (x, y) => 0.7 * Math.Tanh(x / 0.7) * y,
             [Elementwise.Clamp] = (x, y) => Clamped(x, 0.7) * y,
+            [Elementwise.Tanh] = (x, y) => Math.Tanh(x) * y,
         };
         FloatKernels reference = KernelSet.For(Isa.Scalar).Float;
         foreach (Elementwise function in Enum.GetValues<Elementwise>())

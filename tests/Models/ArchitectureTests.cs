@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Support;
 using Registry = Edge.Llm.Models.Architectures.Architecture;
@@ -13,7 +14,7 @@ public sealed class ArchitectureTests
 {
     private static readonly int[] s_tokens = [.. Enumerable.Range(0, 24).Select(i => 3 + (((i * 37) + 11) % 200))];
 
-    // NAME, SHA-256 of the logits after every token, and three of them.
+    // NAME, SHA-256 of the logits after every token (of an encoder: of its vector), and three of them.
     private static readonly Lazy<Dictionary<string, string>> s_golden = new(() => File
         .ReadLines(Path.Combine(RepositoryFiles.Root(), "tests", "data", "architectures", "golden.tsv"))
         .ToDictionary(line => line[..line.IndexOf('\t')]));
@@ -25,19 +26,50 @@ public sealed class ArchitectureTests
     public void LogitsHaveTheirBits(string name)
     {
         using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
+        if (!model.HasLogits || model.Ranks)
+        {
+            float[] vector = Vector(model, threads: 1);
+            Assert.AreEqual(s_golden.Value.GetValueOrDefault(name), Line(name, vector));
+            foreach (Isa isa in KernelTable.SupportedIsas()) CollectionAssert.AreEqual(vector, Vector(model, 2, isa), $"{isa}");
+            return;
+        }
         float[] logits = Logits(model, batchSize: 24, threads: 1);
         Assert.AreEqual(s_golden.Value.GetValueOrDefault(name), Line(name, logits));
+        foreach (Isa isa in KernelTable.SupportedIsas()) CollectionAssert.AreEqual(logits, Logits(model, 24, 2, isa), $"{isa}");
+        if (model.Spec.BothDirections) return;
         foreach ((int batch, int threads) in new[] { (1, 1), (7, 2) })
             CollectionAssert.AreEqual(logits, Logits(model, batch, threads), $"batches of {batch}, {threads} threads");
-        foreach (Isa isa in KernelTable.SupportedIsas()) CollectionAssert.AreEqual(logits, Logits(model, 24, 2, isa), $"{isa}");
     }
 
     [TestMethod]
     public void EveryArchitectureHasAModel()
     {
         string[] untried = ["baichuan", "hunyuan_vl", "hy_v3"]; // known from their descriptions only
-        var tried = Names.Select(name => File.ReadLines(Path.Combine(RepositoryFiles.Root(), "tests", "data", "architectures", name + ".txt")).First().Split(' ')[2]).ToHashSet();
+        var tried = Names.Select(ModelSpecFile.Architecture).ToHashSet();
         CollectionAssert.AreEqual(untried, Registry.All.Select(architecture => architecture.Name).Where(name => !tried.Contains(name)).Order(StringComparer.Ordinal).ToArray());
+    }
+
+    [TestMethod]
+    public void ThePageListsTheRegistry()
+    {
+        var page = new StringBuilder();
+        page.AppendLine("| architecture | models | golden logits of |").AppendLine("| --- | --- | --- |");
+        var tried = Names.ToLookup(name => ModelSpecFile.Architecture(name));
+        foreach (Registry architecture in Registry.All.OrderBy(architecture => architecture.Name, StringComparer.Ordinal))
+            page.AppendLine($"| {architecture.Name} | {architecture.Models} | {string.Join(", ", tried[architecture.Name])} |");
+        page.AppendLine().AppendLine("| refused | because of |").AppendLine("| --- | --- |");
+        foreach ((string name, string reason) in Edge.Llm.Models.Architectures.Waiting.All) page.AppendLine($"| {name} | {reason} |");
+        string path = Path.Combine(RepositoryFiles.Root(), "docs", "architectures.md"), text = File.ReadAllText(path), expected = page.ToString().ReplaceLineEndings("\n");
+        string proposal = Path.Combine(Path.GetTempPath(), "architectures-table.md");
+        if (!text.Contains(expected, StringComparison.Ordinal)) File.WriteAllText(proposal, expected);
+        Assert.IsTrue(text.Contains(expected, StringComparison.Ordinal), $"the tables should be those of {proposal}");
+    }
+
+    [TestMethod]
+    public void AnArchitectureThatCannotRunIsRefusedWithTheReason()
+    {
+        byte[] file = ModelSpecFile.Make("llama", line => line.Replace("architecture text llama", "architecture text rwkv7", StringComparison.Ordinal));
+        StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => LanguageModel.Open(file)).Message, "'rwkv7' is not supported: a recurrence of its own");
     }
 
     [TestMethod]
@@ -63,12 +95,30 @@ public sealed class ArchitectureTests
     }
 
     [TestMethod]
-    public void AttentionInBothDirectionsIsRefused()
+    public void ADecoderMaySeeBothDirections()
     {
-        byte[] file = ModelSpecFile.Make("llama", line => Before(line, "vocab_size", "llama.attention.causal bool false\n"));
-        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => LanguageModel.Open(file));
-        Assert.AreEqual(ErrorCode.Unsupported, error.Code);
-        StringAssert.Contains(error.Message, "llama.attention.causal");
+        using LanguageModel plain = LanguageModel.Open(ModelSpecFile.Make("llama"));
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make("llama", line => Before(line, "vocab_size", "llama.attention.causal bool false\n")));
+        float[] causal = Logits(plain, 24, 1), both = Logits(model, 24, 1);
+        Assert.AreNotEqual(causal[0], both[0]);
+        using Context context = model.CreateContext(new ContextOptions { ContextSize = 128 });
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        batch.Add(sequence, s_tokens);
+        context.Forward(batch);
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => { context.Forward(batch); }).Code, "a text is one batch");
+    }
+
+    [TestMethod]
+    public void AnEncoderHasNoLogits()
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make("bert"));
+        Assert.IsFalse(model.HasLogits);
+        using Context context = model.CreateContext();
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        batch.Add(sequence, s_tokens);
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => { context.Forward(batch); }).Code);
     }
 
     // The line, or what is to stand before it and then the line.
@@ -80,8 +130,16 @@ public sealed class ArchitectureTests
         {
             ContextSize = 128, BatchSize = batchSize, LogitsRows = batchSize, Threads = threads, Isa = isa, TypeK = KvType.F32, TypeV = KvType.F32,
         });
-        return context.AllLogits(s_tokens, batchSize);
+        return context.AllLogits(TokensFor(model), batchSize);
     }
+
+    private static float[] Vector(LanguageModel model, int threads, Isa? isa = null)
+    {
+        using Context context = model.CreateContext(new ContextOptions { ContextSize = 128, Threads = threads, Isa = isa });
+        return model.Ranks ? context.Rank(TokensFor(model)) : context.Embed(TokensFor(model), normalize: false);
+    }
+
+    private static int[] TokensFor(LanguageModel model) => Array.ConvertAll(s_tokens, token => token % model.VocabSize);
 
     private static string Line(string name, float[] logits)
     {

@@ -12,6 +12,9 @@ internal static class ModelSpecFile
     /// <summary>The models there are.</summary>
     public static IEnumerable<string> Names => Directory.GetFiles(s_folder, "*.txt").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal);
 
+    /// <summary>The architecture of a model, which its first line names.</summary>
+    public static string Architecture(string name) => File.ReadLines(Path.Combine(s_folder, name + ".txt")).First().Split(' ')[2];
+
     /// <summary>The bytes of a model's GGUF file.</summary>
     /// <param name="name">The text's name.</param>
     /// <param name="edit">Replaces lines of the text.</param>

@@ -78,13 +78,14 @@ internal static class Peer
         }
     }
 
-    /// <summary>llama.cpp's mean of the hidden states of these tokens.</summary>
-    public static float[] Embed(string model, IEnumerable<int> tokens)
+    /// <summary>llama.cpp's mean of the hidden states of these tokens, or, with null, what the model's own pooling makes of them.</summary>
+    public static float[] Embed(string model, IEnumerable<int> tokens, string? pooling = "mean")
     {
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
         {
-            Run("peer.py", "embed", model, "--tokens", Join(tokens), "--type-k", "f32", "--type-v", "f32", "--pooling", "mean", "--out", file);
+            string[] way = pooling is null ? [] : ["--pooling", pooling];
+            Run("peer.py", ["embed", model, "--tokens", Join(tokens), "--type-k", "f32", "--type-v", "f32", .. way, "--out", file]);
             return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
         }
         finally

@@ -18,6 +18,7 @@ internal enum Elementwise
     Scale,
     SoftCap,
     Clamp,
+    Tanh,
 }
 
 /// <summary>A function f(x) of single values, or f(x, y) of pairs, which is f(x) * y where nothing else is said. Scalar and lanes do the
@@ -235,4 +236,13 @@ internal readonly unsafe struct Clamp : IElementwise
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Of<TLanes>(TLanes x, float* p) where TLanes : struct, ILanes<TLanes> => LaneMath<TLanes>.Clamp(x, TLanes.Broadcast(p[0]));
+}
+
+/// <summary>tanh(x).</summary>
+internal readonly unsafe struct Tanh : IElementwise
+{
+    public static float Of(float x, float* p) => ScalarMath.Tanh(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Of<TLanes>(TLanes x, float* p) where TLanes : struct, ILanes<TLanes> => LaneMath<TLanes>.Tanh(x);
 }

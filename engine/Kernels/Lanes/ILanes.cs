@@ -96,14 +96,17 @@ internal static class LaneMath<TLanes> where TLanes : struct, ILanes<TLanes>
         return TLanes.ZeroWhereLess(x, TLanes.Broadcast(ScalarMath.ExpLowest), TLanes.Multiply(p, TLanes.PowerOfTwo(n)));
     }
 
+    /// <summary>The lanes' <see cref="ScalarMath.Tanh"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Tanh(TLanes x)
+    {
+        TLanes e = Exp(TLanes.Multiply(TLanes.Broadcast(2f), x));
+        return TLanes.Subtract(TLanes.Broadcast(1f), TLanes.Divide(TLanes.Broadcast(2f), TLanes.Add(e, TLanes.Broadcast(1f))));
+    }
+
     /// <summary>The lanes' <see cref="ScalarMath.SoftCap"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes SoftCap(TLanes x, TLanes c)
-    {
-        TLanes e = Exp(TLanes.Multiply(TLanes.Broadcast(2f), TLanes.Divide(x, c)));
-        TLanes tanh = TLanes.Subtract(TLanes.Broadcast(1f), TLanes.Divide(TLanes.Broadcast(2f), TLanes.Add(e, TLanes.Broadcast(1f))));
-        return TLanes.Multiply(c, tanh);
-    }
+    public static TLanes SoftCap(TLanes x, TLanes c) => TLanes.Multiply(c, Tanh(TLanes.Divide(x, c)));
 
     /// <summary>The lanes' <see cref="ScalarMath.Min"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -12,7 +12,7 @@ internal sealed record Architecture(string Name, string Models, Func<Keys, Tenso
         .. Llama.Architectures, .. Qwen.Architectures, .. Gemma.Architectures, .. Glm.Architectures, .. Olmo.Architectures,
         .. Cohere.Architectures, .. Scaled.Architectures, .. Gpt.Architectures, .. Gates.Architectures, .. Common.Architectures,
         .. Mixtures.Architectures, .. DeepSeekLike.Architectures, .. Latent.Architectures, .. Recurrent.Architectures, .. DeltaNets.Architectures,
-        .. Gemma4.Architectures,
+        .. Gemma4.Architectures, .. Encoders.Architectures, .. T5Encoder.Architectures,
     ];
 
     /// <summary>Reads a file by the architecture that it names.</summary>
@@ -20,9 +20,9 @@ internal sealed record Architecture(string Name, string Models, Func<Keys, Tenso
     public static ModelSpec Open(GgufFile file, RopeOverride rope)
     {
         string name = file.Metadata.GetString("general.architecture");
-        Architecture architecture = All.FirstOrDefault(architecture => architecture.Name == name)
-            ?? throw new EdgeLlmException(ErrorCode.Unsupported,
-                $"{file.Path}: architecture '{name}' is not supported; there are {All.Count}, among them llama, qwen3, gemma3, phi3 and gpt-oss");
+        Architecture architecture = All.FirstOrDefault(architecture => architecture.Name == name) ?? throw new EdgeLlmException(
+            ErrorCode.Unsupported, $"{file.Path}: architecture '{name}' is not supported" + (Waiting.ReasonOf(name) is { } reason
+                ? $": {reason}" : $"; there are {All.Count}, among them llama, qwen3, gemma3, phi3 and gpt-oss"));
         var keys = new Keys(file, name, rope);
         return architecture.Read(keys, new Tensors(file, name, keys));
     }

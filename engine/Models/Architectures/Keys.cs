@@ -98,12 +98,11 @@ internal sealed partial class Keys(GgufFile file, string architecture, RopeOverr
         return new Activation(Elementwise.Xielu, (float)Softplus(Of("alpha_p")), (float)(beta + Softplus(Of("alpha_n"))), beta, Of("eps"));
     }
 
-    /// <summary>Throws unless attention is causal, as files say of models that only embed.</summary>
-    public void RequireCausal()
-    {
-        if (!Flag("attention.causal", true))
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: key {Full("attention.causal")}: attention in both directions is not supported");
-    }
+    /// <summary>attention.causal: whether a token sees only those before it.</summary>
+    public bool IsCausal => Flag("attention.causal", true);
+
+    /// <summary>pooling_type.</summary>
+    public Pooling PoolingType => (Pooling)Count("pooling_type", (int)Pooling.Rank, (int)Pooling.None);
 
     /// <summary>An error about a key's value.</summary>
     public EdgeLlmException Invalid(string key, string expected, string found) =>

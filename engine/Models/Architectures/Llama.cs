@@ -7,6 +7,7 @@ internal static class Llama
     public static IReadOnlyList<Architecture> Architectures { get; } =
     [
         new("llama", "Llama 1 to 3, Mistral 7B, Small, Nemo, Mixtral, Yi, TinyLlama, SmolLM 1 and 2", Read),
+        new("llama-embed", "Llama used for embeddings", Read),
         new("mistral3", "Ministral 3, Devstral 2", Mistral3),
         new("smollm3", "SmolLM3", SmolLm3),
         new("ernie4_5", "ERNIE 4.5 0.3B", Ernie),

@@ -21,7 +21,6 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
         Func<int, LayerSpec> layer, NormKind norm = NormKind.Rms, Norm? outputNorm = null, Func<Embedding, Embedding>? embedding = null,
         float embeddingScale = 1, float logitScale = 1, int perLayer = 0)
     {
-        keys.RequireCausal();
         int layers = keys.LayerCount, vocab = VocabSize();
         Linear tokens = Linear("token_embd", _embd, vocab);
         var entry = new Embedding(tokens.Weight) { Scale = embeddingScale };
@@ -33,10 +32,12 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
             ContextLength = keys.ContextLength,
             Embedding = embedding?.Invoke(entry) ?? entry,
             PerLayer = perLayer == 0 ? null : PerLayer(perLayer, (long)perLayer * layers, vocab),
-            Layers = [.. specs],
+            Layers = keys.IsCausal ? [.. specs] : [.. specs.Select(BothDirections)],
             OutputNorm = outputNorm ?? Norm(norm, "output_norm"),
             Output = Output(tokens, vocab) with { Scale = logitScale },
+            Pooling = Pooling(),
         };
+        CheckSharedCaches(model.Layers);
         RejectUnused(layers);
         return model;
     }

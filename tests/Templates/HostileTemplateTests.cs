@@ -34,7 +34,7 @@ public sealed class HostileTemplateTests
     [DataRow("{% set s = 'a' * 4000000 %}{% set p = 'a' * 1000000 ~ 'b' ~ 'a' * 1000000 %}{% for i in range(9999) %}{{ p in s }}{% endfor %}", DisplayName = "slow searches")]
     [DataRow("{% set s = 'a ' * 1000000 %}{% for i in range(9999) %}{% for x in s.split() %}{% endfor %}{% endfor %}", DisplayName = "many splits")]
     [DataRow("{% set l = range(99999)|list %}{% for i in l %}{{ l|sort(reverse=true)|first }}{% endfor %}", DisplayName = "many sorts")]
-    [DataRow("{% set l = range(99999)|list %}{{ l|unique|list|length }}", DisplayName = "a quadratic unique")]
+    [DataRow("{% set l = range(99999)|list %}{% for i in l %}{{ l|unique|list|length }}{% endfor %}", DisplayName = "many lists of different items")]
     [DataRow("{% set l = range(99999)|list %}{% for i in l %}{{ l.pop(0) }}{{ i in l }}{% endfor %}", DisplayName = "moving lists")]
     [DataRow("{% set ns = namespace(d={}) %}{% for i in range(99999) %}{% set ns.d = {'a': ns.d} %}{% endfor %}{{ ns.d }}", DisplayName = "deep dictionaries")]
     [DataRow("{% for i in range(99999) %}{% for j in range(99) %}{% set _ = messages.append(['x', {'k': []}]) %}{% endfor %}{% endfor %}", DisplayName = "many small objects")]
@@ -42,6 +42,39 @@ public sealed class HostileTemplateTests
     [DataRow("{{ [1]|batch(999999999, 0)|list }}", DisplayName = "a batch filled up")]
     [DataRow("{{ '%s' * 1000000 % 1 }}", DisplayName = "a long format")]
     [DataRow("{{ 'x'|indent(10 ** 18) }}{{ ('x\\n' * 900000)|indent(10 ** 6) }}", DisplayName = "deep indents")]
+    [DataRow("{{ 'a'.ljust(10 ** 12) }}", DisplayName = "a wide ljust")]
+    [DataRow("{{ 'a'.center(10 ** 12, '-') }}", DisplayName = "a wide center")]
+    [DataRow("{{ 'a'.rjust(10 ** 30) }}", DisplayName = "a wider rjust")]
+    [DataRow("{{ '-1'.zfill(10 ** 12) }}", DisplayName = "a wide zfill")]
+    [DataRow("{{ '\t'.expandtabs(10 ** 12) }}", DisplayName = "a wide tab")]
+    [DataRow("{{ 'a'|center(10 ** 12) }}", DisplayName = "a wide center filter")]
+    [DataRow("{{ '%1000000000d' % 1 }}", DisplayName = "a wide number")]
+    [DataRow("{{ '%01000000000d' % 1 }}", DisplayName = "a number of many zeros")]
+    [DataRow("{{ '%*s' % (10 ** 12, 'a') }}", DisplayName = "a width that is given")]
+    [DataRow("{{ '%.1000000000f' % 1.5 }}", DisplayName = "many decimals")]
+    [DataRow("{{ '{:1000000000}'.format('a') }}", DisplayName = "a wide field")]
+    [DataRow("{{ '{:01000000000,}'.format(1) }}", DisplayName = "a wide field of groups")]
+    [DataRow("{{ '{:.1000000000%}'.format(1.5) }}", DisplayName = "a field of many decimals")]
+    [DataRow("{{ '{:{}}'.format('a', 10 ** 12) }}", DisplayName = "a field whose width is given")]
+    [DataRow("{% set ns = namespace(s='x') %}{% for i in range(9999) %}{% set ns.s = ns.s.ljust(ns.s|length * 2) %}{% endfor %}", DisplayName = "a text padded over and over")]
+    [DataRow("{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s.replace('', ns.s) %}{% endfor %}", DisplayName = "a text that replaces itself")]
+    [DataRow("{% set ns = namespace(n=3) %}{% for i in range(99) %}{% set ns.n = ns.n * ns.n %}{% endfor %}", DisplayName = "a number that grows")]
+    [DataRow("{% set n = 10 ** 4000 %}{% for i in range(99999) %}{% for j in range(99999) %}{{ n * n // n }}{% endfor %}{% endfor %}", DisplayName = "many long numbers")]
+    [DataRow("{% set s = '7' * 4300 %}{% for i in range(99999) %}{{ s|int is odd }}{% endfor %}", DisplayName = "many long numbers read")]
+    [DataRow("{% set s = 1.1 %}{% for i in range(99999) %}{{ s ** 1000 }}{% endfor %}", DisplayName = "many powers")]
+    [DataRow("{% for x in [[1]] recursive %}{{ loop([x]) }}{% endfor %}", DisplayName = "an endless recursive loop")]
+    [DataRow("{% for x in range(9) recursive %}{% if loop.depth < 99 %}{{ loop(range(9)) }}{% endif %}{% endfor %}", DisplayName = "an exponential recursive loop")]
+    [DataRow("{% set s = 'a' * 4000000 %}{% for i in range(9999) %}{{ s.strip('b' * 1000000 ~ 'a') }}{% endfor %}", DisplayName = "slow strips")]
+    [DataRow("{% set s = 'a' * 4000000 %}{% for i in range(9999) %}{{ s.upper()|length }}{{ s.count('a', 1) }}{% endfor %}", DisplayName = "many case mappings")]
+    [DataRow("{% set s = '\u03a3' * 200000 %}{% for i in range(9999) %}{{ s.lower()|length }}{% endfor %}", DisplayName = "many final sigmas")]
+    [DataRow("{% set s = \"A\" ~ \"'\" * 20000 %}{% for i in range(99999) %}{{ (s ~ '\u03a3' * 20000).lower()|length }}{% endfor %}", DisplayName = "sigmas after much that has no case")]
+    [DataRow("{% set s = 'a-' * 1000000 %}{% for i in range(9999) %}{{ s|wordwrap(1) }}{% endfor %}", DisplayName = "many wraps")]
+    [DataRow("{{ ('a' * 100000)|wordwrap(1, wrapstring='b' * 1000) }}", DisplayName = "long ends of lines")]
+    [DataRow("{% set ns = namespace(t=()) %}{% for i in range(99999) %}{% set ns.t = (ns.t, ns.t) %}{% set d = {ns.t: 1} %}{% endfor %}", DisplayName = "deep keys")]
+    [DataRow("{% set ns = namespace(t=(1, 2)) %}{% for i in range(60) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ ns.t in {1: 2} }}", DisplayName = "an exponential key")]
+    [DataRow("{{ [[1]]|tojson(indent=10 ** 9) }}", DisplayName = "a deep indent of JSON")]
+    [DataRow("{{ ('\u20ac' * 9000000)|urlencode|urlencode|urlencode }}", DisplayName = "texts encoded over and over")]
+    [DataRow("{{ strftime_now('%c' * 9000000) }}", DisplayName = "many dates")]
     public void EndInAnError(string template)
     {
         ChatTemplate parsed = ChatTemplate.Parse(template);
@@ -85,7 +118,8 @@ public sealed class HostileTemplateTests
             " endfor ", " endset ", " endmacro ", " endcall ", "raw", "endraw", " x ", "x.y", "messages", "[0]", "[", "]", "(", ")", "{", "}", "'a'", "\"", "1", "2.5", "**", "//",
             "%", "~", "|", "|trim", "|join", "|length", "|tojson", "|sort", "|first", "|int", "|items", "|map('upper')", "|select('odd')", "|batch(2)", "|slice(2)", "|round(2)",
             "|groupby('a')", "|indent(2)", ".split()", ".split('')", ".format(1)", ".replace('', 'b')", ".pop()", ".items()", ".get(1)", ".title()", ".insert(9, 1)", " is ",
-            " not ", " and ", " defined ", "none", "true", ":", "::-1", ",", "=", "==", "<", "range(3)", "namespace(a=1)", "loop.index", "dict(a=1)", "cycler(1)", "\n", " text ", "🙂",
+            " not ", " and ", " defined ", "none", "true", ":", "::-1", ",", "=", "==", "<", "range(3)", " recursive ", "loop(x)", " print ", " generation ", "0x1F", "'\\777'", "'\\N{x}'", "'%5.2f|%(a)s'", " % 5", " % {'a': 1}", ".ljust(9)", ".format(x=1)",
+            "'{:>{}}'", "|wordwrap(3)", "|truncate(4)", "|urlencode", "9999999999999999999", "\r", "namespace(a=1)", "loop.index", "dict(a=1)", "cycler(1)", "\n", " text ", "🙂",
             "{{ x }}", "{% if x %}", "{% endif %}", "{% for x in messages %}", "{% endfor %}", "{% set x = [1, 'b', none] %}", "{% set x = {'a': 1} %}", "{{ messages", "{{ 'a b'",
         ];
         Gen<string> templates = Gen.Choose(1, 14).SelectMany(count => Gen.Elements(pieces).ArrayOf(count)).Select(parts => string.Concat(parts));

@@ -34,15 +34,29 @@ internal sealed class Arguments(Rendering rendering, string function)
     public TracedText? TextOrNull(int position, string name) =>
         Get(position, name) is not { } value ? null : value as TracedText ?? throw Wrong(name, "a string", value);
 
-    public long Integer(int position, string name, long fallback) => Get(position, name) switch
+    public long Integer(int position, string name) => Demand(position, name) switch
     {
-        null => fallback,
         long value => value,
         bool value => value ? 1 : 0,
-        { } value => throw Wrong(name, "an integer", value),
+        { } value => throw Wrong(name, "an integer of 64 bits", value),
+        null => throw Wrong(name, "an integer", null),
     };
 
+    public long Integer(int position, string name, long fallback) => Get(position, name) is null ? fallback : Integer(position, name);
+
     public bool Flag(int position, string name) => TryGet(position, name, out object? value) && Operators.IsTrue(value);
+
+    /// <summary>Refuses what the function has no parameter for, as Python does.</summary>
+    /// <param name="names">The parameters, and a slash if they have no names for the caller; a star: any.</param>
+    public void Check(string[] names)
+    {
+        if (names is ["*"]) return;
+        bool takesNames = names is not [.., "/"];
+        int count = takesNames ? names.Length : names.Length - 1;
+        if (Count > count) throw rendering.Fail($"{function}: expected at most {count} arguments, found {Count}");
+        foreach (string name in Named.Keys)
+            if (!takesNames || Array.IndexOf(names, name) < Count) throw rendering.Fail($"{function}: unexpected argument {name}");
+    }
 
     /// <summary>The arguments after the first few, for what is called in turn.</summary>
     public Arguments Skip(int count, string callee)

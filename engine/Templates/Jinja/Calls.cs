@@ -8,6 +8,10 @@ internal sealed class ArgumentList
     public const string Spread = "*";
     public const string SpreadNamed = "**";
 
+    /// <summary>As Python has it: plain ones first, each name once, dictionaries last, one list and one dictionary at most.</summary>
+    public bool CanAdd(string? name) => !Items.Exists(item => item.Name == SpreadNamed)
+        && (name is null ? Items.TrueForAll(item => item.Name is null) : !Items.Exists(item => item.Name == name));
+
     public Arguments Evaluate(Scope scope, string function)
     {
         Rendering rendering = scope.Rendering;
@@ -21,7 +25,9 @@ internal sealed class ArgumentList
                 case Spread: arguments.Positional.AddRange(Sequences.ToList(rendering, value)); break;
                 case SpreadNamed:
                     if (value is not JinjaDict dict) throw rendering.Fail($"**: expected a dictionary, found {Operators.TypeName(value)}");
-                    foreach ((object key, object? item) in dict.Items) arguments.Named[key.ToString()!] = item;
+                    foreach ((DictKey key, object? item) in dict.Items)
+                        if (key.Value is not TracedText text || !arguments.Named.TryAdd(text.Value, item))
+                            throw rendering.Fail($"{function}: ** has {PythonText.Str(rendering, key.Value)}, which is no name or was given already");
                     break;
                 default: arguments.Named[name] = value; break;
             }
@@ -37,6 +43,7 @@ internal sealed class Call(int line, Expression function, ArgumentList arguments
     public object? Invoke(Scope scope, JinjaFunction? caller)
     {
         object? callee = function.Evaluate(scope);
+        if (callee is LoopState loop) return loop.Call(scope.Rendering, arguments.Evaluate(scope, "loop"));
         if (callee is not JinjaFunction target) throw scope.Rendering.Fail($"cannot call {Operators.TypeName(callee)}");
         Arguments values = arguments.Evaluate(scope, target.Name);
         if (caller is not null) values.Named["caller"] = caller;

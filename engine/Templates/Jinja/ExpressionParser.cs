@@ -9,6 +9,7 @@ internal partial class ExpressionParser(List<Token> tokens)
 
     private int _at;
     private int _depth;
+    private int _conditional; // in how many branches: there an unknown filter or test fails when it is reached
 
     protected Token Current => tokens[_at];
 
@@ -46,6 +47,10 @@ internal partial class ExpressionParser(List<Token> tokens)
 
     protected void LeaveNesting() => _depth--;
 
+    protected void EnterBranch() => _conditional++;
+
+    protected void LeaveBranch() => _conditional--;
+
     /// <summary>An expression, or several with commas between: a tuple.</summary>
     protected Expression ParseTuple(bool withConditional = true)
     {
@@ -72,7 +77,9 @@ internal partial class ExpressionParser(List<Token> tokens)
         {
             int line = Consume().Line;
             Expression condition = ParseOr();
+            _conditional++;
             value = new Conditional(line, condition, value, TryName("else") ? ParseExpression() : null);
+            _conditional--;
         }
         LeaveNesting();
         return value;
@@ -180,7 +187,7 @@ internal partial class ExpressionParser(List<Token> tokens)
     {
         int line = Current.Line;
         string name = ExpectIdentifier();
-        if (!Filters.Exists(name)) throw Rendering.Error(ErrorCode.Unsupported, line, $"unknown filter {name}");
+        if (_conditional == 0 && !Filters.Exists(name)) throw Rendering.Error(ErrorCode.Unsupported, line, $"unknown filter {name}");
         return new FilterCall(line, value, name, Current.IsOperator("(") ? ParseArguments() : new ArgumentList());
     }
 
@@ -189,7 +196,7 @@ internal partial class ExpressionParser(List<Token> tokens)
         int line = Consume().Line;
         bool negate = TryName("not");
         string name = ExpectIdentifier();
-        if (!Tests.Exists(name)) throw Rendering.Error(ErrorCode.Unsupported, line, $"unknown test {name}");
+        if (_conditional == 0 && !Tests.Exists(name)) throw Rendering.Error(ErrorCode.Unsupported, line, $"unknown test {name}");
         var arguments = new ArgumentList();
         if (Current.IsOperator("(")) arguments = ParseArguments();
         else if (BeginsTestArgument()) arguments.Items.Add((null, ParsePostfix(ParsePrimary())));
@@ -243,6 +250,7 @@ internal partial class ExpressionParser(List<Token> tokens)
                 name = Consume().Value;
                 _at++;
             }
+            if (!arguments.CanAdd(name)) throw Unexpected("another order of arguments, each name once");
             arguments.Items.Add((name, ParseExpression()));
             if (!Current.IsOperator(")")) ExpectOperator(",");
         }

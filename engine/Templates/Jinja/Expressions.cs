@@ -46,7 +46,7 @@ internal sealed class ListLiteral(int line, List<Expression> items, bool isTuple
         scope.Rendering.Step(ObjectCost);
         var values = new List<object?>(Items.Count);
         foreach (Expression item in Items) values.Add(item.Evaluate(scope));
-        return new JinjaList(values, IsTuple);
+        return new JinjaList(values, IsTuple ? SequenceKind.Tuple : SequenceKind.List);
     }
 }
 
@@ -59,7 +59,7 @@ internal sealed class DictLiteral(int line, List<(Expression Key, Expression Val
         scope.Rendering.Step(ObjectCost);
         var dict = new JinjaDict();
         foreach ((Expression key, Expression value) in entries)
-            dict.Items[Members.Key(scope.Rendering, key.Evaluate(scope))] = value.Evaluate(scope);
+            dict.Items[DictKey.Of(scope.Rendering, key.Evaluate(scope))] = value.Evaluate(scope);
         return dict;
     }
 }
@@ -82,11 +82,7 @@ internal sealed class Slice(int line, Expression target, Expression? start, Expr
 
 internal sealed class Negate(int line, Expression operand, bool keepSign) : Expression(line)
 {
-    protected override object? Compute(Scope scope)
-    {
-        object? value = operand.Evaluate(scope);
-        return Operators.Arithmetic(scope.Rendering, keepSign ? "+" : "-", 0L, value);
-    }
+    protected override object? Compute(Scope scope) => Operators.Signed(scope.Rendering, isMinus: !keepSign, operand.Evaluate(scope));
 }
 
 internal sealed class Not(int line, Expression operand) : Expression(line)

@@ -7,46 +7,53 @@ internal static class Globals
 
     public static void AddTo(Scope scope, DateTime? now)
     {
-        Add(scope, "range", Range);
-        Add(scope, "dict", (rendering, arguments) => MakeDict(rendering, arguments));
-        Add(scope, "namespace", (rendering, arguments) =>
+        Add(scope, "range", "start stop step /", Range);
+        Add(scope, "dict", "*", MakeDict);
+        Add(scope, "namespace", "*", (rendering, arguments) =>
         {
             var names = new JinjaNamespace();
-            foreach ((object key, object? value) in MakeDict(rendering, arguments).Items) names.Items[key.ToString()!] = value;
+            foreach ((DictKey key, object? value) in MakeDict(rendering, arguments).Items)
+                names.Items[(key.Value as TracedText)?.Value
+                    ?? throw rendering.Fail($"namespace: expected a string as a name, found {Operators.TypeName(key.Value)}")] = value;
             return names;
         });
-        Add(scope, "raise_exception", (rendering, arguments) => throw rendering.Fail(PythonText.Str(rendering, arguments.Demand(0, "message")).Value));
-        Add(scope, "joiner", Joiner);
-        Add(scope, "cycler", Cycler);
+        Add(scope, "raise_exception", "message", (rendering, arguments) =>
+            throw rendering.Fail(PythonText.Str(rendering, arguments.Demand(0, "message")).Value));
+        Add(scope, "joiner", "sep", Joiner);
+        Add(scope, "cycler", "*", Cycler);
         if (now is { } date)
-        {
-            Add(scope, "strftime_now", (rendering, arguments) => TracedText.Template(DateText.Format(rendering, date, arguments.Text(0, "format").Value)));
-        }
+            Add(scope, "strftime_now", "format", (rendering, arguments) =>
+                TracedText.Template(DateText.Format(rendering, date, arguments.Text(0, "format").Value)));
     }
 
     /// <summary>The entries of a dictionary, a namespace or a list of pairs.</summary>
-    public static void CopyEntries(Rendering rendering, object? source, Action<object, object?> add)
+    public static void CopyEntries(Rendering rendering, object? source, Action<DictKey, object?> add)
     {
         if (source is JinjaDict dict)
         {
             rendering.Step(dict.Items.Count);
-            foreach ((object key, object? value) in dict.Items.ToArray()) add(key, value);
+            foreach ((DictKey key, object? value) in dict.Items.ToArray()) add(key, value);
             return;
         }
         foreach (object? pair in Sequences.ToList(rendering, source))
         {
             if (Sequences.ToList(rendering, pair) is not [var key, var value])
                 throw rendering.Fail($"expected pairs of key and value, found {Operators.TypeName(pair)}");
-            add(Members.Key(rendering, key), value);
+            add(DictKey.Of(rendering, key), value);
         }
     }
 
-    private static void Add(Scope scope, string name, Func<Rendering, Arguments, object?> call) => scope.Set(name, new JinjaFunction(name, call));
+    private static void Add(Scope scope, string name, string parameters, Func<Rendering, Arguments, object?> call)
+    {
+        var operation = new Operation<string, object?>(parameters, (rendering, _, arguments) => call(rendering, arguments));
+        scope.Set(name, new JinjaFunction(name, (rendering, arguments) => operation.Run(rendering, name, arguments)));
+    }
 
     private static JinjaDict MakeDict(Rendering rendering, Arguments arguments)
     {
         rendering.Step(16);
         var dict = new JinjaDict();
+        if (arguments.Count > 1) throw rendering.Fail($"dict: expected at most 1 argument, found {arguments.Count}");
         if (arguments.Count > 0) CopyEntries(rendering, arguments[0], (key, value) => dict.Items[key] = value);
         foreach ((string name, object? value) in arguments.Named) dict.Set(name, value);
         return dict;
@@ -55,9 +62,8 @@ internal static class Globals
     private static JinjaList Range(Rendering rendering, Arguments arguments)
     {
         bool hasStart = arguments.Count > 1;
-        arguments.Demand(0, "stop");
-        long start = hasStart ? arguments.Integer(0, "start", 0) : 0;
-        long stop = arguments.Integer(hasStart ? 1 : 0, "stop", 0);
+        long start = hasStart ? arguments.Integer(0, "start") : 0;
+        long stop = arguments.Integer(hasStart ? 1 : 0, "stop");
         long step = arguments.Integer(2, "step", 1);
         if (step == 0) throw rendering.Fail("range: the step is 0");
         Int128 distance = step > 0 ? (Int128)stop - start : (Int128)start - stop, size = Int128.Abs(step);
@@ -66,7 +72,7 @@ internal static class Globals
         rendering.Step((long)count * 2);
         var numbers = new List<object?>((int)count);
         for (long i = 0; i < count; i++) numbers.Add(start + i * step);
-        return new JinjaList(numbers);
+        return new JinjaList(numbers, SequenceKind.Range) { Bounds = (start, stop, step) };
     }
 
     /// <summary>A separator that is empty the first time.</summary>
@@ -86,7 +92,7 @@ internal static class Globals
     {
         List<object?> items = [.. arguments.Positional];
         if (items.Count == 0) throw rendering.Fail("cycler: expected values");
-        var cycler = new JinjaNamespace();
+        var cycler = new JinjaNamespace("a cycler");
         int at = 0;
         cycler.Items["current"] = items[0];
         cycler.Items["next"] = new JinjaFunction("cycler.next", (_, _) =>

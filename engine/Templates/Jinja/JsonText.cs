@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 
 namespace Edge.Llm.Templates.Jinja;
@@ -18,18 +19,21 @@ internal sealed class JsonText
     {
         _rendering = rendering;
         _builder = new TextBuilder(rendering);
-        object? indent = arguments.Get(0, "indent");
+        object? indent = arguments.Get(1, "indent");
         _indent = indent switch
         {
             null => null,
             TracedText text => text.Value,
-            _ => new string(' ', (int)Math.Clamp(arguments.Integer(0, "indent", 0), 0, 64)),
+            _ => Padding.Spaces(rendering, arguments.Integer(1, "indent")).Value,
         };
-        _ascii = arguments.Flag(1, "ensure_ascii");
+        _ascii = arguments.Flag(0, "ensure_ascii");
         _sortKeys = arguments.Flag(3, "sort_keys");
         _itemSeparator = TracedText.Template(_indent is null ? ", " : ",");
         _keySeparator = TracedText.Template(": ");
-        if (arguments.Get(2, "separators") is JinjaList { Items: [TracedText item, TracedText key] }) (_itemSeparator, _keySeparator) = (item, key);
+        if (arguments.Get(2, "separators") is not { } separators) return;
+        if (Sequences.ToList(rendering, separators) is not [TracedText item, TracedText key])
+            throw rendering.Fail("tojson: separators: expected two strings");
+        (_itemSeparator, _keySeparator) = (item, key);
     }
 
     public static TracedText Write(Rendering rendering, object? value, Arguments arguments)
@@ -44,14 +48,12 @@ internal sealed class JsonText
         _rendering.Enter();
         switch (value)
         {
-            case null or Undefined: _builder.Append("null"); break;
+            case null: _builder.Append("null"); break;
             case bool flag: _builder.Append(flag ? "true" : "false"); break;
-            case long integer: _builder.Append(integer.ToString(CultureInfo.InvariantCulture)); break;
-            case double number:
-                _builder.Append(double.IsNaN(number) ? "NaN" : double.IsInfinity(number) ? number > 0 ? "Infinity" : "-Infinity" : PythonText.Float(number));
-                break;
+            case long or BigInteger: _builder.Append(PythonText.Repr(_rendering, value)); break;
+            case double number: _builder.Append(Float(number)); break;
             case TracedText text: _builder.Append(Quote(text.Value), text.AnyFromUser); break;
-            case JinjaList list: AppendList(list.Items, depth); break;
+            case JinjaList { Kind: <= SequenceKind.Tuple } list: AppendList(list.Items, depth); break;
             case JinjaDict dict: AppendDict(dict.Items, depth); break;
             default: throw _rendering.Fail($"tojson: cannot write {Operators.TypeName(value)}");
         }
@@ -71,25 +73,37 @@ internal sealed class JsonText
         _builder.Append("]");
     }
 
-    private void AppendDict(OrderedDictionary<object, object?> entries, int depth)
+    private void AppendDict(OrderedDictionary<DictKey, object?> entries, int depth)
     {
         _builder.Append("{");
-        IEnumerable<KeyValuePair<object, object?>> ordered =
-            _sortKeys ? entries.OrderBy(entry => entry.Key.ToString(), StringComparer.Ordinal) : entries;
+        IEnumerable<KeyValuePair<DictKey, object?>> ordered = entries;
+        if (_sortKeys) ordered = ListFilters.Ordered(_rendering, entries, entry => entry.Key.Value, reverse: false);
         bool first = true;
-        foreach ((object key, object? value) in ordered)
+        foreach ((DictKey key, object? value) in ordered)
         {
             if (!first) _builder.Append(_itemSeparator);
             first = false;
             NewLine(depth + 1);
-            if (key is TracedText) Append(key, depth + 1);
-            else _builder.Append(Quote(key is bool flag ? flag ? "true" : "false" : PythonText.Str(_rendering, key).Value));
+            Append(Key(key.Value), depth + 1);
             _builder.Append(_keySeparator);
             Append(value, depth + 1);
         }
         if (entries.Count > 0) NewLine(depth);
         _builder.Append("}");
     }
+
+    private TracedText Key(object? key) => key switch
+    {
+        TracedText text => text,
+        null => TracedText.Template("null"),
+        bool flag => TracedText.Template(flag ? "true" : "false"),
+        double number => TracedText.Template(Float(number)),
+        long or BigInteger => PythonText.Repr(_rendering, key),
+        _ => throw _rendering.Fail($"tojson: expected a string, a number or None as a key, found {Operators.TypeName(key)}"),
+    };
+
+    private static string Float(double number) =>
+        double.IsNaN(number) ? "NaN" : double.IsInfinity(number) ? number > 0 ? "Infinity" : "-Infinity" : PythonText.Float(number);
 
     private void NewLine(int depth)
     {

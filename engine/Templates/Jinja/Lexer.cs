@@ -15,7 +15,7 @@ internal sealed class Lexer
 
     public static List<Token> Tokenize(string source)
     {
-        source = source.Replace("\r\n", "\n", StringComparison.Ordinal);
+        source = source.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
         if (source.EndsWith('\n')) source = source[..^1];
         var lexer = new Lexer(source);
         lexer.Run();
@@ -65,16 +65,18 @@ internal sealed class Lexer
     private int BeforeIndentation(int start, int end)
     {
         int at = end;
-        while (at > start && _source[at - 1] is ' ' or '\t') at--;
+        while (at > start && _source[at - 1] != '\n' && IsSpace(_source[at - 1])) at--;
         return at == 0 || _source[at - 1] == '\n' ? at : end;
     }
 
     private void SkipComment()
     {
-        int close = _source.IndexOf("#}", _at + 2, StringComparison.Ordinal);
+        int text = _at + 2;
+        if (text < _source.Length && _source[text] is '-' or '+') text++;
+        int close = _source.IndexOf("#}", text, StringComparison.Ordinal);
         if (close < 0) throw Fail(_at, "expected #} to end a comment");
         _at = close;
-        EndTag(_source[close - 1], trimNewline: true);
+        EndTag(close > text ? _source[close - 1] : '\0', trimNewline: true);
     }
 
     /// <summary>After the two characters that close a tag at _at.</summary>
@@ -96,7 +98,7 @@ internal sealed class Lexer
             while (_at < _source.Length && IsSpace(_source[_at])) _at++;
             if (_at >= _source.Length) throw Fail(_at, $"expected {close}, found the end of the template");
             char mark = _source[_at];
-            bool marked = mark is '-' or '+' && string.CompareOrdinal(_source, _at + 1, close, 0, 2) == 0;
+            bool marked = (mark == '-' || (mark == '+' && end == TokenKind.BlockEnd)) && string.CompareOrdinal(_source, _at + 1, close, 0, 2) == 0;
             if (depth == 0 && (marked || string.CompareOrdinal(_source, _at, close, 0, 2) == 0))
             {
                 if (marked) _at++;
@@ -119,9 +121,9 @@ internal sealed class Lexer
     private bool TryRaw()
     {
         int at = _at + 2;
-        if (!Word(ref at, "raw", out char mark)) return false;
+        if (!Word(ref at, "raw", out char mark) || mark == '+') return false;
         _at = at - 2;
-        EndTag(mark, trimNewline: true);
+        EndTag(mark, trimNewline: false); // the line break after it stays, unlike after other blocks
         int start = _at;
         for (int tag = start; (tag = _source.IndexOf("{%", tag, StringComparison.Ordinal)) >= 0; tag++)
         {
@@ -162,5 +164,5 @@ internal sealed class Lexer
 
     private EdgeLlmException Fail(int position, string message) => Rendering.Error(ErrorCode.InvalidArgument, LineAt(position), message);
 
-    private static bool IsSpace(char c) => char.IsWhiteSpace(c);
+    private static bool IsSpace(char c) => CharacterClass.IsSpace(c);
 }

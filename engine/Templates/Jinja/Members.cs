@@ -1,4 +1,4 @@
-using System.Text;
+using System.Numerics;
 
 namespace Edge.Llm.Templates.Jinja;
 
@@ -8,15 +8,22 @@ internal static class Members
     /// <summary>Methods come before entries, as with Python's attributes.</summary>
     public static object? Attribute(Rendering rendering, object? target, string name)
     {
-        switch (target)
-        {
-            case JinjaNamespace names: return names.Items.TryGetValue(name, out object? member) ? member : Missing(name);
-            case LoopState loop: return loop.Get(name);
-            case Undefined undefined: throw rendering.Fail($"{undefined.What} is undefined, so it has no member '{name}'");
-        }
-        if (Method(target, name) is { } method) return method;
-        return target is JinjaDict dict && dict.Items.TryGetValue(TracedText.Template(name), out object? value) ? value : Missing(name);
+        object? own = OwnAttribute(rendering, target, name);
+        return own is Undefined && target is JinjaDict dict && dict.TryGet(name, out object? value) ? value : own;
     }
+
+    /// <summary>An attribute in Python's sense: not an entry.</summary>
+    public static object? OwnAttribute(Rendering rendering, object? target, string name) => target switch
+    {
+        JinjaNamespace names => names.Items.TryGetValue(name, out object? member) ? member : Missing(name),
+        LoopState loop => loop.Get(name),
+        JinjaFunction { Macro: { } macro } => macro.Get(name),
+        JinjaList list when Array.IndexOf(list.Names, name) is >= 0 and int at => list.Items[at],
+        JinjaList { Kind: SequenceKind.Range, Bounds: var bounds } when name is "start" or "stop" or "step" =>
+            name switch { "start" => bounds.Start, "stop" => bounds.Stop, _ => bounds.Step },
+        Undefined undefined => throw rendering.Fail($"{undefined.What} is undefined, so it has no member '{name}'"),
+        _ => (object?)Method(target, name) ?? Missing(name),
+    };
 
     /// <summary>Entries come before methods.</summary>
     public static object? Item(Rendering rendering, object? target, object? index)
@@ -24,20 +31,20 @@ internal static class Members
         switch (target)
         {
             case JinjaDict dict:
-                if (index is TracedText key) rendering.Scan(key.Length);
-                if (index is not null && dict.Items.TryGetValue(index, out object? value)) return value;
+                bool isHashable = index is not (JinjaDict or JinjaList { Kind: SequenceKind.List or SequenceKind.Keys or SequenceKind.Items });
+                if (isHashable && dict.Items.TryGetValue(DictKey.Of(rendering, index), out object? value)) return value;
                 break;
-            case JinjaList list when Operators.TryInteger(index, out long at):
+            case JinjaList { IsIndexable: true } list when Numbers.TryWhole(index, out BigInteger at):
                 if (at < 0) at += list.Items.Count;
-                return at >= 0 && at < list.Items.Count ? list.Items[(int)at] : new Undefined($"item {at} of a list of {list.Items.Count}");
-            case TracedText text when Operators.TryInteger(index, out long at):
+                return at >= 0 && at < list.Items.Count ? list.Items[(int)at] : new Undefined($"item {index} of a list of {list.Items.Count}");
+            case TracedText text when Numbers.TryWhole(index, out BigInteger at):
                 long count = Sequences.Count(rendering, text);
                 if (at < 0) at += count;
-                return at >= 0 && at < count ? Part(rendering, text, at, at + 1) : new Undefined($"character {at} of a string of {count}");
+                return at >= 0 && at < count ? Part(rendering, text, (long)at, (long)at + 1) : new Undefined($"character {index} of a string of {count}");
         }
         return index is TracedText name ? Attribute(rendering, target, name.Value)
             : target is Undefined ? Attribute(rendering, target, PythonText.Repr(rendering, index).Value)
-            : Missing(PythonText.Repr(rendering, index).Value);
+            : Missing(Operators.TypeName(index));
     }
 
     public static object? Slice(Rendering rendering, object? target, object? start, object? stop, object? step)
@@ -52,8 +59,15 @@ internal static class Members
             case TracedText text:
                 var builder = new TextBuilder(rendering);
                 foreach (TracedText character in Pick(rendering, Sequences.Characters(rendering, text), start, stop, by)) builder.Append(character);
-                return builder.ToText();
-            case JinjaList list: return new JinjaList(Pick(rendering, list.Items, start, stop, by), list.IsTuple);
+                return builder.ToText().AsMarkup(text.IsMarkup);
+            case JinjaList { Kind: SequenceKind.Range } range:
+                (long low, long high) = Range(rendering, range.Items.Count, start, stop, by);
+                (long origin, _, long stride) = range.Bounds;
+                return new JinjaList(Pick(rendering, range.Items, start, stop, by), SequenceKind.Range)
+                {
+                    Bounds = (origin + low * stride, origin + high * stride, stride * by),
+                };
+            case JinjaList { IsIndexable: true } list: return new JinjaList(Pick(rendering, list.Items, start, stop, by), list.Kind);
             case Undefined undefined: throw rendering.Fail($"{undefined.What} is undefined, so it has no slice");
             default: throw rendering.Fail($"cannot slice {Operators.TypeName(target)}");
         }
@@ -67,25 +81,17 @@ internal static class Members
         return StringMethods.Part(rendering, text, start, stop - start);
     }
 
-    /// <summary>A value as the key of a dictionary.</summary>
-    public static object Key(Rendering rendering, object? key) => key switch
-    {
-        long or double or bool => key,
-        TracedText text => Scanned(rendering, text),
-        _ => throw rendering.Fail($"expected a string or a number as a key, found {Operators.TypeName(key)}"),
-    };
-
-    private static TracedText Scanned(Rendering rendering, TracedText text)
-    {
-        rendering.Scan(text.Length);
-        return text;
-    }
-
     private static JinjaFunction? Method(object? target, string name) => target switch
     {
-        TracedText text when StringMethods.Table.TryGetValue(name, out var method) => new JinjaFunction(name, (r, a) => method(r, Scanned(r, text), a)),
-        JinjaList list when ContainerMethods.OfList.TryGetValue(name, out var method) => new JinjaFunction(name, (r, a) => method(r, list, a)),
-        JinjaDict dict when ContainerMethods.OfDict.TryGetValue(name, out var method) => new JinjaFunction(name, (r, a) => method(r, dict, a)),
+        TracedText text when StringMethods.Table.TryGetValue(name, out var method) => new JinjaFunction(name, (r, a) =>
+        {
+            r.Scan(text.Length);
+            return Markup.Call(r, name, method, text, a);
+        }),
+        JinjaList { IsIndexable: true } list when ContainerMethods.OfList.TryGetValue(name, out var method)
+            && (list.Kind == SequenceKind.List || name is "index" or "count") => new JinjaFunction(name, (r, a) => method.Run(r, list, a)),
+        JinjaDict dict when ContainerMethods.OfDict.TryGetValue(name, out var method) => new JinjaFunction(name, (r, a) => method.Run(r, dict, a)),
+        double number when name == "is_integer" => new JinjaFunction(name, (_, _) => double.IsInteger(number)),
         _ => null,
     };
 
@@ -97,7 +103,7 @@ internal static class Members
         {
             rendering.Step();
             picked.Add(items[(int)i]);
-            if (Math.Abs(step) > items.Count) break;
+            if (step > items.Count || step < -items.Count) break;
         }
         return picked;
     }
@@ -114,70 +120,9 @@ internal static class Members
         return (Clamp(start, step > 0 ? low : high), Clamp(stop, step > 0 ? high : low));
     }
 
-    private static long Bound(Rendering rendering, object? bound) => Operators.TryInteger(bound, out long at)
-        ? at
+    private static long Bound(Rendering rendering, object? bound) => Numbers.TryWhole(bound, out BigInteger at)
+        ? (long)BigInteger.Clamp(at, -long.MaxValue, long.MaxValue)
         : throw rendering.Fail($"a slice: expected an integer, found {Operators.TypeName(bound)}");
 
     private static Undefined Missing(string name) => new($"member '{name}'");
-}
-
-/// <summary>What a loop goes over.</summary>
-internal static class Sequences
-{
-    /// <summary>A copy: what the loop does to the list does not change the loop.</summary>
-    public static List<object?> ToList(Rendering rendering, object? value)
-    {
-        List<object?> items = value switch
-        {
-            JinjaList list => [.. list.Items],
-            JinjaDict dict => [.. dict.Items.Keys],
-            JinjaNamespace names => [.. names.Items.Keys.Select(TracedText.Template)],
-            TracedText text => [.. Characters(rendering, text)],
-            Undefined => [],
-            _ => throw rendering.Fail($"cannot go over {Operators.TypeName(value)}"),
-        };
-        rendering.Step(items.Count);
-        return items;
-    }
-
-    /// <summary>The place some code points after another.</summary>
-    public static int Offset(string text, int from, long count)
-    {
-        int at = from;
-        for (; count > 0 && at < text.Length; count--) at += char.IsSurrogatePair(text, at) ? 2 : 1;
-        return at;
-    }
-
-    /// <summary>One text for each code point, as Python counts.</summary>
-    public static List<TracedText> Characters(Rendering rendering, TracedText text)
-    {
-        const int Overhead = 32;
-        rendering.Charge((long)text.Length * Overhead);
-        var characters = new List<TracedText>(text.Length);
-        for (int i = 0; i < text.Length;)
-        {
-            int length = char.IsSurrogatePair(text.Value, i) ? 2 : 1;
-            characters.Add(text.Substring(i, length));
-            i += length;
-        }
-        return characters;
-    }
-
-    public static long Count(Rendering rendering, object? value) => value switch
-    {
-        TracedText text => CountRunes(rendering, text.Value),
-        JinjaList list => list.Items.Count,
-        JinjaDict dict => dict.Items.Count,
-        JinjaNamespace names => names.Items.Count,
-        Undefined => 0,
-        _ => throw rendering.Fail($"length: expected a string or a container, found {Operators.TypeName(value)}"),
-    };
-
-    private static long CountRunes(Rendering rendering, string text)
-    {
-        rendering.Scan(text.Length);
-        long count = 0;
-        foreach (Rune _ in text.EnumerateRunes()) count++;
-        return count;
-    }
 }

@@ -1,11 +1,10 @@
+using System.Numerics;
+
 namespace Edge.Llm.Templates.Jinja;
 
 /// <summary>Truth, equality, order and arithmetic, as Python has them.</summary>
 internal static class Operators
 {
-    private const long MaxExactExponent = 64;
-    private const int MaxFloatExponent = 1024;
-
     public static bool IsTrue(object? value) => value switch
     {
         null or Undefined => false,
@@ -13,7 +12,7 @@ internal static class Operators
         long integer => integer != 0,
         double number => number != 0,
         TracedText text => text.Length > 0,
-        JinjaList list => list.Items.Count > 0,
+        JinjaList list => list.Items.Count > 0 || list.Kind == SequenceKind.Iterator,
         JinjaDict dict => dict.Items.Count > 0,
         _ => true,
     };
@@ -23,13 +22,19 @@ internal static class Operators
         null => "None",
         Undefined undefined => $"nothing: {undefined.What} is undefined",
         bool => "a bool",
-        long => "an integer",
+        long or BigInteger => "an integer",
         double => "a float",
         TracedText => "a string",
-        JinjaList { IsTuple: true } => "a tuple",
-        JinjaList => "a list",
+        JinjaList list => list.Kind switch
+        {
+            SequenceKind.List => "a list",
+            SequenceKind.Tuple => "a tuple",
+            SequenceKind.Range => "a range",
+            SequenceKind.Iterator => "an iterator",
+            _ => "a view of a dictionary",
+        },
         JinjaDict => "a dictionary",
-        JinjaNamespace => "a namespace",
+        JinjaNamespace names => names.Name ?? "a namespace",
         LoopState => "a loop",
         _ => "a function",
     };
@@ -42,45 +47,33 @@ internal static class Operators
         {
             (null, null) or (Undefined, Undefined) => true,
             (TracedText a, TracedText b) => a.Equals(b),
-            (JinjaList a, JinjaList b) => a.IsTuple == b.IsTuple && a.Items.Count == b.Items.Count && AllEqual(rendering, a.Items, b.Items),
+            (JinjaList a, JinjaList b) => ReferenceEquals(a, b)
+                || (a.Kind == b.Kind && a.IsIndexable && a.Items.Count == b.Items.Count && AllEqual(rendering, a.Items, b.Items))
+                || (IsSet(a) && IsSet(b) && a.Items.Count == b.Items.Count && a.Items.TrueForAll(item => Contains(rendering, b, item))),
             (JinjaDict a, JinjaDict b) => a.Items.Count == b.Items.Count
                 && a.Items.All(entry => b.Items.TryGetValue(entry.Key, out object? other) && AreEqual(rendering, entry.Value, other)),
-            _ when TryInteger(left, out long a) && TryInteger(right, out long b) => a == b,
-            _ when TryNumber(left, out double a) && TryNumber(right, out double b) => a == b,
+            _ when Numbers.IsNumber(left) && Numbers.IsNumber(right) => Numbers.Compare(left, right) == 0,
             _ => ReferenceEquals(left, right) && left is not null,
         };
         rendering.Leave();
         return equal;
     }
 
-    private static bool AllEqual(Rendering rendering, List<object?> left, List<object?> right)
-    {
-        for (int i = 0; i < left.Count; i++)
-            if (!AreEqual(rendering, left[i], right[i])) return false;
-        return true;
-    }
-
-    public static int Compare(Rendering rendering, object? left, object? right)
+    /// <summary>The order of two values; null where neither is before the other nor equal: one is not a number.</summary>
+    public static int? Compare(Rendering rendering, object? left, object? right)
     {
         rendering.Enter();
         if (left is TracedText x && right is TracedText y) rendering.Scan(Math.Min(x.Length, y.Length));
-        int order = (left, right) switch
+        int? order = (left, right) switch
         {
             (TracedText a, TracedText b) => a.CompareTo(b),
-            (JinjaList a, JinjaList b) => CompareItems(rendering, a.Items, b.Items),
-            _ when TryInteger(left, out long a) && TryInteger(right, out long b) => a.CompareTo(b),
-            _ when TryNumber(left, out double a) && TryNumber(right, out double b) => a.CompareTo(b),
+            (JinjaList { Kind: <= SequenceKind.Tuple } a, JinjaList b) when a.Kind == b.Kind => CompareItems(rendering, a.Items, b.Items),
+            _ when Numbers.IsNumber(left) && Numbers.IsNumber(right) => Numbers.Compare(left, right),
+            _ when IsSet(left) || IsSet(right) => throw rendering.Unsupported("views of dictionaries compared as sets"),
             _ => throw rendering.Fail($"cannot compare {TypeName(left)} with {TypeName(right)}"),
         };
         rendering.Leave();
         return order;
-    }
-
-    private static int CompareItems(Rendering rendering, List<object?> left, List<object?> right)
-    {
-        for (int i = 0; i < Math.Min(left.Count, right.Count); i++)
-            if (!AreEqual(rendering, left[i], right[i])) return Compare(rendering, left[i], right[i]);
-        return left.Count.CompareTo(right.Count);
     }
 
     public static bool Contains(Rendering rendering, object? container, object? item)
@@ -91,11 +84,11 @@ internal static class Operators
                 rendering.ChargeSearch(text.Length, part.Length);
                 return text.Value.Contains(part.Value, StringComparison.Ordinal);
             case JinjaList list:
-                foreach (object? other in list.Items)
-                    if (AreEqual(rendering, other, item)) return true;
-                return false;
-            case JinjaDict dict: return item is TracedText or long or double or bool && dict.Items.ContainsKey(Members.Key(rendering, item));
-            case JinjaNamespace names: return item is TracedText name && names.Items.ContainsKey(name.Value);
+                if (list.Kind == SequenceKind.Keys) DictKey.Of(rendering, item);
+                int at = list.Items.FindIndex(other => ReferenceEquals(other, item) || AreEqual(rendering, other, item));
+                if (list.Kind == SequenceKind.Iterator) list.Items.RemoveRange(0, at < 0 ? list.Items.Count : at + 1);
+                return at >= 0;
+            case JinjaDict dict: return dict.Items.ContainsKey(DictKey.Of(rendering, item));
             case Undefined: return false;
             default: throw rendering.Fail($"in: cannot look for {TypeName(item)} in {TypeName(container)}");
         }
@@ -105,17 +98,37 @@ internal static class Operators
     {
         switch (op, left, right)
         {
-            case ("+", TracedText a, TracedText b): return Concat(rendering, a, b);
-            case ("+", JinjaList a, JinjaList b) when a.IsTuple == b.IsTuple:
+            case ("+", TracedText a, TracedText b): return Add(rendering, a, b);
+            case ("+", JinjaList { Kind: <= SequenceKind.Tuple } a, JinjaList b) when a.Kind == b.Kind:
                 rendering.Step(a.Items.Count + b.Items.Count);
-                return new JinjaList([.. a.Items, .. b.Items], a.IsTuple);
-            case ("*", TracedText or JinjaList, _) when TryInteger(right, out long count): return Repeat(rendering, left, count);
-            case ("*", _, TracedText or JinjaList) when TryInteger(left, out long count): return Repeat(rendering, right, count);
-            case ("%", TracedText format, _): return StringFormat.Percent(rendering, format, right);
+                return new JinjaList([.. a.Items, .. b.Items], a.Kind);
+            case ("*", TracedText or JinjaList { Kind: <= SequenceKind.Tuple }, _) when Numbers.TryWhole(right, out BigInteger count):
+                return Repeat(rendering, left, count);
+            case ("*", _, TracedText or JinjaList { Kind: <= SequenceKind.Tuple }) when Numbers.TryWhole(left, out BigInteger count):
+                return Repeat(rendering, right, count);
+            case ("-", _, _) when IsSet(left) || IsSet(right): throw rendering.Unsupported("the difference of views of dictionaries");
+            case ("%", TracedText { IsMarkup: true }, _): throw rendering.Unsupported("% of escaped text");
+            case ("%", TracedText format, _): return PercentFormat.Format(rendering, format, right);
         }
-        if (TryInteger(left, out long x) && TryInteger(right, out long y) && op != "/" && !(op == "**" && y < 0)) return Integers(rendering, op, x, y);
-        if (TryNumber(left, out double f) && TryNumber(right, out double g)) return Floats(rendering, op, f, g);
+        if (Numbers.TryWhole(left, out BigInteger x) && Numbers.TryWhole(right, out BigInteger y)) return Numbers.Combine(rendering, op, x, y);
+        if (Numbers.IsNumber(left) && Numbers.IsNumber(right))
+            return Numbers.Combine(rendering, op, Numbers.ToDouble(rendering, left), Numbers.ToDouble(rendering, right));
         throw rendering.Fail($"{op}: cannot combine {TypeName(left)} and {TypeName(right)}");
+    }
+
+    /// <summary>A minus, or a plus, before a value.</summary>
+    public static object? Signed(Rendering rendering, bool isMinus, object? value) => value switch
+    {
+        double number => isMinus ? -number : number,
+        _ when Numbers.TryWhole(value, out BigInteger whole) => Numbers.Whole(rendering, isMinus ? -whole : whole),
+        _ => throw rendering.Fail($"{(isMinus ? "-" : "+")}: expected a number, found {TypeName(value)}"),
+    };
+
+    /// <summary>Two texts with a plus between them: if one is markup, the other is escaped.</summary>
+    public static TracedText Add(Rendering rendering, TracedText left, TracedText right)
+    {
+        if (left.IsMarkup == right.IsMarkup) return Concat(rendering, left, right).AsMarkup(left.IsMarkup);
+        return Concat(rendering, left.IsMarkup ? left : Markup.Escape(rendering, left), right.IsMarkup ? right : Markup.Escape(rendering, right)).AsMarkup();
     }
 
     public static TracedText Concat(Rendering rendering, TracedText left, TracedText right)
@@ -126,20 +139,25 @@ internal static class Operators
         return builder.ToText();
     }
 
-    public static bool TryInteger(object? value, out long integer)
+    private static bool AllEqual(Rendering rendering, List<object?> left, List<object?> right)
     {
-        integer = value switch { long number => number, true => 1, _ => 0 };
-        return value is long or bool;
+        for (int i = 0; i < left.Count; i++)
+            if (!AreEqual(rendering, left[i], right[i])) return false;
+        return true;
     }
 
-    public static bool TryNumber(object? value, out double number)
+    private static bool IsSet(object? value) => value is JinjaList { Kind: SequenceKind.Keys or SequenceKind.Items };
+
+    private static int? CompareItems(Rendering rendering, List<object?> left, List<object?> right)
     {
-        number = value switch { double f => f, long i => i, true => 1, _ => 0 };
-        return value is double or long or bool;
+        for (int i = 0; i < Math.Min(left.Count, right.Count); i++)
+            if (!AreEqual(rendering, left[i], right[i])) return Compare(rendering, left[i], right[i]);
+        return left.Count.CompareTo(right.Count);
     }
 
-    private static object Repeat(Rendering rendering, object? value, long count)
+    private static object Repeat(Rendering rendering, object? value, BigInteger times)
     {
+        long count = (long)BigInteger.Clamp(times, 0, long.MaxValue);
         if (value is JinjaList list)
         {
             var repeated = new List<object?>();
@@ -148,65 +166,11 @@ internal static class Operators
                 rendering.Step(list.Items.Count + 1);
                 repeated.AddRange(list.Items);
             }
-            return new JinjaList(repeated, list.IsTuple);
+            return new JinjaList(repeated, list.Kind);
         }
         var text = (TracedText)value!;
         var builder = new TextBuilder(rendering);
-        for (long i = 0; i < count && text.Length > 0; i++) builder.Append(text);
-        return builder.ToText();
+        builder.Append(text, count);
+        return builder.ToText().AsMarkup(text.IsMarkup);
     }
-
-    private static long Integers(Rendering rendering, string op, long x, long y)
-    {
-        try
-        {
-            return op switch
-            {
-                "+" => checked(x + y),
-                "-" => checked(x - y),
-                "*" => checked(x * y),
-                "**" => Power(rendering, x, y),
-                "//" or "%" when y == 0 => throw rendering.Fail($"{op}: division by zero"),
-                "//" => checked(x / y) - (x % y != 0 && (x < 0) != (y < 0) ? 1 : 0),
-                _ => y == -1 ? 0L : x % y + (x % y != 0 && (x < 0) != (y < 0) ? y : 0),
-            };
-        }
-        catch (OverflowException)
-        {
-            throw rendering.Unsupported($"{op}: the result does not fit 64 bits");
-        }
-    }
-
-    private static long Power(Rendering rendering, long x, long y)
-    {
-        if (x is 0 or 1) return y == 0 ? 1 : x;
-        if (x == -1) return y % 2 == 0 ? 1 : -1;
-        if (y > MaxExactExponent) throw rendering.Unsupported("**: the result does not fit 64 bits");
-        long power = 1;
-        for (; y > 0; y--) power = checked(power * x);
-        return power;
-    }
-
-    /// <summary>Whole exponents only: no template needs a root.</summary>
-    private static double Power(Rendering rendering, double x, double y)
-    {
-        if (y != Math.Truncate(y) || Math.Abs(y) > MaxFloatExponent)
-            throw rendering.Unsupported($"**: expected a whole exponent of at most {MaxFloatExponent}");
-        if (x == 0 && y < 0) throw rendering.Fail("**: 0 to a negative power");
-        double power = 1;
-        for (double i = Math.Abs(y); i > 0; i--) power *= x;
-        return y < 0 ? 1 / power : power;
-    }
-
-    private static double Floats(Rendering rendering, string op, double x, double y) => op switch
-    {
-        "+" => x + y,
-        "-" => x - y,
-        "*" => x * y,
-        "**" => Power(rendering, x, y),
-        _ when y == 0 => throw rendering.Fail($"{op}: division by zero"),
-        "/" => x / y,
-        "//" => Math.Floor(x / y),
-        _ => x - y * Math.Floor(x / y),
-    };
 }

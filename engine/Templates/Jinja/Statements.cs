@@ -32,9 +32,16 @@ internal sealed class Block(List<Statement> statements)
     /// <summary>The text that the block writes.</summary>
     public TracedText Capture(Scope scope)
     {
+        Capture(scope, out TracedText text);
+        return text;
+    }
+
+    public Flow Capture(Scope scope, out TracedText text)
+    {
         var output = new TextBuilder(scope.Rendering);
-        Execute(scope, output);
-        return output.ToText();
+        Flow flow = Execute(scope, output);
+        text = output.ToText();
+        return flow;
     }
 }
 
@@ -47,11 +54,11 @@ internal sealed class TextStatement(int line, string text) : Statement(line)
     }
 }
 
-internal sealed class OutputStatement(int line, Expression value) : Statement(line)
+internal sealed class OutputStatement(int line, List<Expression> values) : Statement(line)
 {
     protected override Flow Run(Scope scope, TextBuilder output)
     {
-        output.Append(PythonText.Str(scope.Rendering, value.Evaluate(scope)));
+        foreach (Expression value in values) output.Append(PythonText.Str(scope.Rendering, value.Evaluate(scope)));
         return Flow.Next;
     }
 }
@@ -81,14 +88,25 @@ internal sealed class IfStatement(int line, List<(Expression Condition, Block Bo
     }
 }
 
-internal sealed class ForStatement(int line, Expression target, Expression sequence, Expression? filter, Block body, Block? otherwise) : Statement(line)
+internal sealed class ForStatement(int line, Expression target, Expression sequence, Expression? filter, bool isRecursive, Block body, Block? otherwise)
+    : Statement(line)
 {
-    protected override Flow Run(Scope scope, TextBuilder output)
+    protected override Flow Run(Scope scope, TextBuilder output) => Loop(scope, output, sequence.Evaluate(scope), depth: 0);
+
+    private Flow Loop(Scope scope, TextBuilder output, object? over, int depth)
     {
-        List<object?> items = Sequences.ToList(scope.Rendering, sequence.Evaluate(scope));
+        Rendering rendering = scope.Rendering;
+        List<object?> items = Sequences.ToList(rendering, over);
         if (filter is not null) items = items.FindAll(item => filter.IsTrue(With(scope, item)));
         if (items.Count == 0) return otherwise?.Execute(scope.Inner(), output) ?? Flow.Next;
-        var loop = new LoopState(items);
+        var loop = new LoopState(items, depth, !isRecursive ? null : inner =>
+        {
+            rendering.Enter();
+            var text = new TextBuilder(rendering);
+            Loop(scope, text, inner, depth + 1);
+            rendering.Leave();
+            return text.ToText();
+        });
         for (; loop.Index < items.Count; loop.Index++)
         {
             Scope inner = With(scope, items[loop.Index]);
@@ -111,9 +129,10 @@ internal sealed class SetStatement(int line, Expression target, Expression? valu
 {
     protected override Flow Run(Scope scope, TextBuilder output)
     {
-        object? result = value is not null ? value.Evaluate(scope)
-            : filter is not null ? FilterStatement.Apply(scope, body!, filter)
-            : body!.Capture(scope.Inner());
+        object? result;
+        if (value is not null) result = value.Evaluate(scope);
+        else if (body!.Capture(scope.Inner(), out TracedText text) is not Flow.Next and Flow flow) return flow;
+        else result = filter is null ? text : FilterStatement.Apply(scope, text, filter);
         Assignment.Assign(scope, target, result);
         return Flow.Next;
     }
@@ -123,14 +142,15 @@ internal sealed class FilterStatement(int line, Expression filter, Block body) :
 {
     protected override Flow Run(Scope scope, TextBuilder output)
     {
-        output.Append(PythonText.Str(scope.Rendering, Apply(scope, body, filter)));
+        if (body.Capture(scope.Inner(), out TracedText text) is not Flow.Next and Flow flow) return flow;
+        output.Append(PythonText.Str(scope.Rendering, Apply(scope, text, filter)));
         return Flow.Next;
     }
 
-    public static object? Apply(Scope scope, Block body, Expression filter)
+    public static object? Apply(Scope scope, TracedText text, Expression filter)
     {
         Scope inner = scope.Inner();
-        inner.Set(FilterCall.BlockText, body.Capture(scope.Inner()));
+        inner.Set(FilterCall.BlockText, text);
         return filter.Evaluate(inner);
     }
 }
@@ -171,7 +191,7 @@ internal sealed class NamespaceTarget(int line, string variable, string member) 
     public void Assign(Scope scope, object? value)
     {
         object? target = scope.Get(variable);
-        if (target is not JinjaNamespace names)
+        if (target is not JinjaNamespace { Name: null } names)
             throw scope.Rendering.Fail($"set {variable}.{member}: expected a namespace, found {Operators.TypeName(target)}");
         names.Items[member] = value;
     }

@@ -1,53 +1,78 @@
-using System.Globalization;
+using System.Text;
 
 namespace Edge.Llm.Templates.Jinja;
 
 /// <summary>The methods of Python's strings.</summary>
 internal static class StringMethods
 {
-    public static readonly Dictionary<string, Func<Rendering, TracedText, Arguments, object?>> Table = new()
+    public static readonly Dictionary<string, Operation<TracedText, object?>> Table = new()
     {
-        ["strip"] = (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), true, true),
-        ["lstrip"] = (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), true, false),
-        ["rstrip"] = (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), false, true),
-        ["upper"] = (r, text, _) => Map(r, text, text.Value.ToUpperInvariant()),
-        ["lower"] = (r, text, _) => Map(r, text, text.Value.ToLowerInvariant()),
-        ["title"] = (r, text, _) => Map(r, text, Title(text.Value)),
-        ["capitalize"] = (r, text, _) => Capitalize(r, text),
-        ["swapcase"] = (r, text, _) => Map(r, text,
-            string.Concat(text.Value.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c)))),
-        ["startswith"] = (r, text, a) => Affixes(r, a).Any(affix => text.Value.StartsWith(affix, StringComparison.Ordinal)),
-        ["endswith"] = (r, text, a) => Affixes(r, a).Any(affix => text.Value.EndsWith(affix, StringComparison.Ordinal)),
-        ["removeprefix"] = (r, text, a) => a.Text(0, "prefix") is var prefix && text.Value.StartsWith(prefix.Value, StringComparison.Ordinal)
-            ? Part(r, text, prefix.Length, text.Length - prefix.Length) : text,
-        ["removesuffix"] = (r, text, a) => a.Text(0, "suffix") is var suffix && text.Value.EndsWith(suffix.Value, StringComparison.Ordinal)
-            ? Part(r, text, 0, text.Length - suffix.Length) : text,
-        ["split"] = (r, text, a) => Splitting.Split(r, text, a.TextOrNull(0, "sep"), a.Integer(1, "maxsplit", -1)),
-        ["rsplit"] = (r, text, a) => Splitting.SplitFromEnd(r, text, a.TextOrNull(0, "sep"), a.Integer(1, "maxsplit", -1)),
-        ["splitlines"] = (r, text, _) => Splitting.Lines(r, text),
-        ["partition"] = (r, text, a) => Splitting.Partition(r, text, a.Text(0, "sep")),
-        ["replace"] = (r, text, a) => Replace(r, text, a.Text(0, "old"), a.Text(1, "new"), a.Integer(2, "count", -1)),
-        ["join"] = (r, text, a) => Join(r, Sequences.ToList(r, a.Demand(0, "iterable")), text, strict: true),
-        ["find"] = (r, text, a) => Find(r, text, a.Text(0, "sub"), last: false),
-        ["rfind"] = (r, text, a) => Find(r, text, a.Text(0, "sub"), last: true),
-        ["count"] = (r, text, a) => Splitting.Split(r, text, a.Text(0, "sub"), -1).Items.Count - 1L,
-        ["format"] = StringFormat.Braces,
-        ["isdigit"] = (_, text, _) => text.Length > 0 && text.Value.All(char.IsDigit),
-        ["isalpha"] = (_, text, _) => text.Length > 0 && text.Value.All(char.IsLetter),
-        ["isalnum"] = (_, text, _) => text.Length > 0 && text.Value.All(char.IsLetterOrDigit),
-        ["isspace"] = (_, text, _) => text.Length > 0 && text.Value.All(IsSpace),
-        ["isupper"] = (_, text, _) => text.Value.Any(char.IsUpper) && !text.Value.Any(char.IsLower),
-        ["islower"] = (_, text, _) => text.Value.Any(char.IsLower) && !text.Value.Any(char.IsUpper),
-        ["zfill"] = (r, text, a) => Operators.Concat(r,
-            TracedText.Template(new string('0', (int)Math.Clamp(a.Integer(0, "width", 0) - text.Length, 0, 4096))), text),
+        ["strip"] = new("chars /", (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), true, true)),
+        ["lstrip"] = new("chars /", (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), true, false)),
+        ["rstrip"] = new("chars /", (r, text, a) => Strip(r, text, a.TextOrNull(0, "chars"), false, true)),
+        ["upper"] = new("", (r, text, _) => Map(r, text, CaseMapping.Upper)),
+        ["lower"] = new("", (r, text, _) => Map(r, text, CaseMapping.Lower)),
+        ["title"] = new("", (r, text, _) => Map(r, text, CaseMapping.Title)),
+        ["capitalize"] = new("", (r, text, _) => Map(r, text, CaseMapping.Capitalize)),
+        ["swapcase"] = new("", (r, text, _) => Map(r, text, CaseMapping.SwapCase)),
+        ["casefold"] = new("", (r, text, _) => Map(r, text, CaseMapping.Fold)),
+        ["startswith"] = new("prefix start end /", (r, text, a) => Searching.HasAffix(r, text, a, atEnd: false)),
+        ["endswith"] = new("suffix start end /", (r, text, a) => Searching.HasAffix(r, text, a, atEnd: true)),
+        ["removeprefix"] = new("prefix /", (r, text, a) => a.Text(0, "prefix") is var prefix && text.Value.StartsWith(prefix.Value, StringComparison.Ordinal)
+            ? Part(r, text, prefix.Length, text.Length - prefix.Length) : text),
+        ["removesuffix"] = new("suffix /", (r, text, a) => a.Text(0, "suffix") is var suffix && text.Value.EndsWith(suffix.Value, StringComparison.Ordinal)
+            ? Part(r, text, 0, text.Length - suffix.Length) : text),
+        ["split"] = new("sep maxsplit", (r, text, a) => Splitting.Split(r, text, a.TextOrNull(0, "sep"), a.Integer(1, "maxsplit", -1))),
+        ["rsplit"] = new("sep maxsplit", (r, text, a) => Splitting.SplitFromEnd(r, text, a.TextOrNull(0, "sep"), a.Integer(1, "maxsplit", -1))),
+        ["splitlines"] = new("keepends", (r, text, a) => Splitting.Lines(r, text, a.Flag(0, "keepends"))),
+        ["partition"] = new("sep /", (r, text, a) => Splitting.Partition(r, text, a.Text(0, "sep"), fromEnd: false)),
+        ["rpartition"] = new("sep /", (r, text, a) => Splitting.Partition(r, text, a.Text(0, "sep"), fromEnd: true)),
+        ["replace"] = new("old new count /", (r, text, a) => Replace(r, text, a.Text(0, "old"), a.Text(1, "new"), a.Integer(2, "count", -1))),
+        ["join"] = new("iterable /", (r, text, a) => Join(r, Sequences.ToList(r, a.Demand(0, "iterable")), text, strict: true)),
+        ["find"] = new("sub start end /", (r, text, a) => Searching.Find(r, text, a, fromEnd: false)),
+        ["rfind"] = new("sub start end /", (r, text, a) => Searching.Find(r, text, a, fromEnd: true)),
+        ["index"] = new("sub start end /", (r, text, a) => Searching.Index(r, text, a, fromEnd: false)),
+        ["rindex"] = new("sub start end /", (r, text, a) => Searching.Index(r, text, a, fromEnd: true)),
+        ["count"] = new("sub start end /", (r, text, a) => Searching.Count(r, text, a)),
+        ["format"] = new("*", BraceFormat.Format),
+        ["format_map"] = new("mapping /", BraceFormat.FormatMap),
+        ["ljust"] = new("width fillchar /", (r, text, a) => Padding.Justify(r, text, a, -1)),
+        ["rjust"] = new("width fillchar /", (r, text, a) => Padding.Justify(r, text, a, 1)),
+        ["center"] = new("width fillchar /", (r, text, a) => Padding.Justify(r, text, a, 0)),
+        ["zfill"] = new("width /", (r, text, a) => Padding.ZeroFill(r, text, a.Integer(0, "width"))),
+        ["expandtabs"] = new("tabsize", (r, text, a) => Padding.ExpandTabs(r, text, a.Integer(0, "tabsize", 8))),
+        ["isalpha"] = new("", (_, text, _) => CharacterClass.All(text.Value, CharacterClass.IsAlpha)),
+        ["isdecimal"] = new("", (_, text, _) => CharacterClass.All(text.Value, CharacterClass.IsDecimal)),
+        ["isdigit"] = new("", (_, text, _) => CharacterClass.All(text.Value, CharacterClass.IsDigit)),
+        ["isnumeric"] = new("", (_, text, _) => CharacterClass.All(text.Value, CharacterClass.IsNumeric)),
+        ["isalnum"] = new("", (_, text, _) => CharacterClass.All(text.Value, CharacterClass.IsAlphanumeric)),
+        ["isspace"] = new("", (_, text, _) => text.Length > 0 && text.Value.All(CharacterClass.IsSpace)),
+        ["isprintable"] = new("", (_, text, _) => text.Length == 0 || CharacterClass.All(text.Value, CharacterClass.IsPrintable)),
+        ["isascii"] = new("", (_, text, _) => Ascii.IsValid(text.Value)),
+        ["isidentifier"] = new("", (_, text, _) => CharacterClass.IsIdentifier(text.Value)),
+        ["isupper"] = new("", (_, text, _) => CharacterClass.IsUpper(text.Value)),
+        ["islower"] = new("", (_, text, _) => CharacterClass.IsLower(text.Value)),
+        ["istitle"] = new("", (_, text, _) => CharacterClass.IsTitle(text.Value)),
     };
 
     public static TracedText Strip(Rendering rendering, TracedText text, TracedText? characters, bool left, bool right)
     {
-        bool Drops(char c) => characters is null ? IsSpace(c) : characters.Value.Contains(c, StringComparison.Ordinal);
+        HashSet<Rune>? set = characters is null ? null : [.. characters.Value.EnumerateRunes()];
+        bool Drops(Rune rune) => set is null ? rune.IsBmp && CharacterClass.IsSpace((char)rune.Value) : set.Contains(rune);
         int start = 0, end = text.Length;
-        while (left && start < end && Drops(text.Value[start])) start++;
-        while (right && end > start && Drops(text.Value[end - 1])) end--;
+        while (left && start < end)
+        {
+            Rune.DecodeFromUtf16(text.Value.AsSpan(start, end - start), out Rune rune, out int length);
+            if (!Drops(rune)) break;
+            start += length;
+        }
+        while (right && end > start)
+        {
+            Rune.DecodeLastFromUtf16(text.Value.AsSpan(start, end - start), out Rune rune, out int length);
+            if (!Drops(rune)) break;
+            end -= length;
+        }
+        if (characters is not null) rendering.Charge(characters.Length);
         return Part(rendering, text, start, end - start);
     }
 
@@ -57,16 +82,12 @@ internal static class StringMethods
         return text.Substring(start, length);
     }
 
-    /// <summary>Python's white space has four separators more than .NET's.</summary>
-    public static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1C' and <= '\x1F';
-
-    public static TracedText Capitalize(Rendering rendering, TracedText text) =>
-        Map(rendering, text, text.Length == 0 ? "" : char.ToUpperInvariant(text.Value[0]) + text.Value[1..].ToLowerInvariant());
-
-    public static TracedText Map(Rendering rendering, TracedText text, string mapped)
+    /// <summary>Other characters for the same text; where their number differs, all count as the caller's if one did.</summary>
+    public static TracedText Map(Rendering rendering, TracedText text, Func<string, string> map)
     {
-        rendering.Charge(text.Length);
-        return text.WithCharacters(mapped);
+        const int MostOfOne = 3; // characters, by Unicode's full case mapping
+        rendering.Charge((long)text.Length * MostOfOne);
+        return text.WithCharacters(map(text.Value));
     }
 
     public static TracedText Replace(Rendering rendering, TracedText text, TracedText old, TracedText replacement, long count)
@@ -74,19 +95,18 @@ internal static class StringMethods
         if (count < 0) count = long.MaxValue;
         rendering.ChargeSearch(text.Length, old.Length);
         var builder = new TextBuilder(rendering);
-        int at = 0;
+        int from = 0, at = 0;
         for (; count > 0; count--)
         {
             // An empty pattern stands before each character and at the end.
             int found = old.Length > 0 ? text.Value.IndexOf(old.Value, at, StringComparison.Ordinal) : at <= text.Length ? at : -1;
             if (found < 0) break;
-            builder.Append(text, at, found - at);
+            builder.Append(text, from, found - from);
             builder.Append(replacement);
-            if (old.Length == 0 && found < text.Length) builder.Append(text, found, 1);
-            at = found + Math.Max(old.Length, 1);
+            (from, at) = (found + old.Length, found + (old.Length > 0 ? old.Length : Sequences.CharacterLength(text.Value, found)));
         }
         if (at == 0) return text;
-        if (at < text.Length) builder.Append(text, at, text.Length - at);
+        builder.Append(text, from, text.Length - from);
         return builder.ToText();
     }
 
@@ -100,33 +120,5 @@ internal static class StringMethods
             builder.Append(PythonText.Str(rendering, items[i]));
         }
         return builder.ToText();
-    }
-
-    private static long Find(Rendering rendering, TracedText text, TracedText part, bool last)
-    {
-        rendering.ChargeSearch(text.Length, part.Length);
-        int at = last ? text.Value.LastIndexOf(part.Value, StringComparison.Ordinal) : text.Value.IndexOf(part.Value, StringComparison.Ordinal);
-        return at < 0 ? -1L : Sequences.Count(rendering, text.Substring(0, at));
-    }
-
-    private static IEnumerable<string> Affixes(Rendering rendering, Arguments arguments)
-    {
-        object? affix = arguments.Demand(0, "affix");
-        return affix is TracedText text ? [text.Value]
-            : affix is JinjaList list && list.Items.TrueForAll(item => item is TracedText) ? list.Items.Select(item => ((TracedText)item!).Value)
-            : throw rendering.Fail($"startswith, endswith: expected a string or a tuple of strings, found {Operators.TypeName(affix)}");
-    }
-
-    private static string Title(string text)
-    {
-        bool inWord = false;
-        return string.Create(text.Length, text, (span, source) =>
-        {
-            for (int i = 0; i < span.Length; i++)
-            {
-                span[i] = inWord ? char.ToLowerInvariant(source[i]) : char.ToUpperInvariant(source[i]);
-                inWord = char.GetUnicodeCategory(source[i]) <= UnicodeCategory.OtherLetter;
-            }
-        });
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
 
 namespace Edge.Llm.Templates.Jinja;
@@ -7,6 +9,7 @@ namespace Edge.Llm.Templates.Jinja;
 internal sealed class TemplateInput(bool argumentsAsText)
 {
     private const int MaxDepth = 100;
+    private const int MaxDigits = 4300; // of a whole number, as Python reads it
 
     /// <summary>Templates build turn markers of these: <c>'&lt;|' + role + '|>'</c>. Others could name a token that is none of a role's.</summary>
     private static readonly HashSet<string> s_roles =
@@ -42,7 +45,7 @@ internal sealed class TemplateInput(bool argumentsAsText)
         {
             object? converted = Convert(value);
             if (name == "tool_calls") PrepareArguments(converted);
-            dict.Items[TracedText.User(name)] = converted;
+            dict.Items[new DictKey(TracedText.User(name))] = converted;
         }
         return dict;
     }
@@ -54,13 +57,13 @@ internal sealed class TemplateInput(bool argumentsAsText)
         {
             if (call is not JinjaDict dict) continue;
             Prepare(dict);
-            if (dict.Items.TryGetValue(TracedText.Template("function"), out object? function) && function is JinjaDict inner) Prepare(inner);
+            if (dict.TryGet("function", out object? function) && function is JinjaDict inner) Prepare(inner);
         }
     }
 
     private void Prepare(JinjaDict call)
     {
-        if (!call.Items.TryGetValue(TracedText.Template("arguments"), out object? arguments)) return;
+        if (!call.TryGet("arguments", out object? arguments)) return;
         if (argumentsAsText && arguments is JinjaDict)
         {
             var rendering = new Rendering(Characters);
@@ -88,7 +91,7 @@ internal sealed class TemplateInput(bool argumentsAsText)
             case JsonValueKind.String: return TracedText.User(Counted(value.GetString()!));
             case JsonValueKind.True: return true;
             case JsonValueKind.False: return false;
-            case JsonValueKind.Number: return value.TryGetInt64(out long integer) ? (object)integer : value.GetDouble();
+            case JsonValueKind.Number: return Number(value);
             case JsonValueKind.Array:
                 var list = new List<object?>(value.GetArrayLength());
                 foreach (JsonElement item in value.EnumerateArray()) list.Add(Convert(item, depth + 1));
@@ -96,10 +99,19 @@ internal sealed class TemplateInput(bool argumentsAsText)
             case JsonValueKind.Object:
                 var dict = new JinjaDict();
                 foreach (JsonProperty member in value.EnumerateObject())
-                    dict.Items[TracedText.User(Counted(member.Name))] = Convert(member.Value, depth + 1);
+                    dict.Items[new DictKey(TracedText.User(Counted(member.Name)))] = Convert(member.Value, depth + 1);
                 return dict;
             default: return null;
         }
+    }
+
+    private static object Number(JsonElement value)
+    {
+        if (value.TryGetInt64(out long integer)) return integer;
+        string text = value.GetRawText();
+        return text.Length <= MaxDigits && text.All(c => char.IsAsciiDigit(c) || c == '-')
+            ? BigInteger.Parse(text, CultureInfo.InvariantCulture)
+            : value.GetDouble();
     }
 
     private string Counted(string text)

@@ -3,6 +3,8 @@ namespace Edge.Llm.Templates.Jinja;
 /// <summary>Blocks: <c>{% ... %}</c>, and the text and output between them.</summary>
 internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(tokens)
 {
+    private int _loops; // around what is being read
+
     public static Block Parse(string source)
     {
         var parser = new TemplateParser(Lexer.Tokenize(source));
@@ -22,7 +24,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
             if (token.Kind == TokenKind.Text) statements.Add(new TextStatement(token.Line, token.Value));
             else if (token.Kind == TokenKind.OutputBegin)
             {
-                statements.Add(new OutputStatement(token.Line, ParseTuple()));
+                statements.Add(new OutputStatement(token.Line, [ParseTuple()]));
                 if (Current.Kind != TokenKind.OutputEnd) throw Unexpected("}}");
                 Consume();
             }
@@ -31,14 +33,14 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
                 LeaveNesting();
                 return new Block(statements);
             }
-            else if (ParseStatement() is { } statement) statements.Add(statement);
+            else statements.Add(ParseStatement());
         }
         if (ends.Length > 0) throw Unexpected($"{{% {string.Join(" or ", ends)} %}}");
         LeaveNesting();
         return new Block(statements);
     }
 
-    private Statement? ParseStatement()
+    private Statement ParseStatement()
     {
         Token keyword = Current;
         string name = ExpectIdentifier();
@@ -52,10 +54,14 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
             case "filter": return ParseFilterBlock(keyword.Line);
             case "with": return ParseWith(keyword.Line);
             case "do": return End(new DoStatement(keyword.Line, ParseTuple()));
+            case "print": return ParsePrint(keyword.Line);
+            case "break" or "continue" when _loops == 0: throw Rendering.Error(ErrorCode.InvalidArgument, keyword.Line, $"{name} outside a loop");
             case "break": return End(new JumpStatement(keyword.Line, Flow.Break));
             case "continue": return End(new JumpStatement(keyword.Line, Flow.Continue));
-            // Marks what the assistant wrote, for training: its content counts as written.
-            case "generation" or "endgeneration": return End<Statement?>(null);
+            // Marks what the assistant wrote, for training. The body is a scope of its own.
+            case "generation":
+                EndBlock();
+                return new WithStatement(keyword.Line, [], ParseApart("endgeneration"));
             case "include" or "import" or "from" or "extends" or "block" or "autoescape" or "trans":
                 throw Rendering.Error(ErrorCode.Unsupported, keyword.Line, $"{name} blocks are not for chat templates");
             default: throw Rendering.Error(ErrorCode.InvalidArgument, keyword.Line, $"unexpected block {name}");
@@ -65,6 +71,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
     private IfStatement ParseIf(int line)
     {
         List<(Expression, Block)> branches = [];
+        EnterBranch();
         do
         {
             Expression condition = ParseTuple();
@@ -78,6 +85,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
             EndBlock();
             otherwise = ParseBlock(["endif"]);
         }
+        LeaveBranch();
         Finish("endif");
         return new IfStatement(line, branches, otherwise);
     }
@@ -88,9 +96,11 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
         if (!TryName("in")) throw Unexpected("in");
         Expression sequence = ParseTuple(withConditional: false);
         Expression? filter = TryName("if") ? ParseExpression() : null;
-        if (Current.IsName("recursive")) throw Rendering.Error(ErrorCode.Unsupported, Current.Line, "recursive loops are not for chat templates");
+        bool isRecursive = TryName("recursive");
         EndBlock();
+        _loops++;
         Block body = ParseBlock(["else", "endfor"]);
+        _loops--;
         Block? otherwise = null;
         if (TryName("else"))
         {
@@ -98,7 +108,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
             otherwise = ParseBlock(["endfor"]);
         }
         Finish("endfor");
-        return new ForStatement(line, target, sequence, filter, body, otherwise);
+        return new ForStatement(line, target, sequence, filter, isRecursive, body, otherwise);
     }
 
     private SetStatement ParseSet(int line)
@@ -117,9 +127,7 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
         string name = ExpectIdentifier();
         List<(string, Expression?)> parameters = ParseParameters();
         EndBlock();
-        Block body = ParseBlock(["endmacro"]);
-        Finish("endmacro");
-        return new MacroStatement(line, name, new MacroDefinition(name, parameters, body));
+        return new MacroStatement(line, name, ParseMacroBody(name, parameters, "endmacro"));
     }
 
     private CallStatement ParseCall(int line)
@@ -127,9 +135,43 @@ internal sealed class TemplateParser(List<Token> tokens) : ExpressionParser(toke
         List<(string, Expression?)> parameters = Current.IsOperator("(") ? ParseParameters() : [];
         if (ParseExpression() is not Call call) throw Unexpected("a call");
         EndBlock();
-        Block body = ParseBlock(["endcall"]);
-        Finish("endcall");
-        return new CallStatement(line, call, new MacroDefinition("caller", parameters, body));
+        return new CallStatement(line, call, ParseMacroBody(null, parameters, "endcall"));
+    }
+
+    private MacroDefinition ParseMacroBody(string? name, List<(string Name, Expression? Default)> parameters, string end)
+    {
+        MacroNames outside = SpecialNames;
+        SpecialNames = MacroNames.None;
+        Block body = ParseApart(end);
+        MacroNames uses = SpecialNames;
+        if (parameters.Exists(parameter => parameter.Name == "caller")) uses &= ~MacroNames.Caller;
+        if (parameters.Exists(parameter => parameter.Name == "kwargs")) uses &= ~MacroNames.Kwargs;
+        if (parameters.Exists(parameter => parameter.Name == "varargs")) uses &= ~MacroNames.Varargs;
+        var macro = new MacroDefinition(name, parameters, uses, body);
+        SpecialNames |= outside;
+        return macro;
+    }
+
+    /// <summary>A body that no break can leave.</summary>
+    private Block ParseApart(string end)
+    {
+        int loops = _loops;
+        _loops = 0;
+        Block body = ParseBlock([end]);
+        Finish(end);
+        _loops = loops;
+        return body;
+    }
+
+    private OutputStatement ParsePrint(int line)
+    {
+        List<Expression> values = [];
+        while (Current.Kind != TokenKind.BlockEnd)
+        {
+            if (values.Count > 0) ExpectOperator(",");
+            values.Add(ParseExpression());
+        }
+        return End(new OutputStatement(line, values));
     }
 
     private FilterStatement ParseFilterBlock(int line)

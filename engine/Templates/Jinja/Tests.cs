@@ -1,34 +1,36 @@
+using System.Numerics;
+
 namespace Edge.Llm.Templates.Jinja;
 
 /// <summary>What may follow <c>is</c>.</summary>
 internal static class Tests
 {
-    private static readonly Dictionary<string, Func<Rendering, object?, Arguments, bool>> s_table = new()
+    private static readonly Dictionary<string, Operation<object?, bool>> s_table = new()
     {
-        ["defined"] = (_, value, _) => value is not Undefined,
-        ["undefined"] = (_, value, _) => value is Undefined,
-        ["none"] = (_, value, _) => value is null,
-        ["boolean"] = (_, value, _) => value is bool,
-        ["true"] = (_, value, _) => value is true,
-        ["false"] = (_, value, _) => value is false,
-        ["integer"] = (_, value, _) => value is long,
-        ["float"] = (_, value, _) => value is double,
-        ["number"] = (_, value, _) => value is long or double or bool,
-        ["string"] = (_, value, _) => value is TracedText,
-        ["mapping"] = (_, value, _) => value is JinjaDict,
-        ["sequence"] = (_, value, _) => value is TracedText or JinjaList or JinjaDict or Undefined,
-        ["iterable"] = (_, value, _) => value is TracedText or JinjaList or JinjaDict or Undefined,
-        ["callable"] = (_, value, _) => value is JinjaFunction,
-        ["odd"] = (r, value, _) => !Divides(r, value, 2),
-        ["even"] = (r, value, _) => Divides(r, value, 2),
-        ["divisibleby"] = (r, value, a) => Divides(r, value, a.Integer(0, "num", 0)),
-        ["lower"] = (r, value, _) => PythonText.Str(r, value).Value is var text && text.Any(char.IsLower) && !text.Any(char.IsUpper),
-        ["upper"] = (r, value, _) => PythonText.Str(r, value).Value is var text && text.Any(char.IsUpper) && !text.Any(char.IsLower),
-        ["in"] = (r, value, a) => Operators.Contains(r, a.Demand(0, "seq"), value),
-        ["sameas"] = (_, value, a) => a.Demand(0, "other") is var other && (ReferenceEquals(value, other) || (value is bool && Equals(value, other))),
-        ["filter"] = (_, value, _) => value is TracedText name && Filters.Exists(name.Value),
-        ["test"] = (_, value, _) => value is TracedText name && Exists(name.Value),
-        ["escaped"] = (_, _, _) => false,
+        ["defined"] = new("", (_, value, _) => value is not Undefined),
+        ["undefined"] = new("", (_, value, _) => value is Undefined),
+        ["none"] = new("", (_, value, _) => value is null),
+        ["boolean"] = new("", (_, value, _) => value is bool),
+        ["true"] = new("", (_, value, _) => value is true),
+        ["false"] = new("", (_, value, _) => value is false),
+        ["integer"] = new("", (_, value, _) => value is long or BigInteger),
+        ["float"] = new("", (_, value, _) => value is double),
+        ["number"] = new("", (_, value, _) => Numbers.IsNumber(value)),
+        ["string"] = new("", (_, value, _) => value is TracedText),
+        ["mapping"] = new("", (_, value, _) => value is JinjaDict),
+        ["sequence"] = new("", (_, value, _) => value is TracedText or JinjaList { IsIndexable: true } or JinjaDict or Undefined),
+        ["iterable"] = new("", (_, value, _) => value is TracedText or JinjaList or JinjaDict or Undefined or LoopState),
+        ["callable"] = new("", (_, value, _) => value is JinjaFunction or LoopState or Undefined),
+        ["odd"] = new("", (r, value, _) => Remainder(r, value, 2L) is 1L or 1.0),
+        ["even"] = new("", (r, value, _) => Remainder(r, value, 2L) is 0L or 0.0),
+        ["divisibleby"] = new("num", (r, value, a) => Remainder(r, value, a.Demand(0, "num")) is 0L or 0.0),
+        ["lower"] = new("", (r, value, _) => CharacterClass.IsLower(PythonText.Str(r, value).Value)),
+        ["upper"] = new("", (r, value, _) => CharacterClass.IsUpper(PythonText.Str(r, value).Value)),
+        ["in"] = new("seq", (r, value, a) => Operators.Contains(r, a.Demand(0, "seq"), value)),
+        ["sameas"] = new("other", (_, value, a) => AreSame(value, a.Demand(0, "other"))),
+        ["filter"] = new("", (_, value, _) => value is TracedText name && Filters.Exists(name.Value)),
+        ["test"] = new("", (_, value, _) => value is TracedText name && Exists(name.Value)),
+        ["escaped"] = new("", (_, value, _) => value is TracedText { IsMarkup: true }),
     };
 
     private static readonly Dictionary<string, Func<Rendering, object?, object?, bool>> s_comparisons = new()
@@ -50,6 +52,8 @@ internal static class Tests
         [">="] = (r, a, b) => Operators.Compare(r, a, b) >= 0,
     };
 
+    private static readonly string[] s_comparison = ["other", "/"];
+
     public static IEnumerable<string> Names => s_table.Keys.Concat(s_comparisons.Keys);
 
     public static bool Exists(string name) => s_table.ContainsKey(name) || s_comparisons.ContainsKey(name);
@@ -57,12 +61,18 @@ internal static class Tests
     public static bool Holds(Rendering rendering, string name, object? value, Arguments arguments)
     {
         if (value is TracedText text) rendering.Scan(text.Length);
-        if (s_table.TryGetValue(name, out Func<Rendering, object?, Arguments, bool>? test)) return test(rendering, value, arguments);
+        if (s_table.TryGetValue(name, out Operation<object?, bool>? test)) return test.Run(rendering, value, arguments);
         if (s_comparisons.TryGetValue(name, out Func<Rendering, object?, object?, bool>? compare))
+        {
+            arguments.Check(s_comparison);
             return compare(rendering, value, arguments.Demand(0, "other"));
+        }
         throw rendering.Unsupported($"unknown test {name}");
     }
 
-    private static bool Divides(Rendering rendering, object? value, long divisor) =>
-        !Operators.IsTrue(Operators.Arithmetic(rendering, "%", value, divisor));
+    private static object? Remainder(Rendering rendering, object? value, object? divisor) => Operators.Arithmetic(rendering, "%", value, divisor);
+
+    /// <summary>Python keeps one object for each small whole number.</summary>
+    private static bool AreSame(object? value, object? other) =>
+        ReferenceEquals(value, other) || (value is bool && Equals(value, other)) || (value is long and >= -5 and <= 256 && Equals(value, other));
 }

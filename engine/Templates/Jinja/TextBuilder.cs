@@ -13,14 +13,20 @@ internal sealed class TextBuilder(Rendering rendering)
     public void Append(TracedText text)
     {
         rendering.Charge(text.Length);
-        _text.Append(text.Value);
-        int start = _text.Length - text.Length;
-        foreach (Stretch stretch in text.Stretches) Extend(start + stretch.End, stretch.FromUser);
+        AppendCharged(text);
     }
 
     public void Append(TracedText text, int start, int length)
     {
         if (length > 0) Append(text.Substring(start, length));
+    }
+
+    /// <summary>A text over and over.</summary>
+    public void Append(TracedText text, long count)
+    {
+        if (count <= 0 || text.Length == 0) return;
+        rendering.Charge(checked(Math.Min(count, int.MaxValue) * text.Length));
+        for (long i = 0; i < count; i++) AppendCharged(text);
     }
 
     public void Append(string text, bool fromUser = false)
@@ -32,6 +38,13 @@ internal sealed class TextBuilder(Rendering rendering)
     }
 
     public TracedText ToText() => TracedText.FromParts(_text.ToString(), _stretches);
+
+    private void AppendCharged(TracedText text)
+    {
+        _text.Append(text.Value);
+        int start = _text.Length - text.Length;
+        foreach (Stretch stretch in text.Stretches) Extend(start + stretch.End, stretch.FromUser);
+    }
 
     private void Extend(int end, bool fromUser)
     {

@@ -1,27 +1,46 @@
 namespace Edge.Llm.Templates.Jinja;
 
-// What a template computes with: null (None), bool, long, double, TracedText, and the types here.
+// What a template computes with: null (None), bool, long, BigInteger (only beyond 64 bits), double, TracedText, and the types here.
 
-/// <summary>A list or a tuple.</summary>
-internal sealed class JinjaList(List<object?> items, bool isTuple = false)
+/// <summary>What Python calls a sequence. An iterator, which most filters make, can be gone over once, and is true even if it is empty.</summary>
+internal enum SequenceKind { List, Tuple, Range, Iterator, Keys, Values, Items }
+
+/// <summary>A list, or something that is read like one.</summary>
+internal sealed class JinjaList(List<object?> items, SequenceKind kind = SequenceKind.List)
 {
     public List<object?> Items { get; } = items;
 
-    public bool IsTuple { get; } = isTuple;
+    public SequenceKind Kind { get; } = kind;
+
+    public bool IsTuple => Kind == SequenceKind.Tuple;
+
+    /// <summary>What Python can index.</summary>
+    public bool IsIndexable => Kind <= SequenceKind.Range;
+
+    /// <summary>Of a range.</summary>
+    public (long Start, long Stop, long Step) Bounds { get; init; }
+
+    /// <summary>Names of the items: a group has two.</summary>
+    public string[] Names { get; init; } = [];
 }
 
-/// <summary>A dictionary in the order of insertion; keys are texts or numbers.</summary>
+/// <summary>A dictionary in the order of insertion.</summary>
 internal sealed class JinjaDict
 {
-    public OrderedDictionary<object, object?> Items { get; } = [];
+    public OrderedDictionary<DictKey, object?> Items { get; } = [];
 
-    public void Set(string key, object? value) => Items[TracedText.Template(key)] = value;
+    public void Set(string key, object? value) => Items[new DictKey(TracedText.Template(key))] = value;
+
+    public bool TryGet(string key, out object? value) => Items.TryGetValue(new DictKey(TracedText.Template(key)), out value);
 }
 
-/// <summary>What <c>namespace()</c> makes: the one thing whose attributes a template may set.</summary>
-internal sealed class JinjaNamespace
+/// <summary>What <c>namespace()</c> makes: the one thing whose attributes a template may set. With a <paramref name="name"/> it is an object
+/// of that name, whose attributes stay.</summary>
+internal sealed class JinjaNamespace(string? name = null)
 {
-    public Dictionary<string, object?> Items { get; } = [];
+    public string? Name { get; } = name;
+
+    public OrderedDictionary<string, object?> Items { get; } = [];
 }
 
 /// <summary>A name or member that is not there. Prints nothing, is false and empty; asked for a member, it fails.</summary>
@@ -35,6 +54,9 @@ internal sealed class JinjaFunction(string name, Func<Rendering, Arguments, obje
 {
     public string Name { get; } = name;
 
+    /// <summary>A macro's attributes and how it prints; null for other functions, which print an address in Python.</summary>
+    public MacroDefinition? Macro { get; init; }
+
     public object? Call(Rendering rendering, Arguments arguments)
     {
         rendering.Enter();
@@ -42,39 +64,4 @@ internal sealed class JinjaFunction(string name, Func<Rendering, Arguments, obje
         rendering.Leave();
         return result;
     }
-}
-
-/// <summary>The <c>loop</c> of a for block.</summary>
-internal sealed class LoopState(List<object?> items)
-{
-    public int Index { get; set; }
-
-    public List<object?> Items { get; } = items;
-
-    public object? Changed { get; set; } = new Undefined("loop.changed");
-
-    public object? Get(string name) => name switch
-    {
-        "index" => Index + 1L,
-        "index0" => (long)Index,
-        "revindex" => (long)(Items.Count - Index),
-        "revindex0" => Items.Count - Index - 1L,
-        "first" => Index == 0,
-        "last" => Index == Items.Count - 1,
-        "length" => (long)Items.Count,
-        "depth" => 1L,
-        "depth0" => 0L,
-        "previtem" => Index > 0 ? Items[Index - 1] : new Undefined("loop.previtem"),
-        "nextitem" => Index + 1 < Items.Count ? Items[Index + 1] : new Undefined("loop.nextitem"),
-        "cycle" => new JinjaFunction("loop.cycle", (rendering, arguments) =>
-            arguments.Count > 0 ? arguments[Index % arguments.Count] : throw rendering.Fail("loop.cycle: expected values")),
-        "changed" => new JinjaFunction("loop.changed", (rendering, arguments) =>
-        {
-            var now = new JinjaList([.. arguments.Positional]);
-            bool changed = !Operators.AreEqual(rendering, Changed, now);
-            Changed = now;
-            return changed;
-        }),
-        _ => new Undefined("loop." + name),
-    };
 }

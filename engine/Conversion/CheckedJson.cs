@@ -9,6 +9,9 @@ internal readonly struct CheckedJson
 {
     private const long MaxBytes = 512 << 20;
 
+    /// <summary>Of a key given twice each reader takes another one.</summary>
+    private static readonly JsonDocumentOptions s_options = new() { AllowDuplicateProperties = false };
+
     private readonly string _where; // the file, and the way to the object
 
     /// <summary>The element must be an object.</summary>
@@ -43,8 +46,12 @@ internal readonly struct CheckedJson
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(utf8);
+            using JsonDocument document = JsonDocument.Parse(utf8, s_options);
             return new CheckedJson(where, document.RootElement.Clone());
+        }
+        catch (InvalidOperationException)
+        {
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{where}: a name that is not valid Unicode");
         }
         catch (JsonException e)
         {
@@ -63,6 +70,17 @@ internal readonly struct CheckedJson
         double number = value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double read) ? read : double.NaN;
         return number == Math.Floor(number) && number >= min && number <= max
             ? (int)number : throw Wrong(key, $"an integer from {min} to {max}", value);
+    }
+
+    /// <summary>The integers of a key that holds one or an array of them; none where there is no such key.</summary>
+    public int[] Ints(string key)
+    {
+        if (!TryGet(key, out JsonElement value)) return [];
+        CheckedJson json = this;
+        return value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray().Select(One)] : [One(value)];
+
+        int One(JsonElement element) => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int read)
+            ? read : throw json.Wrong(key, "an integer or an array of integers", element);
     }
 
     /// <summary>A finite number above 0, in the range of float.</summary>
@@ -129,9 +147,8 @@ internal readonly struct CheckedJson
     /// <summary>An error about what is well-formed but not done here.</summary>
     public EdgeLlmException Unsupported(string message) => new(ErrorCode.Unsupported, $"{_where}: {message}");
 
-    private EdgeLlmException Wrong(string key, string expected, JsonElement found) => Invalid($"{key}: expected {expected}, found {Kind(found)}");
-
-    private static string Kind(JsonElement element)
+    /// <summary>What an element is, for a message.</summary>
+    public static string Kind(JsonElement element)
     {
         const int Shown = 60;
         return element.ValueKind switch
@@ -142,4 +159,6 @@ internal readonly struct CheckedJson
             _ => element.GetRawText(),
         };
     }
+
+    private EdgeLlmException Wrong(string key, string expected, JsonElement found) => Invalid($"{key}: expected {expected}, found {Kind(found)}");
 }

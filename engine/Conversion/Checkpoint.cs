@@ -1,9 +1,12 @@
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Edge.Llm.Conversion;
 
-/// <summary>The tensors of a Hugging Face folder: of model.safetensors, or of the files that model.safetensors.index.json lists.</summary>
-internal sealed class Checkpoint : IDisposable
+/// <summary>The tensors of a Hugging Face folder: of model.safetensors, else of the files that model.safetensors.index.json lists, else of all the
+/// parts of a model, by their names.</summary>
+internal sealed partial class Checkpoint : IDisposable
 {
     private const string Single = "model.safetensors", Index = "model.safetensors.index.json";
 
@@ -19,14 +22,19 @@ internal sealed class Checkpoint : IDisposable
 
     /// <summary>Opens all files.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile.</exception>
-    public static Checkpoint Open(string folder)
+    public static Checkpoint Open(string folder, List<string> notices)
     {
         var checkpoint = new Checkpoint();
         try
         {
-            if (CheckedJson.LoadIfThere(Path.Combine(folder, Index)) is { } index) checkpoint.OpenListed(folder, index);
-            else if (File.Exists(Path.Combine(folder, Single))) checkpoint.OpenSingle(Path.Combine(folder, Single));
-            else throw Missing(folder);
+            string single = Path.Combine(folder, Single), index = Path.Combine(folder, Index);
+            if (File.Exists(single))
+            {
+                checkpoint.OpenWhole(single);
+                if (File.Exists(index)) notices.Add($"{Index} is not read: {Single} is there");
+            }
+            else if (CheckedJson.LoadIfThere(index) is { } listed) checkpoint.OpenListed(folder, listed);
+            else checkpoint.OpenParts(folder);
             return checkpoint;
         }
         catch
@@ -44,11 +52,33 @@ internal sealed class Checkpoint : IDisposable
         foreach (SafetensorsFile file in _files.Values) file.Dispose();
     }
 
-    private void OpenSingle(string path)
+    private void OpenWhole(string path)
     {
         SafetensorsFile file = SafetensorsFile.Open(path);
         _files.Add(path, file);
-        foreach ((string name, SourceTensor tensor) in file.Tensors) _tensors.Add(name, tensor);
+        foreach ((string name, SourceTensor tensor) in file.Tensors)
+            if (!_tensors.TryAdd(name, tensor))
+                throw new EdgeLlmException(ErrorCode.InvalidFile,
+                    $"{path}: tensor {name} is in {Path.GetFileName(_tensors[name].File.Path)} as well");
+    }
+
+    // Without an index nothing says which parts belong together but their names.
+    private void OpenParts(string folder)
+    {
+        (string Path, Match Name)[] parts = [.. Directory.EnumerateFiles(folder, "model-*.safetensors").Order(StringComparer.Ordinal)
+            .Select(path => (path, PartName().Match(Path.GetFileName(path)))).Where(part => part.Item2.Success)];
+        if (parts.Length == 0) throw Missing(folder);
+        string count = parts[0].Name.Groups["count"].Value;
+        if (Array.Find(parts, part => part.Name.Groups["count"].Value != count) is { Path: { } other })
+            throw new EdgeLlmException(ErrorCode.InvalidFile,
+                $"{other}: expected a part of {int.Parse(count, CultureInfo.InvariantCulture)}; {Index} would say which parts are the model's");
+        for (int i = 0; i < parts.Length; i++)
+            if (int.Parse(parts[i].Name.Groups["part"].Value, CultureInfo.InvariantCulture) != i + 1) throw Gap(i + 1);
+        if (parts.Length != int.Parse(count, CultureInfo.InvariantCulture)) throw Gap(parts.Length + 1);
+        foreach ((string path, _) in parts) OpenWhole(path);
+
+        EdgeLlmException Gap(int part) => new(ErrorCode.InvalidFile,
+            $"{folder}: part {part} of {int.Parse(count, CultureInfo.InvariantCulture)} is missing (model-*-of-{count}.safetensors)");
     }
 
     private void OpenListed(string folder, CheckedJson index)
@@ -61,14 +91,21 @@ internal sealed class Checkpoint : IDisposable
                 throw map.Invalid($"{name}: expected the name of a file in the folder, found '{part}'");
             if (!_files.TryGetValue(part, out SafetensorsFile? file)) _files.Add(part, file = SafetensorsFile.Open(Path.Combine(folder, part)));
             if (!file.Tensors.TryGetValue(name, out SourceTensor? tensor)) throw map.Invalid($"tensor {name} is not in {part}");
-            if (!_tensors.TryAdd(name, tensor)) throw map.Invalid($"tensor {name} appears twice");
+            _tensors.Add(name, tensor);
         }
+        // Hugging Face reads whole files: a tensor that the index does not list would be taken.
+        foreach ((string part, SafetensorsFile file) in _files)
+            foreach ((string name, SourceTensor tensor) in file.Tensors)
+                if (_tensors.GetValueOrDefault(name) != tensor) throw map.Invalid($"{part} has a tensor {name} that is not listed as its own");
     }
 
     private static EdgeLlmException Missing(string folder)
     {
         string other = Directory.EnumerateFiles(folder, "*.bin").Concat(Directory.EnumerateFiles(folder, "*.pth")).FirstOrDefault() is { } found
             ? $"; {Path.GetFileName(found)} is a pickle, which is not read" : "";
-        return new EdgeLlmException(ErrorCode.InvalidFile, $"{folder}: expected {Single} or {Index}{other}");
+        return new EdgeLlmException(ErrorCode.InvalidFile, $"{folder}: expected {Single}, {Index} or model-00001-of-...safetensors{other}");
     }
+
+    [GeneratedRegex("^model-(?<part>[0-9]{5})-of-(?<count>[0-9]{5})\\.safetensors$")]
+    private static partial Regex PartName();
 }

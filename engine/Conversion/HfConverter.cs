@@ -25,14 +25,15 @@ public sealed class HfConverter : IDisposable
     private readonly TensorPlan _plan;
     private readonly float[]? _ropeFactors;
     private readonly GgufWriter _writer = new();
-    private readonly List<string> _notices = [];
+    private readonly List<string> _notices;
 
-    private HfConverter(string folder, Checkpoint checkpoint, ConversionOptions options)
+    private HfConverter(string folder, Checkpoint checkpoint, ConversionOptions options, List<string> notices)
     {
         _checkpoint = checkpoint;
-        CheckedJson json = CheckedJson.Load(Path.Combine(folder, "config.json"));
-        HfConfig config = HfConfig.Read(json, _notices);
-        _plan = new TensorPlan(checkpoint, config, options.Type);
+        _notices = notices;
+        var files = new HfFolder(folder);
+        HfConfig config = HfConfig.Read(files.Config, _notices);
+        _plan = new TensorPlan(checkpoint, config, options.Type, _notices);
         _ropeFactors = config.Rope.Llama3Factors(config.HeadDim);
         IEnumerable<IGrouping<GgmlType, ConvertedTensor>> byType = _plan.Tensors.GroupBy(tensor => tensor.Type);
         GgmlType type = options.Type ?? byType.MaxBy(group => group.Sum(tensor => tensor.RowLength * tensor.Rows))!.Key;
@@ -43,13 +44,14 @@ public sealed class HfConverter : IDisposable
         _writer.AddMetadata("general.file_type", FileType(type));
         _writer.AddMetadata("general.quantization_version", 2u);
         config.WriteTo(_writer, _plan.VocabSize);
-        new HfTokenizer(folder, json, _plan.VocabSize, options.PreTokenizer).WriteTo(_writer);
+        new HfTokenizer(files, _plan.VocabSize, options.PreTokenizer, _notices).WriteTo(_writer);
+        if (GenerationSettings.Notice(files) is { } settings) _notices.Add(settings);
         if (_ropeFactors is not null) _writer.AddTensor("rope_freqs.weight", GgmlType.F32, _ropeFactors.Length);
         foreach (ConvertedTensor tensor in _plan.Tensors)
             _writer.AddTensor(tensor.Name, tensor.Type, tensor.Rows == 1 ? [tensor.RowLength] : [tensor.RowLength, tensor.Rows]);
     }
 
-    /// <summary>What the file cannot say of the model.</summary>
+    /// <summary>What the file cannot say of the model, and what of the folder was left out.</summary>
     public IReadOnlyList<string> Notices => _notices;
 
     /// <summary>Size of the file to write.</summary>
@@ -65,13 +67,15 @@ public sealed class HfConverter : IDisposable
         ArgumentNullException.ThrowIfNull(folder);
         options ??= new ConversionOptions();
         if (options.Type is { } type && !ConversionOptions.Types.Contains(type))
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(options.Type)}: expected one of {string.Join(", ", ConversionOptions.Types)}, found {type}");
+            throw new EdgeLlmException(ErrorCode.InvalidArgument,
+                $"{nameof(options.Type)}: expected one of {string.Join(", ", ConversionOptions.Types)}, found {type}");
         if (!Directory.Exists(folder))
             throw new EdgeLlmException(ErrorCode.InvalidFile, $"{folder}: {(File.Exists(folder) ? "not a folder" : "no such folder")}");
-        Checkpoint checkpoint = Checkpoint.Open(folder);
+        var notices = new List<string>();
+        Checkpoint checkpoint = Checkpoint.Open(folder, notices);
         try
         {
-            return new HfConverter(folder, checkpoint, options);
+            return new HfConverter(folder, checkpoint, options, notices);
         }
         catch
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Conversion;
@@ -7,56 +8,51 @@ internal sealed record HfRope
 {
     private const double FullTurn = 2 * Math.PI;
 
+    /// <summary>What each kind of scaling reads; other keys are refused.</summary>
+    private static readonly Dictionary<string, KeyTable> s_kinds = new()
+    {
+        ["default"] = Kind("", "original_max_position_embeddings", ("factor", ["1"])),
+        ["linear"] = Kind("factor", "original_max_position_embeddings"),
+        ["dynamic"] = Kind("factor original_max_position_embeddings"),
+        ["yarn"] = Kind("factor original_max_position_embeddings beta_fast beta_slow attention_factor", "finetuned",
+            ("truncate", ["true"]), ("mscale", []), ("mscale_all_dim", [])),
+        ["llama3"] = Kind("factor original_max_position_embeddings low_freq_factor high_freq_factor"),
+    };
+
     /// <summary>Base of the frequencies.</summary>
     public required float Theta { get; init; }
 
-    /// <summary>linear, yarn or llama3; null without scaling.</summary>
-    public string? Type { get; init; }
+    /// <summary>default, linear, dynamic, yarn or llama3.</summary>
+    public string Type { get; init; } = "default";
 
     /// <summary>How far the context is stretched.</summary>
     public double Factor { get; init; } = 1;
 
-    /// <summary>The context length before that.</summary>
+    /// <summary>The context length before that; 0 where the kind has none.</summary>
     public int OriginalContextLength { get; init; }
 
     private double LowFreqFactor { get; init; }
     private double HighFreqFactor { get; init; }
-    private double? BetaFast { get; init; }
-    private double? BetaSlow { get; init; }
+    private double BetaFast { get; init; }
+    private double BetaSlow { get; init; }
 
     /// <summary>Reads the keys.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
     public static HfRope Read(CheckedJson config, int contextLength, List<string> notices)
     {
-        CheckedJson? both = config.Object("rope_parameters"), scaling = both ?? config.Object("rope_scaling");
-        float theta = (float)(both?.Positive("rope_theta", 10000) ?? config.Positive("rope_theta", 10000));
-        if (scaling is not { } rope) return new HfRope { Theta = theta };
-        string type = rope.Text("rope_type") ?? rope.Text("type") ?? throw rope.Invalid("missing key rope_type");
-        if (type == "default") return new HfRope { Theta = theta };
-        if (type == "dynamic")
-        {
-            notices.Add($"rope_scaling of type dynamic: GGUF cannot say so; the file is right for texts of up to {contextLength} tokens");
-            return new HfRope { Theta = theta };
-        }
-        if (type is not ("linear" or "yarn" or "llama3"))
-            throw rope.Unsupported($"type '{type}'; there are: default, linear, dynamic, yarn, llama3");
-        var read = new HfRope
-        {
-            Theta = theta,
-            Type = type,
-            Factor = rope.Positive("factor"),
-            OriginalContextLength = type == "linear" ? 0
-                : rope.Int("original_max_position_embeddings", 1, 1 << 30, type == "yarn" ? contextLength : null),
-            LowFreqFactor = type == "llama3" ? rope.Positive("low_freq_factor") : 0,
-            HighFreqFactor = type == "llama3" ? rope.Positive("high_freq_factor") : 0,
-            BetaFast = rope.TryGet("beta_fast", out _) ? rope.Positive("beta_fast") : null,
-            BetaSlow = rope.TryGet("beta_slow", out _) ? rope.Positive("beta_slow") : null,
-        };
-        if (type == "llama3" && read.HighFreqFactor <= read.LowFreqFactor)
-            throw rope.Invalid("high_freq_factor: expected a number above low_freq_factor");
-        foreach (string key in (string[])["attention_factor", "mscale", "mscale_all_dim"])
-            if (type == "yarn" && rope.TryGet(key, out _))
-                throw rope.Unsupported($"{key}: YaRN with its own factor on attention is not supported");
+        HfRope[] found = [.. ((string[])["rope_scaling", "rope_parameters"])
+            .Select(key => config.Object(key)).OfType<CheckedJson>().Select(rope => Read(rope, config, contextLength))];
+        if (found.Length == 2 && found[0] != found[1])
+            throw config.Invalid("rope_scaling and rope_parameters say different things; expected one of them");
+        HfRope read = found.Length > 0 ? found[0] : new HfRope { Theta = (float)config.Positive("rope_theta", 10000) };
+        if (read.Type == "dynamic")
+            notices.Add("rope_scaling of type dynamic: GGUF cannot say so; the file is right for texts of up to "
+                + $"{read.OriginalContextLength} tokens");
+        double stretched = contextLength / (double)Math.Max(1, read.OriginalContextLength);
+        if (read.Type == "yarn" && read.OriginalContextLength < contextLength && Math.Abs(stretched - read.Factor) > 0.01 * read.Factor)
+            notices.Add(string.Create(CultureInfo.InvariantCulture,
+                $"rope_scaling: factor {read.Factor} counts; some versions of transformers take max_position_embeddings / "
+                + $"original_max_position_embeddings, {stretched:0.###}"));
         return read;
     }
 
@@ -69,8 +65,8 @@ internal sealed record HfRope
         writer.AddMetadata($"{architecture}.rope.scaling.factor", (float)Factor);
         if (Type == "linear") return;
         writer.AddMetadata($"{architecture}.rope.scaling.original_context_length", (uint)OriginalContextLength);
-        if (BetaFast is { } fast) writer.AddMetadata($"{architecture}.rope.scaling.yarn_beta_fast", (float)fast);
-        if (BetaSlow is { } slow) writer.AddMetadata($"{architecture}.rope.scaling.yarn_beta_slow", (float)slow);
+        writer.AddMetadata($"{architecture}.rope.scaling.yarn_beta_fast", (float)BetaFast);
+        writer.AddMetadata($"{architecture}.rope.scaling.yarn_beta_slow", (float)BetaSlow);
     }
 
     /// <summary>Divisors of the frequencies for type llama3 (rope_freqs.weight), else null: pairs that turn often within the original context
@@ -87,4 +83,48 @@ internal sealed record HfRope
         }
         return factors;
     }
+
+    private static HfRope Read(CheckedJson rope, CheckedJson config, int contextLength)
+    {
+        string type = ReadType(rope);
+        s_kinds[type].Check(rope);
+        var read = new HfRope
+        {
+            Theta = ReadTheta(rope, config),
+            Type = type,
+            Factor = type is "default" or "dynamic" ? 1 : rope.Positive("factor"),
+            OriginalContextLength = type is "default" or "linear" ? 0
+                : rope.Int("original_max_position_embeddings", 1, 1 << 30, type == "llama3" ? null : contextLength),
+            LowFreqFactor = type == "llama3" ? rope.Positive("low_freq_factor") : 0,
+            HighFreqFactor = type == "llama3" ? rope.Positive("high_freq_factor") : 0,
+            BetaFast = rope.Positive("beta_fast", 32),
+            BetaSlow = rope.Positive("beta_slow", 1),
+        };
+        if (type == "llama3" && read.HighFreqFactor <= read.LowFreqFactor)
+            throw rope.Invalid("high_freq_factor: expected a number above low_freq_factor");
+        double attention = Math.Max(0, 0.1 * Math.Log(read.Factor)) + 1; // what readers of GGUF files compute
+        if (type == "yarn" && Math.Abs(rope.Positive("attention_factor", attention) - attention) > 1e-4)
+            throw rope.Unsupported(string.Create(CultureInfo.InvariantCulture,
+                $"attention_factor: expected {attention}, as the factor has it, found {rope.Positive("attention_factor")}, which a GGUF file cannot say"));
+        return read;
+    }
+
+    // Older files say type, newer ones rope_type, some both.
+    private static string ReadType(CheckedJson rope)
+    {
+        string? old = rope.Text("type"), type = rope.Text("rope_type") ?? old;
+        if (old is not null && old != type) throw rope.Invalid($"type '{old}' and rope_type '{type}' say different things");
+        if (type is null && rope.TryGet("factor", out _)) throw rope.Invalid("missing key rope_type");
+        type ??= "default";
+        return s_kinds.ContainsKey(type) ? type : throw rope.Unsupported($"type '{type}'; there are: {string.Join(", ", s_kinds.Keys)}");
+    }
+
+    private static float ReadTheta(CheckedJson rope, CheckedJson config)
+    {
+        double outer = config.Positive("rope_theta", rope.Positive("rope_theta", 10000)), inner = rope.Positive("rope_theta", outer);
+        return inner == outer ? (float)inner : throw config.Invalid("rope_theta: a different one is in rope_scaling or rope_parameters");
+    }
+
+    private static KeyTable Kind(string read, string harmless = "", params (string, string[])[] only) =>
+        new("rope_type type rope_theta " + read, harmless, [("partial_rotary_factor", ["1"]), .. only]);
 }

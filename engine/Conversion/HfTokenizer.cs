@@ -1,166 +1,128 @@
-using System.Text;
 using System.Text.Json;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm.Conversion;
 
-/// <summary>All that a GGUF file says about a model's tokenizer, gathered from the files of its folder: vocabulary, special tokens, chat
-/// template.</summary>
+/// <summary>All that a GGUF file says about a model's tokenizer, gathered from the files of its folder: vocabulary, added tokens, special tokens,
+/// chat templates.</summary>
 internal sealed class HfTokenizer
 {
-    private const long MaxTemplateBytes = 16 << 20;
-
-    /// <summary>Roles of special tokens: Hugging Face's names, and GGUF's.</summary>
-    private static readonly (string Name, string Key)[] s_roles =
-    [
-        ("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("sep", "seperator"), ("pad", "padding"), ("cls", "cls"), ("mask", "mask"),
-    ];
-
-    private readonly string _folder;
-    private readonly CheckedJson? _tokenizer, _settings;
+    private readonly HfFolder _folder;
+    private readonly string? _pre;
+    private readonly List<string> _notices;
     private readonly HfVocabulary _vocabulary;
-    private readonly Dictionary<string, int> _special = []; // ids by Hugging Face's names of the roles
+    private readonly string _advice;
+    private readonly AddedTokens _added;
+    private readonly SpecialTokenIds _special;
 
     /// <summary>Reads the tokenizer of a folder.</summary>
     /// <param name="folder">The folder.</param>
-    /// <param name="config">Its config.json.</param>
     /// <param name="size">Tokens that the model knows.</param>
     /// <param name="pre">Name of the pre-tokenizer, or null to find it.</param>
+    /// <param name="notices">What the file cannot say, and what was left out, is added to these.</param>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
-    public HfTokenizer(string folder, CheckedJson config, int size, string? pre)
+    public HfTokenizer(HfFolder folder, int size, string? pre, List<string> notices)
     {
         _folder = folder;
-        _tokenizer = CheckedJson.LoadIfThere(In("tokenizer.json"));
-        _settings = CheckedJson.LoadIfThere(In("tokenizer_config.json"));
-        _vocabulary = ReadVocabulary(size, pre);
+        _pre = pre;
+        _notices = notices;
+        string path = folder.In("tokenizer.model");
+        SentencePieceModel? pieces = SentencePieceModel.IsOne(path) ? SentencePieceModel.Load(path) : null;
+        _vocabulary = pieces is not null ? FromPieces(pieces, size)
+            : folder.Tokenizer is { } tokenizer ? TokenizerJson.Read(tokenizer, size, pre, notices)
+            : FromWords(size);
+        _advice = pieces is null ? "" : TokenizerJson.Advice;
+        _added = new AddedTokens(_vocabulary, numbered: folder.Tokenizer is not null);
         AddTokens();
-        FindSpecial(config);
+        _added.CheckOverlaps(folder.Path);
+        CheckSpacePrefix();
+        _special = new SpecialTokenIds(folder, _vocabulary, _added, pieces, notices);
+        if (_added.Notice is { } notice) notices.Add(notice);
+        if (folder.TokenizerConfig?.TryGet("auto_map", out _) is true)
+            notices.Add("tokenizer_config.json: auto_map: the folder's own code is not looked at; its files say how texts are cut");
     }
 
     /// <summary>Writes the keys under <c>tokenizer</c>.</summary>
     public void WriteTo(GgufWriter writer)
     {
         _vocabulary.WriteTo(writer);
-        foreach ((string name, string key) in s_roles)
-            if (_special.TryGetValue(name, out int id)) writer.AddMetadata($"tokenizer.ggml.{key}_token_id", (uint)id);
-        foreach (string name in (string[])["bos", "eos"])
-            if (Adds(name) is { } adds) writer.AddMetadata($"tokenizer.ggml.add_{name}_token", adds);
-        ChatTemplates(writer);
+        _special.WriteTo(writer);
+        ChatTemplateFiles.Write(_folder, writer);
     }
 
-    private string In(string name) => Path.Combine(_folder, name);
-
-    private HfVocabulary ReadVocabulary(int size, string? pre)
+    private HfVocabulary FromPieces(SentencePieceModel pieces, int size)
     {
-        string path = In("tokenizer.model");
-        if (!SentencePieceModel.IsOne(path))
-        {
-            if (_tokenizer is null)
-                throw new EdgeLlmException(ErrorCode.InvalidFile, $"{_folder}: expected tokenizer.json or a SentencePiece tokenizer.model");
-            return TokenizerJson.Read(_tokenizer.Value, size, pre);
-        }
-        SentencePieceModel pieces = SentencePieceModel.Load(path);
         var vocabulary = new HfVocabulary(size) { Model = "llama", Pre = "default", AddSpacePrefix = pieces.AddDummyPrefix };
         for (int id = 0; id < pieces.Pieces.Count; id++)
-            vocabulary.Set(id, pieces.Pieces[id].Text, pieces.Pieces[id].Type, pieces.Pieces[id].Score, path);
+            vocabulary.Set(id, pieces.Pieces[id].Text, pieces.Pieces[id].Type, pieces.Pieces[id].Score, _folder.In("tokenizer.model"));
+        if (_folder.Tokenizer is { } tokenizer) TokenizerJson.CheckAgainst(tokenizer, vocabulary, _notices);
         return vocabulary;
+    }
+
+    // The older form, vocab.json and merges.txt: how texts are cut into words goes by the class.
+    private HfVocabulary FromWords(int size)
+    {
+        if (CheckedJson.LoadIfThere(_folder.In("vocab.json")) is not { } vocab || _folder.ReadText("merges.txt") is not { } merges)
+            throw new EdgeLlmException(ErrorCode.InvalidFile,
+                $"{_folder.Path}: expected tokenizer.json, a SentencePiece tokenizer.model, or vocab.json and merges.txt");
+        string? name = _folder.TokenizerConfig?.Text("tokenizer_class");
+        string pre = _pre ?? name switch
+        {
+            "Qwen2Tokenizer" or "Qwen2TokenizerFast" => "qwen2",
+            "GPT2Tokenizer" or "GPT2TokenizerFast" => "gpt-2",
+            null when _folder.Config.Text("model_type") is "qwen2" or "qwen3" => "qwen2",
+            _ => throw new EdgeLlmException(ErrorCode.Unsupported,
+                $"{_folder.Path}: vocab.json and merges.txt with tokenizer_class '{name}'; expected Qwen2Tokenizer or GPT2Tokenizer, "
+                + "or --pre NAME to store one of llama.cpp's names"),
+        };
+        if (pre == "qwen2")
+            _notices.Add("Qwen2Tokenizer brings texts to Unicode's form C: a GGUF file cannot say so; texts must be in it to get the same ids");
+        return TokenizerJson.ByteLevel(BpeModel.Read(vocab, merges), size, pre, _notices);
     }
 
     private void AddTokens()
     {
-        if (CheckedJson.LoadIfThere(In("added_tokens.json")) is { } added)
-            foreach (JsonProperty member in added.Element.EnumerateObject())
-                _vocabulary.SetAdded(added.Int(member.Name, 0, int.MaxValue), added.Name(member), special: false, "added_tokens.json");
-        if (_tokenizer is { } tokenizer) TokenizerJson.ReadAdded(tokenizer, _vocabulary);
-        if (_settings?.Object("added_tokens_decoder") is not { } decoder) return;
-        foreach (JsonProperty member in decoder.Element.EnumerateObject())
+        if (_folder.Tokenizer is { } tokenizer)
+            foreach (CheckedJson token in TokenizerJson.Added(tokenizer))
+                Add(token, token.Int("id", 0, int.MaxValue - 1), "tokenizer.json: added_tokens");
+        if (CheckedJson.LoadIfThere(_folder.In("added_tokens.json")) is { } added)
+            foreach ((string text, int id) in added.Element.EnumerateObject()
+                .Select(member => (Text: added.Name(member), Id: added.Int(member.Name, 0, int.MaxValue - 1))).OrderBy(token => token.Id))
+                _added.Add(id, text, special: false, "added_tokens.json");
+        if (_folder.TokenizerConfig?.Object("added_tokens_decoder") is not { } decoder) return;
+        IEnumerable<(int Id, CheckedJson Token)> tokens = decoder.Element.EnumerateObject().Select(member => Decoded(decoder, member));
+        foreach ((int id, CheckedJson token) in tokens.OrderBy(token => token.Id))
+            Add(token, id, "tokenizer_config.json: added_tokens_decoder");
+    }
+
+    private static (int Id, CheckedJson Token) Decoded(CheckedJson decoder, JsonProperty member)
+    {
+        string name = decoder.Name(member);
+        CheckedJson token = decoder.Item(name, member.Value);
+        KnownKeys.AddedToken.Check(token);
+        return int.TryParse(name, out int id) && id is >= 0 and < int.MaxValue
+            ? (id, token) : throw decoder.Invalid($"expected ids as names, found '{name}'");
+    }
+
+    private void Add(CheckedJson token, int id, string where)
+    {
+        string text = token.Text("content") ?? throw token.Invalid("missing key content");
+        if (text.Length == 0) throw token.Invalid("content: expected a text, found an empty one");
+        if (_vocabulary.Model == "llama" && _folder.Tokenizer is { } tokenizer)
         {
-            CheckedJson token = decoder.Item(decoder.Name(member), member.Value);
-            if (!int.TryParse(decoder.Name(member), out int id)) throw decoder.Invalid($"expected ids as names, found '{decoder.Name(member)}'");
-            string text = token.Text("content") ?? throw token.Invalid("missing key content");
-            _vocabulary.SetAdded(id, text, token.Flag("special") is true, "tokenizer_config.json: added_tokens_decoder");
+            if (token.Flag("normalized") is true && tokenizer.Object("normalizer") is not null)
+                throw token.Unsupported(
+                    $"token '{text}': normalized: expected false, found true: with this normalizer it is found after a space only, "
+                    + "which a GGUF file cannot say" + _advice);
+            if (text.Contains('▁', StringComparison.Ordinal))
+                throw token.Unsupported($"token '{text}': a ▁ in an added token stands for itself, and in a GGUF file for a space" + _advice);
         }
+        _added.Add(id, text, token.Flag("special") is true, where);
     }
 
-    // By text in the tokenizer's files, else by id in the model's.
-    private void FindSpecial(CheckedJson config)
+    private void CheckSpacePrefix()
     {
-        CheckedJson?[] byText = [_settings, CheckedJson.LoadIfThere(In("special_tokens_map.json"))];
-        CheckedJson?[] byId = [config, CheckedJson.LoadIfThere(In("generation_config.json"))];
-        foreach ((string name, _) in s_roles)
-        {
-            int id = -1;
-            foreach (CheckedJson? file in byText)
-                if (id < 0 && file is { } given && SpecialText(given, $"{name}_token") is { } text) id = _vocabulary.Find(text);
-            foreach (CheckedJson? file in byId)
-                if (id < 0 && file is { } given) id = SpecialId(given, $"{name}_token_id");
-            if (id >= 0) _special[name] = id;
-        }
-    }
-
-    /// <summary>A text, or an object with one as its content.</summary>
-    private static string? SpecialText(CheckedJson file, string key)
-    {
-        if (!file.TryGet(key, out JsonElement value)) return null;
-        return value.ValueKind == JsonValueKind.Object ? file.Object(key)!.Value.Text("content") : file.Text(key);
-    }
-
-    /// <summary>An id, or the first of several.</summary>
-    private int SpecialId(CheckedJson file, string key)
-    {
-        if (!file.TryGet(key, out JsonElement value)) return -1;
-        if (value.ValueKind == JsonValueKind.Array) value = value.EnumerateArray().FirstOrDefault();
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int id) && id < _vocabulary.Size ? id : -1;
-    }
-
-    // tokenizer_config.json says so, or the template of the post-processor begins (or ends) with the token.
-    private bool? Adds(string name)
-    {
-        if (_settings?.Flag($"add_{name}_token") is { } adds) return adds;
-        if (!_special.TryGetValue(name, out int id) || _tokenizer?.Object("post_processor") is not { } processor) return null;
-        foreach (CheckedJson step in Steps(processor))
-        {
-            if (step.Text("type") != "TemplateProcessing") continue;
-            JsonElement[] single = [.. step.Array("single")];
-            if (single.Length == 0) return false;
-            CheckedJson end = step.Item("single", name == "bos" ? single[0] : single[^1]);
-            return end.Object("SpecialToken")?.Text("id") is { } text && _vocabulary.Find(text) == id;
-        }
-        return null;
-    }
-
-    private static IEnumerable<CheckedJson> Steps(CheckedJson processor) => processor.Text("type") == "Sequence"
-        ? processor.Array("processors").Select(step => processor.Item("processors", step)) : [processor];
-
-    // A file of its own, or a text, or a list of named ones, of which "default" is the main one.
-    private void ChatTemplates(GgufWriter writer)
-    {
-        var named = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        string? main = ReadText(In("chat_template.jinja")) ?? CheckedJson.LoadIfThere(In("chat_template.json"))?.Text("chat_template");
-        if (_settings is { } settings && settings.TryGet("chat_template", out JsonElement value))
-        {
-            if (value.ValueKind == JsonValueKind.Array)
-                foreach (JsonElement element in value.EnumerateArray())
-                {
-                    CheckedJson item = settings.Item("chat_template", element);
-                    string name = item.Text("name") ?? throw item.Invalid("missing key name");
-                    named[name] = item.Text("template") ?? throw item.Invalid("missing key template");
-                }
-            else main ??= settings.Text("chat_template");
-        }
-        if (named.Remove("default", out string? standard)) main ??= standard;
-        if (main is not null) writer.AddMetadata("tokenizer.chat_template", main);
-        if (named.Count == 0) return;
-        writer.AddMetadata("tokenizer.chat_templates", [.. named.Keys]);
-        foreach ((string name, string template) in named) writer.AddMetadata($"tokenizer.chat_template.{name}", template);
-    }
-
-    private static unsafe string? ReadText(string path)
-    {
-        if (!File.Exists(path)) return null;
-        using MappedFile file = MappedFile.Open(path, map: false);
-        if (file.Length > MaxTemplateBytes)
-            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxTemplateBytes}");
-        return Encoding.UTF8.GetString(file.Data, (int)file.Length);
+        bool prefix = _vocabulary.AddSpacePrefix ?? false;
+        if (_folder.TokenizerConfig is { } settings && settings.Flag("add_prefix_space") is { } asked && asked != prefix)
+            throw settings.Unsupported($"add_prefix_space: expected {(prefix ? "true" : "false")}, as the tokenizer's other files have it");
     }
 }

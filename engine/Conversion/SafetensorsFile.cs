@@ -12,7 +12,23 @@ namespace Edge.Llm.Conversion;
 /// <param name="TypeName">The type as the file names it.</param>
 /// <param name="Shape">Dimensions, the outermost first.</param>
 /// <param name="Data">First byte.</param>
-internal sealed record SourceTensor(MappedFile File, string Name, GgmlType? Type, string TypeName, long[] Shape, nint Data);
+/// <param name="Bytes">Length of the data.</param>
+internal sealed unsafe record SourceTensor(MappedFile File, string Name, GgmlType? Type, string TypeName, long[] Shape, nint Data, long Bytes)
+{
+    private const int ChunkBytes = 1 << 30; // a span's length is an int
+
+    /// <summary>Whether two tensors have the same type, shape and bytes.</summary>
+    public static bool AreSame(SourceTensor a, SourceTensor b)
+    {
+        if (a.TypeName != b.TypeName || !a.Shape.AsSpan().SequenceEqual(b.Shape)) return false;
+        for (long at = 0; at < a.Bytes; at += ChunkBytes)
+        {
+            int count = (int)Math.Min(ChunkBytes, a.Bytes - at);
+            if (!new ReadOnlySpan<byte>((byte*)a.Data + at, count).SequenceEqual(new ReadOnlySpan<byte>((byte*)b.Data + at, count))) return false;
+        }
+        return true;
+    }
+}
 
 /// <summary>A safetensors file, mapped: the length of a header (uint64, little-endian), the header (a JSON object: for each tensor dtype, shape
 /// and data_offsets), the data. The file is untrusted: all of the header is checked before anything else is touched.</summary>
@@ -86,7 +102,7 @@ internal sealed unsafe class SafetensorsFile : IDisposable
             if (expected != end - begin)
                 throw entry.Invalid($"{end - begin} bytes at data_offsets, and {typeName} [{string.Join(", ", shape)}] takes {expected}");
             GgmlType? type = typeName switch { "F32" => GgmlType.F32, "F16" => GgmlType.F16, "BF16" => GgmlType.BF16, _ => null };
-            if (!_tensors.TryAdd(name, new SourceTensor(_file, name, type, typeName, shape, (nint)(_file.Data + dataStart + begin))))
+            if (!_tensors.TryAdd(name, new SourceTensor(_file, name, type, typeName, shape, (nint)(_file.Data + dataStart + begin), end - begin)))
                 throw entry.Invalid("the tensor appears twice");
             if (end > begin) places.Add((begin, end, name));
         }

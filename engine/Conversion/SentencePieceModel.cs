@@ -1,23 +1,53 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
 using Edge.Llm.Memory;
 
 namespace Edge.Llm.Conversion;
 
-/// <summary>A SentencePiece model (tokenizer.model): a protocol buffer of pieces and settings, of which only the few fields are read that a GGUF
-/// file needs. The file is untrusted.</summary>
+/// <summary>A SentencePiece model (tokenizer.model): a protocol buffer of pieces and settings. Settings that readers of a GGUF file do not follow are
+/// refused by name. The file is untrusted.</summary>
 internal sealed class SentencePieceModel
 {
     private const int MaxPieces = 1 << 24;
-    private const int PiecesField = 1, TrainerField = 2, NormalizerField = 3; // of ModelProto
+    private const int PiecesField = 1, TrainerField = 2, NormalizerField = 3, SelfTestField = 4, DenormalizerField = 5; // of ModelProto
+
+    /// <summary>Settings of a trainer_spec that steer encoding: the value where the file says nothing, and the one it must have.</summary>
+    private static readonly Dictionary<int, Setting> s_trainer = new()
+    {
+        [3] = new("model_type", 1, 2), // BPE
+        [24] = new("treat_whitespace_as_suffix", 0, 0),
+        [35] = new("byte_fallback", 0, 1),
+    };
+
+    /// <summary>Those of a normalizer_spec.</summary>
+    private static readonly Dictionary<int, Setting> s_normalizer = new()
+    {
+        [AddDummyPrefixField] = new("add_dummy_prefix", 1, null),
+        [4] = new("remove_extra_whitespaces", 1, 0),
+        [5] = new("escape_whitespaces", 1, 1),
+    };
+
+    private const int AddDummyPrefixField = 3, CharsmapField = 2, LastTrainerField = 54, LastNormalizerField = 6;
+
+    /// <summary>Texts of special tokens, by Hugging Face's names: fields of the trainer_spec, and what they are where it does not say.</summary>
+    private static readonly (string Role, int Field, string Text)[] s_roles =
+        [("unk", 45, "<unk>"), ("bos", 46, "<s>"), ("eos", 47, "</s>"), ("pad", 48, "<pad>")];
 
     private readonly List<(string Text, float Score, TokenType Type)> _pieces = [];
+    private readonly Dictionary<string, string> _roles = s_roles.ToDictionary(role => role.Role, role => role.Text);
+
+    private readonly record struct Setting(string Name, ulong Unsaid, ulong? Must);
 
     /// <summary>The pieces, their scores, and their types: SentencePiece's numbers, but for "normal", are those of GGUF.</summary>
     public IReadOnlyList<(string Text, float Score, TokenType Type)> Pieces => _pieces;
 
     /// <summary>normalizer_spec.add_dummy_prefix: a space is put before a text.</summary>
     public bool AddDummyPrefix { get; private set; } = true;
+
+    /// <summary>The id of the piece for a role (unk, bos, eos, pad), or -1.</summary>
+    public int FindRole(string role) => _roles.TryGetValue(role, out string? text)
+        ? _pieces.FindIndex(piece => piece.Text == text && piece.Type is TokenType.Control or TokenType.Unknown) : -1;
 
     /// <summary>Whether a file is one, going by its first byte: field 1, a message.</summary>
     public static bool IsOne(string path)
@@ -48,17 +78,82 @@ internal sealed class SentencePieceModel
     private void Read(string path, ReadOnlySpan<byte> bytes)
     {
         var reader = new ProtobufReader(path, bytes);
-        int kind = 1; // UNIGRAM, where the file does not say
+        var seen = new HashSet<int>();
         while (reader.Next())
         {
             if (reader.Is(PiecesField, ProtobufReader.Bytes)) _pieces.Add(ReadPiece(reader.Message()));
-            else if (reader.Is(TrainerField, ProtobufReader.Bytes)) kind = (int)ReadVarint(reader.Message(), 3, (ulong)kind); // model_type
-            else if (reader.Is(NormalizerField, ProtobufReader.Bytes)) AddDummyPrefix = ReadVarint(reader.Message(), 3, 1) != 0;
+            else if (!seen.Add(reader.Field)) throw reader.Invalid($"field {reader.Field} appears twice");
+            else if (reader.Is(TrainerField, ProtobufReader.Bytes)) ReadTrainer(path, reader.Message());
+            else if (reader.Is(NormalizerField, ProtobufReader.Bytes)) ReadNormalizer(path, reader.Message());
+            else if (reader.Is(DenormalizerField, ProtobufReader.Bytes)) ReadCharsmap(path, reader.Message());
+            else if (!reader.Is(SelfTestField, ProtobufReader.Bytes)) throw Unknown(path, "the model", reader.Field);
             if (_pieces.Count > MaxPieces) throw reader.Invalid($"more than {MaxPieces} pieces");
         }
         if (_pieces.Count == 0) throw reader.Invalid("no pieces");
-        if (kind != 2)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{path}: a SentencePiece model of kind {kind}; expected 2 (BPE)");
+        if (!seen.Contains(TrainerField)) throw reader.Invalid("no trainer_spec");
+        if (!seen.Contains(NormalizerField)) throw reader.Invalid("no normalizer_spec");
+        CheckPieces(path);
+    }
+
+    private void ReadTrainer(string path, ProtobufReader spec)
+    {
+        var values = new Dictionary<int, ulong>();
+        while (spec.Next())
+        {
+            if (spec.Field > LastTrainerField) throw Unknown(path, "trainer_spec", spec.Field);
+            if (s_trainer.ContainsKey(spec.Field)) AddValue(spec, values);
+            foreach ((string role, int field, _) in s_roles)
+                if (spec.Is(field, ProtobufReader.Bytes)) _roles[role] = ReadText(spec);
+        }
+        CheckValues(path, "trainer_spec", s_trainer, values);
+    }
+
+    private void ReadNormalizer(string path, ProtobufReader spec)
+    {
+        var values = new Dictionary<int, ulong>();
+        ReadCharsmap(path, spec);
+        while (spec.Next())
+        {
+            if (spec.Field > LastNormalizerField) throw Unknown(path, "normalizer_spec", spec.Field);
+            if (s_normalizer.ContainsKey(spec.Field)) AddValue(spec, values);
+        }
+        CheckValues(path, "normalizer_spec", s_normalizer, values);
+        AddDummyPrefix = values.GetValueOrDefault(AddDummyPrefixField, 1ul) != 0;
+    }
+
+    private static void ReadCharsmap(string path, ProtobufReader spec)
+    {
+        while (spec.Next())
+            if (spec.Field == CharsmapField && !(spec.Is(CharsmapField, ProtobufReader.Bytes) && spec.Span.IsEmpty))
+                throw new EdgeLlmException(ErrorCode.Unsupported,
+                    $"{path}: precompiled_charsmap: expected none, found one: readers of a GGUF file do not normalize such texts");
+    }
+
+    private static void AddValue(ProtobufReader spec, Dictionary<int, ulong> values)
+    {
+        if (!spec.Is(spec.Field, ProtobufReader.Varint)) throw spec.Invalid($"field {spec.Field}: expected a number");
+        if (!values.TryAdd(spec.Field, spec.Number)) throw spec.Invalid($"field {spec.Field} appears twice");
+    }
+
+    private static void CheckValues(string path, string where, Dictionary<int, Setting> settings, Dictionary<int, ulong> values)
+    {
+        foreach ((int field, Setting setting) in settings)
+            if (setting.Must is { } must && values.GetValueOrDefault(field, setting.Unsaid) is ulong found && found != must)
+                throw new EdgeLlmException(ErrorCode.Unsupported,
+                    $"{path}: {where}: {setting.Name}: expected {must}, found {found}, which a GGUF file of this kind cannot say");
+    }
+
+    // What SentencePiece itself asks of its pieces, and what readers of a GGUF file would do otherwise.
+    private void CheckPieces(string path)
+    {
+        var bytes = new HashSet<string>(_pieces.Where(piece => piece.Type == TokenType.Byte).Select(piece => piece.Text));
+        for (int value = 0; value < 256; value++)
+            if (!bytes.Contains(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>")))
+                throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: byte_fallback, and no byte <0x{value:X2}> among the pieces");
+        foreach ((string text, _, TokenType type) in _pieces)
+            if (type == TokenType.Unused || (type == TokenType.UserDefined && (AddDummyPrefix || text.Contains('▁', StringComparison.Ordinal))))
+                throw new EdgeLlmException(ErrorCode.Unsupported,
+                    $"{path}: piece '{text}' is of type {type}, and readers of a GGUF file cut texts with it otherwise");
     }
 
     private static (string, float, TokenType) ReadPiece(ProtobufReader piece)
@@ -66,91 +161,24 @@ internal sealed class SentencePieceModel
         string text = "";
         float score = 0;
         ulong type = (ulong)TokenType.Normal;
+        var seen = new HashSet<int>(3);
         while (piece.Next())
         {
-            if (piece.Is(1, ProtobufReader.Bytes))
-                text = Utf8.IsValid(piece.Span) ? Encoding.UTF8.GetString(piece.Span) : throw piece.Invalid("a piece that is not valid UTF-8");
+            if (!seen.Add(piece.Field)) throw piece.Invalid($"piece '{text}': field {piece.Field} appears twice");
+            if (piece.Is(1, ProtobufReader.Bytes)) text = ReadText(piece);
             else if (piece.Is(2, ProtobufReader.Fixed32)) score = BitConverter.UInt32BitsToSingle((uint)piece.Number);
             else if (piece.Is(3, ProtobufReader.Varint)) type = piece.Number;
+            else throw piece.Invalid($"piece '{text}': field {piece.Field} is not known, or not of its kind");
         }
+        if (text.Length == 0) throw piece.Invalid("a piece without text");
         if (type is < (ulong)TokenType.Normal or > (ulong)TokenType.Byte) throw piece.Invalid($"piece '{text}': type {type}, expected 1 to 6");
         if (!float.IsFinite(score)) throw piece.Invalid($"piece '{text}': a score that is not finite");
         return (text, score, (TokenType)type);
     }
 
-    private static ulong ReadVarint(ProtobufReader message, int field, ulong fallback)
-    {
-        ulong value = fallback;
-        while (message.Next())
-            if (message.Is(field, ProtobufReader.Varint)) value = message.Number;
-        return value;
-    }
-}
+    private static string ReadText(ProtobufReader field) =>
+        Utf8.IsValid(field.Span) ? Encoding.UTF8.GetString(field.Span) : throw field.Invalid("a text that is not valid UTF-8");
 
-/// <summary>Steps through the fields of a protocol buffer message, all lengths checked.</summary>
-internal ref struct ProtobufReader(string path, ReadOnlySpan<byte> bytes)
-{
-    /// <summary>The wire types.</summary>
-    public const int Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5;
-
-    private readonly ReadOnlySpan<byte> _bytes = bytes;
-    private int _position;
-    private int _field, _wire;
-
-    /// <summary>The field's number: a varint, or the bits of a fixed one.</summary>
-    public ulong Number { get; private set; }
-
-    /// <summary>The field's bytes.</summary>
-    public ReadOnlySpan<byte> Span { get; private set; }
-
-    /// <summary>Steps to the next field; false at the end.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile.</exception>
-    public bool Next()
-    {
-        if (_position == _bytes.Length) return false;
-        ulong key = ReadVarint();
-        _wire = (int)(key & 7);
-        if (key >> 3 is 0 or > 1 << 29) throw Invalid($"field {key >> 3}, expected 1 to {1 << 29}");
-        _field = (int)(key >> 3);
-        switch (_wire)
-        {
-            case Varint: Number = ReadVarint(); break;
-            case Fixed64: Number = BitConverter.ToUInt64(Consume(sizeof(ulong))); break;
-            case Fixed32: Number = BitConverter.ToUInt32(Consume(sizeof(uint))); break;
-            case Bytes: Span = Consume(ReadVarint()); break;
-            default: throw Invalid($"wire type {_wire}, expected 0, 1, 2 or 5");
-        }
-        return true;
-    }
-
-    /// <summary>Whether this is a field of that number and wire type.</summary>
-    public readonly bool Is(int field, int wire) => _field == field && _wire == wire;
-
-    /// <summary>The field's bytes as a message.</summary>
-    public readonly ProtobufReader Message() => new(path, Span);
-
-    /// <summary>An error about the place where the reader is.</summary>
-    public readonly EdgeLlmException Invalid(string message) =>
-        new(ErrorCode.InvalidFile, $"{path}: not a SentencePiece model: {message} (before byte {_position} of {_bytes.Length})");
-
-    private ReadOnlySpan<byte> Consume(ulong count)
-    {
-        if (count > (ulong)(_bytes.Length - _position)) throw Invalid($"a field of {count} bytes, and {_bytes.Length - _position} are left");
-        ReadOnlySpan<byte> bytes = _bytes.Slice(_position, (int)count);
-        _position += (int)count;
-        return bytes;
-    }
-
-    private ulong ReadVarint()
-    {
-        ulong value = 0;
-        for (int shift = 0; shift < 70; shift += 7)
-        {
-            if (_position == _bytes.Length) throw Invalid("the file ends within a number");
-            byte next = _bytes[_position++];
-            value |= shift < 64 ? (ulong)(next & 0x7f) << shift : 0;
-            if (next < 0x80) return value;
-        }
-        throw Invalid("a number of more than ten bytes");
-    }
+    private static EdgeLlmException Unknown(string path, string where, int field) =>
+        new(ErrorCode.Unsupported, $"{path}: {where}: field {field} is not known here, so what it asks for would be lost");
 }

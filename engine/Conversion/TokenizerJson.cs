@@ -1,112 +1,113 @@
-using System.Text.Json;
-
 namespace Edge.Llm.Conversion;
 
-/// <summary>Vocabularies from tokenizer.json, the format of Hugging Face's tokenizers library.</summary>
+/// <summary>Vocabularies from tokenizer.json, the format of Hugging Face's tokenizers library: what the file asks for is done by readers of a
+/// GGUF file as well, or it is refused.</summary>
 internal static class TokenizerJson
 {
+    /// <summary>The end of a refusal where a tokenizer.model is in the folder as well.</summary>
+    public const string Advice = "; without tokenizer.json in the folder tokenizer.model alone counts";
+
     /// <summary>Reads a BPE vocabulary, byte-level or with bytes to fall back on.</summary>
     /// <param name="tokenizer">The file.</param>
     /// <param name="size">Tokens that the model knows.</param>
     /// <param name="pre">Name of the pre-tokenizer, or null to find it.</param>
+    /// <param name="notices">What the file cannot say is added to these.</param>
     /// <exception cref="EdgeLlmException">InvalidFile; Unsupported: another kind of tokenizer, or a pre-tokenizer that is not known.</exception>
-    public static HfVocabulary Read(CheckedJson tokenizer, int size, string? pre)
+    public static HfVocabulary Read(CheckedJson tokenizer, int size, string? pre, List<string> notices)
     {
-        CheckedJson model = tokenizer.Object("model") ?? throw tokenizer.Invalid("missing key model");
-        string type = model.Text("type") ?? "BPE";
-        if (type != "BPE") throw model.Unsupported($"type '{type}'; expected BPE");
-        CheckedJson vocab = model.Object("vocab") ?? throw model.Invalid("missing key vocab");
-        List<(string Left, string Right)> merges = [.. model.Array("merges").Select(merge => ReadMerge(model, merge))];
-        return model.Flag("byte_fallback") is true
-            ? SentencePiece(tokenizer, model, vocab, merges, size) : ByteLevel(tokenizer, vocab, merges, size, pre);
+        Check(tokenizer, notices);
+        BpeModel model = BpeModel.Read(tokenizer);
+        HashSet<string> added = [.. Added(tokenizer).Select(token => token.Text("content") ?? throw token.Invalid("missing key content"))];
+        return model.FallsBackToBytes ? Pieces(tokenizer, model, size, added, notices) : ByteLevel(tokenizer, model, size, pre, added, notices);
     }
 
-    /// <summary>Adds the tokens that were added to the vocabulary.</summary>
+    /// <summary>Checks that a tokenizer.json beside a SentencePiece model says the same. Hugging Face reads the former.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
+    public static void CheckAgainst(CheckedJson tokenizer, HfVocabulary pieces, List<string> notices)
+    {
+        Check(tokenizer, notices);
+        BpeModel model = BpeModel.Read(tokenizer);
+        foreach ((string text, int id) in model.Ids)
+            if (pieces.Find(text) != id)
+                throw tokenizer.Invalid($"token '{text}' has the id {id}, and in tokenizer.model {pieces.Find(text)}" + Advice);
+        if (model.Ids.Count != pieces.Trained) throw tokenizer.Invalid($"{model.Ids.Count} tokens, and in tokenizer.model {pieces.Trained}" + Advice);
+        if (!model.FallsBackToBytes) throw tokenizer.Invalid("byte_fallback: expected true, as in tokenizer.model, found false" + Advice);
+        (bool prefix, string? differs) = PieceSteps.Read(tokenizer, model);
+        if (differs is not null) notices.Add($"tokenizer.json: {differs}; texts are cut as tokenizer.model has it");
+        else if (prefix != pieces.AddSpacePrefix)
+            throw tokenizer.Invalid($"a space before a text: {prefix}, and in tokenizer.model {pieces.AddSpacePrefix}" + Advice);
+    }
+
+    /// <summary>The tokens that were added to the vocabulary.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile.</exception>
-    public static void ReadAdded(CheckedJson tokenizer, HfVocabulary vocabulary)
+    public static IEnumerable<CheckedJson> Added(CheckedJson tokenizer) =>
+        tokenizer.Array("added_tokens").Select(element => tokenizer.Item("added_tokens", element));
+
+    /// <summary>A step, or the steps of a sequence.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile; Unsupported: a sequence within a sequence.</exception>
+    public static IEnumerable<CheckedJson> Steps(CheckedJson tokenizer, string key, string inner)
     {
-        foreach (JsonElement element in tokenizer.Array("added_tokens"))
-        {
-            CheckedJson added = tokenizer.Item("added_tokens", element);
-            string text = added.Text("content") ?? throw added.Invalid("missing key content");
-            vocabulary.SetAdded(added.Int("id", 0, int.MaxValue), text, added.Flag("special") is true, "tokenizer.json: added_tokens");
-        }
+        if (tokenizer.Object(key) is not { } step) return [];
+        if (step.Text("type") != "Sequence") return [step];
+        new KeyTable("type " + inner).Check(step);
+        return step.Array(inner).Select(element => step.Item(inner, element));
     }
 
-    private static HfVocabulary ByteLevel(CheckedJson tokenizer, CheckedJson vocab, List<(string Left, string Right)> merges, int size, string? pre)
+    private static void Check(CheckedJson tokenizer, List<string> notices)
     {
-        pre ??= PreTokenizerName.Find(tokenizer)
-            ?? throw tokenizer.Unsupported($"pre_tokenizer: none of {string.Join(", ", PreTokenizerName.Known)}; --pre NAME stores one of llama.cpp's names");
-        foreach ((string left, string right) in merges)
+        KnownKeys.Tokenizer.Check(tokenizer);
+        foreach (string key in (string[])["truncation", "padding"])
+            if (tokenizer.TryGet(key, out _)) notices.Add($"tokenizer.json: {key}: not part of a GGUF file; texts keep their length");
+        foreach (CheckedJson token in Added(tokenizer)) KnownKeys.AddedToken.Check(token);
+        Decoding.Check(tokenizer);
+    }
+
+    private static HfVocabulary ByteLevel(
+        CheckedJson tokenizer, BpeModel model, int size, string? pre, HashSet<string> added, List<string> notices)
+    {
+        foreach (CheckedJson step in Steps(tokenizer, "normalizer", "normalizers"))
+        {
+            if (step.Text("type") != "NFC")
+                throw step.Unsupported($"type '{step.Text("type")}': a GGUF file with a byte-level BPE cannot say so; expected NFC or none");
+            notices.Add("tokenizer.json: normalizer NFC: a GGUF file cannot say so; texts must be in Unicode's form C to get the same ids");
+        }
+        foreach ((string left, string right) in model.Merges)
             if (left.Contains(' ', StringComparison.Ordinal) || right.Contains(' ', StringComparison.Ordinal))
                 throw tokenizer.Invalid($"merges: a space in '{left}' or '{right}': the spelling of bytes has none");
-        var vocabulary = new HfVocabulary(size) { Model = "gpt2", Pre = pre, Merges = [.. merges.Select(merge => $"{merge.Left} {merge.Right}")] };
-        foreach ((string text, int id) in Entries(vocab)) vocabulary.Set(id, text, TokenType.Normal, 0, "tokenizer.json: vocab");
+        pre ??= PreTokenizerName.Find(tokenizer, model, added);
+        if (pre == PreTokenizerName.Tekken)
+            notices.Add("tokenizer.json: readers of GGUF files cut words where the case of ASCII letters changes, Hugging Face where "
+                + "that of any letter does; some words get other ids");
+        return ByteLevel(model, size, pre, notices);
+    }
+
+    /// <summary>A byte-level vocabulary whose pre-tokenizer is known.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
+    public static HfVocabulary ByteLevel(BpeModel model, int size, string pre, List<string> notices)
+    {
+        var vocabulary = new HfVocabulary(size) { Model = "gpt2", Pre = pre, Merges = [.. model.Merges.Select(merge => $"{merge.Left} "
+            + $"{merge.Right}")] };
+        foreach ((string text, int id) in model.Ids) vocabulary.Set(id, text, TokenType.Normal, 0, "vocab");
+        if (ByteAlphabet.Notice(model) is { } notice) notices.Add(notice);
         return vocabulary;
     }
 
-    // A SentencePiece model that was turned into merges: the score of a piece is how late its first merge comes, negated, as the original's is.
-    // Pieces without merges are never built, so whatever could build one gets a score below all others.
-    private static HfVocabulary SentencePiece(
-        CheckedJson tokenizer, CheckedJson model, CheckedJson vocab, List<(string Left, string Right)> merges, int size)
+    private static HfVocabulary Pieces(CheckedJson tokenizer, BpeModel model, int size, HashSet<string> added, List<string> notices)
     {
-        var ranks = new Dictionary<string, int>();
-        for (int i = 0; i < merges.Count; i++) ranks.TryAdd(merges[i].Left + merges[i].Right, i);
-        string? unknown = model.Text("unk_token");
-        var vocabulary = new HfVocabulary(size) { Model = "llama", Pre = "default", AddSpacePrefix = AddsSpacePrefix(tokenizer) };
-        foreach ((string text, int id) in Entries(vocab))
+        (bool prefix, string? differs) = PieceSteps.Read(tokenizer, model);
+        if (differs is not null)
+            throw tokenizer.Unsupported($"{differs}; with the tokenizer.model that this was made of in the folder, that is converted");
+        var vocabulary = new HfVocabulary(size) { Model = "llama", Pre = "default", AddSpacePrefix = prefix };
+        Func<string, float> score = PieceScores.Of(model, added);
+        foreach ((string text, int id) in model.Ids)
         {
-            TokenType type = text == unknown ? TokenType.Unknown : IsByte(text) ? TokenType.Byte : TokenType.Normal;
-            float score = type != TokenType.Normal ? 0 : ranks.TryGetValue(text, out int rank) ? -rank : -(float)(merges.Count + id);
-            vocabulary.Set(id, text, type, score, "tokenizer.json: vocab");
+            TokenType type = text == model.Unknown && added.Contains(text) ? TokenType.Unknown : IsByte(text) ? TokenType.Byte : TokenType.Normal;
+            vocabulary.Set(id, text, type, type == TokenType.Normal ? score(text) : 0, "vocab");
         }
         return vocabulary;
     }
 
     private static bool IsByte(string text) =>
         text.Length == 6 && text.StartsWith("<0x", StringComparison.Ordinal) && text[5] == '>'
-        && char.IsAsciiHexDigit(text[3]) && char.IsAsciiHexDigit(text[4]);
-
-    // The space before a text comes from a normalizer (Prepend) or a pre-tokenizer (Metaspace).
-    private static bool AddsSpacePrefix(CheckedJson tokenizer)
-    {
-        static bool Prepends(CheckedJson step) => step.Text("type") switch
-        {
-            "Prepend" => step.Text("prepend") is "▁" or " ",
-            "Metaspace" => step.Text("prepend_scheme") is { } scheme ? scheme != "never" : step.Flag("add_prefix_space") ?? true,
-            _ => false,
-        };
-        return Steps(tokenizer.Object("normalizer"), "normalizers").Concat(Steps(tokenizer.Object("pre_tokenizer"), "pretokenizers")).Any(Prepends);
-    }
-
-    /// <summary>A step, or the steps of a sequence.</summary>
-    private static IEnumerable<CheckedJson> Steps(CheckedJson? step, string key)
-    {
-        if (step is not { } given) return [];
-        return given.Text("type") == "Sequence" ? given.Array(key).Select(inner => given.Item(key, inner)) : [given];
-    }
-
-    private static IEnumerable<(string Text, int Id)> Entries(CheckedJson vocab)
-    {
-        foreach (JsonProperty member in vocab.Element.EnumerateObject())
-        {
-            if (member.Value.ValueKind != JsonValueKind.Number || !member.Value.TryGetInt32(out int id))
-                throw vocab.Invalid($"token '{vocab.Name(member)}': expected an integer");
-            yield return (vocab.Name(member), id);
-        }
-    }
-
-    /// <summary>"left right", or in newer files [left, right].</summary>
-    private static (string Left, string Right) ReadMerge(CheckedJson model, JsonElement merge)
-    {
-        if (merge.ValueKind == JsonValueKind.Array)
-        {
-            if (merge.GetArrayLength() != 2) throw model.Invalid($"merges: expected two parts, found {merge.GetArrayLength()}");
-            return (model.Text("merges", merge[0]), model.Text("merges", merge[1]));
-        }
-        string text = model.Text("merges", merge);
-        int space = text.IndexOf(' ', StringComparison.Ordinal);
-        if (space <= 0 || text.IndexOf(' ', space + 1) >= 0) throw model.Invalid($"merges: expected two parts, found '{text}'");
-        return (text[..space], text[(space + 1)..]);
-    }
+        && char.IsAsciiHexDigitUpper(text[3]) && char.IsAsciiHexDigitUpper(text[4]);
 }

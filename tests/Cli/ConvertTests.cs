@@ -25,6 +25,18 @@ public sealed class ConvertTests
     }
 
     [TestMethod]
+    public void WhatAFileCannotSayIsTold()
+    {
+        using HfModel model = new HfModel("llama").Write();
+        model.Write("generation_config.json", new System.Text.Json.Nodes.JsonObject { ["temperature"] = 0.6 });
+        CommandLine.Result result = CommandLine.Run("convert", model.Folder, "-o", model.In("out.gguf"));
+        Assert.AreEqual((0, "edge-llm: settings of generation are not part of a GGUF file: temperature 0.6\n"), (result.ExitCode, result.Error));
+        model.Config["logit_scale"] = 2;
+        model.Write("config.json", model.Config);
+        CommandLine.AssertUsageError(CommandLine.Run("convert", model.Folder, "-o", model.In("x")), "config.json: logit_scale: a key that is not known here");
+    }
+
+    [TestMethod]
     public void MistakesAreTold()
     {
         using HfModel model = new HfModel("llama").Write();

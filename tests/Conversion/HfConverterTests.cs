@@ -146,6 +146,7 @@ public sealed class HfConverterTests
     {
         using var model = new HfModel("mistral");
         model.Config["sliding_window"] = 64;
+        model.Config.Remove("rope_theta");
         model.Config["rope_parameters"] = new JsonObject { ["rope_theta"] = 1e6, ["rope_type"] = "dynamic", ["factor"] = 2.0 };
         model.Write();
         using HfConverter converter = HfConverter.Open(model.Folder);

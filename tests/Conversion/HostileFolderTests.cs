@@ -32,7 +32,7 @@ public sealed class HostileFolderTests
     [DataRow("""{"a":""", 4, "JSON")]
     [DataRow("""{"\ud800":{}}""", 4, "Unicode")]
     [DataRow("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[1],"data_offsets":[3,5]}}""", 8, "overlap")]
-    [DataRow("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "twice")]
+    [DataRow("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "uplicate")]
     public void HeadersOfSafetensors(string header, int dataBytes, string? says)
     {
         byte[] json = Encoding.UTF8.GetBytes(header);
@@ -74,14 +74,14 @@ public sealed class HostileFolderTests
     [DataRow("config.json", "quantization_config", "{}", "quantized")]
     [DataRow("tokenizer.json", "model", null, "missing key model")]
     [DataRow("tokenizer.json", "model", "{\"type\":\"Unigram\"}", "Unigram")]
-    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0}}", "same id")]
-    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":300}}", "300 rows")]
-    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":-1}}", "-1")]
-    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":\"x\"}}", "integer")]
+    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}", "same id")]
+    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":300},\"merges\":[]}", "300 rows")]
+    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}", "-1")]
+    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a\":\"x\"},\"merges\":[]}", "integer")]
     [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{},\"merges\":[\"ab\"]}", "two parts")]
     [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{},\"merges\":[[\"a\"]]}", "two parts")]
-    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{},\"merges\":[[\"a b\",\"c\"]]}", "space")]
-    [DataRow("tokenizer.json", "added_tokens", "[{\"id\":1e9,\"content\":\"x\"}]", "rows")]
+    [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a b\":0,\"c\":1,\"a bc\":2},\"merges\":[[\"a b\",\"c\"]]}", "space")]
+    [DataRow("tokenizer.json", "added_tokens", "[{\"id\":1e9,\"content\":\"x\"}]", "gives it 123")]
     [DataRow("tokenizer.json", "added_tokens", "[{\"id\":5}]", "content")]
     [DataRow("tokenizer.json", "pre_tokenizer", "{\"type\":\"Whitespace\"}", "pre_tokenizer")]
     [DataRow("tokenizer_config.json", "added_tokens_decoder", "{\"x\":{\"content\":\"y\"}}", "ids")]
@@ -153,7 +153,7 @@ public sealed class HostileFolderTests
     {
         using HfModel model = new HfModel("llama");
         if (name == "tokenizer.model")
-            File.WriteAllBytes(model.In(name), TokenizerFiles.SentencePiece([("<unk>", 0, 2), .. Enumerable.Range(0, 40).Select(i => ($"a{i}", -(float)i, 1))]));
+            File.WriteAllBytes(model.In(name), TokenizerFiles.SentencePiece([("<unk>", 0, 2), .. Enumerable.Range(0, 256).Select(value => ($"<0x{value:X2}>", 0f, 6)), .. Enumerable.Range(0, 40).Select(i => ($"a{i}", -(float)i, 1))]));
         model.Write();
         byte[] good = File.ReadAllBytes(model.In(name));
         int head = name == "model.safetensors" ? 3000 : good.Length; // its values may be anything

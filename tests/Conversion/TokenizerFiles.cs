@@ -13,7 +13,8 @@ internal static class TokenizerFiles
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     /// <summary>tokenizer.json of a byte-level BPE that cuts words with a regular expression.</summary>
-    public static JsonObject ByteLevel(JsonObject vocab, IEnumerable<string> merges, string split, (int Id, string Text, bool Special)[] added) => new()
+    public static JsonObject ByteLevel(JsonObject vocab, IEnumerable<string> merges, string split, (int Id, string Text, bool Special)[] added,
+        bool ignoreMerges = false) => new()
     {
         ["version"] = "1.0",
         ["added_tokens"] = Added(added),
@@ -25,7 +26,7 @@ internal static class TokenizerFiles
                 new JsonObject { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = split }, ["behavior"] = "Isolated", ["invert"] = false },
                 new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = true, ["use_regex"] = false }),
         },
-        ["model"] = new JsonObject { ["type"] = "BPE", ["byte_fallback"] = false, ["vocab"] = vocab, ["merges"] = new JsonArray([.. merges.Select(merge => (JsonNode)merge)]) },
+        ["model"] = new JsonObject { ["type"] = "BPE", ["byte_fallback"] = false, ["ignore_merges"] = ignoreMerges, ["vocab"] = vocab, ["merges"] = new JsonArray([.. merges.Select(merge => (JsonNode)merge)]) },
     };
 
     /// <summary>tokenizer.json of a SentencePiece BPE, as Hugging Face's converter writes it: merges from pieces and their scores.</summary>
@@ -48,12 +49,7 @@ internal static class TokenizerFiles
                 ["normalizers"] = new JsonArray(new JsonObject { ["type"] = "Prepend", ["prepend"] = "▁" },
                     new JsonObject { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = " " }, ["content"] = "▁" }),
             },
-            ["post_processor"] = new JsonObject
-            {
-                ["type"] = "TemplateProcessing",
-                ["single"] = new JsonArray(new JsonObject { ["SpecialToken"] = new JsonObject { ["id"] = "<s>", ["type_id"] = 0 } },
-                    new JsonObject { ["Sequence"] = new JsonObject { ["id"] = "A", ["type_id"] = 0 } }),
-            },
+            ["post_processor"] = Template("<s>", 1),
             ["model"] = new JsonObject
             {
                 ["type"] = "BPE", ["unk_token"] = "<unk>", ["byte_fallback"] = true, ["vocab"] = vocab,
@@ -62,8 +58,24 @@ internal static class TokenizerFiles
         };
     }
 
-    /// <summary>tokenizer.model: a ModelProto of pieces, a trainer_spec (model_type) and a normalizer_spec (add_dummy_prefix).</summary>
-    public static byte[] SentencePiece(IEnumerable<(string Text, float Score, int Type)> pieces, int modelType = 2, bool addDummyPrefix = true)
+    /// <summary>A post-processor that puts a token before texts.</summary>
+    public static JsonObject Template(string token, int id) => new()
+    {
+        ["type"] = "TemplateProcessing",
+        ["single"] = new JsonArray(Special(token), Sequence("A")),
+        ["pair"] = new JsonArray(Special(token), Sequence("A"), Special(token), Sequence("B")),
+        ["special_tokens"] = new JsonObject { [token] = new JsonObject { ["id"] = token, ["ids"] = new JsonArray(id), ["tokens"] = new JsonArray(token) } },
+    };
+
+    /// <summary>A special token in a template.</summary>
+    public static JsonObject Special(string token) => new() { ["SpecialToken"] = new JsonObject { ["id"] = token, ["type_id"] = 0 } };
+
+    /// <summary>A text in a template.</summary>
+    public static JsonObject Sequence(string name) => new() { ["Sequence"] = new JsonObject { ["id"] = name, ["type_id"] = 0 } };
+
+    /// <summary>tokenizer.model: a ModelProto of pieces, a trainer_spec and a normalizer_spec, with more fields if asked.</summary>
+    public static byte[] SentencePiece(
+        IEnumerable<(string Text, float Score, int Type)> pieces, int modelType = 2, bool addDummyPrefix = true, byte[]? trainer = null, byte[]? normalizer = null)
     {
         using var file = new MemoryStream();
         foreach ((string text, float score, int type) in pieces)
@@ -71,13 +83,17 @@ internal static class TokenizerFiles
             byte[] utf8 = Encoding.UTF8.GetBytes(text);
             Message(file, 1, [0x0a, .. Varint(utf8.Length), .. utf8, 0x15, .. BitConverter.GetBytes(score), 0x18, (byte)type]);
         }
-        Message(file, 2, [0x0a, 0x03, .. "txt"u8, 0x18, (byte)modelType, 0x20, 0x80, 0x40]); // input, model_type, vocab_size
-        Message(file, 3, [0x0a, 0x08, .. "identity"u8, 0x18, (byte)(addDummyPrefix ? 1 : 0)]);
+        Message(file, 2, [0x0a, 0x03, .. "txt"u8, .. Number(3, modelType), .. Number(4, 8192), .. trainer ?? Number(35, 1)]); // input, model_type, vocab_size, byte_fallback
+        Message(file, 3, [0x0a, 0x08, .. "identity"u8, .. Number(3, addDummyPrefix ? 1 : 0), .. normalizer ?? Number(4, 0)]); // remove_extra_whitespaces
         return file.ToArray();
     }
 
+    /// <summary>A field that is a number.</summary>
+    public static byte[] Number(int field, int value) => [.. Varint(field << 3), .. Varint(value)];
+
     private static JsonArray Added((int Id, string Text, bool Special)[] tokens) =>
-        new([.. tokens.Select(token => (JsonNode)new JsonObject { ["id"] = token.Id, ["content"] = token.Text, ["special"] = token.Special })]);
+        new([.. tokens.Select(token => (JsonNode)new JsonObject { ["id"] = token.Id, ["content"] = token.Text, ["single_word"] = false,
+            ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = false, ["special"] = token.Special })]);
 
     private static void Message(MemoryStream file, int field, byte[] bytes)
     {

@@ -73,6 +73,11 @@ internal sealed class HfModel : IDisposable
         _tensors.Add((name, shape, values));
     }
 
+    public void Rename(Func<string, string> change)
+    {
+        for (int i = 0; i < _tensors.Count; i++) _tensors[i] = _tensors[i] with { Name = change(_tensors[i].Name) };
+    }
+
     public void Remove(string name) => _tensors.RemoveAll(tensor => tensor.Name == name);
 
     /// <summary>Writes config.json, the tensors in one file or several, and a small byte-level tokenizer unless there is one.</summary>
@@ -108,8 +113,10 @@ internal sealed class HfModel : IDisposable
         Span<byte> spelling = stackalloc byte[2];
         for (int value = 0; value < 256; value++) vocab[Encoding.UTF8.GetString(spelling[..ByteLevel.Spell((byte)value, spelling)])] = 3 + value;
         vocab["he"] = 259;
-        Write("tokenizer.json", TokenizerFiles.ByteLevel(vocab, ["h e"], TokenizerFiles.Qwen2Split,
-            [(0, "<|endoftext|>", true), (1, "<s>", true), (2, "</s>", true), (260, "<think>", false)]));
+        JsonObject tokenizer = TokenizerFiles.ByteLevel(vocab, ["h e"], TokenizerFiles.Qwen2Split,
+            [(0, "<|endoftext|>", true), (1, "<s>", true), (2, "</s>", true), (260, "<think>", false)]);
+        tokenizer["post_processor"] = TokenizerFiles.Template("<s>", 1);
+        Write("tokenizer.json", tokenizer);
         Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = new JsonObject { ["content"] = "</s>" }, ["add_bos_token"] = true });
     }
 

@@ -12,6 +12,15 @@ internal static class Settings
     /// <summary>EDGE_LLM_NATIVE: the folder that the C library was published to, or null.</summary>
     public static string? Native { get; } = Path("EDGE_LLM_NATIVE");
 
+    /// <summary>EDGE_LLM_TOKENIZERS: the folder that Hugging Face's tokenizers library was installed to (npm install --prefix). Without it the test
+    /// is inconclusive.</summary>
+    public static string Tokenizers()
+    {
+        if (Path("EDGE_LLM_TOKENIZERS") is { } folder) return folder;
+        Assert.Inconclusive("EDGE_LLM_TOKENIZERS is not set: the folder of npm install --prefix FOLDER tokenizers@0.23.2");
+        return "";
+    }
+
     /// <summary>A file of the folder that EDGE_LLM_SHARED names, which has models, vocabularies and the reference tools. Without it the test is
     /// inconclusive.</summary>
     public static string Shared(params string[] path)

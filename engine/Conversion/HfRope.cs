@@ -102,7 +102,7 @@ internal sealed record HfRope
         };
         if (type == "llama3" && read.HighFreqFactor <= read.LowFreqFactor)
             throw rope.Invalid("high_freq_factor: expected a number above low_freq_factor");
-        double attention = Math.Max(0, 0.1 * Math.Log(read.Factor)) + 1; // what readers of GGUF files compute
+        double attention = Math.Max(0, 0.1 * DoubleMath.Log(read.Factor)) + 1; // what readers of GGUF files compute
         if (type == "yarn" && Math.Abs(rope.Positive("attention_factor", attention) - attention) > 1e-4)
             throw rope.Unsupported(string.Create(CultureInfo.InvariantCulture,
                 $"attention_factor: expected {attention}, as the factor has it, found {rope.Positive("attention_factor")}, which a GGUF file cannot say"));

@@ -12,6 +12,7 @@ internal sealed unsafe class BatchPlan
     private readonly KvCache _cache;
     private readonly CacheClaim _claim;
     private readonly int _batchSize, _logitsRows, _maxRun;
+    private readonly bool _bothDirections;
     private readonly List<TokenRun>[] _runs; // by cache group
     private readonly List<StateRun> _states = [];
     private readonly List<Sequence> _sequences = [];
@@ -24,6 +25,7 @@ internal sealed unsafe class BatchPlan
         _cache = cache;
         _claim = new CacheClaim(cache);
         (_batchSize, _logitsRows, _maxRun) = (workspace.BatchSize, logitsRows, spec.MaxRun);
+        _bothDirections = spec.BothDirections;
         _runs = [.. cache.Layout.Groups.Select(_ => new List<TokenRun>())];
         Tokens = workspace.Ints();
         Positions = workspace.Ints();
@@ -89,7 +91,7 @@ internal sealed unsafe class BatchPlan
     {
         Sequence sequence = run.Sequence;
         if (!sequence.IsOf(_cache)) throw Invalid($"row {run.Row}: the sequence was disposed of or belongs to another context");
-        if (_spec.BothDirections && sequence.Length > 0)
+        if (_bothDirections && sequence.Length > 0)
             throw Invalid($"row {run.Row}: tokens of this model see those behind them: a text must be one batch, of an empty sequence");
         if (!_sequences.Contains(sequence))
         {

@@ -1,4 +1,5 @@
 using Edge.Llm.Cache;
+using Edge.Llm.Memory;
 using Edge.Llm.Models;
 using Edge.Llm.Ops;
 using Edge.Llm.Scheduling;
@@ -108,14 +109,14 @@ public sealed class Context : IDisposable
         return pool.Mean(normalize);
     }
 
-    /// <summary>Bytes that <see cref="Save"/> writes for a sequence.</summary>
+    /// <summary>Bytes that <see cref="Save(Sequence, Stream)"/> writes for a sequence.</summary>
     public static long SavedBytes(Sequence sequence)
     {
         ArgumentNullException.ThrowIfNull(sequence);
         return SequenceState.Bytes(sequence);
     }
 
-    /// <summary>Writes a sequence, its tokens and what the cache holds of them, so that <see cref="Load"/> can go on with it later or
+    /// <summary>Writes a sequence, its tokens and what the cache holds of them, so that <see cref="Load(Sequence, Stream)"/> can go on with it later or
     /// elsewhere without computing it again. The same bits come back.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: the sequence belongs to another context. Busy.</exception>
     public void Save(Sequence sequence, Stream output)
@@ -123,6 +124,15 @@ public sealed class Context : IDisposable
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(output);
         _runner.With(sequence, held => State().Save(held, output));
+    }
+
+    /// <summary>Writes a sequence to a file, which appears under its name when it is complete: until then, what had the name stays.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be written, or the name is that of a pipe or a device; and as with a stream.</exception>
+    public void Save(Sequence sequence, string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        RegularFile.RequireReplaceable(path);
+        AtomicFile.Write(path, file => Save(sequence, file));
     }
 
     /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types. After an error the sequence
@@ -134,6 +144,15 @@ public sealed class Context : IDisposable
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(input);
         _runner.With(sequence, held => State().Load(held, input));
+    }
+
+    /// <summary>Replaces what a sequence holds by the one saved in a file.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be read, or is a pipe or a device; and as with a stream.</exception>
+    public void Load(Sequence sequence, string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        using FileStream file = RegularFile.OpenRead(path);
+        Load(sequence, file);
     }
 
     /// <summary>Ends the threads and frees cache and workspace; while a forward pass is under way, as soon as it has ended.</summary>

@@ -92,6 +92,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
             handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
             long length = RandomAccess.GetLength(handle);
             MappedFile file;
+            if (RegularFile.IsPipe(path)) throw new NotSupportedException();
             if (map && length > 0)
             {
                 file = new MappedFile(path, handle, length);

@@ -533,10 +533,11 @@ EDGE_LLM_API edge_llm_status edge_llm_state_save(edge_llm_context *context, int3
  * arithmetic version), EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
 EDGE_LLM_API edge_llm_status edge_llm_state_load(edge_llm_context *context, int32_t sequence, const void *data, size_t size);
 
-/* The same to a file, which is replaced. Errors: as edge_llm_state_save; EDGE_LLM_INVALID_FILE: it cannot be written. */
+/* The same to a file. It is written beside its name and renamed when it is complete, so that what had the name stays until then. Errors: as
+ * edge_llm_state_save; EDGE_LLM_INVALID_FILE: it cannot be written, or the name is that of a pipe or a device. */
 EDGE_LLM_API edge_llm_status edge_llm_state_save_file(edge_llm_context *context, int32_t sequence, const char *path, size_t path_length);
 
-/* The same from a file. Errors: as edge_llm_state_load; EDGE_LLM_INVALID_FILE also: it cannot be read. */
+/* The same from a file. Errors: as edge_llm_state_load; EDGE_LLM_INVALID_FILE also: it cannot be read, or is a pipe or a device. */
 EDGE_LLM_API edge_llm_status edge_llm_state_load_file(edge_llm_context *context, int32_t sequence, const char *path, size_t path_length);
 
 #ifdef __cplusplus

@@ -64,6 +64,18 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
+    [OSCondition(OperatingSystems.Linux)]
+    public void APipeThatNobodyWritesToIsRefusedToo()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
+        pipe.DisposeLocalCopyOfClientHandle(); // to open it would be to wait for somebody who writes
+        string path = $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}";
+        Task opening = Task.Run(() => MappedFile.Open(path));
+        AggregateException error = Assert.ThrowsExactly<AggregateException>(() => Assert.IsTrue(opening.Wait(TimeSpan.FromSeconds(30)), "still waiting"));
+        StringAssert.Contains(error.InnerException!.Message, "not a regular file");
+    }
+
+    [TestMethod]
     public void ALinkedFileOpens()
     {
         string path = Write(new byte[100]), link = Path.Combine(_folder, "link");

@@ -3,6 +3,7 @@ using Edge.Llm.Memory;
 using Edge.Llm.Models;
 using Edge.Llm.Ops;
 using Edge.Llm.Scheduling;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm;
 
@@ -11,18 +12,21 @@ namespace Edge.Llm;
 public delegate void LogitsHandler(Logits logits, int first);
 
 /// <summary>What it takes to run a model: threads, a KV cache and a workspace. Its generations share forward passes, whichever threads
-/// they are read on; other calls are one at a time. Several contexts may run side by side over one model.</summary>
+/// they are read on; other calls are one at a time. Several contexts may run side by side over one model. One that is never disposed of is
+/// freed by the garbage collector, when neither it nor a generation of it is in use.</summary>
 public sealed class Context : IDisposable
 {
     private readonly ModelRunner _runner;
     private readonly Scheduler _scheduler;
+    private readonly Lifetime _lifetime; // what a pass has computed is read after it: held until then
 
     internal Context(LanguageModel model, ModelRunner runner, ContextOptions options)
     {
         Model = model;
         Options = options;
         _runner = runner;
-        _scheduler = new Scheduler(runner);
+        _lifetime = new Lifetime(this, runner.Dispose);
+        _scheduler = new Scheduler(runner, _lifetime);
     }
 
     /// <summary>The model it runs.</summary>
@@ -47,7 +51,11 @@ public sealed class Context : IDisposable
     internal Cpu Cpu => _runner.Cpu;
 
     /// <summary>An empty sequence. Dispose of it to give its cache blocks back.</summary>
-    public Sequence NewSequence() => _runner.NewSequence();
+    public Sequence NewSequence()
+    {
+        using Gate.Use use = _lifetime.Hold();
+        return _runner.NewSequence();
+    }
 
     /// <summary>Generates what follows a prompt, token by token as the result is read. Generations that go on at the same time share
     /// forward passes; each gets the tokens that it would get alone.</summary>
@@ -62,6 +70,7 @@ public sealed class Context : IDisposable
         IReadOnlyList<int> prompt, GenerateOptions? options = null, Sequence? sequence = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
+        using Gate.Use use = _lifetime.Hold();
         return _scheduler.Generate([.. prompt], Model.Tokenizer, options ?? new GenerateOptions(), sequence, cancellation);
     }
 
@@ -80,6 +89,7 @@ public sealed class Context : IDisposable
     public Logits Forward(Batch batch, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        using Gate.Use use = _lifetime.Hold();
         return new Logits(_runner.Forward(batch, cancellation: cancellation));
     }
 
@@ -93,6 +103,7 @@ public sealed class Context : IDisposable
     public void Evaluate(Sequence sequence, ReadOnlySpan<int> tokens, int wantedFrom, LogitsHandler? handle = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sequence);
+        using Gate.Use use = _lifetime.Hold();
         _runner.Evaluate(sequence, tokens, wantedFrom, wantsHidden: false, (rows, first) => handle?.Invoke(new Logits(rows), first), cancellation);
     }
 
@@ -103,6 +114,7 @@ public sealed class Context : IDisposable
     public float[] Embed(ReadOnlySpan<int> tokens, bool normalize = true, CancellationToken cancellation = default)
     {
         if (tokens.IsEmpty) throw new EdgeLlmException(ErrorCode.InvalidArgument, "there are no tokens to embed");
+        using Gate.Use use = _lifetime.Hold();
         using Sequence sequence = NewSequence();
         var pool = new MeanPool(Model.EmbeddingLength);
         _runner.Evaluate(sequence, tokens, wantedFrom: 0, wantsHidden: true, (rows, _) => pool.Add(rows), cancellation);
@@ -123,6 +135,7 @@ public sealed class Context : IDisposable
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(output);
+        using Gate.Use use = _lifetime.Hold();
         _runner.With(sequence, held => State().Save(held, output));
     }
 
@@ -143,6 +156,7 @@ public sealed class Context : IDisposable
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(input);
+        using Gate.Use use = _lifetime.Hold();
         _runner.With(sequence, held => State().Load(held, input));
     }
 
@@ -155,8 +169,9 @@ public sealed class Context : IDisposable
         Load(sequence, file);
     }
 
-    /// <summary>Ends the threads and frees cache and workspace; while a forward pass is under way, as soon as it has ended.</summary>
-    public void Dispose() => _runner.Dispose();
+    /// <summary>Ends the threads and frees cache and workspace; while a call or a step of a generation is under way, as soon as it has
+    /// ended.</summary>
+    public void Dispose() => _lifetime.Dispose();
 
     private SequenceState State() => new(Model.Fingerprint, EngineVersion.Arithmetic, Model.VocabSize);
 }

@@ -1,3 +1,5 @@
+using Edge.Llm.Threading;
+
 namespace Edge.Llm.Scheduling;
 
 /// <content>Whose turn it is: one thread at a time drives a step, the others wait for what it makes.</content>
@@ -8,11 +10,13 @@ internal sealed partial class Scheduler
 
     /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
     /// <exception cref="EdgeLlmException">Busy, InvalidFile: the step was nobody's fault, and no request has changed.</exception>
+    /// <exception cref="ObjectDisposedException">The context is disposed of.</exception>
     public void Pull(Request request)
     {
         while (BeginStep(request))
             try
             {
+                using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
                 Step(request);
             }
             finally
@@ -32,7 +36,9 @@ internal sealed partial class Scheduler
                 return;
             }
             while (_driver != 0) Monitor.Wait(_gate);
-            if (_requests.Remove(request)) request.Release();
+            if (!_requests.Remove(request)) return;
+            request.Release();
+            request.Abandon(); // somebody may wait for its next token
         }
     }
 

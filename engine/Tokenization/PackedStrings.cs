@@ -1,3 +1,5 @@
+using Edge.Llm.Threading;
+
 namespace Edge.Llm.Tokenization;
 
 /// <summary>Many short byte strings in one buffer: a vocabulary of 150,000 tokens is two arrays, not 150,000 objects.</summary>
@@ -24,6 +26,7 @@ internal sealed class PackedStrings
     {
         GgufArray array = metadata.GetArray(key);
         if (array.Count > MaxCount) throw TooMany(key, array.Count);
+        using Gate.Use use = metadata.Hold();
         Utf8Strings source = array.GetUtf8Strings();
         var builder = new Builder(source.Count);
         for (int i = 0; i < source.Count; i++) builder.Add(source[i]);

@@ -76,6 +76,22 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
+    public unsafe void ItsBytesStayUntilTheLastUseHasEnded()
+    {
+        int released = 0;
+        byte value = 5;
+        MappedFile file = MappedFile.Over(&value, 1, "(memory)", () => released++);
+        using (file.Hold())
+        {
+            file.Dispose();
+            file.Dispose();
+            Assert.AreEqual(0, released);
+            Assert.ThrowsExactly<ObjectDisposedException>(() => { file.Hold(); });
+        }
+        Assert.AreEqual(1, released);
+    }
+
+    [TestMethod]
     public void ALinkedFileOpens()
     {
         string path = Write(new byte[100]), link = Path.Combine(_folder, "link");

@@ -315,7 +315,8 @@ EDGE_LLM_API edge_llm_status edge_llm_chat_options_default(edge_llm_chat_options
 
 /* The prompt of a conversation as tokens. Control tokens come from the template only: a message that spells one stays text.
  * Errors: as edge_llm_tokenize; EDGE_LLM_UNSUPPORTED also: the model has no template and none is given, or it uses what is not supported;
- * EDGE_LLM_INVALID_ARGUMENT also: the template refuses the messages, JSON that is none, names that are not UTF-8. */
+ * EDGE_LLM_INVALID_ARGUMENT also: no messages, one without a role, an empty template, a template that refuses the messages, JSON that is
+ * none, names that are not UTF-8. */
 EDGE_LLM_API edge_llm_status edge_llm_chat_tokenize(edge_llm_model *model, const edge_llm_chat_message *messages, size_t message_count,
     const edge_llm_chat_options *options, int32_t *tokens, size_t capacity, size_t *count);
 
@@ -489,8 +490,9 @@ typedef struct edge_llm_generate_options {
 EDGE_LLM_API edge_llm_status edge_llm_generate_options_default(edge_llm_generate_options *options, size_t struct_size);
 
 /* Generates what follows a prompt and gives it to the callback, a step a token; the last step, and only it, has a finish reason. The prompt is
- * all tokens of the text so far: what the sequence holds of it already is not computed again, and what differs is dropped. No prompt (NULL
- * and 0) goes on from what the sequence holds. The options are not needed after the call.
+ * all tokens of the text so far: what the sequence holds of it already is not computed again, and what differs is dropped. A null pointer
+ * (and 0) goes on from what the sequence holds; a prompt that is there and has no tokens is EDGE_LLM_INVALID_ARGUMENT. The options are not
+ * needed after the call.
  * Errors: EDGE_LLM_CANCELLED, EDGE_LLM_DEADLINE_EXCEEDED (both after the last step was given to the callback, unless that asked to stop),
  * EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_CONTEXT_FULL (the prompt does not fit), EDGE_LLM_NON_FINITE,
  * EDGE_LLM_UNSUPPORTED (no tokenizer), EDGE_LLM_INVALID_FILE. */

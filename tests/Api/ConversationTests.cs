@@ -35,6 +35,19 @@ public sealed class ConversationTests
     }
 
     [TestMethod]
+    public void WithoutMessagesThereIsNothingToAnswer()
+    {
+        using var chat = new Chat();
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => chat.Conversation.Answer(s_greedy).Count()).Code);
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => new ChatMessage("", "hi")).Code);
+        foreach (string empty in (string[])["", " \n"])
+            Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => ChatTemplate.Parse(empty)).Code);
+        using var file = new ScriptedModel([" one"], [One], chatTemplate: "");
+        using LanguageModel model = LanguageModel.Open(file.File);
+        Assert.AreEqual(ErrorCode.Unsupported, Assert.ThrowsExactly<EdgeLlmException>(() => model.ChatTemplate).Code, "an empty template is none");
+    }
+
+    [TestMethod]
     public void TheSecondTurnReusesTheFirst()
     {
         using var chat = new Chat();

@@ -156,6 +156,18 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task WithoutMessagesThereIsNothingToAnswer()
+    {
+        async Task Refused(Func<Task> call) => Assert.AreEqual(ErrorCode.InvalidArgument, (await Assert.ThrowsExactlyAsync<EdgeLlmException>(call)).Code);
+        await Refused(() => _client.GetResponseAsync([]));
+        await Refused(() => _client.GetResponseAsync("hi", new ChatOptions { StopSequences = [""] }));
+        await Refused(() => _client.GetResponseAsync("hi", new ChatOptions { StopSequences = [null!] }));
+        using var generator = new EdgeLlmEmbeddingGenerator(_model, new ContextOptions { Threads = 1 });
+        await Refused(() => generator.GenerateAsync(["a", ""]));
+        Assert.AreEqual(0, (await generator.GenerateAsync([])).Count);
+    }
+
+    [TestMethod]
     public void ItsServicesAreFound()
     {
         Assert.AreEqual("edge-llm", _client.GetService<ChatClientMetadata>()!.ProviderName);

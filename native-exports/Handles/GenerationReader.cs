@@ -33,6 +33,9 @@ internal sealed unsafe class GenerationReader : IDisposable
         owner.Statistics = _generation.Statistics;
     }
 
+    /// <summary>What the caller calls it; 0: nothing.</summary>
+    public uint Id { get; init; }
+
     /// <summary>How the last step ended it, or null.</summary>
     public FinishReason? Finish { get; private set; }
 
@@ -49,7 +52,10 @@ internal sealed unsafe class GenerationReader : IDisposable
         Finish = step.Finish == FinishReason.Cancelled && _owner.Interruption.Reason == ErrorCode.DeadlineExceeded ? FinishReason.Deadline : step.Finish;
         _owner.Finish = Finish;
         _text.Set(step.Text);
-        return new PieceData { StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Text = _text.Data, TextLength = _text.Length };
+        return new PieceData
+        {
+            StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Id = Id, Text = _text.Data, TextLength = _text.Length,
+        };
     }
 
     /// <summary>A callback asked to stop.</summary>

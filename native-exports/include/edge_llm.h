@@ -459,7 +459,7 @@ typedef struct edge_llm_piece {
     uint32_t struct_size; /* set by the caller, or by the library for callbacks */
     int32_t token;        /* -1 if the generation ended without another one */
     int32_t finish;       /* edge_llm_finish: why this is the last step, or EDGE_LLM_FINISH_NONE */
-    uint32_t reserved;    /* 0 */
+    uint32_t id;          /* of the generation. For edge_llm_context_next set by the caller: the one to read, or 0: the one there is */
     const char *text;     /* what is complete now: whole characters, zero-terminated, never null; valid until the next call on the context,
                              or the callback's return */
     size_t text_length;
@@ -477,7 +477,7 @@ typedef struct edge_llm_generate_options {
     int32_t ignore_eos;     /* 1: never choose a token that ends the text. Default 0 */
     int32_t render_special; /* 1: write control tokens as text, too. Default 0 */
     int32_t sequence;       /* where to generate. Default 0 */
-    uint32_t reserved;      /* 0 */
+    uint32_t id;            /* a number of the caller's, for edge_llm_piece.id to tell this generation from another one. Default 0 */
     int64_t deadline;       /* milliseconds from now; -1 (default): the context's, if any */
     const edge_llm_sampling_options *sampling; /* NULL (default): the defaults */
     const edge_llm_text *stop;                 /* texts that end the generation and are not part of it */
@@ -505,8 +505,9 @@ EDGE_LLM_API edge_llm_status edge_llm_context_start(
     edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options);
 
 /* The next step: computes it. After the step with a finish reason, the generation is over; if that reason is a cancellation or the deadline, the
- * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. Errors: as edge_llm_context_generate;
- * EDGE_LLM_INVALID_ARGUMENT also: there is no generation. */
+ * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. piece->id must be 0 or that of the generation: so nobody
+ * reads the steps of another one that has begun meanwhile. Errors: as edge_llm_context_generate; EDGE_LLM_INVALID_ARGUMENT also: there is no
+ * generation, or it has another id. */
 EDGE_LLM_API edge_llm_status edge_llm_context_next(edge_llm_context *context, edge_llm_piece *piece);
 
 /* ----------------------------------------------------------------- sequences ----------------------------------------------------------------- */

@@ -20,6 +20,7 @@ internal static class RunCommand
             "-m model.gguf -p \"List three birds:\" -e --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
+        LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
             GenerateOptions generate = generateOptions.Get(parsed) with { RenderSpecial = parsed.GetValue(special) };

@@ -39,13 +39,14 @@ internal static class RegularFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new EdgeLlmException(ErrorCode.InvalidFile, $"cannot {what} {path}: {Reason(e)}", e);
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"cannot {what} {path}: {Reason(path, e)}", e);
         }
     }
 
-    private static string Reason(Exception error) => error switch
+    private static string Reason(string path, Exception error) => error switch
     {
         FileNotFoundException or DirectoryNotFoundException => "no such file",
+        _ when Directory.Exists(path) => "it is a directory",
         UnauthorizedAccessException => "permission denied",
         ArgumentException => "not a valid path",
         _ => error.Message,

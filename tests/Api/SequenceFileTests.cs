@@ -81,6 +81,7 @@ public sealed class SequenceFileTests : IDisposable
             Assert.IsTrue(refused.Wait(TimeSpan.FromMinutes(1)), $"still waiting for {path}");
         }
         Assert.HasCount(3, Directory.GetFileSystemEntries(_folder), "nothing was made, and nothing replaced");
+        StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => _context.Load(_other, _folder)).Message, "it is a directory");
     }
 
     [TestMethod]

@@ -35,6 +35,24 @@ public sealed class ConversationTests
     }
 
     [TestMethod]
+    public void AQuestionWithinAnAnswerIsRefusedAndTheAnswerGoesOn()
+    {
+        using var chat = new Chat();
+        string answer = "";
+        foreach (GeneratedToken step in chat.Conversation.Ask("one", s_greedy))
+        {
+            answer += step.Text;
+            if (step.Finish is null) Assert.AreEqual(ErrorCode.Busy, Assert.ThrowsExactly<EdgeLlmException>(() => chat.Say("two")).Code);
+        }
+        Assert.AreEqual((" two three", "user:one|assistant: two three"), (answer, chat.Messages));
+        using IEnumerator<GeneratedToken> cut = chat.Conversation.Ask("one", s_greedy).GetEnumerator();
+        Assert.IsTrue(cut.MoveNext());
+        chat.Conversation.Dispose();
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => cut.MoveNext()).Code);
+        Assert.AreEqual("user:one|assistant: two three", chat.Messages, "an error leaves no trace");
+    }
+
+    [TestMethod]
     public void WithoutMessagesThereIsNothingToAnswer()
     {
         using var chat = new Chat();

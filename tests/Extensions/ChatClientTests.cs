@@ -112,6 +112,32 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task ACallInsideALoopOverAStreamIsAnsweredAndTheStreamGoesOn()
+    {
+        var options = new ChatOptions { Temperature = 0 };
+        string text = "";
+        await foreach (ChatResponseUpdate update in _client.GetStreamingResponseAsync("hi", options))
+        {
+            text += update.Text;
+            Assert.AreEqual(" two three four", (await _client.GetResponseAsync("hi", options).WaitAsync(TimeSpan.FromMinutes(2))).Text);
+        }
+        Assert.AreEqual(" two three four", text);
+    }
+
+    [TestMethod]
+    public async Task OverADisposedModelItThrows()
+    {
+        using LanguageModel model = LanguageModel.Open(_file.File);
+        using var client = new EdgeLlmChatClient(model);
+        using var generator = new EdgeLlmEmbeddingGenerator(model);
+        model.Dispose();
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => client.GetResponseAsync("hi"));
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => client.GetResponseAsync("hi"), "and its turn is free again");
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => generator.GenerateAsync(["hi"]));
+        Assert.ThrowsExactly<ObjectDisposedException>(() => new EdgeLlmChatClient(model));
+    }
+
+    [TestMethod]
     public async Task DisposedOfDuringARequestItFailsAndNobodyWaitsForEver()
     {
         int[] circle = [s_story[0], s_story[1], s_story[2], s_story[1]];

@@ -1,6 +1,6 @@
 namespace Edge.Llm.Memory;
 
-/// <summary>Tells files from pipes and devices before they are opened: to open a pipe is to wait for whoever is at its other end.</summary>
+/// <summary>Tells files from pipes and devices before they are opened: opening a pipe waits for its other end.</summary>
 internal static class RegularFile
 {
     /// <summary>Opens a file to read it.</summary>

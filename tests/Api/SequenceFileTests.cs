@@ -3,7 +3,7 @@ using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Api;
 
-/// <summary>Sequences in files: whole or not at all, and no waiting for whoever is at the other end of a pipe.</summary>
+/// <summary>Sequences in files: whole or not at all, and no pipe is waited for.</summary>
 [TestClass]
 public sealed class SequenceFileTests : IDisposable
 {

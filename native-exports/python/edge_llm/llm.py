@@ -139,7 +139,7 @@ class _Contexts:
 
     def take(self, tokens: Sequence[int], *, for_stream: bool) -> Context:
         """An idle context, that one which holds most of a prompt, or else a new one. Its caller has the turn."""
-        # All but the idle ones are those of streams half read: whoever else has one gives it back before the turn ends.
+        # All but the idle ones are those of half-read streams: any other request gives its own back before its turn ends.
         streams = len(self._all) - len(self._idle)
         if for_stream and streams >= self._max_streams:
             raise EdgeLlmError(Status.BUSY, f"{streams} streams are not read to their end: close one, or make the LLM with a larger max_streams")

@@ -105,7 +105,7 @@ class Model:
     def _open(self, function: str, data: object, length: int, options: s.Struct) -> None:
         handle = ctypes.c_void_p()
         self._library(function, data, length, options, handle)
-        self._held: Handle | None = Handle(self._library, "model_close", handle.value, self._log)  # contexts hold it, too
+        self._held: Handle | None = Handle(self._library, "model_close", handle.value, self._log)  # contexts hold it as well
 
     @property
     def _handle(self) -> int | None:

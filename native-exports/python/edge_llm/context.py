@@ -35,6 +35,11 @@ class Piece(str):
         piece.token, piece.finish_reason = token, finish_reason
         return piece
 
+    @classmethod
+    def joined(cls, pieces: Sequence[Piece]) -> Piece:
+        """All pieces of a generation as one that ends as the last of them."""
+        return cls.make("".join(pieces), pieces[-1].token, pieces[-1].finish_reason)
+
 
 @dataclass(frozen=True)
 class Counters:
@@ -174,9 +179,9 @@ class Context:
             raise error
         return value
 
-    def complete(self, prompt: str | Sequence[int] | None, **options: Any) -> str:
-        """The whole text that generate gives."""
-        return "".join(self.generate(prompt, **options))
+    def complete(self, prompt: str | Sequence[int] | None, **options: Any) -> Piece:
+        """The whole text that generate gives, as one piece, whose finish_reason says whether it was cut."""
+        return Piece.joined(list(self.generate(prompt, **options)))
 
     def eval(self, tokens: Sequence[int], *, sequence: int = 0) -> None:
         """Runs tokens as the next ones of a sequence; logits(0) are those after the last of them."""

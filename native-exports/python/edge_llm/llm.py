@@ -57,9 +57,9 @@ class LLM:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __call__(self, prompt: str | Sequence[int], **options: Any) -> str:
-        """The text that follows a prompt."""
-        return "".join(self._answer(self._tokens(prompt), options)[0])
+    def __call__(self, prompt: str | Sequence[int], **options: Any) -> Piece:
+        """The text that follows a prompt, with a finish_reason."""
+        return Piece.joined(self._answer(self._tokens(prompt), options)[0])
 
     def _create_chat(self, *, messages: Iterable[Message], stream: bool = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
         n, known = answer_options("chat.completions", options, stream)

@@ -160,6 +160,22 @@ class OrderTests(EdgeLlmTest):
             self.assertIn(ended, ([Status.INVALID_ARGUMENT], [Status.BUSY]))
             self.assertEqual(alone, pieces)
 
+    def test_a_whole_text_says_whether_it_was_cut(self) -> None:
+        with self.model.context(n_threads=1) as context, LLM(self.path, n_ctx=64, n_threads=1) as llm:
+            for complete in (context.complete, llm):
+                self.assertEqual("length", complete("abc", max_tokens=3, ignore_eos=True).finish_reason)
+            make, made = edge_llm.Piece.make, []
+
+            def cancel_after_three(*arguments) -> edge_llm.Piece:
+                made.append(arguments)
+                if len(made) == 3:
+                    context.cancel()
+                return make(*arguments)
+
+            with mock.patch.object(edge_llm.Piece, "make", cancel_after_three):
+                cut = context.complete("abc", ignore_eos=True)
+            self.assertEqual(("cancelled", "".join(text for text, *_ in made[:4])), (cut.finish_reason, cut))
+
     def test_an_interrupted_piece_is_not_left_out(self) -> None:
         with self.model.context(n_threads=1) as context:
             generation = context.generate("abc", ignore_eos=True)

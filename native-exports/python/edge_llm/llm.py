@@ -31,7 +31,7 @@ class LLM:
                  type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, max_streams: int = 4,
                  verbose: bool = False) -> None:
         self.name = os.path.basename(os.fspath(model_path))
-        self._chat_template = chat_template
+        self._chat_template, self._seed = chat_template, seed
         self._turn = threading.RLock()  # held by who computes; a signal handler may come between
         log = _print if checks.flag("verbose", verbose) else None
         self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
@@ -61,27 +61,29 @@ class LLM:
         """The text that follows a prompt, with a finish_reason."""
         return Piece.joined(self._answer(self._tokens(prompt), options)[0])
 
-    def _create_chat(self, *, messages: Iterable[Message], stream: bool = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
-        n, known = answer_options("chat.completions", options, stream)
+    def _create_chat(self, *, messages: Iterable[Message], stream: bool | None = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
+        streams = bool(checks.flag("stream", False if stream is None else stream))
+        n, known = answer_options("chat.completions", options, streams)
         tokens = self.model.chat_tokenize(messages, tools=None if options.get("tool_choice") == "none" else tools, chat_template=self._chat_template)
         frame = Frame("chatcmpl", self.name)
-        if checks.flag("stream", stream):
+        if streams:
             return self._stream(tokens, known, options, lambda piece, first: frame.part("chat.completion.chunk", [choice(
                 0, piece, delta=SimpleNamespace(role="assistant" if first else None, content=str(piece), tool_calls=None))]))
         return self._whole(frame, "chat.completion", [tokens], n, known, lambda index, last, text: choice(
             index, last, message=SimpleNamespace(role="assistant", content=text, refusal=None, tool_calls=None)))
 
-    def _create_completion(self, *, prompt: str | Sequence[Any], stream: bool = False, **options: Any) -> Any:
-        n, known = answer_options("completions", options, stream)
+    def _create_completion(self, *, prompt: str | Sequence[Any], stream: bool | None = False, **options: Any) -> Any:
+        streams = bool(checks.flag("stream", False if stream is None else stream))
+        n, known = answer_options("completions", options, streams)
         prompts = [self._tokens(each) for each in checks.many_inputs("prompt", prompt)]
         frame = Frame("cmpl", self.name)
-        if not checks.flag("stream", stream):
+        if not streams:
             return self._whole(frame, "text_completion", prompts, n, known, lambda index, last, text: choice(index, last, text=text))
         if len(prompts) != 1:
             raise EdgeLlmError(Status.UNSUPPORTED, f"prompt: expected one with stream=True, found {len(prompts)}")
         return self._stream(prompts[0], known, options, lambda piece, _: frame.part("text_completion", [choice(0, piece, text=str(piece))]))
 
-    def _create_embeddings(self, *, input: str | Sequence[Any], encoding_format: str = "float", dimensions: int | None = None,
+    def _create_embeddings(self, *, input: str | Sequence[Any], encoding_format: str | None = None, dimensions: int | None = None,
                            model: str | None = None, user: str | None = None, **others: Any) -> Any:
         refuse_unknown("embeddings", others)
         length = self.model.info.embedding_length
@@ -91,7 +93,7 @@ class LLM:
         with self._turn, self._contexts.borrowed([]) as context:
             for i, each in enumerate(checks.many_inputs("input", input)):
                 tokens = self.model.tokenize(each) if isinstance(each, (str, bytes)) and each else each  # an empty one is for embed to refuse
-                data.append(embedding(i, context.embed(tokens), encoding_format))
+                data.append(embedding(i, context.embed(tokens), "float" if encoding_format is None else encoding_format))
                 count += len(tokens)
         return SimpleNamespace(object="list", model=self.name, data=data, usage=SimpleNamespace(prompt_tokens=count, total_tokens=count))
 
@@ -105,11 +107,12 @@ class LLM:
     def _whole(self, frame: Frame, kind: str, prompts: list[list[int]], n: int, options: dict[str, Any],
                make: Callable[[int, Piece, str], SimpleNamespace]) -> SimpleNamespace:
         choices: list[SimpleNamespace] = []
+        seed = options.get("seed", self._seed)
         total = SimpleNamespace(prompt_tokens=0, completion_tokens=0, total_tokens=0)
         for i, tokens in enumerate(prompts):
             for k in range(n):
                 # The same seed would give the same text again.
-                seeded = options | {"seed": options["seed"] + k} if k > 0 and "seed" in options else options
+                seeded = options | {"seed": seed + k} if k > 0 and seed is not None else options
                 pieces, used = self._answer(tokens, seeded)
                 choices.append(make(i * n + k, pieces[-1], "".join(pieces)))
                 total.completion_tokens += used.completion_tokens

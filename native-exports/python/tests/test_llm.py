@@ -231,7 +231,7 @@ class RequestTests(EdgeLlmTest):
         def chat(**options) -> str:
             return self.llm.chat.completions.create(messages=MESSAGES, max_tokens=8, temperature=0, **options).choices[0].message.content
 
-        for options in ({"n": 1}, {"logprobs": False}, {"logprobs": None, "top_logprobs": 0}, {"response_format": {"type": "text"}}, {"modalities": ["text"]},
+        for options in ({"n": 1}, {"stream": None}, {"logprobs": False}, {"logprobs": None, "top_logprobs": 0}, {"response_format": {"type": "text"}}, {"modalities": ["text"]},
                         {"tool_choice": "auto"}, {"tools": [{"type": "function"}], "tool_choice": "none"}, {"parallel_tool_calls": True}, {"store": False},
                         {"metadata": {"a": "b"}, "user": "me", "service_tier": "auto", "model": "any"}, {"stop": None, "seed": None, "stream_options": None},
                         {"reasoning_effort": "none", "verbosity": "medium", "functions": None}, {"logit_bias": {"5": -100.0}}):
@@ -247,7 +247,7 @@ class RequestTests(EdgeLlmTest):
             self.assertIn(next(iter(options)), str(error))
         for options in ({"logprobs": 0}, {"best_of": 2}, {"echo": True}, {"suffix": "x"}):
             self.assertIn(next(iter(options)), str(self.fails(Status.UNSUPPORTED, self.llm.completions.create, prompt="a", **options)))
-        for options in ({"encoding_format": "int8"}, {"dimensions": 3}):
+        for options in ({"encoding_format": "int8"}, {"encoding_format": ""}, {"dimensions": 3}):
             self.assertIn(next(iter(options)), str(self.fails(Status.UNSUPPORTED, self.llm.embeddings.create, input="a", **options)))
         self.fails(Status.INVALID_ARGUMENT, self.llm.completions.create, prompt="a", stream_options={"include_usage": True})
         self.fails(Status.UNSUPPORTED, self.llm.completions.create, prompt="a", stream=True, stream_options={"more": True})
@@ -287,6 +287,8 @@ class RequestTests(EdgeLlmTest):
         usage = self.llm.completions.create(prompt=["abc", "xyz"], max_tokens=8, n=2, ignore_eos=True).usage
         self.assertEqual((10, 32, 42), (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens))
         self.assertEqual(2, len(self.llm.chat.completions.create(messages=MESSAGES, max_tokens=2, n=2).choices))
+        with LLM(self.path, n_ctx=200, n_threads=1, seed=3) as seeded:
+            self.assertEqual(several, [choice.text for choice in seeded.completions.create(prompt="abc", max_tokens=8, n=3, ignore_eos=True).choices])
 
     def test_answers_are_messages(self) -> None:
         answer = self.llm.chat.completions.create(messages=MESSAGES, max_tokens=3).choices[0].message

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from . import _structs
 from ._library import _text, library, processor_levels
 from .answers import Stream
-from .context import Context, Counters, Generation, Piece
+from .context import Context, Counters
 from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
+from .generation import Generation, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
 

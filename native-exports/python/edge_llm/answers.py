@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
-from .context import Context, Piece
+from .context import Context
 from .errors import EdgeLlmError, InvalidArgument, Status
+from .generation import Piece
 
 _REASONS = {"eos": "stop", "deadline": "length", "cancelled": "length"}
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from . import checks
 from .answers import Frame, Stream, choice, embedding, usage
-from .context import Context, Piece
+from .context import Context
 from .errors import EdgeLlmError, Status
+from .generation import Piece
 from .model import Message, Model
 from .requests import answer_options, include_usage, refuse_unknown
 

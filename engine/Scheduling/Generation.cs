@@ -6,7 +6,7 @@ namespace Edge.Llm;
 
 /// <summary>An answer as it is generated. It can be read once, by one thread at a time; reading it drives the model. The last item, and only
 /// it, has a finish reason; it may carry text that was held back. Generations of one context that are read at the same time share its
-/// passes: one that was begun goes on, also while nobody reads it, until it ends or is disposed of.</summary>
+/// passes: one that was begun goes on, also while nobody reads it, until it ends, is disposed of or is collected.</summary>
 public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<GeneratedToken>
 {
     private readonly Scheduler _scheduler;
@@ -21,6 +21,9 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
         _request = request;
         _reader = new Gate(this, 1, "another thread reads this generation", () => { });
     }
+
+    /// <summary>Ends one that was dropped without being disposed of.</summary>
+    ~Generation() => _scheduler.Forget(_request);
 
     /// <summary>Counts and times so far.</summary>
     public GenerationStatistics Statistics => _request.Statistics;
@@ -70,5 +73,6 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
     {
         _disposed = true;
         _scheduler.Remove(_request);
+        GC.SuppressFinalize(this);
     }
 }

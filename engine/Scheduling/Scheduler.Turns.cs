@@ -42,6 +42,16 @@ internal sealed partial class Scheduler
         }
     }
 
+    /// <summary>Takes a request out that nobody can read any more; waits for no step.</summary>
+    public void Forget(Request request)
+    {
+        lock (_gate)
+        {
+            if (_driver == 0 && _requests.Remove(request)) request.Release();
+            request.Abandon();
+        }
+    }
+
     // False when the request has something for its reader; true when this thread is to drive a step.
     private bool BeginStep(Request request)
     {
@@ -59,15 +69,21 @@ internal sealed partial class Scheduler
         }
     }
 
-    // Those that are done give back what they hold.
     private void EndStep()
     {
         lock (_gate)
         {
-            foreach (Request request in _running)
-                if (request.IsDone && _requests.Remove(request)) request.Release();
+            _requests.RemoveAll(Retire);
             _driver = 0;
             Monitor.PulseAll(_gate);
         }
+    }
+
+    // One that is done gives back what it holds.
+    private static bool Retire(Request request)
+    {
+        if (!request.IsDone) return false;
+        request.Release();
+        return true;
     }
 }

@@ -234,6 +234,33 @@ public sealed class DisposalTests
         Assert.AreEqual(before + 2, WorkerThreads());
     }
 
+    [TestMethod]
+    public void AGenerationThatIsDroppedGivesItsSequenceBack()
+    {
+        using ScriptedModel file = Circle();
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
+        using Sequence sequence = context.NewSequence();
+        BeginAndForget(context, sequence);
+        Assert.IsTrue(SpinWait.SpinUntil(() =>
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            try
+            {
+                using Generation next = context.Generate([One], s_endless with { MaxTokens = 1 }, sequence);
+                return next.Count() == 2;
+            }
+            catch (EdgeLlmException e) when (e.Code == ErrorCode.Busy)
+            {
+                return false;
+            }
+        }, s_patience), "the sequence is still its own");
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BeginAndForget(Context context, Sequence sequence) => context.Generate([One], s_endless, sequence).MoveNext();
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void UseAndForget(LanguageModel model)
     {

@@ -1,7 +1,9 @@
 using Edge.Llm.Cache;
+using Edge.Llm.Memory;
 using Edge.Llm.Models;
 using Edge.Llm.Ops;
 using Edge.Llm.Scheduling;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm;
 
@@ -10,18 +12,21 @@ namespace Edge.Llm;
 public delegate void LogitsHandler(Logits logits, int first);
 
 /// <summary>What it takes to run a model: threads, a KV cache and a workspace. Its generations share forward passes, whichever threads
-/// they are read on; other calls are one at a time. Several contexts may run side by side over one model.</summary>
+/// they are read on; other calls are one at a time. Several contexts may run side by side over one model. One that is never disposed of is
+/// freed by the garbage collector, when neither it nor a generation of it is in use.</summary>
 public sealed class Context : IDisposable
 {
     private readonly ModelRunner _runner;
     private readonly Scheduler _scheduler;
+    private readonly Lifetime _lifetime; // what a pass has computed is read after it: held until then
 
     internal Context(LanguageModel model, ModelRunner runner, ContextOptions options)
     {
         Model = model;
         Options = options;
         _runner = runner;
-        _scheduler = new Scheduler(runner);
+        _lifetime = new Lifetime(this, runner.Dispose);
+        _scheduler = new Scheduler(runner, _lifetime);
     }
 
     /// <summary>The model it runs.</summary>
@@ -46,7 +51,11 @@ public sealed class Context : IDisposable
     internal Cpu Cpu => _runner.Cpu;
 
     /// <summary>An empty sequence. Dispose of it to give its cache blocks back.</summary>
-    public Sequence NewSequence() => _runner.NewSequence();
+    public Sequence NewSequence()
+    {
+        using Gate.Use use = _lifetime.Hold();
+        return _runner.NewSequence();
+    }
 
     /// <summary>Generates what follows a prompt, token by token as the result is read. Generations that go on at the same time share
     /// forward passes; each gets the tokens that it would get alone.</summary>
@@ -61,6 +70,7 @@ public sealed class Context : IDisposable
         IReadOnlyList<int> prompt, GenerateOptions? options = null, Sequence? sequence = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
+        using Gate.Use use = _lifetime.Hold();
         return _scheduler.Generate([.. prompt], Model.Tokenizer, options ?? new GenerateOptions(), sequence, cancellation);
     }
 
@@ -79,6 +89,7 @@ public sealed class Context : IDisposable
     public Logits Forward(Batch batch, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        using Gate.Use use = _lifetime.Hold();
         return new Logits(_runner.Forward(batch, cancellation: cancellation));
     }
 
@@ -92,6 +103,7 @@ public sealed class Context : IDisposable
     public void Evaluate(Sequence sequence, ReadOnlySpan<int> tokens, int wantedFrom, LogitsHandler? handle = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(sequence);
+        using Gate.Use use = _lifetime.Hold();
         _runner.Evaluate(sequence, tokens, wantedFrom, wantsHidden: false, (rows, first) => handle?.Invoke(new Logits(rows), first), cancellation);
     }
 
@@ -128,6 +140,7 @@ public sealed class Context : IDisposable
     private float[] Pool(ReadOnlySpan<int> tokens, Pooling pooling, bool normalize, CancellationToken cancellation)
     {
         if (tokens.IsEmpty) throw new EdgeLlmException(ErrorCode.InvalidArgument, "there are no tokens to embed");
+        using Gate.Use use = _lifetime.Hold();
         using Sequence sequence = NewSequence();
         if (pooling == Pooling.Mean)
         {
@@ -151,21 +164,31 @@ public sealed class Context : IDisposable
         return squares == 0 ? vector : Array.ConvertAll(vector, value => (float)(value / Math.Sqrt(squares)));
     }
 
-    /// <summary>Bytes that <see cref="Save"/> writes for a sequence.</summary>
+    /// <summary>Bytes that <see cref="Save(Sequence, Stream)"/> writes for a sequence.</summary>
     public static long SavedBytes(Sequence sequence)
     {
         ArgumentNullException.ThrowIfNull(sequence);
         return SequenceState.Bytes(sequence);
     }
 
-    /// <summary>Writes a sequence, its tokens and what the cache holds of them, so that <see cref="Load"/> can go on with it later or
+    /// <summary>Writes a sequence, its tokens and what the cache holds of them, so that <see cref="Load(Sequence, Stream)"/> can go on with it later or
     /// elsewhere without computing it again. The same bits come back.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: the sequence belongs to another context. Busy.</exception>
     public void Save(Sequence sequence, Stream output)
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(output);
+        using Gate.Use use = _lifetime.Hold();
         _runner.With(sequence, held => State().Save(held, output));
+    }
+
+    /// <summary>Writes a sequence to a file, which appears under its name when it is complete: until then, what had the name stays.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be written, or the name is that of a pipe or a device; and as with a stream.</exception>
+    public void Save(Sequence sequence, string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        RegularFile.RequireReplaceable(path);
+        AtomicFile.Write(path, file => Save(sequence, file));
     }
 
     /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types. After an error the sequence
@@ -176,11 +199,22 @@ public sealed class Context : IDisposable
     {
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(input);
+        using Gate.Use use = _lifetime.Hold();
         _runner.With(sequence, held => State().Load(held, input));
     }
 
-    /// <summary>Ends the threads and frees cache and workspace; while a forward pass is under way, as soon as it has ended.</summary>
-    public void Dispose() => _runner.Dispose();
+    /// <summary>Replaces what a sequence holds by the one saved in a file.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: it cannot be read, or is a pipe or a device; and as with a stream.</exception>
+    public void Load(Sequence sequence, string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        using FileStream file = RegularFile.OpenRead(path);
+        Load(sequence, file);
+    }
+
+    /// <summary>Ends the threads and frees cache and workspace; while a call or a step of a generation is under way, as soon as it has
+    /// ended.</summary>
+    public void Dispose() => _lifetime.Dispose();
 
     private SequenceState State() => new(Model.Fingerprint, EngineVersion.Arithmetic, Model.VocabSize);
 }

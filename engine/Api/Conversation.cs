@@ -154,6 +154,7 @@ public sealed class Conversation : IDisposable
     // The tokens of the messages, oldest turns left out until there is room for an answer.
     private int[] Prompt(GenerateOptions options)
     {
+        if (_messages.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "there are no messages to answer");
         int[] prompt = _encode(Seen());
         int answer = Math.Min(options.MaxTokens < 0 ? int.MaxValue : options.MaxTokens, ContextSize / 4);
         if (prompt.Length <= ContextSize - answer) return prompt;

@@ -5,7 +5,7 @@ using Edge.Llm.Threading;
 namespace Edge.Llm;
 
 /// <summary>A model file, opened and checked: hyper-parameters and weights in place. Contexts run it; any number may share it, on any
-/// threads. When it is disposed of while one of them computes, the file is closed as soon as that has ended.</summary>
+/// threads. When it is disposed of while one of them computes or reads the file, the file is closed as soon as that has ended.</summary>
 public sealed class LanguageModel : IDisposable
 {
     private readonly Lazy<ulong> _fingerprint;
@@ -18,9 +18,9 @@ public sealed class LanguageModel : IDisposable
         File = file;
         Spec = spec;
         _gate = new Gate(this, int.MaxValue, "", file.Dispose);
-        _fingerprint = new Lazy<ulong>(() => ModelFingerprint.Of(file, spec.Architecture, rope));
-        _tokenizer = new Lazy<Tokenizer>(ReadTokenizer);
-        _chatTemplate = new Lazy<ChatTemplate>(() => ChatTemplate.FromGguf(file.Metadata, Tokenizer.Vocabulary));
+        _fingerprint = new Lazy<ulong>(() => Held(() => ModelFingerprint.Of(file, spec.Architecture, rope)));
+        _tokenizer = new Lazy<Tokenizer>(() => Held(ReadTokenizer));
+        _chatTemplate = new Lazy<ChatTemplate>(() => Held(() => ChatTemplate.FromGguf(file.Metadata, Tokenizer.Vocabulary)));
     }
 
     /// <summary>The file: metadata and tensors.</summary>
@@ -88,6 +88,7 @@ public sealed class LanguageModel : IDisposable
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
     public MemoryPlan Plan(ContextOptions? options = null)
     {
+        using Gate.Use use = _gate.Hold();
         options = Complete(options);
         return new MemoryPlan(File.FileBytes, Spec.CacheLayout(options.CacheSize).Bytes, ModelRunner.Measure(Spec, options));
     }
@@ -97,6 +98,7 @@ public sealed class LanguageModel : IDisposable
     /// <exception cref="EdgeLlmException">InvalidArgument, OutOfMemory, Unsupported.</exception>
     public Context CreateContext(ContextOptions? options = null)
     {
+        using Gate.Use use = _gate.Hold();
         options = Complete(options);
         MemoryPlan plan = Plan(options);
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -106,7 +108,7 @@ public sealed class LanguageModel : IDisposable
         return new Context(this, new ModelRunner(Spec, File, _gate, options), options);
     }
 
-    /// <summary>Closes the file. Contexts over it can no longer compute.</summary>
+    /// <summary>Closes the file, once what reads it at this moment has ended. Contexts over it can no longer compute.</summary>
     public void Dispose() => _gate.Close();
 
     /// <summary>A model over an open file, which it owns from now on.</summary>
@@ -148,6 +150,13 @@ public sealed class LanguageModel : IDisposable
         if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");
         return options;
+    }
+
+    // The file stays open until the work is done.
+    private T Held<T>(Func<T> work)
+    {
+        using Gate.Use use = _gate.Hold();
+        return work();
     }
 
     private Tokenizer ReadTokenizer()

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Text;
 using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm;
 
@@ -35,6 +36,7 @@ public readonly struct GgufArray : IEnumerable<GgufValue>
         for (int i = 0; i < Count; i++)
         {
             yield return new GgufValue(_file, _name, ElementType, reader.Position);
+            using Gate.Use use = _file.Hold();
             reader.Skip(ElementType);
         }
     }
@@ -45,6 +47,7 @@ public readonly struct GgufArray : IEnumerable<GgufValue>
     public Utf8Strings GetUtf8Strings()
     {
         if (ElementType != GgufValueType.String) throw WrongType("strings");
+        using Gate.Use use = _file.Hold();
         var starts = new long[Count + 1];
         var reader = new GgufReader(_file, _offset, _name);
         reader.SkipStrings(Count, starts);
@@ -55,6 +58,7 @@ public readonly struct GgufArray : IEnumerable<GgufValue>
     /// <summary>All strings; bytes that are not UTF-8 become U+FFFD.</summary>
     public string[] GetStrings()
     {
+        using Gate.Use use = _file.Hold();
         Utf8Strings utf8 = GetUtf8Strings();
         var strings = new string[utf8.Count];
         for (int i = 0; i < strings.Length; i++) strings[i] = Encoding.UTF8.GetString(utf8[i]);
@@ -109,6 +113,7 @@ public readonly struct GgufArray : IEnumerable<GgufValue>
     private unsafe T[] Copy<T>() where T : unmanaged
     {
         if (Count == 0) return [];
+        using Gate.Use use = _file.Hold();
         var reader = new GgufReader(_file, _offset, _name);
         return new ReadOnlySpan<T>(reader.Consume((ulong)Count * (ulong)sizeof(T), "array"), Count).ToArray();
     }

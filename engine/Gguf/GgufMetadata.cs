@@ -1,16 +1,24 @@
 using System.Collections;
 using System.Numerics;
+using Edge.Llm.Memory;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm;
 
-/// <summary>The keys and values of a GGUF file, in file order. A getter without a default demands the key.</summary>
+/// <summary>The keys and values of a GGUF file, in file order. A getter without a default demands the key. Once the file is disposed of, values
+/// throw <see cref="ObjectDisposedException"/>; what is being read at that moment is read to its end.</summary>
 public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
 {
+    private readonly MappedFile _file;
     private readonly string _path;
     private readonly List<KeyValuePair<string, GgufValue>> _entries = [];
     private readonly Dictionary<string, GgufValue> _byKey = [];
 
-    internal GgufMetadata(string path) => _path = path;
+    internal GgufMetadata(MappedFile file)
+    {
+        _file = file;
+        _path = file.Path;
+    }
 
     /// <summary>Number of keys.</summary>
     public int Count => _entries.Count;
@@ -86,6 +94,10 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
         array = found ? Array(key, value) : default;
         return found;
     }
+
+    /// <summary>A use, during which the bytes of all values stay where they are.</summary>
+    /// <exception cref="ObjectDisposedException">The file is disposed of.</exception>
+    internal Gate.Use Hold() => _file.Hold();
 
     /// <summary>Adds an entry as the file is read; false if the key is there already.</summary>
     internal bool TryAdd(string key, GgufValue value)

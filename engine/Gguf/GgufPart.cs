@@ -25,7 +25,7 @@ internal sealed unsafe class GgufPart
     public GgufPart(MappedFile file)
     {
         _file = file;
-        Metadata = new GgufMetadata(file.Path);
+        Metadata = new GgufMetadata(file);
         var reader = new GgufReader(file, 0);
         (Version, int tensorCount, int keyCount) = ReadHeader(ref reader);
         for (int i = 0; i < keyCount; i++) ReadKey(ref reader);

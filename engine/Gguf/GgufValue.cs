@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Edge.Llm.Gguf;
 using Edge.Llm.Memory;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm;
 
@@ -26,11 +27,14 @@ public readonly struct GgufValue
     /// <summary>Type for people, arrays with their element type.</summary>
     public string TypeName => TryGetArray(out GgufArray array) ? "array of " + array.ElementType.Name() : Type.Name();
 
-    private GgufReader Reader => new(_file ?? throw new InvalidOperationException("the value is empty"), _offset, _name);
+    private MappedFile File => _file ?? throw new InvalidOperationException("the value is empty");
+
+    private GgufReader Reader => new(File, _offset, _name);
 
     /// <summary>Any integer kind (not bool).</summary>
     public bool TryGetInteger(out Int128 value)
     {
+        using Gate.Use use = File.Hold();
         GgufReader reader = Reader;
         Int128? read = Type switch
         {
@@ -51,6 +55,7 @@ public readonly struct GgufValue
     /// <summary>Any number: float32, float64, or an integer kind.</summary>
     public bool TryGetNumber(out double value)
     {
+        using Gate.Use use = File.Hold();
         GgufReader reader = Reader;
         if (Type == GgufValueType.Float32) value = reader.Read<float>("value");
         else if (Type == GgufValueType.Float64) value = reader.Read<double>("value");
@@ -66,6 +71,7 @@ public readonly struct GgufValue
     /// <summary>A bool.</summary>
     public bool TryGetBool(out bool value)
     {
+        using Gate.Use use = File.Hold();
         GgufReader reader = Reader;
         value = Type == GgufValueType.Bool && reader.Read<byte>("value") != 0;
         return Type == GgufValueType.Bool;
@@ -82,6 +88,7 @@ public readonly struct GgufValue
     /// <summary>A string; bytes that are not UTF-8 become U+FFFD.</summary>
     public bool TryGetString(out string value)
     {
+        using Gate.Use use = File.Hold();
         bool found = TryGetUtf8(out ReadOnlySpan<byte> utf8);
         value = found ? Encoding.UTF8.GetString(utf8) : "";
         return found;
@@ -90,6 +97,7 @@ public readonly struct GgufValue
     /// <summary>An array.</summary>
     public bool TryGetArray(out GgufArray value)
     {
+        using Gate.Use use = File.Hold();
         GgufReader reader = Reader;
         value = default;
         if (Type != GgufValueType.Array) return false;
@@ -104,8 +112,14 @@ public readonly struct GgufValue
         : TryGetString(out string text) ? text
         : TryGetBool(out bool flag) ? (flag ? "true" : "false")
         : TryGetInteger(out Int128 integer) ? integer.ToString(CultureInfo.InvariantCulture)
-        : Type == GgufValueType.Float32 ? Reader.Read<float>("value").ToString(CultureInfo.InvariantCulture)
-        : Reader.Read<double>("value").ToString(CultureInfo.InvariantCulture);
+        : Type == GgufValueType.Float32 ? Held<float>().ToString(CultureInfo.InvariantCulture)
+        : Held<double>().ToString(CultureInfo.InvariantCulture);
+
+    private T Held<T>() where T : unmanaged
+    {
+        using Gate.Use use = File.Hold();
+        return Reader.Read<T>("value");
+    }
 
     /// <summary>The bytes as the file holds them.</summary>
     internal unsafe ReadOnlySpan<byte> Raw()

@@ -33,9 +33,9 @@ public sealed class AtomicFile : IDisposable
         if (Directory.Exists(path)) throw CannotWrite(path, "it is a directory");
         try
         {
-            bool device = IsInDev(Path.GetFullPath(path));
+            bool device = RegularFile.IsInDev(Path.GetFullPath(path));
             string target = File.Exists(path) && !device ? RealPath.Of(path) : path;
-            device |= IsInDev(target);
+            device |= RegularFile.IsInDev(target);
             if (!device && OpenPipe(target) is { } pipe) return new AtomicFile(target, target, pipe);
             string temporary = device ? target : $"{target}.{Environment.ProcessId}.tmp";
             return new AtomicFile(target, temporary,
@@ -136,10 +136,6 @@ public sealed class AtomicFile : IDisposable
         }
         return null;
     }
-
-    // /dev/shm is an ordinary folder, in memory.
-    private static bool IsInDev(string path) =>
-        path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal);
 
     private static EdgeLlmException CannotWrite(string path, string reason) => new(ErrorCode.InvalidFile, $"cannot write {path}: {reason}");
 }

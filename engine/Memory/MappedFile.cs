@@ -1,10 +1,12 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using Edge.Llm.Threading;
 using Microsoft.Win32.SafeHandles;
 
 namespace Edge.Llm.Memory;
 
-/// <summary>The bytes of a file: mapped read-only and shared (nothing is read until touched), or read into owned memory.</summary>
+/// <summary>The bytes of a file: mapped read-only and shared (nothing is read until touched), or read into owned memory. When it is disposed
+/// of while one of its uses goes on, the memory stays until that has ended.</summary>
 internal sealed unsafe partial class MappedFile : IDisposable
 {
     private const int ReadChunk = 64 << 20;
@@ -17,29 +19,31 @@ internal sealed unsafe partial class MappedFile : IDisposable
     private readonly AlignedBuffer? _buffer;
     private readonly Action? _release; // of memory that somebody else owns
     private readonly byte* _data;
+    private readonly Gate _gate;
     private bool _locked;
-    private bool _disposed;
+    private volatile bool _disposed;
 
-    private MappedFile(string path, AlignedBuffer buffer)
+    private MappedFile(string path, long length)
     {
         Path = path;
-        Length = buffer.Bytes;
+        Length = length;
+        _gate = new Gate(this, int.MaxValue, "", Free);
+    }
+
+    private MappedFile(string path, AlignedBuffer buffer) : this(path, buffer.Bytes)
+    {
         _buffer = buffer;
         _data = buffer.Data;
     }
 
-    private MappedFile(string path, byte* data, long length, Action? release)
+    private MappedFile(string path, byte* data, long length, Action? release) : this(path, length)
     {
-        Path = path;
-        Length = length;
         _data = data;
         _release = release;
     }
 
-    private MappedFile(string path, SafeFileHandle handle, long length)
+    private MappedFile(string path, SafeFileHandle handle, long length) : this(path, length)
     {
-        Path = path;
-        Length = length;
         _handle = handle;
         try
         {
@@ -88,6 +92,7 @@ internal sealed unsafe partial class MappedFile : IDisposable
         {
             // To open a named pipe is to wait for somebody who writes. It has size 0; so has an empty file, which need not be opened either.
             if (new FileInfo(RealPath.Of(path)) is { Exists: true, Length: 0 }) return new MappedFile(path, new AlignedBuffer(0));
+            if (RegularFile.IsPipe(path)) throw new NotSupportedException();
             // Other programs may read, replace or even write the file: its pages are not locked.
             handle = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
             long length = RandomAccess.GetLength(handle);
@@ -129,6 +134,10 @@ internal sealed unsafe partial class MappedFile : IDisposable
     /// <summary>Uses bytes where they lie; <paramref name="release"/> is called when they are no longer needed.</summary>
     public static MappedFile Over(byte* data, long length, string name, Action? release) => new(name, data, length, release);
 
+    /// <summary>A use, during which the bytes stay where they are.</summary>
+    /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
+    public Gate.Use Hold() => _gate.Hold();
+
     /// <summary>Throws when the file under a mapping has another size than when it was opened: reading past the end of
     /// a mapped file that shrank kills the process.</summary>
     public void CheckUnchanged()
@@ -164,8 +173,12 @@ internal sealed unsafe partial class MappedFile : IDisposable
 
     public void Dispose()
     {
-        if (_disposed) return;
         _disposed = true;
+        _gate.Close();
+    }
+
+    private void Free()
+    {
         if (_locked) _ = Munlock(_data, (nuint)Length);
         if (_view is not null)
         {

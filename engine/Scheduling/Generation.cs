@@ -6,13 +6,14 @@ namespace Edge.Llm;
 
 /// <summary>An answer as it is generated. It can be read once, by one thread at a time; reading it drives the model. The last item, and only
 /// it, has a finish reason; it may carry text that was held back. Generations of one context that are read at the same time share its
-/// passes: one that was begun goes on, also while nobody reads it, until it ends or is disposed of.</summary>
+/// passes: one that was begun goes on, also while nobody reads it, until it ends, is disposed of or is collected.</summary>
 public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<GeneratedToken>
 {
     private readonly Scheduler _scheduler;
     private readonly Request _request;
     private readonly Gate _reader;
-    private bool _ended;
+    private bool _told; // the reader knows how it ended
+    private volatile bool _disposed;
 
     internal Generation(Scheduler scheduler, Request request)
     {
@@ -20,6 +21,9 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
         _request = request;
         _reader = new Gate(this, 1, "another thread reads this generation", () => { });
     }
+
+    /// <summary>Ends one that was dropped without being disposed of.</summary>
+    ~Generation() => _scheduler.Forget(_request);
 
     /// <summary>Counts and times so far.</summary>
     public GenerationStatistics Statistics => _request.Statistics;
@@ -34,21 +38,23 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
 
     /// <summary>Reads the next item, and computes it if need be; false after the last one.</summary>
     /// <exception cref="EdgeLlmException">What ended it: NonFinite, ContextFull, OutOfMemory. Or what kept it from going on: Busy, InvalidFile.</exception>
+    /// <exception cref="ObjectDisposedException">It, its context or its model was disposed of before its end.</exception>
     public bool MoveNext()
     {
-        if (_ended) return false;
+        if (_told) return false;
+        ObjectDisposedException.ThrowIf(_disposed, this);
         using Gate.Use reading = _reader.Hold();
         _scheduler.Pull(_request);
         try
         {
-            if (!_request.TryRead(out GeneratedToken token)) return false;
+            ObjectDisposedException.ThrowIf(!_request.TryRead(out GeneratedToken token), this);
             Current = token;
-            _ended = token.Finish is not null;
+            _told = token.Finish is not null;
             return true;
         }
-        catch
+        catch when (!_disposed)
         {
-            _ended = true;
+            _told = true;
             throw;
         }
     }
@@ -62,10 +68,11 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
     /// <exception cref="NotSupportedException">Always.</exception>
     void IEnumerator.Reset() => throw new NotSupportedException("a generation can be read once");
 
-    /// <summary>Ends it. Its sequence keeps what was read but for the last token.</summary>
+    /// <summary>Ends it. Its sequence keeps what was read but for the last token. To read on throws, unless the end was read.</summary>
     public void Dispose()
     {
-        _ended = true;
+        _disposed = true;
         _scheduler.Remove(_request);
+        GC.SuppressFinalize(this);
     }
 }

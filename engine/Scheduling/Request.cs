@@ -146,7 +146,14 @@ internal sealed class Request
     {
         _deadlineSource?.Dispose();
         int unread = IsDone ? 0 : _made.Count;
-        if (!_ownsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(_length - unread);
+        try
+        {
+            if (!_ownsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(_length - unread);
+        }
+        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
+        {
+            // The caller has disposed of the sequence, or runs it: then it is not this request's to trim.
+        }
         Sequence.Disown(this);
         if (_ownsSequence) Sequence.Dispose();
     }

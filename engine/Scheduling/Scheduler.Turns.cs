@@ -1,3 +1,5 @@
+using Edge.Llm.Threading;
+
 namespace Edge.Llm.Scheduling;
 
 /// <content>Whose turn it is: one thread at a time drives a step, the others wait for what it makes.</content>
@@ -8,11 +10,13 @@ internal sealed partial class Scheduler
 
     /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
     /// <exception cref="EdgeLlmException">Busy, InvalidFile: the step was nobody's fault, and no request has changed.</exception>
+    /// <exception cref="ObjectDisposedException">The context is disposed of.</exception>
     public void Pull(Request request)
     {
         while (BeginStep(request))
             try
             {
+                using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
                 Step(request);
             }
             finally
@@ -32,7 +36,19 @@ internal sealed partial class Scheduler
                 return;
             }
             while (_driver != 0) Monitor.Wait(_gate);
-            if (_requests.Remove(request)) request.Release();
+            if (!_requests.Remove(request)) return;
+            request.Release();
+            request.Abandon(); // somebody may wait for its next token
+        }
+    }
+
+    /// <summary>Takes a request out that nobody can read any more; waits for no step.</summary>
+    public void Forget(Request request)
+    {
+        lock (_gate)
+        {
+            if (_driver == 0 && _requests.Remove(request)) request.Release();
+            request.Abandon();
         }
     }
 
@@ -53,15 +69,21 @@ internal sealed partial class Scheduler
         }
     }
 
-    // Those that are done give back what they hold.
     private void EndStep()
     {
         lock (_gate)
         {
-            foreach (Request request in _running)
-                if (request.IsDone && _requests.Remove(request)) request.Release();
+            _requests.RemoveAll(Retire);
             _driver = 0;
             Monitor.PulseAll(_gate);
         }
+    }
+
+    // One that is done gives back what it holds.
+    private static bool Retire(Request request)
+    {
+        if (!request.IsDone) return false;
+        request.Release();
+        return true;
     }
 }

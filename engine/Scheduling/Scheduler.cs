@@ -1,11 +1,12 @@
 using Edge.Llm.Cache;
 using Edge.Llm.Models;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm.Scheduling;
 
 /// <summary>Runs the generations of a context together. A reader without a token drives a step for all: every request that decodes takes one
 /// token, then prompts fill the batch in the order of arrival. A request's tokens do not depend on its neighbours.</summary>
-internal sealed partial class Scheduler(ModelRunner runner)
+internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
 {
     private readonly List<Request> _requests = []; // by arrival
     private readonly List<Request> _running = [];  // those of this step

@@ -10,6 +10,7 @@ public sealed class ChatMessage
     /// <summary>A turn of plain text.</summary>
     /// <param name="role">system, user, assistant, tool, or what else the template knows.</param>
     /// <param name="content">The text; null for an assistant's turn that only calls tools.</param>
+    /// <exception cref="EdgeLlmException">InvalidArgument: the role is empty.</exception>
     public ChatMessage(string role, string? content) : this(role, content, hasText: true, [])
     {
     }
@@ -17,6 +18,7 @@ public sealed class ChatMessage
     private ChatMessage(string role, string? content, bool hasText, KeyValuePair<string, JsonElement>[] members)
     {
         ArgumentNullException.ThrowIfNull(role);
+        if (role.Length == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "a chat message: expected a role, found an empty text");
         Role = role;
         Content = content;
         HasTextContent = hasText;
@@ -39,7 +41,7 @@ public sealed class ChatMessage
     public ChatMessage With(string name, JsonElement value) => new(Role, Content, HasTextContent, [.. _members, new(name, value.Clone())]);
 
     /// <summary>A message from the JSON of a chat request: <c>{"role": "user", "content": "..."}</c>. Every member reaches the template.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: not an object with a role, or text that is not valid Unicode.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument: not an object with a role and more, or text that is not valid Unicode.</exception>
     public static ChatMessage FromJson(JsonElement message)
     {
         try
@@ -65,6 +67,8 @@ public sealed class ChatMessage
         var members = new List<KeyValuePair<string, JsonElement>>();
         foreach (JsonProperty member in message.EnumerateObject())
             if (member.Name != "role" && !(hasText && member.Name == "content")) members.Add(new(member.Name, member.Value.Clone()));
+        if (members.Count == 0 && (!hasText || content.ValueKind == JsonValueKind.Null))
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "a chat message: expected a content, found a role alone");
         return new ChatMessage(role.GetString()!, hasText ? content.GetString() : null, hasText, [.. members]);
     }
 }

@@ -16,6 +16,8 @@ public sealed class ChatTemplate
 
     private ChatTemplate(string source, Vocabulary? vocabulary)
     {
+        if (string.IsNullOrWhiteSpace(source))
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "chat template, line 1: expected a template, found an empty text");
         if (source.Length > MaxLength)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"chat template, line 1: expected at most {MaxLength} characters, found {source.Length}");
         Source = source;
@@ -32,7 +34,7 @@ public sealed class ChatTemplate
     /// <summary>Reads a template.</summary>
     /// <param name="source">Jinja, as <c>chat_template</c> in a tokenizer_config.json.</param>
     /// <param name="vocabulary">Where <c>bos_token</c> and <c>eos_token</c> come from; without it they are undefined.</param>
-    /// <exception cref="EdgeLlmException">InvalidArgument: not a template; Unsupported: a filter, test or block that does not exist here.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument: not a template, or an empty one; Unsupported: a filter, test or block that does not exist here.</exception>
     public static ChatTemplate Parse(string source, Vocabulary? vocabulary = null)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -52,13 +54,10 @@ public sealed class ChatTemplate
     public static ChatTemplate? TryFromGguf(GgufMetadata metadata, Vocabulary? vocabulary = null, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(metadata);
-        string key = KeyOf(name);
-        if (!metadata.Contains(key)) return null;
+        string source = metadata.GetString(KeyOf(name), "");
+        if (string.IsNullOrWhiteSpace(source)) return null;
         if (vocabulary is null && metadata.Contains("tokenizer.ggml.model")) vocabulary = Vocabulary.FromGguf(metadata);
-        return new ChatTemplate(metadata.GetString(key), vocabulary)
-        {
-            ToolUse = name is null && metadata.Contains(KeyOf("tool_use")) ? new ChatTemplate(metadata.GetString(KeyOf("tool_use")), vocabulary) : null,
-        };
+        return new ChatTemplate(source, vocabulary) { ToolUse = name is null ? TryFromGguf(metadata, vocabulary, "tool_use") : null };
     }
 
     /// <summary>The text of a conversation.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Edge.Llm.Threading;
 
 namespace Edge.Llm.Tokenization;
 
@@ -26,6 +27,7 @@ internal sealed class PackedStrings
     {
         GgufArray array = metadata.GetArray(key);
         if (array.Count > MaxCount) throw TooMany(key, array.Count);
+        using Gate.Use use = metadata.Hold();
         Utf8Strings source = array.GetUtf8Strings();
         var builder = new Builder(source.Count);
         for (int i = 0; i < source.Count; i++) builder.Add(source[i]);

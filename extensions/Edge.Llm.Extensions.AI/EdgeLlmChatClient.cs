@@ -49,36 +49,27 @@ public sealed class EdgeLlmChatClient : IChatClient
         int[] prompt = _template.Render(Requests.Turns(messages, options)).Encode(_model.Tokenizer);
         string id = Guid.NewGuid().ToString("N");
         await _turns.WaitAsync(cancellationToken).ConfigureAwait(false);
-        Sequence sequence = Nearest(prompt);
+        // A reader that stops asking ends the work. One that is slow, or waits for another answer of this client, does not hold it up.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Generation generation = Begin(prompt, generate, stop.Token, out Sequence sequence);
+        Channel<GeneratedToken> steps = Channel.CreateUnbounded<GeneratedToken>();
+        Task work = Task.Run(() => Read(generation, sequence, steps.Writer), CancellationToken.None);
         try
         {
-            // Computing blocks; a reader that stops asking ends it.
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Channel<GeneratedToken> steps = Channel.CreateUnbounded<GeneratedToken>();
-            using Generation generation = _context.Generate(prompt, generate, sequence, stop.Token);
-            Task work = Task.Run(() => Read(generation, steps.Writer), CancellationToken.None);
-            try
+            await foreach (GeneratedToken step in steps.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                await foreach (GeneratedToken step in steps.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-                {
-                    if (step.Text.Length > 0) yield return Update(id, new TextContent(step.Text));
-                    if (step.Finish is not { } finish) continue;
-                    cancellationToken.ThrowIfCancellationRequested();
-                    ChatResponseUpdate last = Update(id, new UsageContent(Requests.Usage(generation.Statistics)));
-                    last.FinishReason = finish == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
-                    yield return last;
-                }
-            }
-            finally
-            {
-                await stop.CancelAsync().ConfigureAwait(false);
-                await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (step.Text.Length > 0) yield return Update(id, new TextContent(step.Text));
+                if (step.Finish is not { } finish) continue;
+                cancellationToken.ThrowIfCancellationRequested();
+                ChatResponseUpdate last = Update(id, new UsageContent(Requests.Usage(generation.Statistics)));
+                last.FinishReason = finish == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
+                yield return last;
             }
         }
         finally
         {
-            lock (_idle) _idle.Add(sequence);
-            _turns.Release();
+            await stop.CancelAsync().ConfigureAwait(false);
+            await work.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -106,17 +97,39 @@ public sealed class EdgeLlmChatClient : IChatClient
         }
     }
 
-    private static void Read(Generation generation, ChannelWriter<GeneratedToken> steps)
+    private Generation Begin(int[] prompt, GenerateOptions options, CancellationToken cancellation, out Sequence sequence)
     {
+        sequence = Nearest(prompt);
+        try
+        {
+            return _context.Generate(prompt, options, sequence, cancellation);
+        }
+        catch
+        {
+            EndTurn(sequence);
+            throw;
+        }
+    }
+
+    private void EndTurn(Sequence sequence)
+    {
+        lock (_idle) _idle.Add(sequence);
+        _turns.Release();
+    }
+
+    private void Read(Generation generation, Sequence sequence, ChannelWriter<GeneratedToken> steps)
+    {
+        Exception? error = null; // which the reader throws
         try
         {
             foreach (GeneratedToken step in generation) steps.TryWrite(step);
-            steps.Complete();
         }
         catch (Exception e)
         {
-            steps.Complete(e); // the reader throws it
+            error = e;
         }
+        EndTurn(sequence);
+        steps.Complete(error);
     }
 
     private ChatResponseUpdate Update(string id, AIContent content) => new(ChatRole.Assistant, [content])

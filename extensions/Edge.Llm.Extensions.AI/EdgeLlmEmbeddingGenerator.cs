@@ -22,7 +22,8 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
     }
 
     /// <inheritdoc/>
-    /// <exception cref="EdgeLlmException">ContextFull: a text does not fit the context; InvalidArgument: other dimensions than the model's are asked for.</exception>
+    /// <exception cref="EdgeLlmException">ContextFull: a text does not fit the context; InvalidArgument: a text is empty, or other dimensions than the
+    /// model's are asked for.</exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -63,6 +64,7 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
         long tokens = 0;
         foreach (string value in values)
         {
+            if (string.IsNullOrEmpty(value)) throw new EdgeLlmException(ErrorCode.InvalidArgument, "a text to embed is empty");
             int[] ids = _model.Tokenizer.Encode(value);
             embeddings.Add(new Embedding<float>(_context.Embed(ids, cancellation: cancellation))
             {

@@ -45,6 +45,7 @@ internal static class Requests
             if (hasSystem) turns.RemoveAt(0);
             turns.Insert(0, new Turn(ChatRole.System.Value, text));
         }
+        if (turns.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "messages: expected one at least, found none");
         return turns;
     }
 

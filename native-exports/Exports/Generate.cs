@@ -48,6 +48,8 @@ internal static unsafe class GenerateExports
         Versioned.CheckedSize(piece.Address);
         GenerationReader generation = context.Generation
             ?? throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no generation: edge_llm_context_start begins one");
+        if (piece.Address->Id != 0 && piece.Address->Id != generation.Id)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "another generation has begun in this context: it has one at a time");
         if (generation.Finish is not null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the generation is over");
         try
         {
@@ -65,7 +67,8 @@ internal static unsafe class GenerateExports
     private static GenerationReader Begin(ContextResource context, Input<int> prompt, Pointer<GenerateOptionsData> options)
     {
         GenerateOptionsData data = options.Address is null ? OptionReaders.Generate() : Versioned.Read(options.Address);
-        ReadOnlySpan<int> tokens = ContextExports.Tokens(context, prompt);
-        return new GenerationReader(context, data.Sequence, tokens.ToArray(), OptionReaders.Generate(data, context), data.Deadline);
+        // A null pointer goes on from what the sequence holds. A prompt without tokens does not: it would continue another request's text.
+        int[]? tokens = prompt.Data is null && prompt.Count == 0 ? null : ContextExports.Tokens(context, prompt).ToArray();
+        return new GenerationReader(context, data.Sequence, tokens, OptionReaders.Generate(data, context), data.Deadline) { Id = data.Id };
     }
 }

@@ -116,7 +116,7 @@ internal static unsafe class ModelExports
             BosToken = vocabulary?.BosId ?? -1, EosToken = vocabulary?.EosId ?? -1, EotToken = vocabulary?.EotId ?? -1,
             PadToken = vocabulary?.PadId ?? -1, UnkToken = vocabulary?.UnkId ?? -1,
             AddBos = vocabulary?.AddBos == true ? 1 : 0, AddEos = vocabulary?.AddEos == true ? 1 : 0,
-            HasTokenizer = vocabulary is null ? 0 : 1, HasChatTemplate = metadata.Contains("tokenizer.chat_template") ? 1 : 0,
+            HasTokenizer = vocabulary is null ? 0 : 1, HasChatTemplate = HasText(metadata, "tokenizer.chat_template") ? 1 : 0,
             FileCount = model.File.PartCount, FileBytes = model.File.FileBytes,
             ParameterCount = model.File.Tensors.Sum(tensor => tensor.Elements),
         };
@@ -124,4 +124,7 @@ internal static unsafe class ModelExports
         if (metadata.TryGet("general.name", out GgufValue value) && value.TryGetString(out string name)) ReturnFixed(name, info.Name);
         return info;
     }
+
+    private static bool HasText(GgufMetadata metadata, string key) =>
+        metadata.TryGet(key, out GgufValue value) && value.TryGetString(out string text) && !string.IsNullOrWhiteSpace(text);
 }

@@ -56,35 +56,13 @@ internal static unsafe class SequenceExports
     public static int edge_llm_state_save_file(nint context, int sequence, byte* path, nuint pathLength) =>
         Call.Context(context, (sequence, Input(path, pathLength)), &SaveFile);
 
-    private static void SaveFile(ContextResource context, (int Sequence, Input<byte> Path) a)
-    {
-        Sequence sequence = context.Sequence(a.Sequence);
-        using FileStream stream = OpenFile(Text(a.Path, "path"), FileMode.Create, FileAccess.Write);
-        context.Context.Save(sequence, stream);
-    }
+    private static void SaveFile(ContextResource context, (int Sequence, Input<byte> Path) a) =>
+        context.Context.Save(context.Sequence(a.Sequence), Text(a.Path, "path"));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_state_load_file")]
     public static int edge_llm_state_load_file(nint context, int sequence, byte* path, nuint pathLength) =>
         Call.Changing(context, (sequence, Input(path, pathLength)), &LoadFile);
 
-    private static void LoadFile(ContextResource context, (int Sequence, Input<byte> Path) a)
-    {
-        using FileStream stream = OpenFile(Text(a.Path, "path"), FileMode.Open, FileAccess.Read);
-        context.Context.Load(context.Sequence(a.Sequence), stream);
-    }
-
-    private static FileStream OpenFile(string path, FileMode mode, FileAccess access)
-    {
-        try
-        {
-            var stream = new FileStream(path, mode, access);
-            if (stream.CanSeek) return stream;
-            stream.Dispose(); // a pipe whose reader left would end the process
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new EdgeLlmException(ErrorCode.InvalidFile, $"cannot open {path}", e);
-        }
-        throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: expected a file, found a pipe or a device");
-    }
+    private static void LoadFile(ContextResource context, (int Sequence, Input<byte> Path) a) =>
+        context.Context.Load(context.Sequence(a.Sequence), Text(a.Path, "path"));
 }

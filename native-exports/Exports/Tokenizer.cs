@@ -81,6 +81,7 @@ internal static unsafe class TokenizerExports
         ChatOptionsData data = OptionReaders.Chat(options.Address);
         var turns = new List<ChatMessage>();
         foreach (ChatMessageData message in messages.Span("messages")) turns.Add(Turn(message));
+        if (turns.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "messages: expected one at least, found none");
         string? tools = OptionalText(data.Tools, data.ToolsLength, "tools");
         string? variables = OptionalText(data.Variables, data.VariablesLength, "variables");
         return Template(model, data).Render(turns, tools is null ? null : Json(tools, "tools"), Flag(data.AddGenerationPrompt, "add_generation_prompt"),

@@ -12,17 +12,17 @@ internal sealed unsafe class GenerationReader : IDisposable
     /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the context's work is this.</summary>
     /// <param name="owner">The context.</param>
     /// <param name="sequence">The number of the sequence it happens in.</param>
-    /// <param name="prompt">All tokens of the text so far; none: those of the sequence.</param>
+    /// <param name="prompt">All tokens of the text so far; null: those of the sequence.</param>
     /// <param name="options">What to generate.</param>
     /// <param name="milliseconds">Until the deadline; negative: the context's.</param>
-    public GenerationReader(ContextResource owner, int sequence, int[] prompt, GenerateOptions options, long milliseconds)
+    public GenerationReader(ContextResource owner, int sequence, int[]? prompt, GenerateOptions options, long milliseconds)
     {
         _owner = owner;
         Sequence cached = owner.Sequence(sequence);
         CancellationToken cancellation = owner.Interruption.Begin(milliseconds);
         try
         {
-            _generation = owner.Context.Generate(prompt.Length == 0 ? [.. cached.Tokens] : prompt, options, cached, cancellation);
+            _generation = owner.Context.Generate(prompt ?? [.. cached.Tokens], options, cached, cancellation);
         }
         catch
         {
@@ -32,6 +32,9 @@ internal sealed unsafe class GenerationReader : IDisposable
         owner.Finish = null;
         owner.Statistics = _generation.Statistics;
     }
+
+    /// <summary>What the caller calls it; 0: nothing.</summary>
+    public uint Id { get; init; }
 
     /// <summary>How the last step ended it, or null.</summary>
     public FinishReason? Finish { get; private set; }
@@ -49,7 +52,10 @@ internal sealed unsafe class GenerationReader : IDisposable
         Finish = step.Finish == FinishReason.Cancelled && _owner.Interruption.Reason == ErrorCode.DeadlineExceeded ? FinishReason.Deadline : step.Finish;
         _owner.Finish = Finish;
         _text.Set(step.Text);
-        return new PieceData { StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Text = _text.Data, TextLength = _text.Length };
+        return new PieceData
+        {
+            StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Id = Id, Text = _text.Data, TextLength = _text.Length,
+        };
     }
 
     /// <summary>A callback asked to stop.</summary>

@@ -86,7 +86,6 @@ internal static unsafe class OptionReaders
 
     public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context)
     {
-        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
         if (data.StopCount > MostStops) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostStops}");
         var stops = new List<string>();
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));

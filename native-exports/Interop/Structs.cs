@@ -168,7 +168,7 @@ internal unsafe struct PieceData
 {
     public uint StructSize;
     public int Token, Finish;
-    public uint Reserved;
+    public uint Id;
     public byte* Text;
     public nuint TextLength;
 }
@@ -178,7 +178,7 @@ internal unsafe struct GenerateOptionsData
 {
     public uint StructSize;
     public int MaxTokens, IgnoreEos, RenderSpecial, Sequence;
-    public uint Reserved;
+    public uint Id;
     public long Deadline;
     public SamplingOptionsData* Sampling;
     public TextData* Stop;

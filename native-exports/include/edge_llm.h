@@ -315,7 +315,8 @@ EDGE_LLM_API edge_llm_status edge_llm_chat_options_default(edge_llm_chat_options
 
 /* The prompt of a conversation as tokens. Control tokens come from the template only: a message that spells one stays text.
  * Errors: as edge_llm_tokenize; EDGE_LLM_UNSUPPORTED also: the model has no template and none is given, or it uses what is not supported;
- * EDGE_LLM_INVALID_ARGUMENT also: the template refuses the messages, JSON that is none, names that are not UTF-8. */
+ * EDGE_LLM_INVALID_ARGUMENT also: no messages, one without a role, an empty template, a template that refuses the messages, JSON that is
+ * none, names that are not UTF-8. */
 EDGE_LLM_API edge_llm_status edge_llm_chat_tokenize(edge_llm_model *model, const edge_llm_chat_message *messages, size_t message_count,
     const edge_llm_chat_options *options, int32_t *tokens, size_t capacity, size_t *count);
 
@@ -458,7 +459,7 @@ typedef struct edge_llm_piece {
     uint32_t struct_size; /* set by the caller, or by the library for callbacks */
     int32_t token;        /* -1 if the generation ended without another one */
     int32_t finish;       /* edge_llm_finish: why this is the last step, or EDGE_LLM_FINISH_NONE */
-    uint32_t reserved;    /* 0 */
+    uint32_t id;          /* of the generation. For edge_llm_context_next set by the caller: the one to read, or 0: the one there is */
     const char *text;     /* what is complete now: whole characters, zero-terminated, never null; valid until the next call on the context,
                              or the callback's return */
     size_t text_length;
@@ -476,7 +477,7 @@ typedef struct edge_llm_generate_options {
     int32_t ignore_eos;     /* 1: never choose a token that ends the text. Default 0 */
     int32_t render_special; /* 1: write control tokens as text, too. Default 0 */
     int32_t sequence;       /* where to generate. Default 0 */
-    uint32_t reserved;      /* 0 */
+    uint32_t id;            /* a number of the caller's, for edge_llm_piece.id to tell this generation from another one. Default 0 */
     int64_t deadline;       /* milliseconds from now; -1 (default): the context's, if any */
     const edge_llm_sampling_options *sampling; /* NULL (default): the defaults */
     const edge_llm_text *stop;                 /* texts that end the generation and are not part of it */
@@ -489,8 +490,9 @@ typedef struct edge_llm_generate_options {
 EDGE_LLM_API edge_llm_status edge_llm_generate_options_default(edge_llm_generate_options *options, size_t struct_size);
 
 /* Generates what follows a prompt and gives it to the callback, a step a token; the last step, and only it, has a finish reason. The prompt is
- * all tokens of the text so far: what the sequence holds of it already is not computed again, and what differs is dropped. No prompt (NULL
- * and 0) goes on from what the sequence holds. The options are not needed after the call.
+ * all tokens of the text so far: what the sequence holds of it already is not computed again, and what differs is dropped. A null pointer
+ * (and 0) goes on from what the sequence holds; a prompt that is there and has no tokens is EDGE_LLM_INVALID_ARGUMENT. The options are not
+ * needed after the call.
  * Errors: EDGE_LLM_CANCELLED, EDGE_LLM_DEADLINE_EXCEEDED (both after the last step was given to the callback, unless that asked to stop),
  * EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_CONTEXT_FULL (the prompt does not fit), EDGE_LLM_NON_FINITE,
  * EDGE_LLM_UNSUPPORTED (no tokenizer), EDGE_LLM_INVALID_FILE. */
@@ -503,8 +505,9 @@ EDGE_LLM_API edge_llm_status edge_llm_context_start(
     edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options);
 
 /* The next step: computes it. After the step with a finish reason, the generation is over; if that reason is a cancellation or the deadline, the
- * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. Errors: as edge_llm_context_generate;
- * EDGE_LLM_INVALID_ARGUMENT also: there is no generation. */
+ * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. piece->id must be 0 or that of the generation: so nobody
+ * reads the steps of another one that has begun meanwhile. Errors: as edge_llm_context_generate; EDGE_LLM_INVALID_ARGUMENT also: there is no
+ * generation, or it has another id. */
 EDGE_LLM_API edge_llm_status edge_llm_context_next(edge_llm_context *context, edge_llm_piece *piece);
 
 /* ----------------------------------------------------------------- sequences ----------------------------------------------------------------- */
@@ -533,10 +536,11 @@ EDGE_LLM_API edge_llm_status edge_llm_state_save(edge_llm_context *context, int3
  * arithmetic version), EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
 EDGE_LLM_API edge_llm_status edge_llm_state_load(edge_llm_context *context, int32_t sequence, const void *data, size_t size);
 
-/* The same to a file, which is replaced. Errors: as edge_llm_state_save; EDGE_LLM_INVALID_FILE: it cannot be written. */
+/* The same to a file. It is written beside its name and renamed when it is complete, so that what had the name stays until then. Errors: as
+ * edge_llm_state_save; EDGE_LLM_INVALID_FILE: it cannot be written, or the name is that of a pipe or a device. */
 EDGE_LLM_API edge_llm_status edge_llm_state_save_file(edge_llm_context *context, int32_t sequence, const char *path, size_t path_length);
 
-/* The same from a file. Errors: as edge_llm_state_load; EDGE_LLM_INVALID_FILE also: it cannot be read. */
+/* The same from a file. Errors: as edge_llm_state_load; EDGE_LLM_INVALID_FILE also: it cannot be read, or is a pipe or a device. */
 EDGE_LLM_API edge_llm_status edge_llm_state_load_file(edge_llm_context *context, int32_t sequence, const char *path, size_t path_length);
 
 #ifdef __cplusplus

@@ -9,6 +9,7 @@
 #ifndef EDGE_LLM_HPP
 #define EDGE_LLM_HPP
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -277,9 +278,9 @@ struct Piece {
     edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
 };
 
-/// The steps of a generation, computed as they are asked for: an input range. A context has one generation: iterate over the one begun last,
-/// while the context lives. A generation that is cancelled or out of time ends with a step that
-/// says so in its finish reason; other errors are thrown.
+/// The steps of a generation, computed as they are asked for: an input range, for one reader. A context has one generation: to read on after
+/// another one has begun, or after the context's end, throws. A generation that is cancelled or out of time ends with a step that says so in
+/// its finish reason; other errors are thrown.
 class Generation {
 public:
     class iterator {
@@ -307,7 +308,9 @@ public:
         Generation *owner_ = nullptr;
     };
 
-    explicit Generation(edge_llm_context *context) : context_(context) {}
+    Generation(edge_llm_context *context, std::uint32_t id) : context_(context), id_(id) {}
+    Generation(Generation &&) = default;
+    Generation &operator=(Generation &&) = default;
     iterator begin() { return iterator(this); }
     iterator end() { return iterator(); }
 
@@ -320,13 +323,15 @@ private:
         if (piece_.finish != EDGE_LLM_FINISH_NONE) return false;
         edge_llm_piece piece{};
         piece.struct_size = sizeof piece;
+        piece.id = id_;
         edge_llm_status status = edge_llm_context_next(context_, &piece);
-        if (status != EDGE_LLM_CANCELLED && status != EDGE_LLM_DEADLINE_EXCEEDED) check(status);
+        if (piece.finish == EDGE_LLM_FINISH_NONE) check(status); // else the step says that it was cancelled or out of time
         piece_ = {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish)};
         return true;
     }
 
     edge_llm_context *context_;
+    std::uint32_t id_;
     Piece piece_{};
 };
 
@@ -352,28 +357,24 @@ public:
 
     edge_llm_context *handle() const noexcept { return handle_; }
 
-    /// Begins a generation; iterating over it computes it.
+    /// Begins a generation; iterating over it computes it. The prompt is all tokens of the text so far, and must have some.
     Generation generate(const std::vector<Token> &prompt, const GenerateOptions &options = {})
     {
-        edge_llm_generate_options c;
-        std::vector<edge_llm_text> stops;
-        check(edge_llm_generate_options_default(&c, sizeof c));
-        for (const std::string &stop : options.stop) stops.push_back({stop.data(), stop.size()});
-        c.max_tokens = options.max_tokens;
-        c.ignore_eos = options.ignore_eos;
-        c.render_special = options.render_special;
-        c.sequence = options.sequence;
-        if (options.deadline) c.deadline = options.deadline->count() < 0 ? 0 : options.deadline->count(); // below 0 would be none
-        c.sampling = &options.sampling;
-        c.stop = stops.data();
-        c.stop_count = stops.size();
-        check(edge_llm_context_start(handle_, prompt.data(), prompt.size(), &c));
-        return Generation(handle_);
+        static const Token none = 0; // an empty vector may have no address, which would mean to go on
+        return start(prompt.empty() ? &none : prompt.data(), prompt.size(), options);
     }
 
     Expected<Generation> try_generate(const std::vector<Token> &prompt, const GenerateOptions &options = {})
     {
         return detail::attempt([&] { return generate(prompt, options); });
+    }
+
+    /// Begins a generation that goes on from what the sequence holds.
+    Generation resume(const GenerateOptions &options = {}) { return start(nullptr, 0, options); }
+
+    Expected<Generation> try_resume(const GenerateOptions &options = {})
+    {
+        return detail::attempt([&] { return resume(options); });
     }
 
     void cancel() { check(edge_llm_context_cancel(handle_)); }
@@ -431,6 +432,27 @@ public:
     }
 
 private:
+    Generation start(const Token *prompt, std::size_t count, const GenerateOptions &options)
+    {
+        edge_llm_generate_options c;
+        std::vector<edge_llm_text> stops;
+        check(edge_llm_generate_options_default(&c, sizeof c));
+        for (const std::string &stop : options.stop) stops.push_back({stop.data(), stop.size()});
+        c.max_tokens = options.max_tokens;
+        c.ignore_eos = options.ignore_eos;
+        c.render_special = options.render_special;
+        c.sequence = options.sequence;
+        if (options.deadline) c.deadline = options.deadline->count() < 0 ? 0 : options.deadline->count(); // below 0 would be none
+        c.sampling = &options.sampling;
+        c.stop = stops.data();
+        c.stop_count = stops.size();
+        static std::atomic<std::uint32_t> generations{0};
+        do c.id = ++generations;
+        while (c.id == 0);
+        check(edge_llm_context_start(handle_, prompt, count, &c));
+        return Generation(handle_, c.id);
+    }
+
     edge_llm_context *handle_ = nullptr;
 };
 

@@ -35,6 +35,37 @@ public sealed class ConversationTests
     }
 
     [TestMethod]
+    public void AQuestionWithinAnAnswerIsRefusedAndTheAnswerGoesOn()
+    {
+        using var chat = new Chat();
+        string answer = "";
+        foreach (GeneratedToken step in chat.Conversation.Ask("one", s_greedy))
+        {
+            answer += step.Text;
+            if (step.Finish is null) Assert.AreEqual(ErrorCode.Busy, Assert.ThrowsExactly<EdgeLlmException>(() => chat.Say("two")).Code);
+        }
+        Assert.AreEqual((" two three", "user:one|assistant: two three"), (answer, chat.Messages));
+        using IEnumerator<GeneratedToken> cut = chat.Conversation.Ask("one", s_greedy).GetEnumerator();
+        Assert.IsTrue(cut.MoveNext());
+        chat.Conversation.Dispose();
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => cut.MoveNext()).Code);
+        Assert.AreEqual("user:one|assistant: two three", chat.Messages, "an error leaves no trace");
+    }
+
+    [TestMethod]
+    public void WithoutMessagesThereIsNothingToAnswer()
+    {
+        using var chat = new Chat();
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => chat.Conversation.Answer(s_greedy).Count()).Code);
+        Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => new ChatMessage("", "hi")).Code);
+        foreach (string empty in (string[])["", " \n"])
+            Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(() => ChatTemplate.Parse(empty)).Code);
+        using var file = new ScriptedModel([" one"], [One], chatTemplate: "");
+        using LanguageModel model = LanguageModel.Open(file.File);
+        Assert.AreEqual(ErrorCode.Unsupported, Assert.ThrowsExactly<EdgeLlmException>(() => model.ChatTemplate).Code, "an empty template is none");
+    }
+
+    [TestMethod]
     public void TheSecondTurnReusesTheFirst()
     {
         using var chat = new Chat();

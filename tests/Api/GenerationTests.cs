@@ -19,6 +19,9 @@ public sealed class GenerationTests
         CollectionAssert.AreEqual(s_story[1..], steps.SkipLast(1).Select(step => step.Token).ToArray());
         Assert.AreEqual(FinishReason.Eos, steps[^1].Finish);
         Assert.IsTrue(steps.SkipLast(1).All(step => step.Finish is null));
+        using Generation read = run.Begin([ScriptedModel.Bos, s_story[0]], s_greedy);
+        Assert.AreEqual(4, read.Count());
+        Assert.IsFalse(read.MoveNext(), "it is disposed of, but has come to its end");
         Assert.AreEqual((2, 3), (run.Statistics.PromptTokens, run.Statistics.GeneratedTokens));
     }
 
@@ -194,7 +197,7 @@ public sealed class GenerationTests
         Assert.AreEqual(" three", run.Step(generation));
         generation.Dispose();
         generation.Dispose();
-        Assert.IsFalse(generation.MoveNext());
+        Assert.ThrowsExactly<ObjectDisposedException>(() => generation.MoveNext(), "it has not come to its end");
         CollectionAssert.AreEqual(s_story[..2], run.Sequence.Tokens.ToArray());
     }
 

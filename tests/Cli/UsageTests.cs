@@ -106,6 +106,22 @@ public sealed class UsageTests
     }
 
     [TestMethod]
+    public void AnEmptyFileOrPipeIsNoPrompt()
+    {
+        string file = Path.GetTempFileName();
+        foreach (string content in (string[])["", "\n"])
+        {
+            File.WriteAllText(file, content);
+            CommandLine.AssertUsageError(CommandLine.Run("run", "-m", s_model.File, "-f", file), $"{file}: expected a prompt, found an empty text");
+            foreach (string[] from in (string[][])[[], ["-"], ["-f", "-"]])
+                CommandLine.AssertUsageError(CommandLine.Run(["run", "-m", s_model.File, .. from], Encoding.UTF8.GetBytes(content)), "expected a prompt, found an empty text");
+        }
+        File.Delete(file);
+        CommandLine.AssertUsageError(CommandLine.Run("chat", "-m", s_model.File, "--chat-template", "", "-p", "x"), "--chat-template");
+        CommandLine.AssertUsageError(CommandLine.Run("run", "-m", s_model.File, "-p", "x", "--stop", ""), "a stop string is empty");
+    }
+
+    [TestMethod]
     public void APromptThatDoesNotFit()
     {
         CommandLine.AssertUsageError(CommandLine.Run("run", "-m", s_model.File, "-c", "4", "-p", "a long prompt"), "4");

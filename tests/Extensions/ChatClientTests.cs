@@ -112,6 +112,32 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task ACallInsideALoopOverAStreamIsAnsweredAndTheStreamGoesOn()
+    {
+        var options = new ChatOptions { Temperature = 0 };
+        string text = "";
+        await foreach (ChatResponseUpdate update in _client.GetStreamingResponseAsync("hi", options))
+        {
+            text += update.Text;
+            Assert.AreEqual(" two three four", (await _client.GetResponseAsync("hi", options).WaitAsync(TimeSpan.FromMinutes(2))).Text);
+        }
+        Assert.AreEqual(" two three four", text);
+    }
+
+    [TestMethod]
+    public async Task OverADisposedModelItThrows()
+    {
+        using LanguageModel model = LanguageModel.Open(_file.File);
+        using var client = new EdgeLlmChatClient(model);
+        using var generator = new EdgeLlmEmbeddingGenerator(model);
+        model.Dispose();
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => client.GetResponseAsync("hi"));
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => client.GetResponseAsync("hi"), "and its turn is free again");
+        await Assert.ThrowsExactlyAsync<ObjectDisposedException>(() => generator.GenerateAsync(["hi"]));
+        Assert.ThrowsExactly<ObjectDisposedException>(() => new EdgeLlmChatClient(model));
+    }
+
+    [TestMethod]
     public async Task DisposedOfDuringARequestItFailsAndNobodyWaitsForEver()
     {
         int[] circle = [s_story[0], s_story[1], s_story[2], s_story[1]];
@@ -153,6 +179,18 @@ public sealed class ChatClientTests : IDisposable
         using var untemplated = new ScriptedModel(s_words, s_story);
         using LanguageModel model = LanguageModel.Open(untemplated.File);
         Assert.AreEqual(ErrorCode.Unsupported, Assert.ThrowsExactly<EdgeLlmException>(() => new EdgeLlmChatClient(model)).Code);
+    }
+
+    [TestMethod]
+    public async Task WithoutMessagesThereIsNothingToAnswer()
+    {
+        async Task Refused(Func<Task> call) => Assert.AreEqual(ErrorCode.InvalidArgument, (await Assert.ThrowsExactlyAsync<EdgeLlmException>(call)).Code);
+        await Refused(() => _client.GetResponseAsync([]));
+        await Refused(() => _client.GetResponseAsync("hi", new ChatOptions { StopSequences = [""] }));
+        await Refused(() => _client.GetResponseAsync("hi", new ChatOptions { StopSequences = [null!] }));
+        using var generator = new EdgeLlmEmbeddingGenerator(_model, new ContextOptions { Threads = 1 });
+        await Refused(() => generator.GenerateAsync(["a", ""]));
+        Assert.AreEqual(0, (await generator.GenerateAsync([])).Count);
     }
 
     [TestMethod]

@@ -64,6 +64,34 @@ public sealed class MappedFileTests
     }
 
     [TestMethod]
+    [OSCondition(OperatingSystems.Linux)]
+    public void APipeThatNobodyWritesToIsRefusedToo()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
+        pipe.DisposeLocalCopyOfClientHandle(); // to open it would be to wait for somebody who writes
+        string path = $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}";
+        Task opening = Task.Run(() => MappedFile.Open(path));
+        AggregateException error = Assert.ThrowsExactly<AggregateException>(() => Assert.IsTrue(opening.Wait(TimeSpan.FromSeconds(30)), "still waiting"));
+        StringAssert.Contains(error.InnerException!.Message, "not a regular file");
+    }
+
+    [TestMethod]
+    public unsafe void ItsBytesStayUntilTheLastUseHasEnded()
+    {
+        int released = 0;
+        byte value = 5;
+        MappedFile file = MappedFile.Over(&value, 1, "(memory)", () => released++);
+        using (file.Hold())
+        {
+            file.Dispose();
+            file.Dispose();
+            Assert.AreEqual(0, released);
+            Assert.ThrowsExactly<ObjectDisposedException>(() => { file.Hold(); });
+        }
+        Assert.AreEqual(1, released);
+    }
+
+    [TestMethod]
     public void ALinkedFileOpens()
     {
         string path = Write(new byte[100]), link = Path.Combine(_folder, "link");

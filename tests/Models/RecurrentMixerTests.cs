@@ -96,7 +96,7 @@ public sealed unsafe class RecurrentMixerTests
     public void TheNextPromptGoesOnFromASnapshot()
     {
         using var run = new Run();
-        var scheduler = new Scheduler(run.Runner);
+        var scheduler = new Scheduler(run.Runner, new Lifetime(run, () => { }));
         using Sequence sequence = run.Runner.NewSequence();
         var options = new GenerateOptions { MaxTokens = 3, IgnoreEos = true, Sampling = SamplingOptions.Greedy };
         int[] Tokens(int[] prompt, Sequence? where, out int reused)

@@ -15,6 +15,9 @@ internal sealed class ModelOptionsBinding
     private readonly Option<int> _gpuLayers = Opt.Integer("--n-gpu-layers", ["-ngl", "--gpu-layers"], "Layers for an offload plug-in.", 0, -1);
     private readonly Option<int> _threads = Opt.Integer("--threads", ["-t"], "Threads; 0: one a physical core.", 0, -1, 1024);
     private readonly Option<int> _batch = Opt.Integer("--batch-size", ["-b"], "Tokens in one forward pass.", 512, 1, 65536);
+    private readonly Option<int> _microBatch = Opt.Integer("--ubatch-size", ["-ub"],
+        "The same, as llama.cpp has it beside -b: the smaller one counts.", null, 1, 65536);
+    private readonly Option _flashAttention = LlamaCppOptions.FlashAttention();
     private readonly Option<KvType> _typeK = Opt.Choice("--type-k", ["-ctk", "--cache-type-k"], "Type of the cached keys.", KvType.F16, s_kvTypes);
     private readonly Option<KvType> _typeV = Opt.Choice("--type-v", ["-ctv", "--cache-type-v"], "Type of the cached values.", KvType.F16, s_kvTypes);
 
@@ -38,7 +41,8 @@ internal sealed class ModelOptionsBinding
         if (withModel) command.Add(_model);
         command.Add(_threads);
         if (withContextSize) command.Add(_context);
-        foreach (Option option in (Option[])[_batch, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _gpuLayers]) command.Add(option);
+        foreach (Option option in (Option[])[_batch, _microBatch, _flashAttention, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _gpuLayers])
+            command.Add(option);
         return this;
     }
 
@@ -74,6 +78,7 @@ internal sealed class ModelOptionsBinding
     public ContextOptions Context(ParseResult parsed) => new()
     {
         Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0
-        BatchSize = parsed.GetValue(_batch), TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
+        BatchSize = parsed.GetResult(_microBatch) is null ? parsed.GetValue(_batch) : Math.Min(parsed.GetValue(_batch), parsed.GetValue(_microBatch)),
+        TypeK = parsed.GetValue(_typeK), TypeV = parsed.GetValue(_typeV),
     };
 }

@@ -16,7 +16,7 @@ internal static class Program
         ErrorStream.Install();
         try
         {
-            ParseResult parsed = MakeRoot().Parse(args, new ParserConfiguration
+            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(args), new ParserConfiguration
             {
                 EnablePosixBundling = false,      // -ngl is one option, not -n, -g and -l
                 ResponseFileTokenReplacer = null, // a prompt may begin with @

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 from . import _structs
 from ._library import _text, library, processor_levels
+from .answers import Stream
+from .context import Context, Counters
 from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
-from .context import Context, Counters, Piece
+from .generation import Generation, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
 
-__all__ = ["LLM", "Context", "Counters", "EdgeLlmError", "Features", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece",
-           "Status", "features", "processor_levels", "version"]
+__all__ = ["LLM", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece",
+           "Status", "Stream", "features", "processor_levels", "version"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import os
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,10 @@ class Library:
         for kind, value in zip(function.argtypes, arguments):
             if isinstance(value, int):
                 s.check_range(kind, value, name)
-        status = int(function(*arguments))
+        try:
+            status = int(function(*arguments))
+        except ctypes.ArgumentError as error:
+            raise TypeError(f"{name}: {error}") from error
         if status != 0 and status not in expect:
             raise self.error(status)
         return status
@@ -97,6 +101,19 @@ class Library:
     def defaults(self, structure: s.Struct, name: str) -> s.Struct:
         self(name + "_options_default", structure, ctypes.sizeof(structure))
         return structure
+
+
+class Handle:
+    """What the library gave out: given back when nobody refers to this any more. kept is what the library may call until then."""
+
+    def __init__(self, loaded: Library, close: str, value: int | None, kept: object) -> None:
+        self.value = value
+        weakref.finalize(self, give_back, loaded, close, value, kept)
+
+
+def give_back(loaded: Library, close: str, value: int | None, _kept: object) -> None:
+    """Closes a handle."""
+    loaded.function(close)(value)
 
 
 def _text(pointer: int | None, length: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes as c
 from typing import Any
 
+from .checks import integer, real
 from .errors import InvalidArgument, Status
 
 ZERO_TERMINATED = c.c_size_t(-1).value
@@ -16,7 +17,8 @@ LogCallback = c.CFUNCTYPE(None, ptr, i32, ptr, size)
 ReleaseCallback = c.CFUNCTYPE(None, ptr, ptr, size)
 
 
-_RANGES: dict[Any, tuple[int, int]] = {i32: (-(1 << 31), (1 << 31) - 1), u32: (0, (1 << 32) - 1), i64: (-(1 << 63), (1 << 63) - 1), size: (0, (1 << 64) - 1)}
+_RANGES: dict[Any, tuple[int, int]] = {i32: (-(1 << 31), (1 << 31) - 1), u32: (0, (1 << 32) - 1), i64: (-(1 << 63), (1 << 63) - 1),
+                                       size: (0, (1 << 64) - 1), u64: (0, (1 << 64) - 1)}
 
 
 def check_range(kind: Any, value: int, name: str) -> None:
@@ -33,8 +35,12 @@ class Struct(c.Structure):
         super().__init__(struct_size=c.sizeof(self))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, int):
-            check_range(dict(self._fields_)[name], value, name)
+        kind = dict(self._fields_)[name]
+        if kind in _RANGES:
+            value = integer(name, value)
+            check_range(kind, value, name)
+        elif kind is f32:
+            value = real(name, value)
         super().__setattr__(name, value)
 
 
@@ -59,7 +65,7 @@ ContextOptions = _struct("ContextOptions", context_size=i32, batch_size=i32, log
 MemoryPlan = _struct("MemoryPlan", reserved=u32, weights=i64, kv_cache=i64, activations=i64, total=i64)
 Counters = _struct("Counters", finish=i32, seed=u64, prompt_tokens=i64, reused_tokens=i64, generated_tokens=i64, prompt_nanoseconds=i64,
                    generation_nanoseconds=i64, evaluated_tokens=i64, evaluation_nanoseconds=i64, kv_bytes=i64, activation_bytes=i64)
-Piece = _struct("Piece", token=i32, finish=i32, reserved=u32, text=ptr, text_length=size)
+Piece = _struct("Piece", token=i32, finish=i32, id=u32, text=ptr, text_length=size)
 
 
 class ChatMessage(c.Structure):
@@ -78,7 +84,7 @@ class Text(c.Structure):
 SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f32, min_p=f32, repeat_penalty=f32, repeat_last_n=i32,
                           presence_penalty=f32, frequency_penalty=f32, reserved=u32, seed=u64, logit_bias=c.POINTER(LogitBias),
                           logit_bias_count=size)
-GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, reserved=u32, deadline=i64,
+GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
                           sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr)
 
 _p = c.POINTER

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import _structs as s
-from ._library import Library
+from . import checks
+from ._library import Handle, give_back
 from .errors import InvalidArgument, Status
-from .model import Model, _close, token_array
+from .generation import FINISH_REASONS, Generation, Piece
+from .model import Model, encode, held
+from .options import context_options, milliseconds, sampling_options
 
-CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
-FINISH_REASONS = (None, "stop", "length", "eos", "cancelled", "deadline")
-
-
-class Piece(str):
-    """A step of a generation: the text that is complete now, its token (-1: none), and in the last step why it is the last one:
-    "stop", "length", "eos", "cancelled" or "deadline"."""
-
-    token: int
-    finish_reason: str | None
-
-    @classmethod
-    def make(cls, text: str, token: int, finish_reason: str | None) -> Piece:
-        piece = cls(text)
-        piece.token, piece.finish_reason = token, finish_reason
-        return piece
 
 
 @dataclass(frozen=True)
@@ -51,48 +39,6 @@ class Counters:
     activation_bytes: int
 
 
-def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
-                    type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> s.Struct:
-    """The options of a context as C has them."""
-    for name, value in (("type_k", type_k), ("type_v", type_v)):
-        if value not in CACHE_TYPES:
-            raise InvalidArgument(Status.INVALID_ARGUMENT, f"{name}: expected one of {', '.join(CACHE_TYPES)}, found {value!r}")
-    options = loaded.defaults(s.ContextOptions(), "context")
-    if n_ctx is not None:
-        options.context_size = n_ctx
-    options.batch_size, options.threads, options.logits_rows = n_batch, n_threads or 0, logits_rows
-    options.cache_type_k, options.cache_type_v = CACHE_TYPES[type_k], CACHE_TYPES[type_v]
-    options.max_sequences = n_seq_max
-    if seed is not None:
-        options.seed = seed % (1 << 64)
-    return options
-
-
-def sampling_options(loaded: Library, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None,
-                     min_p: float | None = None, repeat_penalty: float | None = None, repeat_last_n: int | None = None,
-                     presence_penalty: float | None = None, frequency_penalty: float | None = None, seed: int | None = None,
-                     logit_bias: Mapping[int, float] | None = None) -> s.Struct:
-    """The sampling options as C has them; None is the default."""
-    given = dict(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repeat_penalty=repeat_penalty, repeat_last_n=repeat_last_n,
-                 presence_penalty=presence_penalty, frequency_penalty=frequency_penalty)
-    options = loaded.defaults(s.SamplingOptions(), "sampling")
-    for name, value in given.items():
-        if value is not None:
-            setattr(options, name, value)
-    if seed is not None:
-        options.seed = seed % (1 << 64)
-    if logit_bias:
-        tokens = token_array([int(token) for token in logit_bias])
-        options.logit_bias = (s.LogitBias * len(logit_bias))(*map(s.LogitBias, tokens, logit_bias.values()))
-        options.logit_bias_count = len(logit_bias)
-    return options
-
-
-def _milliseconds(seconds: float | None) -> int:
-    """A time from now as C has it: what has passed is 0, none is -1."""
-    return -1 if seconds is None else max(0, int(min(seconds, 1e12) * 1000))
-
-
 class Context:
     """What runs a model: threads, a cache, working memory. It does one thing at a time; only cancel and close may be called meanwhile.
 
@@ -101,20 +47,24 @@ class Context:
 
     def __init__(self, model: Model, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
                  type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> None:
-        self._library, self._model = model._library, model
+        if not isinstance(model, Model):
+            raise checks.wrong_type("model", "a Model", model)
+        self._library = model._library
+        self._model: Handle | None = held(model._held, "model")  # for texts, after the Model is closed as well
         options = context_options(self._library, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
                                   n_seq_max=n_seq_max, logits_rows=logits_rows, seed=seed)
         handle = ctypes.c_void_p()
-        self._library("context_create", model._handle, options, handle)
+        self._library("context_create", self._model.value, options, handle)
         self._handle = handle.value
-        self._closer = weakref.finalize(self, _close, self._library, "context_close", self._handle, model._log)
-        self._generation = object()  # the one begun last
+        self._closer = weakref.finalize(self, give_back, self._library, "context_close", self._handle, model._log)
+        self._generations = itertools.count(1)
         self._vocab_size = model.info.vocab_size
         self._embedding_length = model.info.embedding_length
 
     def close(self) -> None:
         """Gives the handle back; a call under way on another thread is cancelled. Closing twice does nothing."""
         self._closer()
+        self._model = None
 
     def __enter__(self) -> Context:
         return self
@@ -151,49 +101,36 @@ class Context:
 
     def set_deadline(self, seconds: float | None) -> None:
         """A moment, from now, after which everything that computes fails; None: no deadline."""
-        self._library("context_set_deadline", self._handle, _milliseconds(seconds))
+        self._library("context_set_deadline", self._handle, milliseconds(seconds))
 
     def generate(self, prompt: str | Sequence[int] | None, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None,
                  ignore_eos: bool = False, render_special: bool = False, sequence: int = 0, timeout: float | None = None,
-                 **sampling: Any) -> Iterator[Piece]:
-        """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds.
+                 **sampling: Any) -> Generation:
+        """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds. A prompt
+        that is there and has no tokens is an error.
 
         Sampling: temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, seed, logit_bias.
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
-        computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it.
+        computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
+        reading on raises InvalidArgument.
         """
-        tokens = self._model.tokenize(prompt, prompt=True) if isinstance(prompt, str) else list(prompt or [])
+        tokens = None if prompt is None else checks.tokens("prompt", self._tokens(prompt, prompt=True))
+        if tokens is not None and len(tokens) == 0:
+            raise InvalidArgument(Status.INVALID_ARGUMENT, "the prompt has no tokens; None goes on from what the sequence holds")
         options = self._library.defaults(s.GenerateOptions(), "generate")
         chosen = sampling_options(self._library, **sampling)
-        texts = [text.encode() for text in ([stop] if isinstance(stop, str) else stop or [])]
+        texts = checks.texts("stop", stop)
         options.max_tokens = -1 if max_tokens is None else max_tokens
-        options.ignore_eos, options.render_special, options.sequence = int(ignore_eos), int(render_special), sequence
-        options.deadline = _milliseconds(timeout)
+        options.ignore_eos, options.render_special = checks.flag("ignore_eos", ignore_eos), checks.flag("render_special", render_special)
+        options.sequence = sequence
+        options.id = next(self._generations) % (1 << 32)
+        options.deadline = milliseconds(timeout)
         options.sampling = ctypes.pointer(chosen)
         options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
         options.stop_count = len(texts)
-        self._library("context_start", self._handle, token_array(tokens), len(tokens), options)
-        self._generation = object()
-        return self._steps(len(tokens), self._generation)
-
-    def _steps(self, prompt_length: int, generation: object) -> Iterator[Piece]:
-        piece, at, function = s.Piece(), ctypes.string_at, self._library.function("context_next")
-        pointer, handle = ctypes.byref(piece), self._handle
-
-        def step() -> int:
-            if generation is not self._generation:
-                raise InvalidArgument(Status.INVALID_ARGUMENT, "another generation has begun in this context")
-            status = function(handle, pointer)
-            if status != 0 and piece.finish == 0:
-                raise self._library.error(status)
-            return int(piece.finish)
-
-        finish = self._interruptibly(prompt_length, step)
-        while True:
-            yield Piece.make(at(piece.text, piece.text_length).decode("utf-8", "replace"), piece.token, FINISH_REASONS[finish])
-            if finish != 0:
-                return
-            finish = step()
+        length = 0 if tokens is None else len(tokens)
+        self._library("context_start", self._handle, tokens, length, options)
+        return Generation(self, length, options.id)
 
     def _interruptibly(self, tokens: int, call: Callable[[], Any]) -> Any:
         """Makes a call that computes this many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a
@@ -223,75 +160,88 @@ class Context:
             raise error
         return value
 
-    def complete(self, prompt: str | Sequence[int] | None, **options: Any) -> str:
-        """The whole text that generate gives."""
-        return "".join(self.generate(prompt, **options))
+    def complete(self, prompt: str | Sequence[int] | None, **options: Any) -> Piece:
+        """The whole text that generate gives, as one piece, whose finish_reason says whether it was cut."""
+        return Piece.joined(list(self.generate(prompt, **options)))
 
     def eval(self, tokens: Sequence[int], *, sequence: int = 0) -> None:
         """Runs tokens as the next ones of a sequence; logits(0) are those after the last of them."""
-        self._interruptibly(len(tokens), lambda: self._library("context_eval", self._handle, sequence, token_array(tokens), len(tokens)))
+        numbers, where = checks.tokens("tokens", tokens), checks.integer("sequence", sequence)
+        self._interruptibly(len(numbers), lambda: self._library("context_eval", self._handle, where, numbers, len(numbers)))
 
     def eval_batch(self, tokens: Sequence[int], *, sequences: Sequence[int] | None = None, want_logits: Sequence[bool] | None = None) -> None:
         """Runs tokens of several sequences in one pass, at most n_batch; those wanted get rows of logits, at most logits_rows."""
-        for other in (sequences, want_logits):
-            if other is not None and len(other) != len(tokens):
-                raise InvalidArgument(Status.INVALID_ARGUMENT, f"{len(tokens)} tokens, but {len(other)} values for them")
-        want = None if want_logits is None else (ctypes.c_uint8 * len(tokens))(*map(int, want_logits))
-        numbers = None if sequences is None else token_array(sequences)
-        self._interruptibly(len(tokens), lambda: self._library("context_eval_batch", self._handle, token_array(tokens), numbers, want, len(tokens)))
+        numbers = checks.tokens("tokens", tokens)
+        where = None if sequences is None else checks.tokens("sequences", sequences)
+        flags = None if want_logits is None else [checks.flag("want_logits", want) for want in checks.items("want_logits", want_logits, "a list of bools")]
+        for other in (where, flags):
+            if other is not None and len(other) != len(numbers):
+                raise InvalidArgument(Status.INVALID_ARGUMENT, f"{len(numbers)} tokens, but {len(other)} values for them")
+        wanted = None if flags is None else (ctypes.c_uint8 * len(flags))(*flags)
+        self._interruptibly(len(numbers), lambda: self._library("context_eval_batch", self._handle, numbers, where, wanted, len(numbers)))
 
     def logits(self, row: int = 0) -> memoryview:
         """A row of the logits last computed: floats in memory of its own, which numpy.asarray views without a copy."""
         buffer = (ctypes.c_float * self._vocab_size)()
         count = ctypes.c_size_t()
-        self._library("context_copy_logits", self._handle, row, buffer, self._vocab_size, count)
+        self._library("context_copy_logits", self._handle, checks.integer("row", row), buffer, self._vocab_size, count)
         return memoryview(buffer).cast("B").cast("f")
 
     def sample(self, *, row: int = 0, sequence: int = 0, **sampling: Any) -> int:
         """Chooses the next token of a sequence from a row of logits; eval runs it."""
         token = ctypes.c_int32()
-        self._library("context_sample", self._handle, row, sequence, sampling_options(self._library, **sampling), token)
+        self._library("context_sample", self._handle, checks.integer("row", row), checks.integer("sequence", sequence),
+                      sampling_options(self._library, **sampling), token)
         return token.value
 
     def embed(self, text: str | Sequence[int], *, normalize: bool = True) -> memoryview:
         """A vector for a text: the mean of the last hidden states, of length 1 if normalized."""
-        tokens = self._model.tokenize(text) if isinstance(text, str) else text
+        if isinstance(text, (str, bytes)) and not text:
+            raise InvalidArgument(Status.INVALID_ARGUMENT, "the text to embed is empty")
+        tokens, normalized = checks.tokens("text", self._tokens(text)), checks.flag("normalize", normalize)
         vector = self._interruptibly(len(tokens), lambda: self._library.fill(
-            ctypes.c_float, self._embedding_length, "context_embed", self._handle, token_array(tokens), len(tokens), int(normalize)))
+            ctypes.c_float, self._embedding_length, "context_embed", self._handle, tokens, len(tokens), normalized))
         return memoryview(vector).cast("B").cast("f")
+
+    def _tokens(self, text: str | bytes | Sequence[int], *, prompt: bool = False) -> Sequence[int]:
+        """The tokens of a text, or the tokens that are given instead."""
+        if not isinstance(text, (str, bytes)):
+            return text
+        return encode(self._library, held(self._model, "context").value, text, prompt=prompt)
 
     def tokens(self, sequence: int = 0) -> list[int]:
         """What a sequence holds."""
-        return list(self._library.fill(ctypes.c_int32, 0, "sequence_tokens", self._handle, sequence))
+        return list(self._library.fill(ctypes.c_int32, 0, "sequence_tokens", self._handle, checks.integer("sequence", sequence)))
 
     def copy(self, source: int, target: int) -> None:
         """Makes one sequence hold what another one holds."""
-        self._library("sequence_copy", self._handle, source, target)
+        self._library("sequence_copy", self._handle, checks.integer("source", source), checks.integer("target", target))
 
     def remove(self, sequence: int = 0) -> None:
         """Empties a sequence."""
-        self._library("sequence_remove", self._handle, sequence)
+        self._library("sequence_remove", self._handle, checks.integer("sequence", sequence))
 
     def trim(self, length: int, *, sequence: int = 0) -> None:
         """Makes a sequence forget its tokens from a length on."""
-        if length < 0:
+        if checks.integer("length", length) < 0:
             raise InvalidArgument(Status.INVALID_ARGUMENT, f"length: expected 0 or more, found {length}")
-        self._library("sequence_trim", self._handle, sequence, length)
+        self._library("sequence_trim", self._handle, checks.integer("sequence", sequence), int(length))
 
     def save(self, sequence: int = 0) -> bytes:
         """What a sequence holds, to be loaded later or elsewhere."""
-        return bytes(self._library.fill(ctypes.c_char, 0, "state_save", self._handle, sequence))
+        return bytes(self._library.fill(ctypes.c_char, 0, "state_save", self._handle, checks.integer("sequence", sequence)))
 
     def load(self, state: bytes, *, sequence: int = 0) -> None:
         """Replaces what a sequence holds by a saved one."""
-        self._library("state_load", self._handle, sequence, ctypes.cast(ctypes.c_char_p(bytes(state)), ctypes.c_void_p), len(state))
+        data = checks.data("state", state)
+        self._library("state_load", self._handle, checks.integer("sequence", sequence), ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p), len(data))
 
     def save_file(self, path: str | os.PathLike[str], *, sequence: int = 0) -> None:
-        """Saves to a file."""
+        """Saves to a file, which takes the place of an older one when it is complete."""
         name = os.fsencode(path)
-        self._library("state_save_file", self._handle, sequence, name, len(name))
+        self._library("state_save_file", self._handle, checks.integer("sequence", sequence), name, len(name))
 
     def load_file(self, path: str | os.PathLike[str], *, sequence: int = 0) -> None:
         """Loads from a file."""
         name = os.fsencode(path)
-        self._library("state_load_file", self._handle, sequence, name, len(name))
+        self._library("state_load_file", self._handle, checks.integer("sequence", sequence), name, len(name))

@@ -1,4 +1,4 @@
-"""A model and a context in one, with the calls of OpenAI's client."""
+"""A model and its contexts in one, with the calls of OpenAI's client."""
 
 from __future__ import annotations
 
@@ -6,44 +6,50 @@ import contextlib
 import os
 import sys
 import threading
-import time
-import uuid
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from .context import Context, Piece
+from . import checks
+from .answers import Frame, Stream, choice, embedding, usage
+from .context import Context
+from .errors import EdgeLlmError, Status
+from .generation import Piece
 from .model import Message, Model
-
-_REASONS = {"eos": "stop", "deadline": "length", "cancelled": "length"}
-_IGNORED = ("model", "user", "stream_options")
+from .requests import answer_options, include_usage, refuse_unknown
 
 
 class LLM:
     """llm = LLM("model.gguf", n_ctx=4096); llm.chat.completions.create(messages=[...]); llm("Once upon a time", max_tokens=64).
 
-    Takes the options of Model and Context. Requests of several threads are answered one after the other; a stream that is not read to its end
-    makes the others wait until it is closed or collected. A new request of the same thread ends it.
+    Takes the options of Model and Context. Any threads may use it. One computes at a time: a request waits while another one is answered, and
+    a stream while its next part is not its turn. A stream that is not read to its end keeps a context of its own until it is closed or
+    collected; of these there are at most max_streams.
     """
 
     def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
                  n_gpu_layers: int = 0, offload_kqv: bool = True, use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16",
-                 type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, verbose: bool = False) -> None:
-        log = _print if verbose else None
-        self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
-        self.context = Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v, seed=seed)
+                 type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, max_streams: int = 4,
+                 verbose: bool = False) -> None:
         self.name = os.path.basename(os.fspath(model_path))
-        self._chat_template = chat_template
-        self._lock = threading.Lock()
-        self._streams: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # begun and not finished, by thread
+        self._chat_template, self._seed = chat_template, seed
+        self._turn = threading.RLock()  # held by who computes; a signal handler may come between
+        log = _print if checks.flag("verbose", verbose) else None
+        self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, use_mmap=use_mmap, use_mlock=use_mlock, log=log)
+        try:
+            self._contexts = _Contexts(lambda: Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
+                                                       seed=seed), checks.integer("max_streams", max_streams))
+        except BaseException:
+            self.model.close()
+            raise
+        self.context = self._contexts.first
         self.chat = SimpleNamespace(completions=SimpleNamespace(create=self._create_chat))
         self.completions = SimpleNamespace(create=self._create_completion)
         self.embeddings = SimpleNamespace(create=self._create_embeddings)
 
     def close(self) -> None:
-        """Closes context and model."""
-        self.context.close()
+        """Closes the contexts and the model. To read on in a stream raises."""
+        self._contexts.close()
         self.model.close()
 
     def __enter__(self) -> LLM:
@@ -52,94 +58,127 @@ class LLM:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __call__(self, prompt: str, **options: Any) -> str:
-        """The text that follows a prompt."""
-        with self._turn():
-            return self.context.complete(prompt, **options)
+    def __call__(self, prompt: str | Sequence[int], **options: Any) -> Piece:
+        """The text that follows a prompt, with a finish_reason."""
+        return Piece.joined(self._answer(self._tokens(prompt), options)[0])
 
-    def _create_chat(self, *, messages: Iterable[Message], stream: bool = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
-        tokens = self.model.chat_tokenize(messages, tools=tools, chat_template=self._chat_template)
-        frame = _Frame("chatcmpl", self.name)
-        if stream:
-            return self._stream(tokens, options, lambda piece, first: frame.chunk("chat.completion.chunk", _choice(
-                piece, delta=SimpleNamespace(role="assistant" if first else None, content=str(piece)))))
-        text, last, usage = self._whole(tokens, options)
-        return frame.response("chat.completion", _choice(last, message=SimpleNamespace(role="assistant", content=text)), usage)
+    def _create_chat(self, *, messages: Iterable[Message], stream: bool | None = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
+        streams = bool(checks.flag("stream", False if stream is None else stream))
+        n, known = answer_options("chat.completions", options, streams)
+        tokens = self.model.chat_tokenize(messages, tools=None if options.get("tool_choice") == "none" else tools, chat_template=self._chat_template)
+        frame = Frame("chatcmpl", self.name)
+        if streams:
+            return self._stream(tokens, known, options, lambda piece, first: frame.part("chat.completion.chunk", [choice(
+                0, piece, delta=SimpleNamespace(role="assistant" if first else None, content=str(piece), tool_calls=None))]))
+        return self._whole(frame, "chat.completion", [tokens], n, known, lambda index, last, text: choice(
+            index, last, message=SimpleNamespace(role="assistant", content=text, refusal=None, tool_calls=None)))
 
-    def _create_completion(self, *, prompt: str | Sequence[int], stream: bool = False, **options: Any) -> Any:
-        frame = _Frame("cmpl", self.name)
-        if stream:
-            return self._stream(prompt, options, lambda piece, _: frame.chunk("text_completion", _choice(piece, text=str(piece))))
-        text, last, usage = self._whole(prompt, options)
-        return frame.response("text_completion", _choice(last, text=text), usage)
+    def _create_completion(self, *, prompt: str | Sequence[Any], stream: bool | None = False, **options: Any) -> Any:
+        streams = bool(checks.flag("stream", False if stream is None else stream))
+        n, known = answer_options("completions", options, streams)
+        prompts = [self._tokens(each) for each in checks.many_inputs("prompt", prompt)]
+        frame = Frame("cmpl", self.name)
+        if not streams:
+            return self._whole(frame, "text_completion", prompts, n, known, lambda index, last, text: choice(index, last, text=text))
+        if len(prompts) != 1:
+            raise EdgeLlmError(Status.UNSUPPORTED, f"prompt: expected one with stream=True, found {len(prompts)}")
+        return self._stream(prompts[0], known, options, lambda piece, _: frame.part("text_completion", [choice(0, piece, text=str(piece))]))
 
-    def _create_embeddings(self, *, input: str | Sequence[str], **_: Any) -> Any:
-        texts = [input] if isinstance(input, str) else list(input)
-        with self._turn():
-            tokens = [self.model.tokenize(text) for text in texts]
-            vectors = [list(self.context.embed(t)) for t in tokens]
-        data = [SimpleNamespace(object="embedding", index=i, embedding=vector) for i, vector in enumerate(vectors)]
-        count = sum(map(len, tokens))
+    def _create_embeddings(self, *, input: str | Sequence[Any], encoding_format: str | None = None, dimensions: int | None = None,
+                           model: str | None = None, user: str | None = None, **others: Any) -> Any:
+        refuse_unknown("embeddings", others)
+        length = self.model.info.embedding_length
+        if dimensions is not None and checks.integer("dimensions", dimensions) != length:
+            raise EdgeLlmError(Status.UNSUPPORTED, f"dimensions: expected {length}, the model's, found {dimensions}")
+        data, count = [], 0
+        with self._turn, self._contexts.borrowed([]) as context:
+            for i, each in enumerate(checks.many_inputs("input", input)):
+                tokens = self.model.tokenize(each) if isinstance(each, (str, bytes)) and each else each  # an empty one is for embed to refuse
+                data.append(embedding(i, context.embed(tokens), "float" if encoding_format is None else encoding_format))
+                count += len(tokens)
         return SimpleNamespace(object="list", model=self.name, data=data, usage=SimpleNamespace(prompt_tokens=count, total_tokens=count))
 
-    def _whole(self, prompt: str | Sequence[int], options: dict[str, Any]) -> tuple[str, Piece, SimpleNamespace]:
-        with self._turn():
-            pieces = list(self.context.generate(prompt, **_known(options)))
-            counters = self.context.counters
-        usage = SimpleNamespace(prompt_tokens=counters.prompt_tokens, completion_tokens=counters.generated_tokens,
-                                total_tokens=counters.prompt_tokens + counters.generated_tokens)
-        return "".join(pieces), pieces[-1], usage
+    def _tokens(self, prompt: str | bytes | Sequence[int]) -> list[int]:
+        return self.model.tokenize(prompt, prompt=True) if isinstance(prompt, (str, bytes)) else list(checks.tokens("prompt", prompt))
 
-    def _stream(self, prompt: str | Sequence[int], options: dict[str, Any], make: Any) -> Iterator[Any]:
-        itself: list[Any] = []  # weakly: a stream that is dropped ends at once
+    def _answer(self, tokens: list[int], options: dict[str, Any]) -> tuple[list[Piece], SimpleNamespace]:
+        with self._turn, self._contexts.borrowed(tokens) as context:
+            return list(context.generate(tokens, **options)), usage(context)
 
-        def run() -> Iterator[Any]:
-            with self._turn():
-                self._streams[threading.get_ident()] = itself[0]()
-                for i, piece in enumerate(self.context.generate(prompt, **_known(options))):
-                    yield make(piece, i == 0)
+    def _whole(self, frame: Frame, kind: str, prompts: list[list[int]], n: int, options: dict[str, Any],
+               make: Callable[[int, Piece, str], SimpleNamespace]) -> SimpleNamespace:
+        choices: list[SimpleNamespace] = []
+        seed = options.get("seed", self._seed)
+        total = SimpleNamespace(prompt_tokens=0, completion_tokens=0, total_tokens=0)
+        for i, tokens in enumerate(prompts):
+            for k in range(n):
+                # The same seed would give the same text again.
+                seeded = options | {"seed": seed + k} if k > 0 and seed is not None else options
+                pieces, used = self._answer(tokens, seeded)
+                choices.append(make(i * n + k, pieces[-1], "".join(pieces)))
+                total.completion_tokens += used.completion_tokens
+            total.prompt_tokens += used.prompt_tokens
+        total.total_tokens = total.prompt_tokens + total.completion_tokens
+        return frame.whole(kind, choices, total)
 
-        stream = run()
-        itself.append(weakref.ref(stream))
-        return stream
+    def _stream(self, tokens: list[int], known: dict[str, Any], options: dict[str, Any], make: Callable[[Piece, bool], SimpleNamespace]) -> Stream:
+        with_usage = include_usage(options.get("stream_options"))
+        with self._turn:
+            context = self._contexts.take(tokens, for_stream=True)
+            try:
+                pieces = context.generate(tokens, **known)
+            except BaseException:
+                self._contexts.give_back(context)
+                raise
+            return Stream(self._turn, context, self._contexts.give_back, pieces, make, with_usage)
 
-    def _turn(self) -> threading.Lock:
-        """To be held by a request. A thread that has a stream half read would wait for itself."""
-        stream = self._streams.pop(threading.get_ident(), None)
-        if stream is not None:
-            with contextlib.suppress(ValueError):  # another thread is reading it at this moment
-                stream.close()
-        return self._lock
+
+class _Contexts:
+    """The contexts of one model: one for each request that is under way, made when it is needed and kept for the next one."""
+
+    def __init__(self, make: Callable[[], Context], max_streams: int) -> None:
+        self._make, self._max_streams = make, max_streams
+        self.first = make()
+        self._all, self._idle = [self.first], [self.first]
+
+    def take(self, tokens: Sequence[int], *, for_stream: bool) -> Context:
+        """An idle context, that one which holds most of a prompt, or else a new one. Its caller has the turn."""
+        # All but the idle ones are those of half-read streams: any other request gives its own back before its turn ends.
+        streams = len(self._all) - len(self._idle)
+        if for_stream and streams >= self._max_streams:
+            raise EdgeLlmError(Status.BUSY, f"{streams} streams are not read to their end: close one, or make the LLM with a larger max_streams")
+        if not self._idle:
+            context = self._make()
+            self._all.append(context)
+            return context
+        nearest = max(list(self._idle), key=lambda context: _common(context.tokens(), tokens))
+        self._idle.remove(nearest)
+        return nearest
+
+    def give_back(self, context: Context) -> None:
+        """Ends the use of a context. For a stream that is collected this runs at any moment, so it waits for nothing."""
+        self._idle.append(context)
+
+    @contextlib.contextmanager
+    def borrowed(self, tokens: Sequence[int]) -> Iterator[Context]:
+        """A context for the time of a request."""
+        context = self.take(tokens, for_stream=False)
+        try:
+            yield context
+        finally:
+            self.give_back(context)
+
+    def close(self) -> None:
+        """Closes all."""
+        for context in self._all:
+            context.close()
+
+
+def _common(held: Sequence[int], tokens: Sequence[int]) -> int:
+    """The length of what two lists have in common at their beginning."""
+    return next((i for i, (a, b) in enumerate(zip(held, tokens)) if a != b), min(len(held), len(tokens)))
 
 
 def _print(_: int, text: str) -> None:
     if sys.stderr is not None:  # it is closed; print would take the standard output instead
         print(f"edge_llm: {text}", file=sys.stderr)
-
-
-def _known(options: dict[str, Any]) -> dict[str, Any]:
-    """OpenAI's names for options; those that mean nothing here are left out."""
-    known = {name: value for name, value in options.items() if name not in _IGNORED}
-    if "max_completion_tokens" in known:
-        known["max_tokens"] = known.pop("max_completion_tokens")
-    if known.get("logit_bias"):
-        known["logit_bias"] = {int(token): bias for token, bias in known["logit_bias"].items()}
-    return known
-
-
-def _choice(piece: Piece, **content: Any) -> SimpleNamespace:
-    reason = piece.finish_reason
-    return SimpleNamespace(index=0, finish_reason=_REASONS.get(reason, reason) if reason else None, logprobs=None, **content)
-
-
-class _Frame:
-    """What all parts of one answer have in common."""
-
-    def __init__(self, prefix: str, model: str) -> None:
-        self._common = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
-
-    def chunk(self, kind: str, choice: SimpleNamespace) -> SimpleNamespace:
-        return SimpleNamespace(**self._common, object=kind, choices=[choice])
-
-    def response(self, kind: str, choice: SimpleNamespace, usage: SimpleNamespace) -> SimpleNamespace:
-        return SimpleNamespace(**self._common, object=kind, choices=[choice], usage=usage)

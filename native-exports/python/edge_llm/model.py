@@ -5,15 +5,16 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import weakref
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from . import _structs as s
-from ._library import library
-from .errors import InvalidArgument, Status
+from . import checks
+from ._library import Handle, Library, library
+from .errors import EdgeLlmError, Status
+from .options import context_options
 
 if TYPE_CHECKING:
     from .context import Context
@@ -79,7 +80,7 @@ class Model:
         """A model from the bytes of a GGUF file, which are copied."""
         model = cls.__new__(cls)
         options = model._options(True, False, 0, True, 0.0, 0.0, log, log_level)
-        source = data if isinstance(data, bytes) else bytes(data)
+        source = checks.data("data", data)
         model._open("model_open_memory", ctypes.cast(ctypes.c_char_p(source), ctypes.c_void_p), len(source), options)
         return model
 
@@ -87,13 +88,15 @@ class Model:
                  log: Callable[[int, str], None] | None, log_level: int) -> s.Struct:
         self._library = library()
         options = self._library.defaults(s.ModelOptions(), "model")
-        options.use_mmap, options.use_mlock = int(use_mmap), int(use_mlock)
-        options.n_gpu_layers, options.offload_kqv = n_gpu_layers, int(offload_kqv)
+        options.use_mmap, options.use_mlock = checks.flag("use_mmap", use_mmap), checks.flag("use_mlock", use_mlock)
+        options.n_gpu_layers, options.offload_kqv = n_gpu_layers, checks.flag("offload_kqv", offload_kqv)
         options.rope_freq_base, options.rope_freq_scale = rope_freq_base, rope_freq_scale
         options.log_level = log_level
         # Kept by the model and its contexts: the library may call it as long as one of them is there.
         self._log = s.LogCallback(0)
         if log is not None:
+            if not callable(log):
+                raise checks.wrong_type("log", "a callable", log)
             report = log
             self._log = s.LogCallback(lambda _, level, text, length: report(level, ctypes.string_at(text, length).decode("utf-8", "replace")))
         options.log = self._log
@@ -102,12 +105,16 @@ class Model:
     def _open(self, function: str, data: object, length: int, options: s.Struct) -> None:
         handle = ctypes.c_void_p()
         self._library(function, data, length, options, handle)
-        self._handle = handle.value
-        self._closer = weakref.finalize(self, _close, self._library, "model_close", self._handle, self._log)
+        self._held: Handle | None = Handle(self._library, "model_close", handle.value, self._log)  # contexts hold it as well
+
+    @property
+    def _handle(self) -> int | None:
+        return held(self._held, "model").value
 
     def close(self) -> None:
-        """Gives the handle back; contexts stay usable. Closing twice does nothing."""
-        self._closer()
+        """Ends the use of the model through this; its contexts stay usable, and the file is closed with the last of them. Closing twice does
+        nothing."""
+        self._held = None
 
     def __enter__(self) -> Model:
         return self
@@ -137,8 +144,6 @@ class Model:
 
     def plan(self, **options: Any) -> MemoryPlan:
         """The memory that a context of these options takes: those of Context. Allocates nothing."""
-        from .context import context_options
-
         plan = s.MemoryPlan()
         self._library("model_plan", self._handle, context_options(self._library, **options), plan)
         return MemoryPlan(plan.weights, plan.kv_cache, plan.activations, plan.total)
@@ -151,20 +156,18 @@ class Model:
 
     def tokenize(self, text: str | bytes, *, add_special: bool = True, parse_special: bool = True, prompt: bool = False) -> list[int]:
         """The tokens of a text. As a prompt, which is to be continued, it never ends with the model's end of text."""
-        if not isinstance(text, (str, bytes, bytearray, memoryview)):  # bytes(5) would be five zeros
-            raise TypeError(f"text: expected str or bytes, found {type(text).__name__}")
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        flags = (_ADD_SPECIAL if add_special else 0) | (_PARSE_SPECIAL if parse_special else 0) | (_PROMPT if prompt else 0)
-        return list(self._library.fill(ctypes.c_int32, len(data) + 2, "tokenize", self._handle, data, len(data), flags))
+        return encode(self._library, self._handle, text, add_special=add_special, parse_special=parse_special, prompt=prompt)
 
     def detokenize(self, tokens: Sequence[int], *, special: bool = False) -> str:
         """The text of tokens."""
-        flags = _RENDER_SPECIAL if special else 0
-        return self._library.bytes("detokenize", self._handle, token_array(tokens), len(tokens), flags).decode("utf-8", "replace")
+        numbers = checks.tokens("tokens", tokens)
+        flags = _RENDER_SPECIAL if checks.flag("special", special) else 0
+        return self._library.bytes("detokenize", self._handle, numbers, len(numbers), flags).decode("utf-8", "replace")
 
     def token_bytes(self, token: int, *, special: bool = False) -> bytes:
         """The bytes of one token: often not whole characters."""
-        return self._library.bytes("token_text", self._handle, token, _RENDER_SPECIAL if special else 0)
+        flags = _RENDER_SPECIAL if checks.flag("special", special) else 0
+        return self._library.bytes("token_text", self._handle, checks.integer("token", token), flags)
 
     def chat_tokenize(self, messages: Iterable[Message], **options: Any) -> list[int]:
         """The prompt of a conversation as tokens; messages and tools as in a chat request. Options: those of chat_render."""
@@ -182,31 +185,68 @@ class Model:
         return text.decode("utf-8", "replace")
 
 
-def token_array(tokens: Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
-    """Tokens as C has them."""
-    try:
-        numbers = array("i", tokens)
-    except OverflowError as error:
-        raise InvalidArgument(Status.INVALID_ARGUMENT, f"a token is no number of 32 bits: {error}") from error
-    return (ctypes.c_int32 * len(numbers)).from_buffer(numbers) if numbers else (ctypes.c_int32 * 0)()
+def held(handle: Handle | None, what: str) -> Handle:
+    """A handle that was not closed."""
+    if handle is None:
+        raise EdgeLlmError(Status.INVALID_HANDLE, f"{what}: not a valid handle: it is closed")
+    return handle
 
 
-def _close(loaded: Any, function: str, handle: int | None, _kept: object) -> None:
-    loaded.function(function)(handle)
+def encode(loaded: Library, handle: int | None, text: str | bytes, *, add_special: bool = True, parse_special: bool = True,
+           prompt: bool = False) -> list[int]:
+    """The tokens of a text."""
+    data = checks.text("text", text)
+    flags = 0
+    for name, value, bit in (("add_special", add_special, _ADD_SPECIAL), ("parse_special", parse_special, _PARSE_SPECIAL), ("prompt", prompt, _PROMPT)):
+        flags |= bit if checks.flag(name, value) else 0
+    return list(loaded.fill(ctypes.c_int32, len(data) + 2, "tokenize", handle, data, len(data), flags))
 
 
-def _chat(loaded: Any, messages: Iterable[Message], *, chat_template: str | None = None, template_name: str | None = None,
+def _message(message: Any) -> dict[str, Any]:
+    """A message as a dict, be it one of ours or of OpenAI's client."""
+    if hasattr(message, "model_dump"):
+        message = message.model_dump(exclude_none=True)
+    elif isinstance(message, SimpleNamespace):
+        message = {name: value for name, value in vars(message).items() if value is not None}
+    if not isinstance(message, Mapping):
+        raise checks.wrong_type("messages", "mappings, as {'role': 'user', 'content': 'hi'}", message)
+    if not isinstance(message.get("content"), (str, list, tuple, type(None))):
+        raise checks.wrong_type("content", "a str or a list of parts", message["content"])
+    return dict(message)
+
+
+def _chat(loaded: Library, messages: Iterable[Message], *, chat_template: str | None = None, template_name: str | None = None,
           tools: Sequence[Mapping[str, Any]] | None = None, variables: Mapping[str, Any] | None = None, add_generation_prompt: bool = True,
           date: float | None = None) -> tuple[ctypes.Array[s.ChatMessage], s.Struct, list[bytes]]:
-    keep = [json.dumps(dict(message)).encode() for message in messages]
+    keep = [json.dumps(_message(message)).encode() for message in checks.items("messages", messages, "a list of messages")]
     array = (s.ChatMessage * len(keep))(*[s.ChatMessage(json=text, json_length=len(text)) for text in keep])
     options = loaded.defaults(s.ChatOptions(), "chat")
-    options.add_generation_prompt, options.date = int(add_generation_prompt), int(date or 0)
-    for name, value in (("chat_template", chat_template), ("template_name", template_name),
-                        ("tools", None if tools is None else json.dumps(list(tools))),
-                        ("variables", None if variables is None else json.dumps(dict(variables)))):
-        if value is not None:
-            keep.append(value.encode())
-            setattr(options, name, keep[-1])
-            setattr(options, name + "_length", len(keep[-1]))
+    options.add_generation_prompt = checks.flag("add_generation_prompt", add_generation_prompt)
+    options.date = 0 if date is None else int(checks.real("date", date))
+    for name, value in (("chat_template", chat_template), ("template_name", template_name), ("tools", _tools(tools)), ("variables", _variables(variables))):
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise checks.wrong_type(name, "str", value)
+        keep.append(value.encode())
+        setattr(options, name, keep[-1])
+        setattr(options, name + "_length", len(keep[-1]))
     return array, options, keep
+
+
+def _tools(tools: Any) -> str | None:
+    if tools is None:
+        return None
+    several = checks.items("tools", tools, "a list of function descriptions")
+    for i, tool in enumerate(several):
+        if not isinstance(tool, Mapping):
+            raise checks.wrong_type(f"tools[{i}]", "a mapping", tool)
+    return json.dumps(several)
+
+
+def _variables(variables: Any) -> str | None:
+    if variables is None:
+        return None
+    if not isinstance(variables, Mapping):
+        raise checks.wrong_type("variables", "a mapping", variables)
+    return json.dumps(dict(variables))

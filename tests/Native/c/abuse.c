@@ -1,6 +1,7 @@
 /* Every misuse is answered by a status: null pointers, dead handles, wrong sizes, invalid texts, huge counts. */
 #include "check.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const edge_llm_status ARGUMENT = EDGE_LLM_INVALID_ARGUMENT, HANDLE = EDGE_LLM_INVALID_HANDLE;
@@ -279,13 +280,17 @@ static void texts(const char *path)
     }
     options.stop_count = 0;
 
-    static const char *const no_json[] = {"", "{", "[1]", "{\"role\": 3}", "nul", "{\"role\": \"user\", \"content\": \"\\ud800\"", "\"role\""};
+    static const char *const no_json[] = {"", "{", "[1]", "{\"role\": \"\", \"content\": \"hi\"}", "{\"role\": \"user\"}", "{\"role\": 3}", "nul", "{\"role\": \"user\", \"content\": \"\\ud800\"", "\"role\""};
     for (size_t i = 0; i < sizeof no_json / sizeof *no_json; i++) {
         edge_llm_chat_message json = {.json = no_json[i], .json_length = EDGE_LLM_ZERO_TERMINATED};
         STATUS(ARGUMENT, edge_llm_chat_render(model, &json, 1, &chat, text, sizeof text, &count));
     }
     edge_llm_chat_message good = {.json = "{\"role\": \"user\", \"content\": \"hi\"}", .json_length = EDGE_LLM_ZERO_TERMINATED};
     OK(edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    edge_llm_chat_message nobody = {.role = "", .role_length = 0, .content = "hi", .content_length = 2};
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &nobody, 1, &chat, text, sizeof text, &count));
+    STATUS(ARGUMENT, edge_llm_chat_render(model, NULL, 0, &chat, text, sizeof text, &count));
+    STATUS(ARGUMENT, edge_llm_chat_tokenize(model, &good, 0, &chat, tokens, 64, &count));
     chat.variables = chat.tools = "[";
     chat.variables_length = 1;
     STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
@@ -298,6 +303,12 @@ static void texts(const char *path)
     chat.chat_template = "{% for x in %}";
     chat.chat_template_length = EDGE_LLM_ZERO_TERMINATED;
     STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.chat_template_length = 0; /* an empty template would drop every message */
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.chat_template = " \n";
+    chat.chat_template_length = 2;
+    STATUS(ARGUMENT, edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count));
+    chat.chat_template_length = EDGE_LLM_ZERO_TERMINATED;
     chat.chat_template = "{{ messages[0].content * 1000000000 }}";
     CHECK(edge_llm_chat_render(model, &good, 1, &chat, text, sizeof text, &count) != EDGE_LLM_OK);
     OK(edge_llm_chat_options_default(&chat, sizeof chat));
@@ -320,9 +331,68 @@ static void texts(const char *path)
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, text, EDGE_LLM_ZERO_TERMINATED));
     CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
     STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 0, "/dev/null", EDGE_LLM_ZERO_TERMINATED));
-    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED)); /* a full disk */
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "/dev/full", EDGE_LLM_ZERO_TERMINATED));
     STATUS(ARGUMENT, edge_llm_model_metadata(model, "no.such.key", EDGE_LLM_ZERO_TERMINATED, text, sizeof text, &count));
     STATUS(ARGUMENT, edge_llm_tokenize(model, "a", 1, 8, tokens, 64, &count));
+    OK(edge_llm_context_close(context));
+    OK(edge_llm_model_close(model));
+}
+
+/* A prompt without tokens would go on from the text of the request before; only a null pointer does. */
+static void empty_prompts(const char *path)
+{
+    edge_llm_model *model = open_model(path);
+    edge_llm_context *context = open_context(model, 128, 1);
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options options = greedy(&sampling, 2);
+    int32_t tokens[64] = {3, 4, 5};
+    size_t count;
+    STATUS(ARGUMENT, edge_llm_context_start(context, NULL, 0, &options)); /* there is nothing to go on from */
+    STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 0, &options));
+    OK(edge_llm_context_generate(context, tokens, 3, &options, take, NULL));
+    OK(edge_llm_tokenize(model, "", 0, 0, tokens, 64, &count));
+    CHECK(count == 0);
+    STATUS(ARGUMENT, edge_llm_context_start(context, tokens, count, &options));
+    STATUS(ARGUMENT, edge_llm_context_generate(context, tokens, count, &options, take, NULL));
+    OK(edge_llm_context_generate(context, NULL, 0, &options, take, NULL));
+    OK(edge_llm_sequence_tokens(context, 0, tokens, 64, &count));
+    CHECK(count == 5); /* three of the prompt and the first of each generation */
+    OK(edge_llm_context_close(context));
+    OK(edge_llm_model_close(model));
+}
+
+/* State files: whole or not at all, and nothing that could wait for somebody. */
+static void files(const char *path)
+{
+    edge_llm_model *model = open_model(path), *none;
+    edge_llm_context *context = open_context(model, 128, 1);
+    char folder[] = "/tmp/edge-llm-XXXXXX", pipe_name[64], file[64], missing[64];
+    int32_t tokens[64] = {3, 4, 5};
+    size_t count;
+    struct stat before, after;
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(pipe_name, sizeof pipe_name, "%s/pipe", folder);
+    snprintf(file, sizeof file, "%s/state", folder);
+    snprintf(missing, sizeof missing, "/proc/self/fd/%d", 1000000);
+    OK(edge_llm_context_eval(context, 0, tokens, 3));
+    CHECK(mkfifo(pipe_name, 0600) == 0);
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, pipe_name, EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 1, pipe_name, EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_model_open(pipe_name, EDGE_LLM_ZERO_TERMINATED, NULL, &none));
+    CHECK(stat(pipe_name, &after) == 0 && S_ISFIFO(after.st_mode));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 1, "/dev/zero", EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 1, missing, EDGE_LLM_ZERO_TERMINATED));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 1, "", 0));
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_save_file(context, 0, "", 0));
+
+    FILE *empty = fopen(file, "w"); /* as mkstemp leaves it */
+    CHECK(empty != NULL && fclose(empty) == 0 && stat(file, &before) == 0);
+    STATUS(EDGE_LLM_INVALID_FILE, edge_llm_state_load_file(context, 1, file, EDGE_LLM_ZERO_TERMINATED));
+    OK(edge_llm_state_save_file(context, 0, file, EDGE_LLM_ZERO_TERMINATED));
+    CHECK(stat(file, &after) == 0 && after.st_size > 0 && after.st_ino != before.st_ino); /* renamed, not written over */
+    OK(edge_llm_state_load_file(context, 1, file, EDGE_LLM_ZERO_TERMINATED));
+    OK(edge_llm_sequence_tokens(context, 1, tokens, 64, &count));
+    CHECK(count == 3 && unlink(file) == 0 && unlink(pipe_name) == 0 && rmdir(folder) == 0); /* nothing else is left in it */
     OK(edge_llm_context_close(context));
     OK(edge_llm_model_close(model));
 }
@@ -407,6 +477,8 @@ int main(int argc, char **argv)
     null_pointers(argv[1]);
     struct_sizes(argv[1]);
     texts(argv[1]);
+    empty_prompts(argv[1]);
+    files(argv[1]);
     counts(argv[1]);
     puts("ok");
     return 0;

@@ -148,6 +148,24 @@ static void pulled(const char *path)
     OK(edge_llm_context_cancel(context)); /* nothing is under way */
     OK(edge_llm_context_eval(context, 0, &token, 1));
 
+    options.id = 7; /* who reads one generation does not get the steps of another */
+    OK(edge_llm_context_start(context, &token, 1, &options));
+    piece.id = 0;
+    OK(edge_llm_context_next(context, &piece));
+    CHECK(piece.id == 7);
+    options.id = 8;
+    OK(edge_llm_context_start(context, &token, 1, &options));
+    for (int i = 0; i < 2; i++) STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_next(context, &piece));
+    piece.id = 8;
+    steps = 0;
+    do {
+        OK(edge_llm_context_next(context, &piece));
+        steps++;
+    } while (piece.finish == EDGE_LLM_FINISH_NONE);
+    CHECK(steps == 6 && piece.finish == EDGE_LLM_FINISH_LENGTH);
+    options.id = 0;
+    piece.id = 0;
+
     OK(edge_llm_context_start(context, &token, 1, &options)); /* closed between two steps */
     OK(edge_llm_context_next(context, &piece));
     OK(edge_llm_context_close(context));

@@ -22,7 +22,7 @@ static_assert(std::ranges::input_range<edge_llm::Generation>);
 using namespace edge_llm;
 
 static_assert(std::is_nothrow_move_constructible_v<Model> && std::is_nothrow_move_assignable_v<Context>);
-static_assert(!std::is_copy_constructible_v<Model> && !std::is_copy_constructible_v<Context>);
+static_assert(!std::is_copy_constructible_v<Model> && !std::is_copy_constructible_v<Context> && !std::is_copy_constructible_v<Generation>);
 
 template <class F>
 static edge_llm_status status_of(F &&function)
@@ -66,6 +66,49 @@ static void deadlines(const char *path)
     CHECK(steps == 3 && generation.finish() == EDGE_LLM_FINISH_LENGTH && generation.begin() == generation.end());
 }
 
+// A prompt without tokens does not go on from the text before, wherever its vector lies; resume does.
+static void empty_prompts(const char *path)
+{
+    Model model(path);
+    Context context(model);
+    GenerateOptions options;
+    options.max_tokens = 2;
+    options.ignore_eos = true;
+    CHECK(status_of([&] { context.resume(options); }) == EDGE_LLM_INVALID_ARGUMENT);
+    for (const Piece &piece : context.generate({3, 4, 5}, options)) CHECK(piece.token >= -1);
+    CHECK(context.tokens().size() == 4);
+    std::vector<Token> none, erased{1};
+    erased.clear();
+    for (const std::vector<Token> *empty : {&none, &erased}) {
+        CHECK(status_of([&] { context.generate(*empty, options); }) == EDGE_LLM_INVALID_ARGUMENT);
+        CHECK(context.try_generate(*empty, options).error().status() == EDGE_LLM_INVALID_ARGUMENT);
+        CHECK(status_of([&] { context.embed(*empty); }) == EDGE_LLM_INVALID_ARGUMENT);
+    }
+    for (const Piece &piece : context.resume(options)) CHECK(piece.token >= -1);
+    CHECK(context.tokens().size() == 5);
+}
+
+// To read on in a generation after another one has begun throws, and takes no step of that one.
+static void one_generation_at_a_time(const char *path)
+{
+    Model model(path);
+    Context context(model);
+    GenerateOptions options;
+    options.max_tokens = 3;
+    options.ignore_eos = true;
+    Generation first = context.generate({3, 4}, options);
+    auto reading = first.begin();
+    Generation second = context.generate({5, 6}, options);
+    for (int i = 0; i < 2; i++) CHECK(status_of([&] { ++reading; }) == EDGE_LLM_INVALID_ARGUMENT);
+    int steps = 0;
+    for (const Piece &piece : second) steps += piece.token >= 0;
+    CHECK(steps == 3 && second.finish() == EDGE_LLM_FINISH_LENGTH);
+
+    Generation unread = context.generate({3, 4}, options);
+    context = Context(model);
+    CHECK(status_of([&] { unread.begin(); }) == EDGE_LLM_INVALID_HANDLE);
+}
+
 // What begins with try_ throws nothing, also where the library cannot be used at all.
 static void values_where_nothing_works(const char *path)
 {
@@ -85,6 +128,8 @@ int main(int argc, char **argv)
     CHECK(argc == 2);
     errors(argv[1]);
     deadlines(argv[1]);
+    empty_prompts(argv[1]);
+    one_generation_at_a_time(argv[1]);
     values_where_nothing_works(argv[1]);
     std::puts("ok");
     return 0;

@@ -23,6 +23,7 @@ internal static class ChatCommand
         };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 512).AddTo(command);
+        LlamaCppOptions.AddTo(command, converses: true);
         command.SetAction(parsed =>
         {
             StandardStreams.NeedInput();

@@ -20,6 +20,7 @@ internal static class RunCommand
             "-m model.gguf -p \"List three birds:\" -e --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
+        LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
             GenerateOptions generate = generateOptions.Get(parsed) with { RenderSpecial = parsed.GetValue(special) };
@@ -37,12 +38,18 @@ internal static class RunCommand
     {
         ({ } text, null, null) => Encoding.UTF8.GetBytes(text),
         (null, not null and not "-", null) => Encoding.UTF8.GetBytes(argument),
-        (null, null, { } path) => Input.TrimLastNewline(Input.ReadFile(path)),
-        (null, "-", null) => Input.TrimLastNewline(Input.ReadStandardInput()),
-        (null, null, null) when Console.IsInputRedirected => Input.TrimLastNewline(Input.ReadStandardInput()),
+        (null, null, { } path) => NotEmpty(Input.ReadFile(path), path),
+        (null, "-", null) => NotEmpty(Input.ReadStandardInput(), "standard input"),
+        (null, null, null) when Console.IsInputRedirected => NotEmpty(Input.ReadStandardInput(), "standard input"),
         (null, null, null) => throw new UsageException("no prompt: give -p TEXT, or pipe it in"),
         _ => throw new UsageException("more than one prompt given"),
     };
+
+    private static byte[] NotEmpty(byte[] text, string source)
+    {
+        byte[] prompt = Input.TrimLastNewline(text);
+        return prompt.Length > 0 ? prompt : throw new UsageException($"{source}: expected a prompt, found an empty text");
+    }
 
     private static int WriteText(Context context, int[] prompt, GenerateOptions options)
     {

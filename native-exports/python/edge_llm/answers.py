@@ -1,0 +1,104 @@
+"""What the calls of OpenAI's client give back."""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import Any
+
+from .context import Context
+from .errors import EdgeLlmError, InvalidArgument, Status
+from .generation import Piece
+
+_REASONS = {"eos": "stop", "deadline": "length", "cancelled": "length"}
+
+
+class Stream:
+    """The parts of an answer, computed as they are read, by any thread. A stream that is not read to its end keeps a context until it is closed
+    or collected. To read on after close raises."""
+
+    def __init__(self, turn: AbstractContextManager[Any], context: Context, give_back: Callable[[Context], None], pieces: Iterator[Piece],
+                 make: Callable[[Piece, bool], SimpleNamespace], with_usage: bool) -> None:
+        self._turn, self._context, self._pieces, self._make = turn, context, pieces, make
+        self._give_back = weakref.finalize(self, give_back, context)
+        self._give_back.atexit = False
+        self._with_usage, self._first, self._ended = with_usage, True, False
+        self._left: SimpleNamespace | None = None  # a part behind the last piece
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> SimpleNamespace:
+        with self._turn:
+            if self._left is not None:
+                part, self._left = self._left, None
+                return part
+            if self._ended:
+                raise StopIteration
+            if not self._give_back.alive:
+                raise InvalidArgument(Status.INVALID_ARGUMENT, "the stream was closed before its end")
+            try:
+                piece = next(self._pieces)
+            except BaseException as error:
+                if not (isinstance(error, EdgeLlmError) and error.status == Status.BUSY):  # then it may be asked for again
+                    self.close()
+                raise
+            part = self._make(piece, self._first)
+            self._first = False
+            if piece.finish_reason is not None:
+                self._ended = True
+                if self._with_usage:
+                    self._left = SimpleNamespace(**{**vars(part), "choices": [], "usage": usage(self._context)})
+                self.close()
+            return part
+
+    def close(self) -> None:
+        """Ends the answer. Closing twice does nothing."""
+        with self._turn:
+            self._give_back()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Frame:
+    """What all parts of one answer have in common."""
+
+    def __init__(self, prefix: str, model: str) -> None:
+        self._common = {"id": f"{prefix}-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
+
+    def part(self, kind: str, choices: list[SimpleNamespace]) -> SimpleNamespace:
+        """A part of a stream."""
+        return SimpleNamespace(**self._common, object=kind, choices=choices, usage=None)
+
+    def whole(self, kind: str, choices: list[SimpleNamespace], used: SimpleNamespace) -> SimpleNamespace:
+        """An answer."""
+        return SimpleNamespace(**self._common, object=kind, choices=choices, usage=used)
+
+
+def choice(index: int, piece: Piece, **content: Any) -> SimpleNamespace:
+    """One of several answers, or a part of it."""
+    reason = piece.finish_reason
+    return SimpleNamespace(index=index, finish_reason=_REASONS.get(reason, reason) if reason else None, logprobs=None, **content)
+
+
+def usage(context: Context) -> SimpleNamespace:
+    """What the last generation of a context took."""
+    counters = context.counters
+    return SimpleNamespace(prompt_tokens=counters.prompt_tokens, completion_tokens=counters.generated_tokens,
+                           total_tokens=counters.prompt_tokens + counters.generated_tokens)
+
+
+def embedding(index: int, vector: memoryview, encoding: str) -> SimpleNamespace:
+    """A vector, as numbers or as their bytes in base64, little-endian."""
+    if encoding not in ("float", "base64"):
+        raise EdgeLlmError(Status.UNSUPPORTED, f"encoding_format: expected float or base64, found {encoding!r}")
+    return SimpleNamespace(object="embedding", index=index, embedding=vector.tolist() if encoding == "float" else base64.b64encode(vector).decode())

@@ -1,0 +1,71 @@
+"""Generations: answers, piece by piece."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from . import _structs as s
+from .errors import EdgeLlmError, InvalidArgument, Status
+
+if TYPE_CHECKING:
+    from .context import Context
+
+FINISH_REASONS = (None, "stop", "length", "eos", "cancelled", "deadline")
+
+
+class Piece(str):
+    """A step of a generation: the text that is complete now, its token (-1: none), and in the last step why it is the last one:
+    "stop", "length", "eos", "cancelled" or "deadline"."""
+
+    token: int
+    finish_reason: str | None
+
+    @classmethod
+    def make(cls, text: str, token: int, finish_reason: str | None) -> Piece:
+        piece = cls(text)
+        piece.token, piece.finish_reason = token, finish_reason
+        return piece
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Piece]) -> Piece:
+        """All pieces of a generation as one that ends as the last of them."""
+        return cls.make("".join(pieces), pieces[-1].token, pieces[-1].finish_reason)
+
+
+class Generation(Iterator[Piece]):
+    """The pieces of an answer. It ends with a piece that has a finish reason; whatever keeps it from its end is raised, at every try."""
+
+    def __init__(self, context: Context, prompt_length: int, number: int) -> None:
+        self._context, self._unread = context, prompt_length
+        self._next = context._library.function("context_next")
+        self._piece = s.Piece()
+        self._piece.id = number  # the library tells it from one that has begun meanwhile
+        self._pointer = ctypes.byref(self._piece)
+        self._ended = self._interrupted = False
+
+    def __next__(self) -> Piece:
+        if self._ended:
+            raise StopIteration
+        if self._interrupted:
+            raise InvalidArgument(Status.INVALID_ARGUMENT, "the generation was interrupted, and a piece of it is lost")
+        self._interrupted = True  # until this piece is there
+        try:
+            if self._unread:
+                self._context._interruptibly(self._unread, self._step)
+                self._unread = 0
+            else:
+                self._step()
+        except EdgeLlmError:
+            self._interrupted = False
+            raise
+        piece = self._piece
+        read = Piece.make(ctypes.string_at(piece.text, piece.text_length).decode("utf-8", "replace"), piece.token, FINISH_REASONS[piece.finish])
+        self._ended, self._interrupted = piece.finish != 0, False
+        return read
+
+    def _step(self) -> None:
+        status = self._next(self._context._handle, self._pointer)
+        if status != 0 and self._piece.finish == 0:
+            raise self._context._library.error(status)

@@ -1,0 +1,58 @@
+"""Options by the names that Python has for them, as the structs of C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import _structs as s
+from . import checks
+from ._library import Library
+from .errors import InvalidArgument, Status
+
+CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
+
+
+def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
+                    type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> s.Struct:
+    """The options of a context as C has them."""
+    for name, value in (("type_k", type_k), ("type_v", type_v)):
+        if not isinstance(value, str) or value not in CACHE_TYPES:
+            raise InvalidArgument(Status.INVALID_ARGUMENT, f"{name}: expected one of {', '.join(CACHE_TYPES)}, found {value!r}")
+    options = loaded.defaults(s.ContextOptions(), "context")
+    if n_ctx is not None:
+        options.context_size = checks.integer("n_ctx", n_ctx)
+    options.batch_size, options.max_sequences = checks.integer("n_batch", n_batch), checks.integer("n_seq_max", n_seq_max)
+    options.threads = 0 if n_threads is None else checks.integer("n_threads", n_threads)
+    options.logits_rows = logits_rows
+    options.cache_type_k, options.cache_type_v = CACHE_TYPES[type_k], CACHE_TYPES[type_v]
+    if seed is not None:
+        options.seed = checks.seed(seed)
+    return options
+
+
+def sampling_options(loaded: Library, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None,
+                     min_p: float | None = None, repeat_penalty: float | None = None, repeat_last_n: int | None = None,
+                     presence_penalty: float | None = None, frequency_penalty: float | None = None, seed: int | None = None,
+                     logit_bias: Mapping[int, float] | None = None) -> s.Struct:
+    """The sampling options as C has them; None is the default."""
+    given = dict(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repeat_penalty=repeat_penalty, repeat_last_n=repeat_last_n,
+                 presence_penalty=presence_penalty, frequency_penalty=frequency_penalty)
+    options = loaded.defaults(s.SamplingOptions(), "sampling")
+    for name, value in given.items():
+        if value is not None:
+            setattr(options, name, value)
+    if seed is not None:
+        options.seed = checks.seed(seed)
+    if logit_bias is not None:
+        if not isinstance(logit_bias, Mapping):
+            raise checks.wrong_type("logit_bias", "a mapping of tokens to numbers", logit_bias)
+        tokens = checks.tokens("logit_bias", list(logit_bias))
+        biases = [checks.real(f"logit_bias[{token}]", bias) for token, bias in logit_bias.items()]
+        options.logit_bias = (s.LogitBias * len(biases))(*map(s.LogitBias, tokens, biases))
+        options.logit_bias_count = len(biases)
+    return options
+
+
+def milliseconds(seconds: float | None) -> int:
+    """A time from now as C has it: what has passed is 0, none is -1."""
+    return -1 if seconds is None else max(0, int(min(checks.real("seconds", seconds), 1e12) * 1000))

@@ -58,7 +58,8 @@ public sealed class ImportanceRun : IDisposable
         {
             if (!weight.Name.StartsWith("blk.", StringComparison.Ordinal) && !(_includeOutput && weight.Name == Output)) continue;
             Tensor whole = _model.File.GetTensor(weight.Name);
-            long matrix = (weight.Data - whole.Data) / (whole.RowBytes * whole.Ne1);
+            (long matrix, long within) = Math.DivRem(weight.Data - whole.Data, whole.RowBytes * whole.Ne1);
+            if (within != 0) continue; // further rows of a fused tensor, whose input has been counted with its first ones
             _chunk.Add(_context.Cpu.Pool, weight.Name, (int)whole.Ne2, (int)matrix, x);
         }
     }

@@ -6,8 +6,14 @@ internal sealed record ExpertMatrices(Tensor Weight, int FirstRow, int OutputLen
     /// <summary>Values of an input.</summary>
     public int InputLength => (int)Weight.Ne0;
 
+    /// <summary>One expert's weights.</summary>
+    public Tensor WeightOf(int expert) =>
+        Weight with { Data = Weight.Data + (nint)(((expert * Weight.Ne1) + FirstRow) * Weight.RowBytes), Ne1 = OutputLength, Ne2 = 1 };
+
+    /// <summary>One expert's biases.</summary>
+    public Tensor? BiasOf(int expert) => Bias is { } bias
+        ? bias with { Data = bias.Data + (nint)(((expert * bias.Ne0) + FirstRow) * sizeof(float)), Ne0 = OutputLength, Ne1 = 1 } : null;
+
     /// <summary>One expert's matrix.</summary>
-    public Linear Of(int expert) => new(
-        Weight with { Data = Weight.Data + (nint)(((expert * Weight.Ne1) + FirstRow) * Weight.RowBytes), Ne1 = OutputLength, Ne2 = 1 },
-        Bias is { } bias ? bias with { Data = bias.Data + (nint)(((expert * bias.Ne0) + FirstRow) * sizeof(float)), Ne0 = OutputLength, Ne1 = 1 } : null);
+    public Linear Of(int expert) => new(WeightOf(expert), BiasOf(expert));
 }

@@ -42,6 +42,34 @@ public sealed class ArchitectureTests
     }
 
     [TestMethod]
+    [DataRow("qwen3moe")]
+    [DataRow("gpt-oss")]
+    [DataRow("deepseek2")]
+    [DataRow("qwen35moe")]
+    [DataRow("kimi-linear")]
+    [DataRow("nemotron-h-moe")]
+    [DataRow("jamba")]
+    [DataRow("lfm2")]
+    [DataRow("gemma4")]
+    [DataRow("gemma4-moe")]
+    [DataRow("step35")]
+    public void DecodingAllocatesNoManagedMemory(string name)
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
+        using Context context = model.CreateContext(new ContextOptions { ContextSize = 128, Threads = 2 });
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        batch.Add(sequence, s_tokens);
+        context.Forward(batch);
+        batch.Clear();
+        batch.Add(sequence, 3, wantLogits: true);
+        for (int i = 0; i < 30; i++) context.Forward(batch);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 8; i++) context.Forward(batch); // within the block of 64 positions
+        Assert.AreEqual(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [TestMethod]
     public void EveryArchitectureHasAModel()
     {
         string[] untried = ["baichuan", "hunyuan_vl", "hy_v3"]; // known from their descriptions only

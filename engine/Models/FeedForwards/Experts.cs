@@ -13,6 +13,7 @@ internal sealed unsafe class Experts : IFeedForward
     private readonly FloatRows _logits, _weights, _latent, _rows, _gate, _up, _down, _sum, _result, _sharedResult, _sharedGate, _normed;
     private readonly int[] _choices, _order, _places, _starts; // each token's experts; entries by expert; where each stands; each expert's first
     private readonly GroupProduct[] _products;
+    private readonly InputFormats _downInput;
 
     /// <summary>Claims its buffers.</summary>
     public Experts(ExpertsSpec spec, LayerMaking making)
@@ -37,6 +38,7 @@ internal sealed unsafe class Experts : IFeedForward
             if (matrices is not null) workspace.ClaimInput(matrices.Of(0), piece);
         foreach (Linear? linear in (ReadOnlySpan<Linear?>)[spec.RouterWeight, spec.SharedGate, spec.LatentDown, spec.LatentUp])
             if (linear is not null) workspace.ClaimInput(linear);
+        _downInput = spec.Down.Of(0).Input;
         _choices = new int[workspace.BatchSize * used];
         _order = new int[_choices.Length];
         _places = new int[_choices.Length];
@@ -117,7 +119,7 @@ internal sealed unsafe class Experts : IFeedForward
         RowLoop<GatherBody>.Run(cpu.Pool, rows.Count, 2L * rows.Stride * sizeof(float), ref gather);
         Products(cpu, rows, first, end, _spec.Up, up, _spec.Gate, gate);
         FloatRows acted = _spec.Gate is null ? up : gate;
-        _spec.Activation.Apply(cpu, acted, _spec.Gate is null ? default : up, _spec.Down.Of(0).Input);
+        _spec.Activation.Apply(cpu, acted, _spec.Gate is null ? default : up, _downInput);
         Products(cpu, acted, first, end, _spec.Down, down, null, default);
         var add = new SumBody { AddScaled = cpu.Float.AddScaled, Experts = this, Sum = sum, Down = down, First = first, End = end };
         RowLoop<SumBody>.Run(cpu.Pool, sum.Count, 2L * used * sum.Stride * sizeof(float), ref add);
@@ -131,18 +133,18 @@ internal sealed unsafe class Experts : IFeedForward
         {
             int from = Math.Max(first, _starts[e]), to = Math.Min(end, _starts[e + 1]);
             if (from >= to) continue;
-            _products[n++] = new GroupProduct(a.Of(e).Weight, from - first, toA.Rows(from - first, to - from));
-            if (b is not null) _products[n++] = new GroupProduct(b.Of(e).Weight, from - first, toB.Rows(from - first, to - from));
+            _products[n++] = new GroupProduct(a.WeightOf(e), from - first, toA.Rows(from - first, to - from));
+            if (b is not null) _products[n++] = new GroupProduct(b.WeightOf(e), from - first, toB.Rows(from - first, to - from));
         }
         cpu.Groups.Run(cpu, x, _products.AsSpan(0, n));
         for (int i = 0, e = 0; i < n; e++)
         {
             int from = Math.Max(first, _starts[e]), to = Math.Min(end, _starts[e + 1]);
             if (from >= to) continue;
-            if (a.Of(e).Bias is { } bias) RowOps.AddBias(cpu, _products[i].Dst, bias);
+            if (a.BiasOf(e) is { } bias) RowOps.AddBias(cpu, _products[i].Dst, bias);
             i++;
             if (b is null) continue;
-            if (b.Of(e).Bias is { } second) RowOps.AddBias(cpu, _products[i].Dst, second);
+            if (b.BiasOf(e) is { } second) RowOps.AddBias(cpu, _products[i].Dst, second);
             i++;
         }
     }

@@ -70,7 +70,7 @@ internal sealed record DeltaSpec(DeltaConfig Config) : IMixerSpec
     public required Linear Output { get; init; }
 
     /// <summary>The packed forms of the products' input.</summary>
-    public InputFormats Input => new[] { Qkv[0], Gate[0], Beta[0], Decay.Length > 0 ? Decay[0] : Beta[0] }.Aggregate(InputFormats.None, (formats, linear) => formats | linear.Input);
+    public InputFormats Input => Qkv[0].Input | Gate[0].Input | Beta[0].Input | (Decay.Length > 0 ? Decay[0].Input : InputFormats.None);
 
     /// <summary>The last inputs of the convolutions, and the states.</summary>
     public LayerMemory Memory => new(StateBytes: (Config.StateValues * sizeof(float)) + ConvBytes);

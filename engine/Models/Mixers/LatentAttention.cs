@@ -119,7 +119,7 @@ internal sealed unsafe class LatentAttention : IMixer
         FloatRows from = new FloatRows(_byHead.Data, _config.HeadCount * n, matrices.InputLength), to = new(_ofHead.Data, from.Count, matrices.OutputLength);
         RowOps.HeadsToRows(cpu, x, xLength, from);
         for (int head = 0; head < _products.Length; head++)
-            _products[head] = new GroupProduct(matrices.Of(head).Weight, head * n, to.Rows(head * n, n));
+            _products[head] = new GroupProduct(matrices.WeightOf(head), head * n, to.Rows(head * n, n));
         cpu.Groups.Run(cpu, from, _products);
         RowOps.RowsToHeads(cpu, to, y, yLength);
     }

@@ -6,7 +6,7 @@ namespace Edge.Llm.Conversion;
 /// <param name="numbered">Ids are those that the library gives; false where only tokenizer.model is there, whose added ones keep their ids.</param>
 internal sealed class AddedTokens(HfVocabulary vocabulary, bool numbered)
 {
-    private const int Shown = 5;
+    private const int Shown = 5, MaxLength = 1024;
     private const ulong Factor = 0x9E37_79B9_7F4A_7C15;
 
     private readonly Dictionary<string, int> _leftOut = [];
@@ -32,6 +32,8 @@ internal sealed class AddedTokens(HfVocabulary vocabulary, bool numbered)
     /// <exception cref="EdgeLlmException">InvalidFile.</exception>
     public void Add(int id, string text, bool special, string where)
     {
+        if (text.Length is 0 or > MaxLength)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{where}: a token of {text.Length} characters, expected 1 to {MaxLength}");
         int known = _leftOut.GetValueOrDefault(text, vocabulary.Find(text));
         int expected = known >= 0 ? known : numbered ? Math.Max(vocabulary.Trained, _next) : id;
         if (id != expected)

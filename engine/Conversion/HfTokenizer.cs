@@ -106,7 +106,6 @@ internal sealed class HfTokenizer
     private void Add(CheckedJson token, int id, string where)
     {
         string text = token.Text("content") ?? throw token.Invalid("missing key content");
-        if (text.Length == 0) throw token.Invalid("content: expected a text, found an empty one");
         if (_vocabulary.Model == "llama" && _folder.Tokenizer is { } tokenizer)
         {
             if (token.Flag("normalized") is true && tokenizer.Object("normalizer") is not null)

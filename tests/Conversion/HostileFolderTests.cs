@@ -83,6 +83,7 @@ public sealed class HostileFolderTests
     [DataRow("tokenizer.json", "model", "{\"type\":\"BPE\",\"vocab\":{\"a b\":0,\"c\":1,\"a bc\":2},\"merges\":[[\"a b\",\"c\"]]}", "space")]
     [DataRow("tokenizer.json", "added_tokens", "[{\"id\":1e9,\"content\":\"x\"}]", "gives it 123")]
     [DataRow("tokenizer.json", "added_tokens", "[{\"id\":5}]", "content")]
+    [DataRow("tokenizer.json", "added_tokens", "[{\"id\":5,\"content\":\"\"}]", "0 characters")]
     [DataRow("tokenizer.json", "pre_tokenizer", "{\"type\":\"Whitespace\"}", "pre_tokenizer")]
     [DataRow("tokenizer_config.json", "added_tokens_decoder", "{\"x\":{\"content\":\"y\"}}", "ids")]
     [DataRow("tokenizer_config.json", "chat_template", "[{\"name\":\"x\"}]", "template")]

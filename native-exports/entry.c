@@ -328,6 +328,10 @@ ENTRY(edge_llm_context_copy_logits, (edge_llm_context *context, size_t row, floa
 ENTRY(edge_llm_context_embed,
     (edge_llm_context *context, const int32_t *tokens, size_t token_count, int32_t normalize, float *buffer, size_t capacity, size_t *count),
     (context, tokens, token_count, normalize, buffer, capacity, count))
+ENTRY(edge_llm_context_rank,
+    (edge_llm_context *context, const char *query, size_t query_length, const char *document, size_t document_length, float *buffer, size_t capacity,
+        size_t *count),
+    (context, query, query_length, document, document_length, buffer, capacity, count))
 
 ENTRY(edge_llm_context_sample,
     (edge_llm_context *context, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token),

@@ -133,7 +133,8 @@ public sealed class Context : IDisposable
     public float[] Rank(ReadOnlySpan<int> tokens, CancellationToken cancellation = default)
     {
         PoolingSpec pooling = Model.Spec.Pooling;
-        if (pooling.Kind != Pooling.Rank) throw new EdgeLlmException(ErrorCode.InvalidArgument, "this model does not score texts (its pooling_type is not rank)");
+        if (pooling.Kind != Pooling.Rank)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "this model does not score texts: its pooling_type is not rank");
         return _runner.Head(Pool(tokens, pooling.Row, false, cancellation));
     }
 

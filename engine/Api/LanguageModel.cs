@@ -55,6 +55,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Numbers in a hidden state.</summary>
     public int EmbeddingLength => Spec.EmbeddingLength;
 
+    /// <summary>Numbers in the vector of a text (<see cref="Context.Embed"/>), or scores (<see cref="Context.Rank"/>).</summary>
+    public int VectorLength => Spec.Pooling.Steps is [.., var last] ? last.Linear.OutputLength : Spec.EmbeddingLength;
+
     /// <summary>Whether it predicts tokens; false: it only makes vectors of texts, or scores them.</summary>
     public bool HasLogits => Spec.HasLogits;
 
@@ -144,9 +147,14 @@ public sealed class LanguageModel : IDisposable
             Threads = options.Threads == 0 ? CpuTopology.DefaultThreads() : options.Threads,
         };
         if (Spec.Embedding.Positions is { } positions && options.ContextSize > positions.Ne1)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"ContextSize: this model has learned {positions.Ne1} positions, found {options.ContextSize}");
-        // A text is one batch, and nothing of it is kept: its keys need not be small.
-        if (Spec.BothDirections) options = options with { BatchSize = Math.Max(options.BatchSize, Math.Min(options.ContextSize, ContextOptions.MaxBatchSize)), TypeK = KvType.F32, TypeV = KvType.F32 };
+            throw new EdgeLlmException(ErrorCode.InvalidArgument,
+                $"ContextSize: expected at most the {positions.Ne1} positions that this model has learned, found {options.ContextSize}");
+        if (Spec.BothDirections)
+        {
+            // A text is one batch, and nothing of it is kept: its keys need not be small.
+            int batch = Math.Max(options.BatchSize, Math.Min(options.ContextSize, ContextOptions.MaxBatchSize));
+            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32 };
+        }
         if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");
         return options;

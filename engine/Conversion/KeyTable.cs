@@ -6,7 +6,7 @@ namespace Edge.Llm.Conversion;
 /// file that loads and computes something else would be worse. A null counts as absent.</summary>
 internal sealed class KeyTable
 {
-    private readonly Dictionary<string, JsonElement[]?> _values = []; // null: any value, and whoever reads it checks it
+    private readonly Dictionary<string, JsonElement[]?> _values = []; // null: any value; its reader checks it
 
     /// <summary>A table.</summary>
     /// <param name="read">Names of keys that are read, with spaces between them.</param>

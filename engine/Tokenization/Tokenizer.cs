@@ -84,6 +84,12 @@ public abstract class Tokenizer
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
+        return EncodePair(Encoding.UTF8.GetBytes(first), Encoding.UTF8.GetBytes(second));
+    }
+
+    /// <inheritdoc cref="EncodePair(string, string)"/>
+    public int[] EncodePair(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
         int[] separator = Vocabulary.AddSep ? [Vocabulary.SepId] : [];
         return [.. Encode(first), .. separator, .. Encode(second)[(Vocabulary.AddBos ? 1 : 0)..]];
     }

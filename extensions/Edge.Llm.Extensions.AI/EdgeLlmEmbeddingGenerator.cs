@@ -18,7 +18,7 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
         _context = model.CreateContext(options);
-        _metadata = new EmbeddingGeneratorMetadata("edge-llm", null, model.File.Metadata.GetString("general.name", model.Architecture), model.EmbeddingLength);
+        _metadata = new EmbeddingGeneratorMetadata("edge-llm", null, model.File.Metadata.GetString("general.name", model.Architecture), model.VectorLength);
     }
 
     /// <inheritdoc/>
@@ -28,8 +28,8 @@ public sealed class EdgeLlmEmbeddingGenerator : IEmbeddingGenerator<string, Embe
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(values);
-        if (options?.Dimensions is { } dimensions && dimensions != _model.EmbeddingLength)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{dimensions} dimensions: expected {_model.EmbeddingLength}");
+        if (options?.Dimensions is { } dimensions && dimensions != _model.VectorLength)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{dimensions} dimensions: expected {_model.VectorLength}");
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {

@@ -90,8 +90,19 @@ internal static unsafe class ContextExports
 
     private static void Embed(ContextResource context, (Input<int> Tokens, bool Normalize, Output<float> Vector) a)
     {
-        a.Vector.Reserve((nuint)context.Model.Model.EmbeddingLength); // before the work, not after
+        a.Vector.Reserve((nuint)context.Model.Model.VectorLength); // before the work, not after
         a.Vector.Write(context.Embed([.. Tokens(context, a.Tokens)], a.Normalize));
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_rank")]
+    public static int edge_llm_context_rank(
+        nint context, byte* query, nuint queryLength, byte* document, nuint documentLength, float* buffer, nuint capacity, nuint* count) =>
+        Call.Changing(context, (Input(query, queryLength), Input(document, documentLength), Output(buffer, capacity, count)), &Rank);
+
+    private static void Rank(ContextResource context, (Input<byte> Query, Input<byte> Document, Output<float> Scores) a)
+    {
+        a.Scores.Reserve((nuint)context.Model.Model.VectorLength); // before the work, not after
+        a.Scores.Write(context.Rank(context.Model.Tokenizer.EncodePair(Bytes(a.Query, "query"), Bytes(a.Document, "document"))));
     }
 
     /// <summary>Tokens that may fit the context: more are not even looked at.</summary>

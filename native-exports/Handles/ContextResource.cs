@@ -146,7 +146,7 @@ internal sealed unsafe class ContextResource : Resource
         Interruptibly(cancellation => Forward(_batch, cancellation));
     }
 
-    /// <summary>The mean hidden state.</summary>
+    /// <summary>The vector of a text.</summary>
     public float[] Embed(int[] tokens, bool normalize)
     {
         float[] vector = [];
@@ -154,6 +154,16 @@ internal sealed unsafe class ContextResource : Resource
         Interruptibly(cancellation => vector = Context.Embed(tokens, normalize, cancellation));
         Count(tokens.Length, Stopwatch.GetTimestamp() - start);
         return vector;
+    }
+
+    /// <summary>The scores of a query and a document.</summary>
+    public float[] Rank(int[] tokens)
+    {
+        float[] scores = [];
+        long start = Stopwatch.GetTimestamp();
+        Interruptibly(cancellation => scores = Context.Rank(tokens, cancellation));
+        Count(tokens.Length, Stopwatch.GetTimestamp() - start);
+        return scores;
     }
 
     /// <summary>A row of the logits last computed.</summary>

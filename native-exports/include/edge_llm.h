@@ -411,10 +411,17 @@ EDGE_LLM_API edge_llm_status edge_llm_context_logits(edge_llm_context *context, 
 /* The same as a copy. Errors: the same, and EDGE_LLM_BUFFER_TOO_SMALL. */
 EDGE_LLM_API edge_llm_status edge_llm_context_copy_logits(edge_llm_context *context, size_t row, float *buffer, size_t capacity, size_t *count);
 
-/* A vector for a text: the mean over the tokens of the model's last hidden state; with normalize not 0, of length 1. Sequences stay as they
- * are; rows of logits do not. Needs room in the cache for the tokens. Errors: as edge_llm_context_eval, and EDGE_LLM_BUFFER_TOO_SMALL. */
+/* A vector for a text, of the model's last hidden states: their mean, the first or the last, as the file's pooling_type says, through further
+ * matrices if it has any; their mean where it does not say. With normalize not 0, of length 1. Sequences stay as they are; rows of logits do
+ * not. Needs room in the cache for the tokens. Errors: as edge_llm_context_eval, and EDGE_LLM_BUFFER_TOO_SMALL. */
 EDGE_LLM_API edge_llm_status edge_llm_context_embed(edge_llm_context *context, const int32_t *tokens, size_t token_count, int32_t normalize,
     float *buffer, size_t capacity, size_t *count);
+
+/* How well a document answers a query, by a model that ranks (pooling_type 4): one score, or one for each of the model's labels. Texts are
+ * UTF-8; a length may be EDGE_LLM_ZERO_TERMINATED. Sequences stay as they are; rows of logits do not. Errors: as edge_llm_context_embed;
+ * EDGE_LLM_INVALID_ARGUMENT also: the model does not rank. */
+EDGE_LLM_API edge_llm_status edge_llm_context_rank(edge_llm_context *context, const char *query, size_t query_length, const char *document,
+    size_t document_length, float *buffer, size_t capacity, size_t *count);
 
 /* ---------------------------------------------------------------- generation ----------------------------------------------------------------- */
 

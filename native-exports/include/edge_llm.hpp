@@ -403,6 +403,16 @@ public:
         return vector;
     }
 
+    // The scores of a document for a query, by a model that ranks.
+    std::vector<float> rank(std::string_view query, std::string_view document)
+    {
+        std::vector<float> scores;
+        detail::fill(scores, 0, [&](float *b, std::size_t n, std::size_t *c) {
+            return edge_llm_context_rank(handle_, query.data(), query.size(), document.data(), document.size(), b, n, c);
+        });
+        return scores;
+    }
+
     std::vector<Token> tokens(int sequence = 0) const
     {
         std::vector<Token> tokens;

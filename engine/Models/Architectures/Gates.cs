@@ -20,7 +20,10 @@ internal static class Gates
         AttentionConfig attention = keys.Attention(il, RopeType.Neox);
         return tensors.Pre(
             il,
-            tensors.Attention(il, attention) with { OutputIn = tensors.Norm(NormKind.Rms, $"blk.{il}.attn_sub_norm", attention.HeadCount * attention.ValueLength) },
+            tensors.Attention(il, attention) with
+            {
+                OutputIn = tensors.Norm(NormKind.Rms, $"blk.{il}.attn_sub_norm", attention.HeadCount * attention.ValueLength),
+            },
             tensors.Gated(il, Activation.Silu) with { DownIn = tensors.Norm(NormKind.Rms, $"blk.{il}.ffn_sub_norm", keys.FeedForwardLength(il)) });
     });
 

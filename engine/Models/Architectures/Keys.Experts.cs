@@ -22,7 +22,7 @@ internal sealed partial class Keys
     /// <summary>Width of the shared expert: a key of its own, or the fallback.</summary>
     public int SharedWidth(int il, int fallback) => Count(il, "expert_shared_feed_forward_length", MaxWidth, fallback);
 
-    /// <summary>Shared experts; together they are one, so many times as wide.</summary>
+    /// <summary>Shared experts; together they are one, as many times as wide.</summary>
     public int SharedCount => Count("expert_shared_count", MaxExperts, 0);
 
     /// <summary>How a layer chooses experts, gated as the file says, or as <paramref name="absent"/>, which may be null: the file must say.</summary>

@@ -5,7 +5,7 @@ namespace Edge.Llm.Models.Architectures;
 /// <summary>The keys of recurrent mixers.</summary>
 internal sealed partial class Keys
 {
-    private const int StateStep = 16; // the kernels step over so many values of a state
+    private const int StateStep = 16; // values of a state that the kernels step over
 
     /// <summary>ssm.inner_size: channels.</summary>
     public int SsmInner => Count("ssm.inner_size", 1 << 20);

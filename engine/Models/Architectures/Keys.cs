@@ -90,7 +90,8 @@ internal sealed partial class Keys(GgufFile file, string architecture, RopeOverr
         float Of(string key)
         {
             GgufArray array = Metadata.GetArray("xielu." + key);
-            if (array.Count != BlockCount) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: key xielu.{key}: expected {BlockCount} values, found {array.Count}");
+            if (array.Count != BlockCount)
+                throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: key xielu.{key}: expected {BlockCount} values, found {array.Count}");
             return array.GetFloats()[il];
         }
         double Softplus(float x) => x > 20 ? x : DoubleMath.Log(1 + DoubleMath.Exp(x));
@@ -112,7 +113,8 @@ internal sealed partial class Keys(GgufFile file, string architecture, RopeOverr
 
     // 0 and -1, the latter also as an unsigned number, say that a key is not set.
     private bool IsSet(string key) =>
-        Metadata.TryGet(Full(key), out GgufValue value) && !(value.TryGetInteger(out Int128 number) && (number == 0 || number == -1 || number == uint.MaxValue));
+        Metadata.TryGet(Full(key), out GgufValue value)
+        && !(value.TryGetInteger(out Int128 number) && (number == 0 || number == -1 || number == uint.MaxValue));
 
     private void OnePerLayer(string key, GgufArray array)
     {

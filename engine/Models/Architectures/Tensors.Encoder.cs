@@ -53,7 +53,8 @@ internal sealed unsafe partial class Tensors
                 steps.Add(new HeadStep(dense, architecture == "modern-bert" ? Elementwise.Gelu : Elementwise.Tanh, norm));
             }
             if (HeadMatrix("cls.output", steps.Count > 0 ? steps[^1].Linear.OutputLength : _embd) is { } output) steps.Add(new HeadStep(output));
-            if (steps.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: a model that ranks has neither tensor cls.weight nor cls.output.weight");
+            if (steps.Count == 0)
+                throw new EdgeLlmException(ErrorCode.InvalidFile, $"{file.Path}: a model that ranks needs tensor cls.weight or cls.output.weight");
         }
         else
         {

@@ -115,7 +115,11 @@ internal sealed unsafe class Experts : IFeedForward
         int used = _spec.Router.Used;
         FloatRows rows = _rows.First(end - first), up = _up.First(rows.Count), down = _down.First(rows.Count);
         FloatRows gate = _spec.Gate is null ? default : _gate.First(rows.Count);
-        var gather = new GatherBody { From = h, To = rows, Weights = _spec.WeighsInput ? _weights : default, Order = _order, First = first, Used = used, Scale = cpu.Float.Apply[(int)Elementwise.Scale] };
+        var gather = new GatherBody
+        {
+            From = h, To = rows, Weights = _spec.WeighsInput ? _weights : default, Order = _order, First = first, Used = used,
+            Scale = cpu.Float.Apply[(int)Elementwise.Scale],
+        };
         RowLoop<GatherBody>.Run(cpu.Pool, rows.Count, 2L * rows.Stride * sizeof(float), ref gather);
         Products(cpu, rows, first, end, _spec.Up, up, _spec.Gate, gate);
         FloatRows acted = _spec.Gate is null ? up : gate;

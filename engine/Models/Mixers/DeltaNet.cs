@@ -124,7 +124,11 @@ internal sealed unsafe class DeltaNet : IMixer
         RowOps.Apply(cpu, Elementwise.Scale, qk, 1 / MathF.Sqrt(d));
         fixed (StateRun* runs = batch.States)
         {
-            var body = new Body { Net = this, Runs = runs, RunCount = batch.States.Length, Qk = qk, V = v, Beta = beta, Decay = decay, Out = result, Step = cpu.Float.DeltaStep };
+            var body = new Body
+            {
+                Net = this, Runs = runs, RunCount = batch.States.Length, Qk = qk, V = v,
+                Beta = beta, Decay = decay, Out = result, Step = cpu.Float.DeltaStep,
+            };
             cpu.Pool.Run(_config.ValueHeads, ref body);
         }
         RowOps.Apply(cpu, Elementwise.Scale, result, 1 / MathF.Sqrt(d));
@@ -211,7 +215,8 @@ internal sealed unsafe class DeltaNet : IMixer
                 for (int row = run.Row; row < run.Row + run.Tokens; row++)
                 {
                     float* q = Qk.Row(row) + (keyHead * d);
-                    Step(state, q, q + c.KeyWidth, V.Row(row) + (head * d), Decay.Row(row) + (head * decays), decays == 1 ? 0 : 1, Beta.Row(row)[head], Out.Row(row) + (head * d), d);
+                    float* v = V.Row(row) + (head * d), decay = Decay.Row(row) + (head * decays), o = Out.Row(row) + (head * d);
+                    Step(state, q, q + c.KeyWidth, v, decay, decays == 1 ? 0 : 1, Beta.Row(row)[head], o, d);
                 }
             }
         }

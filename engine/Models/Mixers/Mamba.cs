@@ -82,7 +82,11 @@ internal sealed unsafe class Mamba : IMixer
         RowOps.Apply(cpu, Elementwise.Softplus, dt);
         fixed (StateRun* runs = batch.States)
         {
-            var body = new Body { Spec = _spec, State = _state, Runs = runs, RunCount = batch.States.Length, X = conv, Dt = dt, B = b, C = c, Out = x, Step = cpu.Float.ScanStep };
+            var body = new Body
+            {
+                Spec = _spec, State = _state, Runs = runs, RunCount = batch.States.Length, X = conv,
+                Dt = dt, B = b, C = c, Out = x, Step = cpu.Float.ScanStep,
+            };
             cpu.Pool.Run(Parts, ref body);
         }
         RowOps.Apply(cpu, Elementwise.Silu, z, x, []);

@@ -80,7 +80,11 @@ internal sealed unsafe class Mamba2 : IMixer
         RowOps.Apply(cpu, Elementwise.Softplus, dt);
         fixed (StateRun* runs = batch.States)
         {
-            var body = new Body { Spec = _spec, State = _state, Runs = runs, RunCount = batch.States.Length, Conv = conv, Dt = dt, Out = result, Step = cpu.Float.ScanStep };
+            var body = new Body
+            {
+                Spec = _spec, State = _state, Runs = runs, RunCount = batch.States.Length,
+                Conv = conv, Dt = dt, Out = result, Step = cpu.Float.ScanStep,
+            };
             cpu.Pool.Run(_config.Heads, ref body);
         }
         RowOps.Apply(cpu, Elementwise.Silu, z, result, []);

@@ -125,6 +125,7 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "context_eval_batch": (ptr, _p(i32), _p(i32), _p(c.c_uint8), size),
     "context_copy_logits": (ptr, size, *_buffer),
     "context_embed": (ptr, *_tokens, i32, *_buffer),
+    "context_rank": (ptr, *_bytes, *_bytes, *_buffer),
     "context_sample": (ptr, size, i32, _p(SamplingOptions), _p(i32)),
     "context_start": (ptr, *_tokens, _p(GenerateOptions)),
     "context_next": (ptr, _p(Piece)),

@@ -195,13 +195,19 @@ class Context:
         return token.value
 
     def embed(self, text: str | Sequence[int], *, normalize: bool = True) -> memoryview:
-        """A vector for a text: the mean of the last hidden states, of length 1 if normalized."""
+        """A vector for a text, as the model's file says (else the mean of the last hidden states), of length 1 if normalized."""
         if isinstance(text, (str, bytes)) and not text:
             raise InvalidArgument(Status.INVALID_ARGUMENT, "the text to embed is empty")
         tokens, normalized = checks.tokens("text", self._tokens(text)), checks.flag("normalize", normalize)
         vector = self._interruptibly(len(tokens), lambda: self._library.fill(
             ctypes.c_float, self._embedding_length, "context_embed", self._handle, tokens, len(tokens), normalized))
         return memoryview(vector).cast("B").cast("f")
+
+    def rank(self, query: str, document: str) -> list[float]:
+        """How well a document answers a query, by a model that ranks: one score, or one for each of the model's labels."""
+        asked, text = checks.text("query", query), checks.text("document", document)
+        return list(self._interruptibly(len(text), lambda: self._library.fill(
+            ctypes.c_float, 1, "context_rank", self._handle, asked, len(asked), text, len(text))))
 
     def _tokens(self, text: str | bytes | Sequence[int], *, prompt: bool = False) -> Sequence[int]:
         """The tokens of a text, or the tokens that are given instead."""

@@ -62,6 +62,7 @@ static void each_context_function(edge_llm_context *context, edge_llm_status exp
     STATUS(expected, edge_llm_context_copy_logits(context, 0, numbers, 1 << 16, &count));
     STATUS(expected, edge_llm_context_sample(context, 0, 0, NULL, tokens));
     STATUS(expected, edge_llm_context_embed(context, tokens, 3, 1, numbers, 1 << 16, &count));
+    STATUS(expected, edge_llm_context_rank(context, "one", 3, "two", 3, numbers, 1 << 16, &count));
     STATUS(expected, edge_llm_context_generate(context, tokens, 3, &options, take, NULL));
     STATUS(expected, edge_llm_context_start(context, tokens, 3, &options));
     STATUS(expected, edge_llm_context_next(context, &piece));
@@ -163,6 +164,11 @@ static void null_pointers(const char *path)
     STATUS(ARGUMENT, edge_llm_context_sample(context, 0, 0, NULL, NULL));
     STATUS(ARGUMENT, edge_llm_context_embed(context, tokens, 1, 1, NULL, 1 << 20, &count));
     STATUS(ARGUMENT, edge_llm_context_embed(context, tokens, 1, 1, NULL, 1 << 20, NULL));
+    float scores[8192];
+    STATUS(ARGUMENT, edge_llm_context_rank(context, NULL, 1, "two", 3, scores, 8192, &count));
+    STATUS(ARGUMENT, edge_llm_context_rank(context, "one", 3, NULL, 1, scores, 8192, &count));
+    STATUS(ARGUMENT, edge_llm_context_rank(context, "one", 3, "two", 3, scores, 8192, NULL));
+    STATUS(ARGUMENT, edge_llm_context_rank(context, "one", 3, "two", 3, scores, 8192, &count)); /* it does not rank */
     STATUS(ARGUMENT, edge_llm_context_generate(context, tokens, 1, NULL, NULL, NULL));
     STATUS(ARGUMENT, edge_llm_context_generate(context, NULL, 1, NULL, take, NULL));
     STATUS(ARGUMENT, edge_llm_context_start(context, NULL, 1, NULL));

@@ -11,7 +11,7 @@ internal static class RerankCommand
         var documents = new Argument<string[]>("DOCUMENT") { Description = "The documents; without any, each line of --file or standard input is one." };
         Option<string?> query = Opt.Text("--query", ["-q"], "What is asked.");
         Option<string?> file = Opt.Text("--file", ["-f"], "A file with a document in each line; - reads standard input.", "FILE");
-        Option<int> top = Opt.Integer("--top", [], "Print so many of the best; 0: all.", 0, 0);
+        Option<int> top = Opt.Integer("--top", [], "Documents to print, the best ones; 0: all.", 0, 0);
         var command = new CommandWithExamples("rerank", "Scores documents with a reranker and prints them best first, a line of JSON each.",
             "-m bge-reranker.gguf --query \"What is a llama?\" \"An animal.\" \"A city.\"", "-m reranker.gguf -q question --file documents.txt --top 5")
             { documents, query, file, top };

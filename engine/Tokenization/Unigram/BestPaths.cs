@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace Edge.Llm.Tokenization;
 
-/// <summary>The best way to each place of a text, for as far back as no place is yet that all ways pass: at such a place the tokens before it
-/// are settled and leave. Only the stretch between two of them takes memory.</summary>
+/// <summary>The best path to each place of a text. At a place that all paths pass, the tokens before it are settled and leave, so that only the
+/// stretch between two such places takes memory.</summary>
 internal sealed class BestPaths(int unknownId, List<int> ids)
 {
     private Step[] _steps = Begin();
@@ -51,7 +51,7 @@ internal sealed class BestPaths(int unknownId, List<int> ids)
         double score = _steps[at].Score;
         while (at > 0)
         {
-            // A place that no token reaches, as scores that are no numbers leave one: unknown, as all before it.
+            // No token reaches this place: its scores are no numbers. All before it is unknown.
             Step step = _steps[at].Length > 0 ? _steps[at] : new Step { Id = unknownId, Length = at };
             ids.Add(step.Id);
             at -= step.Length;

@@ -46,7 +46,8 @@ internal sealed class UnigramTokenizer : Tokenizer
             for (int end = at, node = ByteTrie.Root; end < text.Length && (node = _tokens.Step(node, text[end])) >= 0;)
             {
                 end++;
-                if (_tokens.ValueAt(node) is var id && id < 0) continue;
+                int id = _tokens.ValueAt(node);
+                if (id < 0) continue;
                 known |= end - at == character;
                 paths.Offer(end - at, id, Vocabulary.GetType(id) == TokenType.UserDefined ? 0 : Vocabulary.GetScore(id));
             }

@@ -30,7 +30,7 @@ public sealed class JinjaReferenceTests
         foreach (JsonElement pair in golden.RootElement.GetProperty("cases").GetProperty(group).EnumerateArray())
         {
             (string template, string? expected) = (pair[0].GetString()!, pair[1].GetString());
-            if (template.Length == 0) continue; // Jinja2 renders it; here a model's template may not be empty
+            if (string.IsNullOrWhiteSpace(template)) continue; // Jinja2 renders it; here a model's template may not be empty
             (string? text, string? error) = Render(template, context);
             if (text != expected) differences.AppendLine($"{template}: expected {Shown(expected, null)}, found {Shown(text, error)}");
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -15,6 +16,11 @@ internal readonly unsafe struct NibbleGemv512<T> : IGemv where T : INibbles
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static void Run(MatMulArgs* args)
     {
+        if (args->K == 128)
+        {
+            RunRowsOf128(args);
+            return;
+        }
         float* p = stackalloc float[8 * Span];
         // The last row's end, and any row's that is not a whole two groups, is read from a padded copy: 1 to 17 blocks, so that two
         // blocks, more than a load reaches, follow the blocks that are read in place.
@@ -44,6 +50,37 @@ internal readonly unsafe struct NibbleGemv512<T> : IGemv where T : INibbles
                 for (int g = 0; g < n; g += 4) acc = BlockGemv.AddFour(acc, p + 8 * g);
             }
             args->Dst[r] = acc;
+        }
+    }
+
+    // Four rows of four blocks (the heads of latent attention) lie side by side like two groups of one row: they meet the activations twice.
+    private static void RunRowsOf128(MatMulArgs* args)
+    {
+        Debug.Assert(args->RowBytes == 4 * T.BlockBytes);
+        byte* x = stackalloc byte[Q8_32.Bytes], padded = stackalloc byte[16 * 24 + 64];
+        new Span<byte>(padded, 16 * 24 + 64).Clear();
+        for (int i = 0; i < 2; i++)
+        {
+            Unsafe.CopyBlockUnaligned(x + (128 * i), args->X, 128);
+            Unsafe.CopyBlockUnaligned(x + Q8_32.DOffset + (16 * i), args->X + Q8_32.DOffset, 16);
+            Unsafe.CopyBlockUnaligned(x + Q8_32.SumsOffset + (16 * i), args->X + Q8_32.SumsOffset, 16);
+        }
+        for (int r = 0; r < args->Rows; r += 4)
+        {
+            byte* w = args->W + (r * args->RowBytes), ahead = w;
+            int rows = Math.Min(4, args->Rows - r);
+            if (r + 4 >= args->Rows)
+            {
+                Unsafe.CopyBlockUnaligned(padded, w, (uint)(rows * args->RowBytes));
+                w = padded;
+            }
+            Vector512<float> p = TwoGroups(w, ahead, x, x);
+            // AddFour of a row's p, of four +0 and of three groups of +0.
+            Vector128<float> sums = Sse3.HorizontalAdd(
+                Sse3.HorizontalAdd(p.GetLower().GetLower(), p.GetLower().GetUpper()),
+                Sse3.HorizontalAdd(p.GetUpper().GetLower(), p.GetUpper().GetUpper())) + Vector128<float>.Zero;
+            if (rows == 4) sums.Store(args->Dst + r);
+            else for (int i = 0; i < rows; i++) args->Dst[r + i] = sums.GetElement(i);
         }
     }
 

@@ -3,6 +3,9 @@ namespace Edge.Llm.Models;
 /// <summary>A matrix for each expert (or head), [experts][rows, k]: some rows of a tensor that may hold further ones; a bias and a factor for each.</summary>
 internal sealed record ExpertMatrices(Tensor Weight, int FirstRow, int OutputLength, Tensor? Bias = null, Tensor? Scale = null)
 {
+    /// <summary>Experts.</summary>
+    public int Count => (int)Weight.Ne2;
+
     /// <summary>Values of an input.</summary>
     public int InputLength => (int)Weight.Ne0;
 

@@ -12,6 +12,7 @@ internal sealed class Layer
     private readonly IMixer? _mixer;
     private readonly IFeedForward? _ffn;
     private readonly LayerEnd? _end;
+    private readonly AltUp? _altUp;
     private readonly FloatRows _h, _branch, _input;
 
     /// <summary>Makes a layer, which works in h; a parallel one keeps h for its network, and its mixer's result in branch.</summary>
@@ -24,6 +25,8 @@ internal sealed class Layer
         using (making.Workspace.Scope()) _ffn = spec.Ffn?.Make(making);
         if (spec.End is not null)
             using (making.Workspace.Scope()) _end = new LayerEnd(spec.End, making);
+        if (spec.AltUp is not null)
+            using (making.Workspace.Scope()) _altUp = new AltUp(spec.AltUp, making);
     }
 
     /// <summary>Updates x and returns it. In the last layer the cache has all keys and values once the mixer has run: from there on only
@@ -31,11 +34,12 @@ internal sealed class Layer
     public FloatRows Forward(Cpu cpu, BatchPlan batch, FloatRows x)
     {
         _ffn?.ReadLayerInput(cpu, x);
+        _altUp?.Predict(cpu, x);
         if (_spec.WithInput is not null) RowOps.Copy(cpu, x, _input.First(x.Count));
         FloatRows h = Norm(cpu, "attn_norm", _spec.In, x, _spec.Mixer?.Input ?? InputFormats.None);
         FloatRows branch = _branch.First(_last ? batch.LogitsRows.Length : x.Count);
         _mixer?.Forward(cpu, batch, h, branch);
-        if (_last) x = RowOps.KeepRows(x, batch.LogitsRows);
+        if (_last) x = KeepRows(batch, x);
         if (_spec.Topology == Topology.Parallel)
         {
             if (_spec.FfnIn is not null) h = Norm(cpu, "ffn_norm", _spec.FfnIn, x, _spec.Ffn!.Input);
@@ -49,6 +53,7 @@ internal sealed class Layer
         {
             if (_mixer is not null) Add(cpu, x, branch, "attn_out", _spec.AfterMixer);
             if (_spec.WithInput is not null) AddInput(cpu, batch, x);
+            if (_spec.SumScale != 1) RowOps.Apply(cpu, Elementwise.Scale, x, _spec.SumScale);
             cpu.Trace("ffn_inp", _il, x);
             if (_ffn is not null)
             {
@@ -57,11 +62,18 @@ internal sealed class Layer
                 Add(cpu, x, branch, "ffn_out", _spec.AfterFfn);
             }
         }
-        _end?.Forward(cpu, batch, x);
+        if (_end is not null) RowOps.Add(cpu, x, _end.Forward(cpu, batch, x));
+        _altUp?.Correct(cpu, batch, x);
         if (_spec.OutScale != 1) RowOps.Apply(cpu, Elementwise.Scale, x, _spec.OutScale);
         _spec.Out?.Forward(cpu, x, x);
         cpu.Trace("l_out", _il, x);
         return x;
+    }
+
+    private FloatRows KeepRows(BatchPlan batch, FloatRows x)
+    {
+        _altUp?.KeepRows(batch);
+        return RowOps.KeepRows(x, batch.LogitsRows);
     }
 
     // norm(x), or x itself where there is no norm.

@@ -3,7 +3,7 @@ using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
 
-/// <summary>What a model makes of a token for each layer, besides the stream (Gemma 4): n values a layer, of a table of its own and of the
+/// <summary>What a model makes of a token for each layer, besides the stream (Gemma 3n, Gemma 4): n values a layer, of a table of its own and of the
 /// embedding.</summary>
 /// <param name="Tokens">A row of [layers * n] for each token.</param>
 /// <param name="Projection">The same of the embedding.</param>
@@ -54,7 +54,7 @@ internal sealed class PerLayerInputs
     }
 }
 
-/// <summary>The end of a layer that takes in its own input of each token: x += norm(proj(gelu(gate(x)) * input)).</summary>
+/// <summary>What a layer takes in at its end, of its own input of each token: norm(proj(gelu(gate(x)) * input)).</summary>
 internal sealed record LayerEndSpec(Linear Gate, Linear Projection, Norm Norm);
 
 /// <summary>Computes a <see cref="LayerEndSpec"/>.</summary>
@@ -75,8 +75,8 @@ internal sealed class LayerEnd
         workspace.ClaimInput(spec.Projection);
     }
 
-    /// <summary>Updates x.</summary>
-    public void Forward(Cpu cpu, BatchPlan batch, FloatRows x)
+    /// <summary>What x takes in, valid until the next call.</summary>
+    public FloatRows Forward(Cpu cpu, BatchPlan batch, FloatRows x)
     {
         FloatRows gate = _gate.First(x.Count), input = _input.First(x.Count), result = _result.First(x.Count);
         _inputs.CopyTo(cpu, batch, _il, input);
@@ -84,6 +84,6 @@ internal sealed class LayerEnd
         Activation.Gelu.Apply(cpu, gate, input, _spec.Projection.Input);
         MatMul.Run(cpu, gate, _spec.Projection.To(result));
         _spec.Norm.Forward(cpu, result, result);
-        RowOps.Add(cpu, x, result);
+        return result;
     }
 }

@@ -34,8 +34,14 @@ internal sealed record LayerSpec(
     /// <summary>Behind the mixer, x = norm(x + the layer's input); null: not so.</summary>
     public Norm? WithInput { get; init; }
 
+    /// <summary>Factor on x behind the mixer.</summary>
+    public float SumScale { get; init; } = 1;
+
     /// <summary>What x takes in at the end of the layer; null: nothing.</summary>
     public LayerEndSpec? End { get; init; }
+
+    /// <summary>How the layer mixes several residual streams; null: there is one.</summary>
+    public AltUpSpec? AltUp { get; init; }
 
     /// <summary>Factor on x at the end of the layer.</summary>
     public float OutScale { get; init; } = 1;
@@ -99,5 +105,7 @@ internal interface IFeedForward
 /// <param name="Ropes">Rotary tables, shared among layers.</param>
 /// <param name="Biases">Tables of what scores get by distance, shared among layers.</param>
 /// <param name="PerLayer">What the model makes of each token for each layer; null: nothing.</param>
+/// <param name="Streams">The residual streams besides x; null: none.</param>
 /// <param name="Cache">Where it finds what it remembers.</param>
-internal sealed record LayerMaking(int Index, int EmbeddingLength, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, PerLayerInputs? PerLayer, CacheLayout Cache);
+internal sealed record LayerMaking(
+    int Index, int EmbeddingLength, Workspace Workspace, RopeTables Ropes, PositionBiases Biases, PerLayerInputs? PerLayer, Streams? Streams, CacheLayout Cache);

@@ -17,6 +17,9 @@ internal sealed record ModelSpec
     /// <summary>What is made of each token for each layer, besides; null: nothing.</summary>
     public PerLayerSpec? PerLayer { get; init; }
 
+    /// <summary>Residual streams besides the first; null: none.</summary>
+    public StreamsSpec? Streams { get; init; }
+
     /// <summary>The layers.</summary>
     public required LayerSpec[] Layers { get; init; }
 

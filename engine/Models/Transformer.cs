@@ -12,6 +12,7 @@ internal sealed unsafe class Transformer
     private readonly FloatRows _x, _h, _logits;
     private readonly RopeTables _ropes;
     private readonly PerLayerInputs? _perLayer;
+    private readonly Streams? _streams;
     private readonly Layer[] _layers;
     private readonly PoolingHead _head;
 
@@ -25,8 +26,9 @@ internal sealed unsafe class Transformer
         _ropes = new RopeTables(workspace, cache.Size.ContextSize);
         var biases = new PositionBiases(workspace, cache.Size.ContextSize);
         if (spec.PerLayer is not null) _perLayer = new PerLayerInputs(spec.PerLayer, workspace);
+        if (spec.Streams is not null) _streams = new Streams(spec.Streams, workspace);
         _layers = [.. spec.Layers.Select((layer, il) => new Layer(
-            layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, _perLayer, cache), il == spec.Layers.Length - 1, _h, branch))];
+            layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, _perLayer, _streams, cache), il == spec.Layers.Length - 1, _h, branch))];
         _head = new PoolingHead(spec.Pooling, workspace);
         if (!spec.HasLogits) return;
         _logits = workspace.Rows(logitsRows, spec.VocabSize);
@@ -48,12 +50,14 @@ internal sealed unsafe class Transformer
         _spec.Embedding.Forward(cpu, batch, x, _h.First(batch.Count));
         _ropes.Fill(cpu, batch);
         _perLayer?.Fill(cpu, batch, x);
+        _streams?.Split(cpu, x);
 
         for (int il = 0; il < _layers.Length; il++)
         {
             if (cancellation.IsCancellationRequested) ThrowCancelled(il);
             x = _layers[il].Forward(cpu, batch, x);
         }
+        _streams?.Merge(cpu, x);
 
         FloatRows result = _spec.OutputNorm is null ? x : _h.First(x.Count);
         _spec.OutputNorm?.Forward(cpu, x, result, _spec.Output.Input);

@@ -52,11 +52,24 @@ public sealed class ArchitectureTests
     [DataRow("lfm2")]
     [DataRow("gemma4")]
     [DataRow("gemma4-moe")]
+    [DataRow("gemma3n")]
     [DataRow("step35")]
     public void DecodingAllocatesNoManagedMemory(string name)
     {
         using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
         using Context context = model.CreateContext(new ContextOptions { ContextSize = 128, Threads = 2 });
+        long allocated = 0;
+        for (int round = 0; round < 20; round++)
+        {
+            allocated = AllocatedByDecoding(context);
+            if (allocated == 0) return;
+            Thread.Sleep(100); // code that is not optimized yet allocates: a busy machine compiles it late
+        }
+        Assert.AreEqual(0, allocated);
+    }
+
+    private static long AllocatedByDecoding(Context context)
+    {
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
         batch.Add(sequence, s_tokens);
@@ -66,7 +79,7 @@ public sealed class ArchitectureTests
         for (int i = 0; i < 30; i++) context.Forward(batch);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 8; i++) context.Forward(batch); // within the block of 64 positions
-        Assert.AreEqual(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
     [TestMethod]

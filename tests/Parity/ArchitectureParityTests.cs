@@ -33,7 +33,8 @@ public sealed class ArchitectureParityTests
         double[] distances = [.. Enumerable.Range(0, Tokens).Select(row => Distance(expected.AsSpan(row * width, width), found.AsSpan(row * width, width)))];
         // A near-tie may send a token to another expert.
         Array.Sort(distances);
-        Assert.IsLessThan(2e-3, model.Spec.Layers.Any(layer => layer.Ffn is Edge.Llm.Models.ExpertsSpec) ? distances[Tokens * 95 / 100] : distances[^1], name);
+        double limit = name == "gemma3n" ? 5e-3 : 2e-3; // 25 layers of the reference's GELU table, which is in half precision
+        Assert.IsLessThan(limit, model.Spec.Layers.Any(layer => layer.Ffn is Edge.Llm.Models.ExpertsSpec) ? distances[Tokens * 95 / 100] : distances[^1], name);
     }
 
     private static void CompareVectors(LanguageModel model, string path, string name)

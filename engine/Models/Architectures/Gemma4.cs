@@ -14,7 +14,7 @@ internal static class Gemma4
             {
                 LayerSpec layer = tensors.Sandwich(il, Attention(keys, tensors, il), tensors.Gated(il, Activation.Gelu));
                 if (tensors.Has(il, "ffn_gate_inp")) layer = layer with { FfnIn = null, Ffn = Beside(keys, tensors, il, layer) };
-                if (perLayer > 0) layer = layer with { End = End(keys, tensors, il, perLayer) };
+                if (perLayer > 0) layer = layer with { End = tensors.LayerEnd(il, perLayer) };
                 return tensors.Has(il, "layer_output_scale") ? layer with { OutScale = tensors.Value($"blk.{il}.layer_output_scale.weight") } : layer;
             },
             embeddingScale: MathF.Sqrt(keys.EmbeddingLength), perLayer: perLayer);
@@ -45,8 +45,4 @@ internal static class Gemma4
         return new BranchesSpec(
             new Branch(dense.FfnIn, dense.Ffn!, tensors.RmsNorm(il, "post_ffw_norm_1")), new Branch(null, experts, tensors.RmsNorm(il, "post_ffw_norm_2")));
     }
-
-    private static LayerEndSpec End(Keys keys, Tensors tensors, int il, int perLayer) => new(
-        tensors.Linear($"blk.{il}.inp_gate", keys.EmbeddingLength, perLayer), tensors.Linear($"blk.{il}.proj", perLayer, keys.EmbeddingLength),
-        tensors.RmsNorm(il, "post_norm"));
 }

@@ -50,7 +50,8 @@ internal sealed unsafe partial class Tensors
     /// <summary>The shared expert's gate: one value.</summary>
     public Linear SharedGate(int il) => Linear($"blk.{il}.ffn_gate_inp_shexp", _embd, 1);
 
-    private ExpertMatrices ExpertMatrices(string name, long k, int rows, int experts)
+    /// <summary>A matrix for each expert, with biases and factors if the file has them.</summary>
+    public ExpertMatrices ExpertMatrices(string name, long k, int rows, int experts)
     {
         Tensor weight = WithKernels(Bind(name + ".weight", k, rows, experts));
         Tensor? bias = Has(name + ".bias") ? FloatMatrix(name + ".bias", rows, experts) : null;

@@ -46,6 +46,9 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
     private PerLayerSpec PerLayer(int n, long all, int vocab) => new(
         Linear("per_layer_token_embd", all, vocab).Weight, Linear("per_layer_model_proj", _embd, all), Norm(NormKind.Rms, "per_layer_proj_norm", n));
 
+    /// <summary>The end of a layer that takes in n values of its own of each token.</summary>
+    public LayerEndSpec LayerEnd(int il, int n) => new(Linear($"blk.{il}.inp_gate", _embd, n), Linear($"blk.{il}.proj", n, _embd), RmsNorm(il, "post_norm"));
+
     /// <summary>Learned positions: a row for each of the context.</summary>
     public Tensor Positions() => FloatMatrix("position_embd.weight", _embd, keys.ContextLength);
 

@@ -10,7 +10,7 @@ internal static class Waiting
     private static readonly Dictionary<string, string> s_reasons = new()
     {
         ["deepseek32"] = Indexer, ["glm-dsa"] = Indexer, ["minimax-m3"] = Indexer,
-        ["deepseek4"] = Streams, ["kimi-k3"] = Streams, ["hy_v4"] = Streams, ["gemma3n"] = Streams,
+        ["deepseek4"] = Streams, ["kimi-k3"] = Streams, ["hy_v4"] = Streams,
         ["qwen4exp"] = Linear, ["dots3note"] = Linear, ["bailingmoe3"] = Linear, ["minimax-01"] = Linear,
         ["plamo2"] = Recurrence, ["plamo3"] = Recurrence, ["rwkv6"] = Recurrence, ["rwkv7"] = Recurrence, ["rwkv6qwen2"] = Recurrence, ["arwkv7"] = Recurrence,
         ["dream"] = Diffusion, ["llada"] = Diffusion, ["llada-moe"] = Diffusion, ["rnd1"] = Diffusion,

@@ -5,6 +5,9 @@ namespace Edge.Llm.Models;
 /// <summary>The gated feed-forward network: down(act(gate(h)) * up(h)).</summary>
 internal sealed record GatedSpec(Linear Gate, Linear Up, Linear Down, Activation Activation) : IFeedForwardSpec
 {
+    /// <summary>Of a row of gate, only what exceeds its mean by this many standard deviations counts; 0: all of it.</summary>
+    public float Sparsity { get; init; }
+
     /// <summary>Norm of what enters down; null: none.</summary>
     public Norm? DownIn { get; init; }
 
@@ -35,6 +38,7 @@ internal sealed class Gated : IFeedForward
     {
         FloatRows gate = _gate.First(h.Count), up = _up.First(h.Count);
         MatMul.Run(cpu, h, _spec.Gate.To(gate), _spec.Up.To(up));
+        if (_spec.Sparsity != 0) RowOps.KeepOutliers(cpu, gate, _spec.Sparsity);
         _spec.Activation.Apply(cpu, gate, up, _spec.Down.Input);
         _spec.DownIn?.Forward(cpu, gate, gate, _spec.Down.Input);
         MatMul.Run(cpu, gate, _spec.Down.To(y));

@@ -21,6 +21,14 @@ internal static class Settings
         return "";
     }
 
+    /// <summary>EDGE_LLM_ONNX: the program built from tests/onnx. Without it the test is inconclusive.</summary>
+    public static string Onnx()
+    {
+        if (Path("EDGE_LLM_ONNX") is { } program) return program;
+        Assert.Inconclusive("EDGE_LLM_ONNX is not set: the program that dotnet build -c Release tests/onnx makes");
+        return "";
+    }
+
     /// <summary>A file of the folder that EDGE_LLM_SHARED names, which has models, vocabularies and the reference tools. Without it the test is
     /// inconclusive.</summary>
     public static string Shared(params string[] path)

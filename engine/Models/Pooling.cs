@@ -30,7 +30,14 @@ internal sealed record HeadStep(Linear Linear, Elementwise? Function = null, Nor
 /// <param name="Row">Which vector, or mean, the head reads.</param>
 /// <param name="Steps">The head.</param>
 /// <param name="Softmax">Whether its results are made probabilities.</param>
-internal sealed record PoolingSpec(Pooling Kind, Pooling Row, HeadStep[] Steps, bool Softmax = false);
+internal sealed record PoolingSpec(Pooling Kind, Pooling Row, HeadStep[] Steps, bool Softmax = false)
+{
+    /// <summary>The same; where it scores, of another row, with another function between the head's matrices, or as probabilities.</summary>
+    public PoolingSpec ScoringBy(Pooling row, Elementwise function = Elementwise.Tanh, bool softmax = false) => Kind != Pooling.Rank ? this : this with
+    {
+        Row = row, Softmax = softmax, Steps = Array.ConvertAll(Steps, step => step.Function is null ? step : step with { Function = function }),
+    };
+}
 
 /// <summary>Computes a <see cref="PoolingSpec"/>'s head.</summary>
 internal sealed class PoolingHead

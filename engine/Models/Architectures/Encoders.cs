@@ -1,3 +1,5 @@
+using Edge.Llm.Kernels;
+
 namespace Edge.Llm.Models.Architectures;
 
 /// <summary>Encoders: every token of a text sees all others.</summary>
@@ -74,7 +76,7 @@ internal static class Encoders
     {
         int window = keys.Window();
         Activation activation = keys.Text("hidden_activation", "gelu") == "silu" ? Activation.Silu : Activation.Gelu;
-        return tensors.Encoder(
+        ModelSpec model = tensors.Encoder(
             il =>
             {
                 AttentionConfig attention = Attention(keys, il, RopeType.Neox);
@@ -85,6 +87,7 @@ internal static class Encoders
                     tensors.LayerNorm(il, "ffn_norm"), tensors.Gated(il, activation));
             },
             e => e with { Norm = tensors.Norm(NormKind.Layer, "token_embd_norm") }, tensors.Norm(NormKind.Layer, "output_norm"));
+        return model with { Pooling = model.Pooling.ScoringBy(Pooling.Mean, Elementwise.Gelu) };
     }
 
     private static ModelSpec NeoBert(Keys keys, Tensors tensors) => tensors.Encoder(

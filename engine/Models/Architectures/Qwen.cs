@@ -8,7 +8,7 @@ internal static class Qwen
     [
         new("qwen", "Qwen 1", Qwen1),
         new("qwen2", "Qwen 1.5, 2, 2.5, QwQ, DeepSeek-R1-Distill-Qwen", (keys, tensors) => Read(keys, tensors, QkNorm.None)),
-        new("qwen3", "Qwen3, Qwen3-Embedding, Qwen3-Reranker", (keys, tensors) => Read(keys, tensors, QkNorm.Rms)),
+        new("qwen3", "Qwen3, Qwen3-Embedding, Qwen3-Reranker", (keys, tensors) => LastAsProbability(Read(keys, tensors, QkNorm.Rms))),
         new("qwen2vl", "Qwen2-VL, Qwen2.5-VL, Qwen2.5-Omni", Qwen2Vl),
         new("qwen3vl", "Qwen3-VL, Qwen3-ASR", Qwen3Vl),
         new("paddleocr", "PaddleOCR-VL", PaddleOcr),
@@ -34,7 +34,10 @@ internal static class Qwen
         };
     }
 
-    private static ModelSpec Qwen3Vl(Keys keys, Tensors tensors) => Sections(keys, tensors, QkNorm.Rms, interleaved: true);
+    private static ModelSpec Qwen3Vl(Keys keys, Tensors tensors) => LastAsProbability(Sections(keys, tensors, QkNorm.Rms, interleaved: true));
+
+    // A reranker's score is the probability of "yes" behind the text.
+    private static ModelSpec LastAsProbability(ModelSpec model) => model with { Pooling = model.Pooling.ScoringBy(Pooling.Last, softmax: true) };
 
     private static ModelSpec PaddleOcr(Keys keys, Tensors tensors) => Sections(keys, tensors, QkNorm.None, interleaved: false);
 

@@ -10,11 +10,9 @@ internal sealed unsafe partial class Tensors
     {
         int layers = keys.LayerCount, vocab = VocabSize();
         Linear tokens = Linear("token_embd", _embd, vocab);
-        var specs = new List<LayerSpec>();
-        for (int il = 0; il < layers; il++) specs.Add(layer(il));
         var model = new ModelSpec
         {
-            Architecture = architecture, ContextLength = keys.ContextLength, Embedding = embedding(new Embedding(tokens.Weight)), Layers = [.. specs],
+            Architecture = architecture, ContextLength = keys.ContextLength, Embedding = embedding(new Embedding(tokens.Weight)), Layers = Layers(layer),
             OutputNorm = outputNorm, Output = tokens, HasLogits = false, Pooling = Pooling(),
         };
         _bound.Add("output.weight"); // of a decoder beside it
@@ -46,11 +44,11 @@ internal sealed unsafe partial class Tensors
         var steps = new List<HeadStep>();
         if (kind == Models.Pooling.Rank)
         {
-            row = architecture is "qwen3" or "qwen3vl" ? Models.Pooling.Last : architecture == "modern-bert" ? Models.Pooling.Mean : Models.Pooling.Cls;
+            row = Models.Pooling.Cls;
             if (HeadMatrix("cls", _embd) is { } dense)
             {
                 Norm? norm = Has("cls.norm.weight") ? Norm(NormKind.Layer, "cls.norm", dense.OutputLength) : null;
-                steps.Add(new HeadStep(dense, architecture == "modern-bert" ? Elementwise.Gelu : Elementwise.Tanh, norm));
+                steps.Add(new HeadStep(dense, Elementwise.Tanh, norm));
             }
             if (HeadMatrix("cls.output", steps.Count > 0 ? steps[^1].Linear.OutputLength : _embd) is { } output) steps.Add(new HeadStep(output));
             if (steps.Count == 0)
@@ -61,7 +59,7 @@ internal sealed unsafe partial class Tensors
             foreach (string name in (string[])["dense_2", "dense_3"])
                 if (HeadMatrix(name, steps.Count > 0 ? steps[^1].Linear.OutputLength : _embd) is { } dense) steps.Add(new HeadStep(dense));
         }
-        return new PoolingSpec(kind, row, [.. steps], Softmax: kind == Models.Pooling.Rank && architecture is "qwen3" or "qwen3vl");
+        return new PoolingSpec(kind, row, [.. steps]);
     }
 
     private Linear? HeadMatrix(string name, int k)

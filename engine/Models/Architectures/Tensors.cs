@@ -24,15 +24,14 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
         int layers = keys.LayerCount, vocab = VocabSize();
         Linear tokens = Linear("token_embd", _embd, vocab);
         var entry = new Embedding(tokens.Weight) { Scale = embeddingScale };
-        var specs = new List<LayerSpec>(); // grows with what the file really holds
-        for (int il = 0; il < layers; il++) specs.Add(layer(il));
+        LayerSpec[] specs = Layers(layer);
         var model = new ModelSpec
         {
             Architecture = architecture,
             ContextLength = keys.ContextLength,
             Embedding = embedding?.Invoke(entry) ?? entry,
             PerLayer = perLayer == 0 ? null : PerLayer(perLayer, (long)perLayer * layers, vocab),
-            Layers = keys.IsCausal ? [.. specs] : [.. specs.Select(BothDirections)],
+            Layers = keys.IsCausal ? specs : Array.ConvertAll(specs, BothDirections),
             OutputNorm = outputNorm ?? Norm(norm, "output_norm"),
             Output = Output(tokens, vocab) with { Scale = logitScale },
             Pooling = Pooling(),
@@ -40,6 +39,13 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
         CheckSharedCaches(model.Layers);
         RejectUnused(layers);
         return model;
+    }
+
+    private LayerSpec[] Layers(Func<int, LayerSpec> layer)
+    {
+        var specs = new List<LayerSpec>(); // grows with what the file really holds
+        for (int il = 0; il < keys.LayerCount; il++) specs.Add(layer(il));
+        return [.. specs];
     }
 
     // A table and a projection of the embedding, both of n values for each layer.

@@ -33,6 +33,9 @@ internal static class NativeLibrary
     /// <summary>The folder with the best library for this machine.</summary>
     public static string Best => Path.Combine(Artifacts, Levels().Last(level => Directory.Exists(Path.Combine(Artifacts, level))));
 
+    /// <summary>The executables of all levels that this machine can run.</summary>
+    public static IEnumerable<string> Executables => Levels().Select(level => Path.Combine(Artifacts, level, "edge-llm")).Where(System.IO.File.Exists);
+
     /// <summary>The library itself.</summary>
     public static string File => Path.Combine(Best, "libedge_llm.so.1");
 

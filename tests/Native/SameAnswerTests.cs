@@ -22,6 +22,24 @@ public sealed class SameAnswerTests
     [TestMethod]
     public void OfATrainedModel() => Check(Peer.Stories(), "Once upon a time, a little");
 
+    private static IEnumerable<string> Architectures => ModelSpecFile.Names.Where((_, i) => Settings.Full || i % 9 == 0);
+
+    /// <summary>The NativeAOT executables of every level beside .NET.</summary>
+    [TestMethod]
+    [DynamicData(nameof(Architectures))]
+    public void OfEachArchitecture(string name)
+    {
+        string path = Path.Combine(NativeLibrary.Scratch, $"{name}.gguf");
+        File.WriteAllBytes(path, ModelSpecFile.Make(name));
+        using LanguageModel model = LanguageModel.Open(path);
+        if (!model.HasLogits || model.Ranks || model.Spec.BothDirections) return; // these make vectors
+        int[] tokens = [.. Enumerable.Range(0, 24).Select(i => 3 + (((i * 37) + 11) % 200))];
+        string expected = LogitsHash(model, tokens);
+        foreach (string executable in NativeLibrary.Executables)
+            Assert.AreEqual(expected, NativeLibrary.Succeed(executable, "logits", "-m", path, "--tokens", Join(tokens), "--all").Split('\n')[0].Split(' ')[1], executable);
+        File.Delete(path);
+    }
+
     private static void Check(string path, string prompt)
     {
         (int[] promptTokens, string tokens, string logits) = ThroughNet(path, prompt);
@@ -39,17 +57,22 @@ public sealed class SameAnswerTests
     {
         using LanguageModel model = LanguageModel.Open(path);
         int[] tokens = model.Tokenizer.Encode(prompt);
-        using Context context = model.CreateContext(new ContextOptions { LogitsRows = tokens.Length, Threads = 1 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1 });
         var options = new GenerateOptions { MaxTokens = Tokens, Sampling = new SamplingOptions { Seed = Seed } };
         IEnumerable<int> generated = context.Generate(tokens, options).Where(step => step.Token >= 0).Select(step => step.Token);
-        string text = Join(generated);
+        return (tokens, Join(generated), LogitsHash(model, tokens));
+    }
+
+    private static string LogitsHash(LanguageModel model, int[] tokens)
+    {
+        using Context context = model.CreateContext(new ContextOptions { LogitsRows = tokens.Length, Threads = 1 });
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
         batch.Add(sequence, tokens, LogitsOf.All);
         Logits logits = context.Forward(batch);
         var bytes = new List<byte>();
         for (int row = 0; row < logits.Count; row++) bytes.AddRange(MemoryMarshal.AsBytes(logits[row]));
-        return (tokens, text, Hash([.. bytes]));
+        return Hash([.. bytes]);
     }
 
     private static (string Tokens, string Logits) ThroughCommandLine(string path, string prompt, int[] promptTokens)

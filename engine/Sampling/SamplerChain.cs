@@ -4,72 +4,76 @@ using Edge.Llm.Sampling;
 
 namespace Edge.Llm;
 
-/// <summary>Chooses a token: logit bias, penalties, top-k, top-p, min-p, temperature, draw, in llama.cpp's order. A choice is a pure
-/// function of the logits, the history, the seed, the choice number and the position. Not thread-safe: one a sequence.</summary>
+/// <summary>Chooses a token by the stages of <see cref="SamplingOptions"/> and a draw. A choice is a pure function of the logits, the history,
+/// the seed, the choice number and the position; with Mirostat also of the choices before it. Not thread-safe: one a sequence.</summary>
 public sealed class SamplerChain
 {
-    private readonly SamplingOptions _options;
-    private readonly KeyValuePair<int, float>[] _bias;
-    private readonly Ranking _ranking;
-    private readonly int[] _occurrences;
+    private readonly ISamplerStage[] _stages;
+    private readonly Mirostat? _mirostat;
+    private readonly Candidates _candidates;
+    private readonly int _vocabularySize;
     private readonly uint _choice;
 
     /// <summary>Makes a sampler for a vocabulary; <paramref name="choice"/> numbers the answers to one prompt.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: an option is out of range, or needs the texts of tokens (DRY with breakers).</exception>
+    public SamplerChain(SamplingOptions options, int vocabularySize, uint choice = 0) : this(options, vocabularySize, null, choice)
+    {
+    }
+
+    /// <summary>Makes a sampler for the tokens of a tokenizer; <paramref name="choice"/> numbers the answers to one prompt.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: an option is out of range.</exception>
-    public SamplerChain(SamplingOptions options, int vocabularySize, uint choice = 0)
+    public SamplerChain(SamplingOptions options, Tokenizer tokenizer, uint choice = 0) : this(
+        options, (tokenizer ?? throw new ArgumentNullException(nameof(tokenizer))).Vocabulary.Count, tokenizer, choice)
+    {
+    }
+
+    private SamplerChain(SamplingOptions options, int vocabularySize, Tokenizer? tokenizer, uint choice)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.Validate();
-        _options = options;
-        _bias = options.LogitBias?.ToArray() ?? [];
-        foreach ((int token, _) in _bias)
-            if ((uint)token >= (uint)vocabularySize)
-                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"logit bias for token {token}: the vocabulary has ids 0 to {vocabularySize - 1}");
-        _ranking = new Ranking(vocabularySize);
-        _occurrences = options.HasPenalties ? new int[vocabularySize] : [];
-        _choice = choice;
-        Seed = options.Seed ?? RandomSeed();
+        options.Validate(vocabularySize);
+        DryBreakers breakers = DryBreakers.None;
+        if (options.HasDry && options.DrySequenceBreakers.Count > 0)
+            breakers = tokenizer is null
+                ? throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(options.DrySequenceBreakers)}: the sampler needs a tokenizer to find them")
+                : DryBreakers.Of(tokenizer, options.DrySequenceBreakers);
+        _stages = SamplerStages.Of(options, vocabularySize, breakers);
+        _mirostat = _stages.OfType<Mirostat>().FirstOrDefault();
+        _candidates = new Candidates(vocabularySize);
+        (_vocabularySize, _choice, Seed) = (vocabularySize, choice, options.Seed ?? RandomSeed());
     }
 
     /// <summary>The seed in use: the options' own, or the one taken at random.</summary>
     public ulong Seed { get; }
 
     /// <summary>How many tokens were left to draw from the last time.</summary>
-    internal int CandidateCount { get; private set; }
+    internal int CandidateCount => _candidates.Count;
 
     /// <summary>The candidate of a rank the last time; 0 was the likeliest.</summary>
-    internal int Candidate(int rank) => _ranking.TokenAt(rank);
+    internal int Candidate(int rank) => _candidates.TokenAt(rank);
 
     /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it.</summary>
     /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number.</exception>
     public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position)
     {
-        if (logits.Length != _ranking.Count)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{logits.Length} logits: expected {_ranking.Count}, one a token");
+        if (logits.Length != _vocabularySize)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{logits.Length} logits: expected {_vocabularySize}, one a token");
         if (!Finite.All(logits)) ThrowNonFinite(logits);
-        float[] adjusted = _ranking.Logits;
-        logits.CopyTo(adjusted);
-        _ranking.Reset();
-
-        foreach ((int token, float bias) in _bias) adjusted[token] = Math.Min(adjusted[token] + bias, float.MaxValue);
-        if (_options.HasPenalties) Penalize(adjusted, history);
-
-        int likeliest = ArgMax(adjusted);
-        float max = adjusted[likeliest];
-        if (max == float.NegativeInfinity)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary");
-        if (_options.Temperature <= 0)
+        _candidates.Reset(logits);
+        var step = new SamplingStep(history, Seed, _choice, (ulong)position);
+        foreach (ISamplerStage stage in _stages)
         {
-            CandidateCount = 1;
-            return likeliest;
+            if (stage.ChangesLogits) _candidates.BeginChange();
+            else if (!_candidates.AreRanked) _candidates.Rank();
+            stage.Apply(_candidates, step);
         }
-
-        int count = TopK();
-        count = TopP(count, max);
-        count = MinP(count, max);
-        CandidateCount = count;
-        return Draw(count, max, Philox.Uniform(Seed, _choice, (ulong)position));
+        if (!_candidates.AreRanked) _candidates.Rank();
+        int token = _candidates.Count == 1 ? _candidates.TokenAt(0) : _candidates.Draw(Philox.Uniform(Seed, _choice, (ulong)position));
+        _mirostat?.Accept(_candidates, token);
+        return token;
     }
+
+    /// <summary>Takes back the last choices: they were not kept.</summary>
+    internal void Rollback(int choices) => _mirostat?.Rollback(choices);
 
     /// <summary>The likeliest token, the lowest id among equals.</summary>
     internal static int ArgMax(ReadOnlySpan<float> logits)
@@ -92,90 +96,6 @@ public sealed class SamplerChain
         Random.Shared.NextBytes(MemoryMarshal.AsBytes(new Span<ulong>(ref seed)));
         return seed;
     }
-
-    // Each token among the last n: its count f and the formula
-    // logit = (logit > 0 ? logit / repeat : logit * repeat) - f * frequency - presence.
-    private void Penalize(float[] logits, ReadOnlySpan<int> history)
-    {
-        ReadOnlySpan<int> last = _options.RepeatLastN < 0 || history.Length <= _options.RepeatLastN ? history : history[^_options.RepeatLastN..];
-        foreach (int token in last)
-            if ((uint)token >= (uint)_occurrences.Length)
-                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"token {token} in the history: the vocabulary has ids 0 to {_occurrences.Length - 1}");
-        foreach (int token in last) _occurrences[token]++;
-        foreach (int token in last)
-        {
-            int count = _occurrences[token];
-            if (count == 0) continue;
-            _occurrences[token] = 0;
-            float logit = logits[token];
-            if (logit == float.NegativeInfinity) continue; // banned stays banned
-            logit = logit > 0 ? logit / _options.RepeatPenalty : logit * _options.RepeatPenalty;
-            logit -= count * _options.FrequencyPenalty + _options.PresencePenalty;
-            logits[token] = Math.Min(logit, float.MaxValue);
-        }
-    }
-
-    private int TopK()
-    {
-        int k = _options.TopK;
-        if (k <= 0 || k >= _ranking.Count) return _ranking.Count;
-        _ranking.Sort(k);
-        return k;
-    }
-
-    private int TopP(int count, float max)
-    {
-        if (_options.TopP >= 1) return count;
-        double target = _options.TopP * Total(count, max, 1), sum = 0;
-        for (int rank = 0; rank < count; rank++)
-        {
-            sum += RankWeight(rank, max, 1);
-            if (sum >= target) return rank + 1;
-        }
-        return count;
-    }
-
-    private int MinP(int count, float max)
-    {
-        if (_options.MinP <= 0) return count;
-        int kept = 1;
-        while (kept < count && RankWeight(kept, max, 1) >= _options.MinP) kept++;
-        return kept;
-    }
-
-    // The candidate at which the running sum of weights passes a random part of their total; the last one that has a weight, if rounding
-    // keeps the sum below it.
-    private int Draw(int count, float max, double uniform)
-    {
-        bool whole = count == _ranking.Count;
-        double target = uniform * Total(count, max, _options.Temperature), sum = 0;
-        int drawn = 0;
-        for (int i = 0; i < count; i++)
-        {
-            int token = whole ? i : _ranking.TokenAt(i);
-            float weight = Weight(_ranking.Logits[token], max, _options.Temperature);
-            if (weight == 0) continue;
-            sum += weight;
-            drawn = token;
-            if (sum > target) break;
-        }
-        return drawn;
-    }
-
-    // Candidates count in the order of their ranks; the whole vocabulary in that of its ids, which needs no sorting.
-    private double Total(int count, float max, float temperature)
-    {
-        double sum = 0;
-        if (count < _ranking.Count)
-            for (int rank = 0; rank < count; rank++) sum += RankWeight(rank, max, temperature);
-        else
-            foreach (float logit in _ranking.Logits) sum += Weight(logit, max, temperature);
-        return sum;
-    }
-
-    private float RankWeight(int rank, float max, float temperature) => Weight(_ranking.Logits[_ranking.TokenAt(rank)], max, temperature);
-
-    private static float Weight(float logit, float max, float temperature) => ScalarMath.Exp((logit - max) / temperature);
 
     private static void ThrowNonFinite(ReadOnlySpan<float> logits)
     {

@@ -35,7 +35,7 @@ internal sealed class Request
         ArgumentNullException.ThrowIfNull(options.Stop);
         Check(prompt, options, tokenizer.Vocabulary.Count, maxLength);
         (_prompt, _options, _vocabulary, _callers) = (prompt, options, tokenizer.Vocabulary, cancellation);
-        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, _vocabulary.Count);
+        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer);
         _stops = new StopStrings(options.Stop);
         _decoder = new StreamingDecoder(tokenizer, options.RenderSpecial, continuation: true);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _sampler.Seed };

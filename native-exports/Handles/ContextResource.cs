@@ -179,10 +179,14 @@ internal sealed unsafe class ContextResource : Resource
     {
         // One is kept: it holds arrays of the vocabulary's size. A bias is a dictionary, which records do not compare.
         if (_sampler is null || options != _samplerOptions || options.Seed is null)
-            (_sampler, _samplerOptions) = (new SamplerChain(options, Model.Model.VocabSize), options.LogitBias is null ? options : null);
+            (_sampler, _samplerOptions) = (Sampler(options), options.LogitBias is null ? options : null);
         Sequence sequence = Sequence(number);
         return _sampler.Sample(Logits(row), sequence.Tokens, sequence.Length);
     }
+
+    // DRY looks at the texts of tokens; a model may be without a tokenizer.
+    private SamplerChain Sampler(SamplingOptions options) =>
+        options.DryMultiplier == 0 ? new SamplerChain(options, Model.Model.VocabSize) : new SamplerChain(options, Model.Model.Tokenizer);
 
     /// <summary>Counts work that a generation did.</summary>
     public void Count(long tokens, long ticks)

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using Edge.Llm.Kernels;
+
+namespace Edge.Llm.Sampling;
+
+/// <summary>The tokens that are left to choose from, from the likeliest down, equal logits by ascending id. At first they are the whole vocabulary,
+/// which is sorted only as far as a stage looks.</summary>
+internal sealed class Candidates(int vocabularySize)
+{
+    private readonly Ranking _ranking = new(vocabularySize);
+    private int[] _listed = []; // by rank, once they are not neighbours in the ranking
+    private bool _isListed;
+    private int _first; // of them in the ranking
+    private int _likeliest;
+
+    /// <summary>Logits by id. A stage that changes them says so.</summary>
+    public float[] Logits => _ranking.Logits;
+
+    /// <summary>Whether the order is that of the logits.</summary>
+    public bool AreRanked { get; private set; }
+
+    /// <summary>How many are left.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>What logits are divided by.</summary>
+    public float Temperature { get; set; } = 1;
+
+    /// <summary>The highest logit.</summary>
+    public float Max { get; private set; }
+
+    /// <summary>Whether nothing is left out.</summary>
+    public bool IsWhole => Count == _ranking.Count;
+
+    /// <summary>Begins with all tokens and these logits.</summary>
+    public void Reset(ReadOnlySpan<float> logits)
+    {
+        logits.CopyTo(Logits);
+        (Count, _first, _isListed, AreRanked, Temperature) = (_ranking.Count, 0, false, false, 1);
+    }
+
+    /// <summary>Logits are about to change, of what is left: the temperature so far becomes part of them.</summary>
+    public void BeginChange()
+    {
+        if (!AreRanked) return;
+        if (!IsWhole && !_isListed) List();
+        if (Temperature != 1)
+        {
+            if (IsWhole) for (int id = 0; id < _ranking.Count; id++) Logits[id] /= Temperature;
+            else foreach (int token in _listed.AsSpan(0, Count)) Logits[token] /= Temperature;
+        }
+        (AreRanked, Temperature) = (false, 1);
+    }
+
+    /// <summary>Orders what is left by its logits.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: none is left that may be chosen.</exception>
+    public void Rank()
+    {
+        if (_isListed) _listed.AsSpan(0, Count).Sort((a, b) => Logits[a] != Logits[b] ? Logits[b].CompareTo(Logits[a]) : a.CompareTo(b));
+        else
+        {
+            _ranking.Reset();
+            _likeliest = SamplerChain.ArgMax(Logits);
+        }
+        AreRanked = true;
+        Max = LogitAt(0);
+        if (Max == float.NegativeInfinity) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary");
+    }
+
+    /// <summary>The token of a rank; 0 is the likeliest.</summary>
+    public int TokenAt(int rank) => _isListed ? _listed[rank] : _first + rank == 0 ? _likeliest : _ranking.TokenAt(_first + rank);
+
+    /// <summary>The logit of a rank, before the temperature.</summary>
+    public float LogitAt(int rank) => Logits[TokenAt(rank)];
+
+    /// <summary>exp((logit - Max) / Temperature) of a rank.</summary>
+    public float WeightAt(int rank) => Weight(LogitAt(rank));
+
+    /// <summary>The same of a logit.</summary>
+    public float Weight(float logit) => ScalarMath.Exp((logit - Max) / Temperature);
+
+    /// <summary>The sum of weights. Candidates count in the order of their ranks; the whole vocabulary in that of its ids, which needs no
+    /// sorting.</summary>
+    public double Total()
+    {
+        double sum = 0;
+        if (IsWhole)
+            foreach (float logit in Logits) sum += Weight(logit);
+        else
+            for (int rank = 0; rank < Count; rank++) sum += WeightAt(rank);
+        return sum;
+    }
+
+    /// <summary>Keeps the likeliest.</summary>
+    public void KeepFirst(int count)
+    {
+        Debug.Assert(count is > 0 && count <= Count);
+        if (!_isListed && count > 1 && count < Count) _ranking.Sort(_first + count);
+        Count = count;
+    }
+
+    /// <summary>Leaves out the likeliest.</summary>
+    public void DropFirst(int count)
+    {
+        Debug.Assert(count >= 0 && count < Count);
+        if (count == 0) return;
+        if (_isListed) _listed.AsSpan(count, Count - count).CopyTo(_listed);
+        else _first += count;
+        Count -= count;
+        Max = LogitAt(0);
+    }
+
+    /// <summary>Keeps some, by their ranks in ascending order.</summary>
+    public void KeepRanks(ReadOnlySpan<int> ranks)
+    {
+        Debug.Assert(!ranks.IsEmpty);
+        if (_listed.Length < ranks.Length) Array.Resize(ref _listed, ranks.Length);
+        for (int i = 0; i < ranks.Length; i++) _listed[i] = TokenAt(ranks[i]);
+        (_isListed, Count) = (true, ranks.Length);
+        Max = LogitAt(0);
+    }
+
+    private void List()
+    {
+        if (_listed.Length < Count) _listed = new int[Count];
+        for (int rank = 0; rank < Count; rank++) _listed[rank] = _ranking.TokenAt(_first + rank);
+        _isListed = true;
+    }
+
+    /// <summary>The token at which the running sum of weights passes a part of their total, 0 to 1; the last one that has a weight, if
+    /// rounding keeps the sum below it.</summary>
+    public int Draw(double uniform)
+    {
+        bool whole = IsWhole;
+        double target = uniform * Total(), sum = 0;
+        int drawn = 0;
+        for (int i = 0; i < Count; i++)
+        {
+            int token = whole ? i : TokenAt(i);
+            float weight = Weight(Logits[token]);
+            if (weight == 0) continue;
+            sum += weight;
+            drawn = token;
+            if (sum > target) break;
+        }
+        return drawn;
+    }
+}

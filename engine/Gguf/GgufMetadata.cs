@@ -107,6 +107,23 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
         return true;
     }
 
+    /// <summary>Puts values in the place of the file's, or behind them.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: of a kind that the key cannot hold, or a key that says how the file is laid out.</exception>
+    internal void Override(IEnumerable<MetadataOverride> overrides)
+    {
+        foreach (MetadataOverride item in overrides)
+        {
+            string key = item.Key;
+            if (key == "general.alignment" || key.StartsWith("split.", StringComparison.Ordinal))
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{_path}: key {key} says how the file is laid out: it cannot be overridden");
+            bool known = _byKey.TryGetValue(key, out GgufValue old);
+            GgufValue value = item.ValueFor(_path, known ? old.Type : null);
+            _byKey[key] = value;
+            if (known) _entries[_entries.FindIndex(entry => entry.Key == key)] = new(key, value);
+            else _entries.Add(new(key, value));
+        }
+    }
+
     private T Integer<T>(string key, GgufValue value) where T : unmanaged, IBinaryInteger<T>, IMinMaxValue<T>
     {
         if (!value.TryGetInteger(out Int128 integer)) throw WrongKind(key, "an integer", value);

@@ -16,6 +16,7 @@ internal sealed unsafe partial class Tensors
         {
             Architecture = architecture, ContextLength = keys.ContextLength, Embedding = embedding(new Embedding(tokens.Weight)), Layers = [.. specs],
             OutputNorm = outputNorm, Output = tokens, HasLogits = false, Pooling = Pooling(),
+            Matrices = _matrices,
         };
         _bound.Add("output.weight"); // of a decoder beside it
         RejectUnused(layers);

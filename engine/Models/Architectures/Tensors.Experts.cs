@@ -52,7 +52,7 @@ internal sealed unsafe partial class Tensors
 
     private ExpertMatrices ExpertMatrices(string name, long k, int rows, int experts)
     {
-        Tensor weight = WithKernels(Bind(name + ".weight", k, rows, experts));
+        Tensor weight = Matrix(Bind(name + ".weight", k, rows, experts));
         Tensor? bias = Has(name + ".bias") ? FloatMatrix(name + ".bias", rows, experts) : null;
         return new ExpertMatrices(weight, 0, rows, bias, OptionalVector(name + ".scale", experts));
     }

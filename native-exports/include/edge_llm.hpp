@@ -315,6 +315,8 @@ struct AdapterScale : edge_llm_adapter_scale {
     AdapterScale(const Adapter &adapter, float factor = 1) noexcept : edge_llm_adapter_scale{adapter.handle(), factor, 0} {}
 };
 
+static_assert(sizeof(AdapterScale) == sizeof(edge_llm_adapter_scale), "an array of one is an array of the other");
+
 /// A step of a generation. The text is valid until the next step.
 struct Piece {
     Token token = -1;

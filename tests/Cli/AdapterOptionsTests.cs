@@ -74,10 +74,10 @@ public sealed class AdapterOptionsTests
     {
         CommandLine.AssertUsageError(CommandLine.Run("run", "-m", s_model.File, "-p", "a", "--lora-scaled", s_a), "--lora-scaled: expected FILE:SCALE, found");
         CommandLine.Result missing = CommandLine.Run("run", "-m", s_model.File, "-p", "a", "--lora", Path.Combine(s_folder, "none.gguf"));
-        Assert.AreEqual(1, missing.ExitCode);
+        Assert.AreEqual(2, missing.ExitCode);
         StringAssert.Contains(missing.Error, "none.gguf");
         CommandLine.Result model = CommandLine.Run("run", "-m", s_model.File, "-p", "a", "--lora", s_model.File);
-        Assert.AreEqual(1, model.ExitCode);
+        Assert.AreEqual(2, model.ExitCode);
         StringAssert.Contains(model.Error, "key general.type: expected 'adapter', found ''");
     }
 
@@ -91,7 +91,7 @@ public sealed class AdapterOptionsTests
         CommandLine.AssertUsageError(CommandLine.Run("logits", "-m", s_model.File, "--tokens", "1", "--override-kv", "llama.rope.freq_base=500"),
             "--override-kv: ", "expected KEY=TYPE:VALUE, found 'llama.rope.freq_base=500'");
         CommandLine.Result wrong = CommandLine.Run("logits", "-m", s_model.File, "--tokens", "1", "--override-kv", "llama.embedding_length=float:2");
-        Assert.AreEqual(1, wrong.ExitCode);
+        Assert.AreEqual(2, wrong.ExitCode);
         StringAssert.Contains(wrong.Error, "key llama.embedding_length is of type int32, which cannot hold float:2");
     }
 
@@ -101,7 +101,7 @@ public sealed class AdapterOptionsTests
         string Ids(params string[] options) => CommandLine.Run(["tokenize", "-m", s_model.File, "--text", "ab", .. options]).Output;
         Assert.AreNotEqual(Ids(), Ids("--override-kv", "tokenizer.ggml.add_bos_token=bool:false"));
         CommandLine.Result text = CommandLine.Run("detokenize", "-m", s_model.File, "--override-kv", "tokenizer.ggml.model=str:none", "5");
-        Assert.AreEqual(1, text.ExitCode);
+        Assert.AreEqual(2, text.ExitCode);
         StringAssert.Contains(text.Error, "none");
         string quantized = Path.Combine(s_folder, "q.gguf");
         CommandLine.Result written = CommandLine.Run("quantize", s_model.File, quantized, "F16", "--override-kv", "general.name=str:other");

@@ -44,7 +44,7 @@ internal static unsafe class Versioned
     public static void WriteDefaults<T>(T* destination, nuint size, T value) where T : unmanaged
     {
         Pointers.Need(destination, "options");
-        if (size < (nuint)FirstSize<T>() || size > LargestSize) throw WrongSize((ulong)size, FirstSize<T>());
+        if (!IsSize<T>(size)) throw WrongSize<T>(size);
         *(uint*)destination = (uint)size;
         Write(destination, value);
     }
@@ -55,13 +55,16 @@ internal static unsafe class Versioned
     {
         Pointers.Need(structure, "struct");
         uint size = *(uint*)structure;
-        return size >= FirstSize<T>() && size <= LargestSize ? size : throw WrongSize(size, FirstSize<T>());
+        return IsSize<T>(size) ? size : throw WrongSize<T>(size);
     }
+
+    // That of an earlier version, or at least that of this one.
+    private static bool IsSize<T>(nuint size) where T : unmanaged => size == (nuint)FirstSize<T>() || (size >= (nuint)sizeof(T) && size <= LargestSize);
 
     // The size of a struct's first version: that of today, unless it has grown.
     private static int FirstSize<T>() where T : unmanaged =>
         typeof(T) == typeof(ModelOptionsData) ? (int)Marshal.OffsetOf<ModelOptionsData>(nameof(ModelOptionsData.Overrides)) : sizeof(T);
 
-    private static EdgeLlmException WrongSize(ulong found, int least) =>
-        new(ErrorCode.InvalidArgument, $"struct_size is {found}: expected {least} to {LargestSize}");
+    private static EdgeLlmException WrongSize<T>(nuint found) where T : unmanaged => new(ErrorCode.InvalidArgument,
+        $"struct_size is {found}: expected {(FirstSize<T>() == sizeof(T) ? "" : $"{FirstSize<T>()}, or ")}{sizeof(T)} to {LargestSize}");
 }

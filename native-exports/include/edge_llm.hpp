@@ -312,7 +312,7 @@ private:
 
 /// An adapter that is applied, and the factor on what it adds.
 struct AdapterScale : edge_llm_adapter_scale {
-    AdapterScale(const Adapter &adapter, float factor = 1) noexcept : edge_llm_adapter_scale{adapter.handle(), factor, 0} {}
+    AdapterScale(const Adapter &applied, float factor = 1) noexcept : edge_llm_adapter_scale{applied.handle(), factor, 0} {}
 };
 
 static_assert(sizeof(AdapterScale) == sizeof(edge_llm_adapter_scale), "an array of one is an array of the other");

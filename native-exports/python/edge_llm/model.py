@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _structs as s
 from . import checks
-from .adapter import Adapter
 from ._library import Handle, Library, library
+from .adapter import Adapter
 from .errors import EdgeLlmError, Status
 from .options import context_options
 from .options import overrides as override_texts

@@ -68,7 +68,7 @@ public sealed class LoraAdapter : IDisposable
     internal LoraPair? Find(string tensor) => _pairs.GetValueOrDefault(tensor);
 
     /// <summary>Begins a use of its matrices, until <see cref="Leave"/>.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: it is disposed of. InvalidFile: the file changed its size.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument: it is disposed of, or its file changed its size; the fault of the texts that name it.</exception>
     internal void Enter()
     {
         try
@@ -83,10 +83,10 @@ public sealed class LoraAdapter : IDisposable
         {
             _file.CheckUnchanged();
         }
-        catch
+        catch (EdgeLlmException e)
         {
             _gate.Leave();
-            throw;
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, e.Message, e);
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class AdaptedRows(int batchSize, Cpu cpu) : IDisposable
     }
 
     /// <summary>Begins the pass of the rows added, of which some are wanted: until <see cref="End"/> no adapter is closed.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: an adapter is disposed of. InvalidFile, OutOfMemory.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument: an adapter is disposed of, or its file changed its size. OutOfMemory.</exception>
     public void Begin(ReadOnlySpan<int> wanted)
     {
         foreach (int row in wanted) _wanted[_wantedCount++] = _rows[row];

@@ -74,6 +74,8 @@ internal sealed class LoraFile
             throw Error(ErrorCode.InvalidArgument, _model.TryGetTensor(name, out _)
                 ? $"tensor {a.Name}: expected the name of a matrix, found {name}, which the model does not multiply with"
                 : $"tensor {a.Name}: the model has no tensor {name}");
+        if (weight is { Ne2: > 1, Type: GgmlType.NVFP4 } && _model.TryGetTensor(name.Replace(".weight", ".scale", StringComparison.Ordinal), out _))
+            throw Error(ErrorCode.Unsupported, $"tensor {a.Name}: {name} is of type NVFP4 with a scale for each expert: adapters of such tensors are not supported");
         bool isTable = name == TokenTable;
         if (isTable)
         {

@@ -154,7 +154,11 @@ public sealed class GgufFile : IDisposable
     /// <summary>Unmaps the file: metadata throw from now on, and tensors must not be touched.</summary>
     public void Dispose()
     {
-        foreach (GgufPart part in _parts) part.File.Dispose();
+        foreach (GgufPart part in _parts)
+        {
+            part.File.Dispose();
+            part.Metadata.FreeOverrides();
+        }
     }
 
     private static GgufPart OpenPart(string path, GgufOpenOptions options) => ReadPart(MappedFile.Open(path, options.UseMmap, options.Lock));

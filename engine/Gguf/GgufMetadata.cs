@@ -13,6 +13,7 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
     private readonly string _path;
     private readonly List<KeyValuePair<string, GgufValue>> _entries = [];
     private readonly Dictionary<string, GgufValue> _byKey = [];
+    private readonly List<MappedFile> _overrides = [];
 
     internal GgufMetadata(MappedFile file)
     {
@@ -117,11 +118,20 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
             if (key == "general.alignment" || key.StartsWith("split.", StringComparison.Ordinal))
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{_path}: key {key} says how the file is laid out: it cannot be overridden");
             bool known = _byKey.TryGetValue(key, out GgufValue old);
-            GgufValue value = item.ValueFor(_path, known ? old.Type : null);
+            (GgufValueType type, byte[] bytes) = item.ValueFor(_path, known ? old.Type : null);
+            MappedFile memory = MappedFile.FromBytes(bytes, _path);
+            _overrides.Add(memory);
+            var value = new GgufValue(memory, key, type, 0);
             _byKey[key] = value;
             if (known) _entries[_entries.FindIndex(entry => entry.Key == key)] = new(key, value);
             else _entries.Add(new(key, value));
         }
+    }
+
+    /// <summary>Frees what values were put in the place of the file's.</summary>
+    internal void FreeOverrides()
+    {
+        foreach (MappedFile memory in _overrides) memory.Dispose();
     }
 
     private T Integer<T>(string key, GgufValue value) where T : unmanaged, IBinaryInteger<T>, IMinMaxValue<T>

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Edge.Llm.Gguf;
-using Edge.Llm.Memory;
 
 namespace Edge.Llm;
 
@@ -62,11 +61,11 @@ public sealed class MetadataOverride
     /// <summary>The same text again.</summary>
     public override string ToString() => $"{Key}={Kind}:{(_value is bool flag ? (flag ? "true" : "false") : Convert.ToString(_value, CultureInfo.InvariantCulture))}";
 
-    /// <summary>The value as a file would have it in the place of another one.</summary>
+    /// <summary>The value as a file would have it in the place of another one: its type and its bytes.</summary>
     /// <param name="path">The file.</param>
     /// <param name="replaced">The type of what the file has; null: it has no such key.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument: it has another kind, or the value is out of its type's range.</exception>
-    internal GgufValue ValueFor(string path, GgufValueType? replaced)
+    internal (GgufValueType Type, byte[] Bytes) ValueFor(string path, GgufValueType? replaced)
     {
         byte[]? bytes = (_value, replaced) switch
         {
@@ -88,7 +87,7 @@ public sealed class MetadataOverride
         {
             long => GgufValueType.Int64, double => GgufValueType.Float64, bool => GgufValueType.Bool, _ => GgufValueType.String,
         };
-        return bytes is not null ? new GgufValue(MappedFile.FromBytes(bytes, path), Key, type, 0)
+        return bytes is not null ? (type, bytes)
             : throw Invalid($"{path}: key {Key} is of type {type.Name()}, which cannot hold {Kind}:{_value}");
     }
 

@@ -136,6 +136,47 @@ public sealed class AdapterLifetimeTests : IDisposable
     }
 
     [TestMethod]
+    public void AFileThatChangesItsSizeFailsItsOwnTextsOnly()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, AdapterFile.Make(_model));
+            using LoraAdapter adapter = _model.LoadAdapter(path);
+            var options = new GenerateOptions { MaxTokens = 4, Sampling = new SamplingOptions { Temperature = 0 }, IgnoreEos = true };
+            using Generation with = _context.Generate(s_tokens, options with { Adapters = [new(adapter)] }), without = _context.Generate(s_tokens, options);
+            Assert.IsTrue(with.MoveNext());
+            File.AppendAllText(path, "more");
+            Assert.HasCount(4, Tokens(without));
+            StringAssert.Contains(Refused(() => Tokens(with)), path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [TestMethod]
+    public void ConversationsAndVectorsTakeAdapters()
+    {
+        var options = new GenerateOptions { MaxTokens = 6, Sampling = new SamplingOptions { Temperature = 0 }, IgnoreEos = true };
+        int[] Answer(IReadOnlyList<AdapterScale>? adapters)
+        {
+            using var conversation = new Conversation(_context, adapters: adapters);
+            return [.. conversation.Ask("abc", options).Select(step => step.Token)];
+        }
+        int[] plain = Answer(null), named = Answer([new(_a)]);
+        float[] vector = _context.Embed(s_tokens), changed = _context.Embed(s_tokens, adapters: [new(_a)]);
+        _context.Adapters = [new(_a)];
+        CollectionAssert.AreNotEqual(plain, named);
+        CollectionAssert.AreEqual(named, Answer(null));
+        CollectionAssert.AreEqual(plain, Answer([]));
+        CollectionAssert.AreNotEqual(vector, changed);
+        CollectionAssert.AreEqual(changed, _context.Embed(s_tokens));
+        CollectionAssert.AreEqual(vector, _context.Embed(s_tokens, adapters: []));
+    }
+
+    [TestMethod]
     public void TheModelsEndIsItsAdapters()
     {
         byte[] another = AdapterFile.Make(_model);

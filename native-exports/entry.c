@@ -275,7 +275,7 @@ edge_llm_status edge_llm_model_open_memory(const void *data, size_t size, const 
     if (model) *model = NULL;
     status = enter(&self);
     if (status != EDGE_LLM_OK) {
-        if (options && options->struct_size >= sizeof *options && options->release) options->release(options->release_user, data, size);
+        if (options && options->struct_size >= offsetof(edge_llm_model_options, overrides) && options->release) options->release(options->release_user, data, size);
         return status;
     }
     status = managed_edge_llm_model_open_memory(data, size, options, model);
@@ -291,6 +291,18 @@ ENTRY(edge_llm_model_metadata_key, (edge_llm_model *model, size_t index, char *b
 ENTRY(edge_llm_model_metadata, (edge_llm_model *model, const char *key, size_t key_length, char *buffer, size_t capacity, size_t *count),
     (model, key, key_length, buffer, capacity, count))
 ENTRY(edge_llm_model_plan, (edge_llm_model *model, const edge_llm_context_options *options, edge_llm_memory_plan *plan), (model, options, plan))
+
+ENTRY_MAKING(adapter, edge_llm_adapter_load, (edge_llm_model *model, const char *path, size_t path_length, edge_llm_adapter **adapter),
+    (model, path, path_length, adapter))
+ENTRY(edge_llm_adapter_close, (edge_llm_adapter *adapter), (adapter))
+ENTRY(edge_llm_adapter_get_info, (edge_llm_adapter *adapter, edge_llm_adapter_info *info), (adapter, info))
+ENTRY(edge_llm_adapter_metadata, (edge_llm_adapter *adapter, const char *key, size_t key_length, char *buffer, size_t capacity, size_t *count),
+    (adapter, key, key_length, buffer, capacity, count))
+ENTRY(edge_llm_context_set_adapters, (edge_llm_context *context, const edge_llm_adapter_scale *adapters, size_t adapter_count),
+    (context, adapters, adapter_count))
+ENTRY(edge_llm_sequence_set_adapters,
+    (edge_llm_context *context, int32_t sequence, const edge_llm_adapter_scale *adapters, size_t adapter_count),
+    (context, sequence, adapters, adapter_count))
 
 ENTRY(edge_llm_tokenize,
     (edge_llm_model *model, const char *text, size_t length, uint32_t flags, int32_t *tokens, size_t capacity, size_t *count),

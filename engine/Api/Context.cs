@@ -1,3 +1,4 @@
+using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
 using Edge.Llm.Memory;
 using Edge.Llm.Models;
@@ -47,14 +48,41 @@ public sealed class Context : IDisposable
     /// <summary>Forward passes so far.</summary>
     public long Passes => _runner.Passes;
 
+    /// <summary>The adapters of sequences that name none, also of those made before, once they are empty; of texts to embed or to rank as well.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: an adapter is of another model, disposed of or named twice, or a scale is not finite.</exception>
+    public IReadOnlyList<AdapterScale> Adapters
+    {
+        get => Array.AsReadOnly(_runner.Cache.Adapters.Items);
+        set => _runner.Cache.Adapters = SetOf(value);
+    }
+
     /// <summary>Threads, kernels, and who looks on.</summary>
     internal Cpu Cpu => _runner.Cpu;
 
     /// <summary>An empty sequence. Dispose of it to give its cache blocks back.</summary>
-    public Sequence NewSequence()
+    /// <param name="adapters">The adapters that its tokens are computed with; null: the context's when its first token comes.</param>
+    /// <exception cref="EdgeLlmException">As with <see cref="Adapters"/>.</exception>
+    public Sequence NewSequence(IReadOnlyList<AdapterScale>? adapters = null)
     {
         using Gate.Use use = _lifetime.Hold();
-        return _runner.NewSequence();
+        AdapterSet? named = adapters is null ? null : SetOf(adapters);
+        Sequence sequence = _runner.NewSequence();
+        sequence.Use(named);
+        return sequence;
+    }
+
+    /// <summary>Names the adapters of a sequence.</summary>
+    /// <param name="sequence">A sequence that is empty, or was computed with just these.</param>
+    /// <param name="adapters">The adapters; null: the context's.</param>
+    /// <exception cref="EdgeLlmException">InvalidArgument: it holds tokens that were computed with others, or belongs to another context; and as with
+    /// <see cref="Adapters"/>. Busy.</exception>
+    public void SetAdapters(Sequence sequence, IReadOnlyList<AdapterScale>? adapters)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        using Gate.Use use = _lifetime.Hold();
+        if (!sequence.IsOf(_runner.Cache))
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was disposed of or belongs to another context");
+        sequence.Use(adapters is null ? null : SetOf(adapters));
     }
 
     /// <summary>Generates what follows a prompt, token by token as the result is read. Generations that go on at the same time share
@@ -71,7 +99,9 @@ public sealed class Context : IDisposable
     {
         ArgumentNullException.ThrowIfNull(prompt);
         using Gate.Use use = _lifetime.Hold();
-        return _scheduler.Generate([.. prompt], Model.Tokenizer, options ?? new GenerateOptions(), sequence, cancellation);
+        options ??= new GenerateOptions();
+        AdapterSet? adapters = options.Adapters is null ? null : SetOf(options.Adapters);
+        return _scheduler.Generate([.. prompt], Model.Tokenizer, options, adapters, sequence, cancellation);
     }
 
     /// <summary>Generates what follows a text.</summary>
@@ -112,37 +142,43 @@ public sealed class Context : IDisposable
     /// Needs room for the tokens in the cache while it runs.</summary>
     /// <param name="tokens">The text's tokens, with those that begin and end it.</param>
     /// <param name="normalize">Whether the vector is brought to the length of 1.</param>
+    /// <param name="adapters">The adapters that it is computed with; null: the context's.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <returns>As many numbers as the model's embeddings have.</returns>
     /// <exception cref="EdgeLlmException">InvalidArgument: no tokens, or more than a batch of a model whose tokens see those behind them; a
     /// model that ranks; otherwise as with <see cref="Forward"/>.</exception>
-    public float[] Embed(ReadOnlySpan<int> tokens, bool normalize = true, CancellationToken cancellation = default)
+    public float[] Embed(
+        ReadOnlySpan<int> tokens, bool normalize = true, IReadOnlyList<AdapterScale>? adapters = null, CancellationToken cancellation = default)
     {
         PoolingSpec pooling = Model.Spec.Pooling;
         if (pooling.Kind == Pooling.Rank) throw new EdgeLlmException(ErrorCode.InvalidArgument, "this model scores texts: it makes no vectors of them (rank)");
-        float[] vector = Pool(tokens, pooling.Kind == Pooling.None ? Pooling.Mean : pooling.Row, normalize && pooling.Steps.Length == 0, cancellation);
+        AdapterSet set = adapters is null ? _runner.Cache.Adapters : SetOf(adapters);
+        float[] vector = Pool(tokens, pooling.Kind == Pooling.None ? Pooling.Mean : pooling.Row, normalize && pooling.Steps.Length == 0, set, cancellation);
         if (pooling.Steps.Length == 0) return vector;
-        vector = _runner.Head(vector);
+        vector = _runner.Head(vector, set);
         return normalize ? Unit(vector) : vector;
     }
 
     /// <summary>The scores of a text by a model that ranks: one, or one for each of its labels.</summary>
     /// <param name="tokens">The text's tokens: for a reranker those of a query and of a document, as <see cref="Tokenizer"/> joins them.</param>
+    /// <param name="adapters">The adapters that they are computed with; null: the context's.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument: the model does not rank; otherwise as with <see cref="Embed"/>.</exception>
-    public float[] Rank(ReadOnlySpan<int> tokens, CancellationToken cancellation = default)
+    public float[] Rank(ReadOnlySpan<int> tokens, IReadOnlyList<AdapterScale>? adapters = null, CancellationToken cancellation = default)
     {
         PoolingSpec pooling = Model.Spec.Pooling;
         if (pooling.Kind != Pooling.Rank)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, "this model does not score texts: its pooling_type is not rank");
-        return _runner.Head(Pool(tokens, pooling.Row, false, cancellation));
+        AdapterSet set = adapters is null ? _runner.Cache.Adapters : SetOf(adapters);
+        return _runner.Head(Pool(tokens, pooling.Row, false, set, cancellation), set);
     }
 
-    private float[] Pool(ReadOnlySpan<int> tokens, Pooling pooling, bool normalize, CancellationToken cancellation)
+    private float[] Pool(ReadOnlySpan<int> tokens, Pooling pooling, bool normalize, AdapterSet adapters, CancellationToken cancellation)
     {
         if (tokens.IsEmpty) throw new EdgeLlmException(ErrorCode.InvalidArgument, "there are no tokens to embed");
         using Gate.Use use = _lifetime.Hold();
         using Sequence sequence = NewSequence();
+        sequence.Use(adapters);
         if (pooling == Pooling.Mean)
         {
             var pool = new MeanPool(Model.EmbeddingLength);
@@ -192,9 +228,9 @@ public sealed class Context : IDisposable
         AtomicFile.Write(path, file => Save(sequence, file));
     }
 
-    /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types. After an error the sequence
-    /// is empty.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile: damaged. InvalidArgument: of another model or cache type. Unsupported: of another
+    /// <summary>Replaces what a sequence holds by a saved one, of a context with the same model and cache types and of a sequence with the same
+    /// adapters. After an error the sequence is empty.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: damaged. InvalidArgument: of another model, cache type or adapter. Unsupported: of another
     /// arithmetic version. Busy, ContextFull, OutOfMemory.</exception>
     public void Load(Sequence sequence, Stream input)
     {
@@ -216,6 +252,12 @@ public sealed class Context : IDisposable
     /// <summary>Ends the threads and frees cache and workspace; while a call or a step of a generation is under way, as soon as it has
     /// ended.</summary>
     public void Dispose() => _lifetime.Dispose();
+
+    private AdapterSet SetOf(IReadOnlyList<AdapterScale> adapters)
+    {
+        ArgumentNullException.ThrowIfNull(adapters);
+        return AdapterSet.Of(adapters, Model.File);
+    }
 
     private SequenceState State() => new(Model.Fingerprint, EngineVersion.Arithmetic, Model.VocabSize);
 }

@@ -18,15 +18,16 @@ public sealed class Conversation : IDisposable
     /// <summary>Starts an empty conversation in a context, with a sequence of its own.</summary>
     /// <param name="context">What runs the model; it stays the caller's.</param>
     /// <param name="template">A template to use instead of the model's.</param>
+    /// <param name="adapters">The adapters that it is computed with; null: the context's.</param>
     /// <exception cref="EdgeLlmException">Unsupported: the model has no chat template.</exception>
-    public Conversation(Context context, ChatTemplate? template = null)
+    public Conversation(Context context, ChatTemplate? template = null, IReadOnlyList<AdapterScale>? adapters = null)
     {
         ArgumentNullException.ThrowIfNull(context);
         template ??= context.Model.ChatTemplate;
         Tokenizer tokenizer = context.Model.Tokenizer;
         _context = context;
         _encode = messages => template.Render(messages, now: Date).Encode(tokenizer);
-        _sequence = context.NewSequence();
+        _sequence = context.NewSequence(adapters);
     }
 
     internal Conversation(Context context, Func<IReadOnlyList<ChatMessage>, int[]> encode)

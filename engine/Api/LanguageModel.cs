@@ -1,3 +1,4 @@
+using Edge.Llm.Adapters;
 using Edge.Llm.Models;
 using Edge.Llm.Models.Architectures;
 using Edge.Llm.Threading;
@@ -12,11 +13,14 @@ public sealed class LanguageModel : IDisposable
     private readonly Lazy<Tokenizer> _tokenizer;
     private readonly Lazy<ChatTemplate> _chatTemplate;
     private readonly Gate _gate;
+    private readonly ModelOptions _options;
+    private readonly List<LoraAdapter> _adapters = []; // that are loaded; also the lock around it
 
-    private LanguageModel(GgufFile file, ModelSpec spec, RopeOverride rope)
+    private LanguageModel(GgufFile file, ModelSpec spec, RopeOverride rope, ModelOptions options)
     {
         File = file;
         Spec = spec;
+        _options = options;
         _gate = new Gate(this, int.MaxValue, "", file.Dispose);
         _fingerprint = new Lazy<ulong>(() => Held(() => ModelFingerprint.Of(file, spec.Architecture, rope)));
         _tokenizer = new Lazy<Tokenizer>(() => Held(ReadTokenizer));
@@ -93,7 +97,46 @@ public sealed class LanguageModel : IDisposable
     {
         using Gate.Use use = _gate.Hold();
         options = Complete(options);
-        return new MemoryPlan(File.FileBytes, Spec.CacheLayout(options.CacheSize).Bytes, ModelRunner.Measure(Spec, options));
+        LoraAdapter[] adapters;
+        lock (_adapters) adapters = [.. _adapters];
+        AdapterWidths widths = adapters.Aggregate(default(AdapterWidths), (most, adapter) => AdapterWidths.Max(most, adapter.Widths));
+        return new MemoryPlan(
+            File.FileBytes + adapters.Sum(adapter => adapter.FileBytes), Spec.CacheLayout(options.CacheSize).Bytes, ModelRunner.Measure(Spec, options, widths));
+    }
+
+    /// <summary>Loads a LoRA adapter, a GGUF file as llama.cpp's convert_lora_to_gguf makes it, to be applied to texts: see
+    /// <see cref="ContextOptions.Adapters"/>, <see cref="GenerateOptions.Adapters"/> and <see cref="Context.NewSequence"/>. The file is brought into
+    /// memory as the model's was. It is closed when the adapter or the model is disposed of.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile: damaged, or no adapter. InvalidArgument: for another model. Unsupported, OutOfMemory.</exception>
+    public LoraAdapter LoadAdapter(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return LoadAdapter(GgufFile.Open(path, new GgufOpenOptions { UseMmap = _options.UseMmap, Lock = _options.Lock }));
+    }
+
+    /// <summary>Loads a LoRA adapter from a copy of its file's bytes.</summary>
+    /// <exception cref="EdgeLlmException">As with a path.</exception>
+    public LoraAdapter LoadAdapter(ReadOnlyMemory<byte> bytes) => LoadAdapter(GgufFile.Open(bytes));
+
+    private LoraAdapter LoadAdapter(GgufFile file)
+    {
+        try
+        {
+            using Gate.Use use = _gate.Hold();
+            var adapter = new LoraAdapter(file, File, LoraFile.Read(file, File, Architecture, Spec.Matrices), Forget);
+            lock (_adapters) _adapters.Add(adapter);
+            return adapter;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private void Forget(LoraAdapter adapter)
+    {
+        lock (_adapters) _adapters.Remove(adapter);
     }
 
     /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the
@@ -108,18 +151,28 @@ public sealed class LanguageModel : IDisposable
         if (plan.KvCache + plan.Activations > available)
             throw new EdgeLlmException(ErrorCode.OutOfMemory,
                 $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
-        return new Context(this, new ModelRunner(Spec, File, _gate, options), options);
+        AdapterSet adapters = AdapterSet.Of(options.Adapters, File);
+        var runner = new ModelRunner(Spec, File, _gate, options);
+        runner.Cache.Adapters = adapters;
+        return new Context(this, runner, options);
     }
 
-    /// <summary>Closes the file, once what reads it at this moment has ended. Contexts over it can no longer compute.</summary>
-    public void Dispose() => _gate.Close();
+    /// <summary>Closes the file and its adapters, once what reads them at this moment has ended. Contexts over it can no longer compute.</summary>
+    public void Dispose()
+    {
+        LoraAdapter[] adapters;
+        lock (_adapters) adapters = [.. _adapters];
+        foreach (LoraAdapter adapter in adapters) adapter.Dispose();
+        _gate.Close();
+    }
 
     /// <summary>A model over an open file, which it owns from now on.</summary>
     internal static LanguageModel Open(GgufFile file, ModelOptions options)
     {
+        file.Metadata.Override(options.Overrides);
         var rope = new RopeOverride(
             Positive(nameof(options.RopeFreqBase), options.RopeFreqBase), Positive(nameof(options.RopeFreqScale), options.RopeFreqScale));
-        return new LanguageModel(file, Models.Architectures.Architecture.Open(file, rope), rope);
+        return new LanguageModel(file, Models.Architectures.Architecture.Open(file, rope), rope, options);
     }
 
     private static LanguageModel OpenOwned(GgufFile file, ModelOptions options)

@@ -1,7 +1,7 @@
 namespace Edge.Llm;
 
 /// <summary>The memory that a configuration takes, in bytes: known before anything of it is allocated.</summary>
-/// <param name="Weights">The model's files: mapped, so the system may drop and read them again, unless read into owned memory.</param>
+/// <param name="Weights">The model's files, and those of the adapters that are loaded for it: mapped, so the system may drop and read them again, unless read into owned memory.</param>
 /// <param name="KvCache">Keys and values when the cache is full; it grows up to this, a block of 64 positions at a time.</param>
 /// <param name="Activations">What a forward pass works in, allocated with the context.</param>
 public sealed record MemoryPlan(long Weights, long KvCache, long Activations)

@@ -14,4 +14,7 @@ public sealed record ModelOptions
 
     /// <summary>Replaces the file's factor on positions (1 / scaling factor).</summary>
     public float? RopeFreqScale { get; init; }
+
+    /// <summary>Values that take the place of the file's metadata, as llama.cpp's --override-kv does.</summary>
+    public IReadOnlyList<MetadataOverride> Overrides { get; init; } = [];
 }

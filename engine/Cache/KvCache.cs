@@ -1,3 +1,5 @@
+using Edge.Llm.Adapters;
+
 namespace Edge.Llm.Cache;
 
 /// <summary>What the sequences of a context remember: a pool of blocks for each group of layers, and one of states.</summary>
@@ -12,6 +14,9 @@ internal sealed class KvCache : IDisposable
         _groups = [.. layout.Groups.Select(group => new BlockPool(group.Shape.BlockBytes, group.Capacity))];
         if (layout.StateBytes > 0) States = new BlockPool(layout.StateBytes, layout.StateCapacity);
     }
+
+    /// <summary>The adapters of sequences that name none.</summary>
+    public AdapterSet Adapters { get; set; } = AdapterSet.None;
 
     /// <summary>Where layers find what they remember.</summary>
     public CacheLayout Layout { get; }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
 using Edge.Llm.Threading;
 
@@ -22,10 +23,13 @@ public sealed unsafe class Sequence : IDisposable
     private readonly Gate _gate;
     private Block? _state, _nextState; // after the tokens, and after those of the pass under way
     private object? _owner;
+    private AdapterSet? _named;
+    private AdapterSet _computedWith;
 
     internal Sequence(KvCache cache)
     {
         _cache = cache;
+        _computedWith = cache.Adapters;
         _tables = new BlockTable[cache.Groups.Length];
         for (int group = 0; group < _tables.Length; group++)
             _tables[group] = new BlockTable(cache.Groups[group], cache.Layout.Groups[group].Shape.Rows.Window, cache.MaxLength);
@@ -40,6 +44,16 @@ public sealed unsafe class Sequence : IDisposable
 
     /// <summary>The tokens in the cache; valid until the sequence changes.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>The adapters that its tokens are computed with; those of scale 0 are left out. As long as it holds tokens they stay the same: what
+    /// the layers remember of a text with other adapters is of no use.</summary>
+    public IReadOnlyList<AdapterScale> Adapters => Array.AsReadOnly(AdapterSet.Items);
+
+    /// <summary>The same.</summary>
+    internal AdapterSet AdapterSet => Length > 0 ? _computedWith : _named ?? _cache.Adapters;
+
+    /// <summary>The adapters of a pass that has acquired it.</summary>
+    internal AdapterSet PassAdapters => _computedWith;
 
     /// <summary>Where its layers find what they remember.</summary>
     internal CacheLayout Layout => _cache.Layout;
@@ -64,7 +78,7 @@ public sealed unsafe class Sequence : IDisposable
     public Sequence Fork()
     {
         using Gate.Use use = _gate.Hold();
-        var fork = new Sequence(_cache);
+        var fork = new Sequence(_cache) { _named = _named, _computedWith = _computedWith };
         fork._tokens.AddRange(_tokens);
         for (int group = 0; group < _tables.Length; group++) fork._tables[group].ShareFrom(_tables[group], Length);
         fork._state = Shared(_state);
@@ -88,13 +102,27 @@ public sealed unsafe class Sequence : IDisposable
         return length;
     }
 
+    /// <summary>Names its adapters; null: those of the context.</summary>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it. InvalidArgument: it holds tokens that were computed with others.</exception>
+    internal void Use(AdapterSet? adapters)
+    {
+        using Gate.Use use = _gate.Hold();
+        if (Length > 0 && !_computedWith.Equals(adapters ?? _cache.Adapters))
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"the sequence holds {Length} tokens that were computed with other adapters: expected an empty one");
+        _named = adapters;
+    }
+
     /// <summary>Gives everything back.</summary>
     public void Dispose() => _gate.Close();
 
     /// <summary>Reserves the sequence for a pass, or for work that must not meet one.</summary>
     /// <exception cref="EdgeLlmException">Busy.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
-    internal void Acquire() => _gate.Enter();
+    internal void Acquire()
+    {
+        _gate.Enter();
+        FixAdapters();
+    }
 
     /// <summary>Ends that. Blocks that were reserved and not committed stay for the next pass.</summary>
     internal void Release()
@@ -151,7 +179,11 @@ public sealed unsafe class Sequence : IDisposable
         }
         _tokens.RemoveRange(length, Length - length);
         foreach (BlockTable table in _tables) table.Trim(length);
+        FixAdapters();
     }
+
+    // The first token decides.
+    private void FixAdapters() => _computedWith = AdapterSet;
 
     private Block? Shared(Block? state)
     {

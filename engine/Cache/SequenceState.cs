@@ -56,7 +56,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
             output.Write(bytes);
         }
 
-        Header header = Describe(sequence.Layout, sequence.Length);
+        Header header = Describe(sequence, sequence.Length);
         Write(MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(ref header)));
         for (int group = 0; group < header.Groups; group++)
         {
@@ -73,7 +73,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
     }
 
     /// <summary>Replaces what a sequence holds. After an error it is empty.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile: damaged. InvalidArgument: of another model or cache type. Unsupported: of another
+    /// <exception cref="EdgeLlmException">InvalidFile: damaged. InvalidArgument: of another model, adapter or cache type. Unsupported: of another
     /// version. ContextFull, OutOfMemory.</exception>
     public void Load(Sequence sequence, Stream input)
     {
@@ -169,10 +169,11 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         return true;
     }
 
-    private Header Describe(CacheLayout layout, int tokens) => new()
+    private Header Describe(Sequence sequence, int tokens) => new()
     {
-        Magic = Magic, Model = model, Arithmetic = arithmetic, Tokens = tokens, KeyType = (int)layout.Size.TypeK, ValueType = (int)layout.Size.TypeV,
-        Groups = layout.Groups.Length, StateBytes = layout.StateBytes,
+        Magic = Magic, Model = sequence.PassAdapters.Fingerprint(model), Arithmetic = arithmetic, Tokens = tokens,
+        KeyType = (int)sequence.Layout.Size.TypeK, ValueType = (int)sequence.Layout.Size.TypeV,
+        Groups = sequence.Layout.Groups.Length, StateBytes = sequence.Layout.StateBytes,
     };
 
     private static GroupHeader Describe(KvRows rows, int layers, int firstBlock) => new()
@@ -182,11 +183,11 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
 
     private void Check(Header found, Sequence sequence)
     {
-        Header own = Describe(sequence.Layout, found.Tokens);
+        Header own = Describe(sequence, found.Tokens);
         if (found.Magic != own.Magic) throw Damaged($"magic {found.Magic:x16}, expected {own.Magic:x16}");
         if (found.Arithmetic != own.Arithmetic)
             throw new EdgeLlmException(ErrorCode.Unsupported, $"a saved sequence of arithmetic version {found.Arithmetic}, expected {own.Arithmetic}");
-        if (found.Model != own.Model) throw Other("model");
+        if (found.Model != own.Model) throw Other("model, or with other adapters");
         if (!found.Equals(own)) throw Other("cache type");
         if (found.Tokens < 0) throw Damaged($"{found.Tokens} tokens");
         if (found.Tokens > sequence.MaxLength)

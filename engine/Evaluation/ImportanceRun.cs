@@ -54,7 +54,7 @@ public sealed class ImportanceRun : IDisposable
     private void Observe(FloatRows x, ReadOnlySpan<Product> products)
     {
         if (x.Count == 0) return;
-        foreach ((Tensor weight, _, _, _) in products)
+        foreach ((Tensor weight, _, _, _, _) in products)
         {
             if (!weight.Name.StartsWith("blk.", StringComparison.Ordinal) && !(_includeOutput && weight.Name == Output)) continue;
             Tensor whole = _model.File.GetTensor(weight.Name);

@@ -11,6 +11,9 @@ public sealed record GgufOpenOptions
 
     /// <summary>Lock its bytes in physical memory; <see cref="GgufFile.LockWarning"/> tells when that failed.</summary>
     public bool Lock { get; init; }
+
+    /// <summary>Values that take the place of the file's metadata.</summary>
+    public IReadOnlyList<MetadataOverride> Overrides { get; init; } = [];
 }
 
 /// <summary>A GGUF model file, or the parts of a split one: metadata and tensors, checked when opened, in place.</summary>
@@ -72,11 +75,21 @@ public sealed class GgufFile : IDisposable
     public IReadOnlyList<Tensor> Tensors => _tensors;
 
     /// <summary>Opens a file; of a split model, any part opens all. Reads nothing but headers.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory.</exception>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory; InvalidArgument: an override.</exception>
     public static GgufFile Open(string path, GgufOpenOptions? options = null)
     {
         options ??= new GgufOpenOptions();
-        return Assemble(GgufSplit.OpenParts(path, part => OpenPart(part, options)));
+        GgufFile file = Assemble(GgufSplit.OpenParts(path, part => OpenPart(part, options)));
+        try
+        {
+            file.Metadata.Override(options.Overrides);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Opens a copy of bytes in memory.</summary>
@@ -141,7 +154,11 @@ public sealed class GgufFile : IDisposable
     /// <summary>Unmaps the file: metadata throw from now on, and tensors must not be touched.</summary>
     public void Dispose()
     {
-        foreach (GgufPart part in _parts) part.File.Dispose();
+        foreach (GgufPart part in _parts)
+        {
+            part.File.Dispose();
+            part.Metadata.FreeOverrides();
+        }
     }
 
     private static GgufPart OpenPart(string path, GgufOpenOptions options) => ReadPart(MappedFile.Open(path, options.UseMmap, options.Lock));

@@ -13,6 +13,7 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
     private readonly string _path;
     private readonly List<KeyValuePair<string, GgufValue>> _entries = [];
     private readonly Dictionary<string, GgufValue> _byKey = [];
+    private readonly List<MappedFile> _overrides = [];
 
     internal GgufMetadata(MappedFile file)
     {
@@ -105,6 +106,32 @@ public sealed class GgufMetadata : IEnumerable<KeyValuePair<string, GgufValue>>
         if (!_byKey.TryAdd(key, value)) return false;
         _entries.Add(new(key, value));
         return true;
+    }
+
+    /// <summary>Puts values in the place of the file's, or behind them.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: of a kind that the key cannot hold, or a key that says how the file is laid out.</exception>
+    internal void Override(IEnumerable<MetadataOverride> overrides)
+    {
+        foreach (MetadataOverride item in overrides)
+        {
+            string key = item.Key;
+            if (key == "general.alignment" || key.StartsWith("split.", StringComparison.Ordinal))
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{_path}: key {key} says how the file is laid out: it cannot be overridden");
+            bool known = _byKey.TryGetValue(key, out GgufValue old);
+            (GgufValueType type, byte[] bytes) = item.ValueFor(_path, known ? old.Type : null);
+            MappedFile memory = MappedFile.FromBytes(bytes, _path);
+            _overrides.Add(memory);
+            var value = new GgufValue(memory, key, type, 0);
+            _byKey[key] = value;
+            if (known) _entries[_entries.FindIndex(entry => entry.Key == key)] = new(key, value);
+            else _entries.Add(new(key, value));
+        }
+    }
+
+    /// <summary>Frees what values were put in the place of the file's.</summary>
+    internal void FreeOverrides()
+    {
+        foreach (MappedFile memory in _overrides) memory.Dispose();
     }
 
     private T Integer<T>(string key, GgufValue value) where T : unmanaged, IBinaryInteger<T>, IMinMaxValue<T>

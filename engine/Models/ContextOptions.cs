@@ -33,6 +33,9 @@ public sealed record ContextOptions
     /// <summary>Sequences of full length that the cache has room for. There may be more, shorter ones.</summary>
     public int MaxSequences { get; init; } = 1;
 
+    /// <summary>The adapters of sequences that name none; <see cref="Context.Adapters"/> changes them.</summary>
+    public IReadOnlyList<AdapterScale> Adapters { get; init; } = [];
+
     /// <summary>Instruction set to use instead of the best.</summary>
     internal Isa? Isa { get; init; }
 

@@ -24,6 +24,7 @@ internal sealed record Embedding(Tensor Tokens)
     public unsafe void Forward(Cpu cpu, BatchPlan batch, FloatRows x, FloatRows h)
     {
         RowOps.Embed(cpu, Tokens, batch.Tokens, x);
+        cpu.Adapters?.AddTo(Tokens, batch.Tokens, x);
         if (Scale != 1) RowOps.Apply(cpu, Elementwise.Scale, x, Scale);
         if (Positions is { } positions)
         {

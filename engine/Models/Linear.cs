@@ -6,6 +6,9 @@ namespace Edge.Llm.Models;
 /// that holds several.</summary>
 internal sealed record Linear(Tensor Weight, Tensor? Bias = null, float Scale = 1)
 {
+    /// <summary>A factor that belongs to the weight (of formats whose blocks have small scales).</summary>
+    public float WeightScale { get; init; } = 1;
+
     /// <summary>The packed form in which it reads its input.</summary>
     public InputFormats Input { get; } = InputFormatsOf.Type(Weight.Type);
 
@@ -16,10 +19,12 @@ internal sealed record Linear(Tensor Weight, Tensor? Bias = null, float Scale = 
     public int OutputLength => (int)Weight.Ne1;
 
     /// <summary>A product of an input with it, for <see cref="MatMul"/>.</summary>
-    public Product To(FloatRows y) => new(Weight, y, Bias, Scale);
+    public Product To(FloatRows y) => new(Weight, y, Bias, Scale, WeightScale);
 
     /// <summary>Some of its rows as a matrix of their own.</summary>
-    public unsafe Linear Rows(int first, int count) => new(
-        Weight with { Data = Weight.Data + (nint)(first * Weight.RowBytes), Ne1 = count },
-        Bias is { } bias ? bias with { Data = bias.Data + (first * sizeof(float)), Ne0 = count } : null, Scale);
+    public unsafe Linear Rows(int first, int count) => this with
+    {
+        Weight = Weight with { Data = Weight.Data + (nint)(first * Weight.RowBytes), Ne1 = count },
+        Bias = Bias is { } bias ? bias with { Data = bias.Data + (first * sizeof(float)), Ne0 = count } : null,
+    };
 }

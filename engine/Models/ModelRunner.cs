@@ -1,3 +1,4 @@
+using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
 using Edge.Llm.Kernels;
 using Edge.Llm.Ops;
@@ -18,6 +19,7 @@ internal sealed class ModelRunner : IDisposable
     private readonly BatchPlan _plan;
     private readonly Transformer _transformer;
     private readonly Batch _batch = new();
+    private AdaptedRows? _adapted; // made when a sequence has adapters
 
     /// <summary>Allocates; <paramref name="model"/> is held during each pass and keeps the file open.</summary>
     /// <exception cref="EdgeLlmException">OutOfMemory, Unsupported.</exception>
@@ -54,7 +56,7 @@ internal sealed class ModelRunner : IDisposable
     public Cpu Cpu { get; }
 
     /// <summary>Bytes of the workspace.</summary>
-    public long WorkspaceBytes => _workspace.Bytes;
+    public long WorkspaceBytes => _workspace.Bytes + (_adapted?.Bytes ?? 0);
 
     /// <summary>Tokens that a pass may take.</summary>
     public int BatchSize => _workspace.BatchSize;
@@ -65,11 +67,12 @@ internal sealed class ModelRunner : IDisposable
     /// <summary>Passes so far.</summary>
     public long Passes { get; private set; }
 
-    /// <summary>Bytes of the workspace that these options make.</summary>
-    public static long Measure(ModelSpec spec, ContextOptions options)
+    /// <summary>Bytes of the workspace that these options make, for texts with adapters whose products need some room.</summary>
+    public static long Measure(ModelSpec spec, ContextOptions options, AdapterWidths adapters)
     {
         using var cache = new KvCache(spec.CacheLayout(options.CacheSize));
-        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options)).Bytes;
+        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options)).Bytes
+            + (adapters == default ? 0 : AdapterProduct.BytesFor(options.BatchSize, adapters));
     }
 
     /// <summary>Runs a batch: its tokens join their sequences. On an error no sequence changes.</summary>
@@ -84,6 +87,7 @@ internal sealed class ModelRunner : IDisposable
         try
         {
             _plan.Prepare(batch, wantsHidden);
+            BeginAdapters(batch);
             FloatRows rows = _transformer.Forward(Cpu, _plan, cancellation);
             _plan.Commit();
             Passes++;
@@ -91,6 +95,7 @@ internal sealed class ModelRunner : IDisposable
         }
         finally
         {
+            _adapted?.End();
             _plan.Release();
         }
     }
@@ -115,12 +120,24 @@ internal sealed class ModelRunner : IDisposable
     }
 
     /// <summary>What the model's head for texts makes of a vector.</summary>
-    /// <exception cref="EdgeLlmException">Busy, NonFinite.</exception>
-    public float[] Head(float[] vector)
+    /// <exception cref="EdgeLlmException">Busy, NonFinite, InvalidArgument: an adapter is disposed of.</exception>
+    public float[] Head(float[] vector, AdapterSet adapters)
     {
         using Gate.Use pass = _gate.Hold();
         using Gate.Use model = _model.Hold();
-        return _transformer.Head(Cpu, vector);
+        try
+        {
+            if (!adapters.IsEmpty)
+            {
+                Adapted.Add(adapters, 1);
+                Adapted.Begin([]);
+            }
+            return _transformer.Head(Cpu, vector);
+        }
+        finally
+        {
+            _adapted?.End();
+        }
     }
 
     /// <summary>Does something with a sequence while no pass can use it.</summary>
@@ -153,6 +170,17 @@ internal sealed class ModelRunner : IDisposable
     /// <summary>Ends the threads and frees cache and workspace, once the pass under way has ended.</summary>
     public void Dispose() => _gate.Close();
 
+    private AdaptedRows Adapted => _adapted ??= new AdaptedRows(BatchSize, Cpu);
+
+    private void BeginAdapters(Batch batch)
+    {
+        bool any = false;
+        foreach (Batch.Run run in batch.Runs) any |= !run.Sequence.PassAdapters.IsEmpty;
+        if (!any) return;
+        foreach (Batch.Run run in batch.Runs) Adapted.Add(run.Sequence.PassAdapters, run.Count);
+        Adapted.Begin(batch.LogitsRows);
+    }
+
     private static (BatchPlan, Transformer) Make(ModelSpec spec, KvCache cache, Workspace workspace, ContextOptions options) =>
         (new BatchPlan(spec, cache, workspace, options.LogitsRows), new Transformer(spec, cache.Layout, workspace, options.LogitsRows));
 
@@ -161,5 +189,6 @@ internal sealed class ModelRunner : IDisposable
         _pool.Dispose();
         Cache.Dispose();
         _workspace.Dispose();
+        _adapted?.Dispose();
     }
 }

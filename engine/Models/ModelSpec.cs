@@ -35,6 +35,9 @@ internal sealed record ModelSpec
     /// <summary>What becomes of the vectors of a text's tokens.</summary>
     public required PoolingSpec Pooling { get; init; }
 
+    /// <summary>The tensors that it multiplies with, by name; that of the embeddings among them.</summary>
+    public required IReadOnlyDictionary<string, Tensor> Matrices { get; init; }
+
     /// <summary>Whether tokens see those behind them: a text is one batch then.</summary>
     public bool BothDirections => Layers.Any(layer => layer.Mixer is AttentionSpec { Config.BothDirections: true });
 

@@ -34,6 +34,9 @@ internal sealed unsafe class Cpu(WorkerPool pool, KernelSet kernels, byte* scrat
     /// <summary>Products of groups of rows.</summary>
     public GroupedMatMul Groups { get; } = new();
 
+    /// <summary>What adapters add to products, while a pass has rows with some.</summary>
+    public AdaptedRows? Adapters { get; set; }
+
     /// <summary>Sees the intermediates, if set.</summary>
     public Tracer? Tracer { get; set; }
 

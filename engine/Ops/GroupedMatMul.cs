@@ -11,9 +11,10 @@ internal sealed unsafe class GroupedMatMul
 {
     private KernelCall[] _calls = [];
 
-    /// <summary>Computes all products.</summary>
+    /// <summary>Computes all products, and what adapters add to them. Tokens tells whose rows x has; by default row i of each product is token
+    /// i's.</summary>
     /// <exception cref="EdgeLlmException">NonFinite: x, where a weight needs it quantized.</exception>
-    public void Run(Cpu cpu, FloatRows x, ReadOnlySpan<GroupProduct> products)
+    public void Run(Cpu cpu, FloatRows x, ReadOnlySpan<GroupProduct> products, RowTokens tokens = default)
     {
         cpu.Packed.Use(x);
         long work = 0;
@@ -37,6 +38,7 @@ internal sealed unsafe class GroupedMatMul
         if (work <= chunkWork) WorkerPool.RunHere(chunks, ref body);
         else cpu.Pool.Run(chunks, ref body);
         cpu.Packed.Forget();
+        cpu.Adapters?.AddTo(x, products, tokens);
     }
 
     private struct Body : IParallelBody

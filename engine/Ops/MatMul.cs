@@ -4,8 +4,9 @@ using Edge.Llm.Threading;
 
 namespace Edge.Llm.Ops;
 
-/// <summary>A weight to multiply an input with, where the result goes, a factor on it, and what is added then.</summary>
-internal readonly record struct Product(Tensor Weight, FloatRows Dst, Tensor? Bias = null, float Scale = 1);
+/// <summary>A weight to multiply an input with, where the result goes, a factor on it, and what is added then. A factor of the weight's own
+/// belongs to it and not to what adapters add.</summary>
+internal readonly record struct Product(Tensor Weight, FloatRows Dst, Tensor? Bias = null, float Scale = 1, float WeightScale = 1);
 
 /// <summary>dst[tokens, m] = x[tokens, k] * w[m, k] for weights of any format.</summary>
 internal static unsafe class MatMul
@@ -14,7 +15,7 @@ internal static unsafe class MatMul
     public const int MaxProducts = 4;
 
     /// <summary>Products of one input with several weights, as one run: their rows are split over the threads together, and they share one
-    /// packing of x. Factors and biases act after the products.</summary>
+    /// packing of x. Factors, adapters and biases act after the products.</summary>
     /// <exception cref="EdgeLlmException">NonFinite: x, where a weight needs it quantized.</exception>
     public static void Run(Cpu cpu, FloatRows x, params ReadOnlySpan<Product> products)
     {
@@ -24,9 +25,20 @@ internal static unsafe class MatMul
         cpu.Packed.Forget();
         foreach (Product product in products)
         {
-            if (product.Scale != 1) RowOps.Apply(cpu, Elementwise.Scale, product.Dst, product.Scale);
+            float scale = product.Scale * product.WeightScale;
+            if (scale != 1) RowOps.Apply(cpu, Elementwise.Scale, product.Dst, scale);
+            cpu.Adapters?.AddTo(x, product);
             if (product.Bias is { } bias) RowOps.AddBias(cpu, product.Dst, bias);
         }
+    }
+
+    /// <summary>A product of an input with a weight and nothing else, with a packing of its own.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite: x, where the weight needs it quantized.</exception>
+    public static void Run(Cpu cpu, PackedActivations packed, FloatRows x, Product product)
+    {
+        packed.Use(x);
+        Run(cpu.Pool, cpu.Kernels, cpu.Scratch, cpu.ScratchStride, packed, [product]);
+        packed.Forget();
     }
 
     private static void Run(WorkerPool pool, KernelSet kernels, byte* scratch, nint scratchStride, PackedActivations x, ReadOnlySpan<Product> products)
@@ -34,7 +46,7 @@ internal static unsafe class MatMul
         int tokens = x.Rows.Count;
         if (tokens == 0) return;
         long work = 0;
-        foreach ((Tensor weight, FloatRows dst, _, _) in products)
+        foreach ((Tensor weight, FloatRows dst, _, _, _) in products)
         {
             if (weight.Ne0 != x.Rows.Width || weight.Ne1 != dst.Width || tokens != dst.Count) ThrowShape(weight, x.Rows, dst);
             work += weight.Bytes * tokens;
@@ -44,7 +56,7 @@ internal static unsafe class MatMul
         int chunks = 0, longest = 0;
         for (int i = 0; i < products.Length; i++)
         {
-            (Tensor weight, FloatRows dst, _, _) = products[i];
+            (Tensor weight, FloatRows dst, _, _, _) = products[i];
             KernelRow kernel = kernels[weight.Type];
             body.Products[i] = new KernelCall(kernel, weight, x.In(kernel.Activation, weight.Name), dst, chunkWork, chunks);
             longest = Math.Max(longest, body.Products[i].RowsPerChunk);

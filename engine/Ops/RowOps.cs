@@ -34,6 +34,14 @@ internal static unsafe partial class RowOps
         RowLoop<AddBody>.Run(cpu.Pool, x.Count, Bytes(x), ref body);
     }
 
+    /// <summary>y += factor * x, at the values of y from <paramref name="first"/> on.</summary>
+    public static void AddScaled(Cpu cpu, FloatRows y, int first, FloatRows x, float factor)
+    {
+        Debug.Assert(first + x.Width <= y.Width && x.Count == y.Count);
+        var body = new AddScaledBody { Kernel = cpu.Float.AddScaled, Y = y, First = first, X = x, Factor = factor };
+        RowLoop<AddScaledBody>.Run(cpu.Pool, x.Count, Bytes(x), ref body);
+    }
+
     /// <summary>y[t] += bias, a row of F32.</summary>
     public static void AddBias(Cpu cpu, FloatRows y, Tensor bias)
     {
@@ -125,6 +133,16 @@ internal static unsafe partial class RowOps
         public FloatRows Y, X;
 
         public void Run(int row) => Kernel(Y.Row(row), X.Row(row), X.Width);
+    }
+
+    private struct AddScaledBody : IRowBody
+    {
+        public delegate*<float*, float*, int, float, void> Kernel;
+        public FloatRows Y, X;
+        public int First;
+        public float Factor;
+
+        public void Run(int row) => Kernel(Y.Row(row) + First, X.Row(row), X.Width, Factor);
     }
 
     private struct AddBiasBody : IRowBody

@@ -21,6 +21,10 @@ public sealed record GenerateOptions
     /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
     public TimeSpan? Deadline { get; init; }
 
+    /// <summary>The adapters that the text is computed with; null: those of the sequence. A sequence that was computed with others is computed
+    /// from its beginning.</summary>
+    public IReadOnlyList<AdapterScale>? Adapters { get; init; }
+
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using Edge.Llm.Adapters;
 
 namespace Edge.Llm.Scheduling;
 
@@ -12,6 +13,7 @@ internal sealed class Request
 
     private readonly int[] _prompt;
     private readonly GenerateOptions _options;
+    private readonly AdapterSet? _adapters;
     private readonly Vocabulary _vocabulary;
     private readonly SamplerChain _sampler;
     private readonly StopStrings _stops;
@@ -28,13 +30,13 @@ internal sealed class Request
 
     /// <summary>Checks everything and computes nothing.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
-    public Request(int[] prompt, Tokenizer tokenizer, GenerateOptions options, Sequence? sequence, Func<Sequence> newSequence, int maxLength,
-        CancellationToken cancellation)
+    public Request(int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, Sequence? sequence, Func<Sequence> newSequence,
+        int maxLength, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(options.Sampling);
         ArgumentNullException.ThrowIfNull(options.Stop);
         Check(prompt, options, tokenizer.Vocabulary.Count, maxLength);
-        (_prompt, _options, _vocabulary, _callers) = (prompt, options, tokenizer.Vocabulary, cancellation);
+        (_prompt, _options, _adapters, _vocabulary, _callers) = (prompt, options, adapters, tokenizer.Vocabulary, cancellation);
         _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer);
         _stops = new StopStrings(options.Stop);
         _decoder = new StreamingDecoder(tokenizer, options.RenderSpecial, continuation: true);
@@ -174,6 +176,11 @@ internal sealed class Request
     private void Start()
     {
         _started = Stopwatch.GetTimestamp();
+        if (_adapters is not null)
+        {
+            if (!Sequence.AdapterSet.Equals(_adapters)) Sequence.Trim(0);
+            Sequence.Use(_adapters);
+        }
         int known = _prompt.AsSpan().CommonPrefixLength(Sequence.Tokens);
         _length = Sequence.Trim(Math.Min(known, _prompt.Length - 1)); // the logits after the last token are not in the cache
         Statistics.ReusedTokens = _length;

@@ -1,3 +1,4 @@
+using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
 using Edge.Llm.Models;
 using Edge.Llm.Threading;
@@ -16,9 +17,10 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
 
     /// <summary>Adds a request. Its tokens come as the result is read.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
-    public Generation Generate(int[] prompt, Tokenizer tokenizer, GenerateOptions options, Sequence? sequence, CancellationToken cancellation)
+    public Generation Generate(
+        int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, Sequence? sequence, CancellationToken cancellation)
     {
-        var request = new Request(prompt, tokenizer, options, sequence, runner.NewSequence, runner.Cache.MaxLength, cancellation);
+        var request = new Request(prompt, tokenizer, options, adapters, sequence, runner.NewSequence, runner.Cache.MaxLength, cancellation);
         lock (_gate) _requests.Add(request);
         return new Generation(this, request);
     }
@@ -27,6 +29,7 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
     private void Step(Request driver)
     {
         Fill(driver);
+        GroupByAdapters();
         if (_filled.Count > 0) Forward(_filled);
         else if (!driver.IsDone) driver.Fail(Full(driver));
     }
@@ -47,6 +50,20 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
                 budget -= request.Planned;
                 if (request.WantsLogits && (decoding || request != driver)) rows--;
             }
+    }
+
+    // Requests with the same adapters stand together, so that their rows are multiplied together.
+    private void GroupByAdapters()
+    {
+        for (int i = 2; i < _filled.Count; i++)
+        {
+            Request request = _filled[i];
+            int before = i - 1;
+            while (before >= 0 && !_filled[before].Sequence.AdapterSet.Equals(request.Sequence.AdapterSet)) before--;
+            if (before < 0 || before == i - 1) continue;
+            _filled.RemoveAt(i);
+            _filled.Insert(before + 1, request);
+        }
     }
 
     // A pass that fails is run again for each request alone, so that only the one at fault ends.

@@ -7,7 +7,7 @@ namespace Edge.Llm.Native;
 /// <summary>Versions, features, errors, defaults. What callers see is in entry.c; the managed halves are named like it.</summary>
 internal static unsafe class LibraryExports
 {
-    private const uint AbiMajor = 1, AbiMinor = 0;
+    private const uint AbiMajor = 1, AbiMinor = 1;
     private const uint Embeddings = 1 << 0, State = 1 << 1, Mmap = 1 << 2, Mlock = 1 << 3;
 
     private static readonly Utf8Text s_instructionSet = new();

@@ -26,8 +26,7 @@ internal static unsafe class ModelExports
     private static void OpenMemory((Input<byte> Bytes, Pointer<ModelOptionsData> Options, Pointer<nint> Model) a)
     {
         ModelOptionsData* options = a.Options.Address;
-        if (options is not null) Versioned.CheckedSize(options);
-        ModelOptionsData read = options is null ? OptionReaders.Model() : *options;
+        ModelOptionsData read = options is null ? OptionReaders.Model() : Versioned.ReadKnown(options);
         nint* model;
         try
         {

@@ -151,7 +151,7 @@ internal sealed unsafe class ContextResource : Resource
     {
         float[] vector = [];
         long start = Stopwatch.GetTimestamp();
-        Interruptibly(cancellation => vector = Context.Embed(tokens, normalize, cancellation));
+        Interruptibly(cancellation => vector = Context.Embed(tokens, normalize, cancellation: cancellation));
         Count(tokens.Length, Stopwatch.GetTimestamp() - start);
         return vector;
     }
@@ -161,7 +161,7 @@ internal sealed unsafe class ContextResource : Resource
     {
         float[] scores = [];
         long start = Stopwatch.GetTimestamp();
-        Interruptibly(cancellation => scores = Context.Rank(tokens, cancellation));
+        Interruptibly(cancellation => scores = Context.Rank(tokens, cancellation: cancellation));
         Count(tokens.Length, Stopwatch.GetTimestamp() - start);
         return scores;
     }

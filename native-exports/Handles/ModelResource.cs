@@ -81,6 +81,7 @@ internal sealed unsafe class ModelResource : Resource
         Lock = Pointers.Flag(options.UseMlock, "use_mlock"),
         RopeFreqBase = options.RopeFreqBase == 0 ? null : options.RopeFreqBase,
         RopeFreqScale = options.RopeFreqScale == 0 ? null : options.RopeFreqScale,
+        Overrides = OptionReaders.Overrides(options),
     };
 
     private static ModelResource Opened(LanguageModel model, ModelOptionsData options)

@@ -4,7 +4,7 @@ namespace Edge.Llm.Native;
 internal static unsafe class OptionReaders
 {
     private const ulong RandomSeed = ulong.MaxValue;
-    private const nuint MostStops = 1024;
+    private const nuint MostTexts = 1024;
 
     private static readonly SamplingOptions s_sampling = new();
     private static readonly ContextOptions s_context = new();
@@ -44,6 +44,17 @@ internal static unsafe class OptionReaders
         Pointers.Flag(data.UseMlock, "use_mlock");
         Pointers.Flag(data.OffloadKqv, "offload_kqv");
         Range(data.GpuLayers, -1, int.MaxValue, "n_gpu_layers");
+    }
+
+    /// <summary>Texts of the form KEY=TYPE:VALUE.</summary>
+    public static MetadataOverride[] Overrides(ModelOptionsData data)
+    {
+        if (data.OverrideCount > MostTexts)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.OverrideCount} overrides: expected at most {MostTexts}");
+        var overrides = new List<MetadataOverride>();
+        foreach (TextData text in Pointers.Array(data.Overrides, data.OverrideCount, "overrides"))
+            overrides.Add(MetadataOverride.Parse(Pointers.Text(text.Data, text.Length, "overrides")));
+        return [.. overrides];
     }
 
     public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
@@ -86,7 +97,7 @@ internal static unsafe class OptionReaders
 
     public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context)
     {
-        if (data.StopCount > MostStops) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostStops}");
+        if (data.StopCount > MostTexts) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostTexts}");
         var stops = new List<string>();
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
         return new GenerateOptions

@@ -45,6 +45,25 @@ internal unsafe struct ModelOptionsData
     public void* LogUser;
     public delegate* unmanaged<void*, void*, nuint, void> Release;
     public void* ReleaseUser;
+    public TextData* Overrides; // from version 1.1 on
+    public nuint OverrideCount;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AdapterInfo
+{
+    public uint StructSize;
+    public int Rank, TensorCount;
+    public float Alpha;
+    public long FileBytes;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AdapterScaleData
+{
+    public nint Adapter;
+    public float Scale;
+    public uint Reserved;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -4,7 +4,7 @@
  *
  * Status.    Every function returns an edge_llm_status; EDGE_LLM_OK is 0. No input, file or call sequence ends the process: what goes wrong
  *            is a status. edge_llm_last_error tells more, for each thread its own.
- * Handles.   edge_llm_model and edge_llm_context are never dereferenced by the caller. A handle that was never given out, is closed, or is of
+ * Handles.   edge_llm_model, edge_llm_context and edge_llm_adapter are never dereferenced by the caller. A handle that was never given out, is closed, or is of
  *            another kind gives EDGE_LLM_INVALID_HANDLE; so does NULL. A handle's value is never used twice.
  * Threads.   Any thread may call any function. A model may be used by many threads at once. A context does one thing at a time: a second
  *            call while one is under way gives EDGE_LLM_BUSY; only edge_llm_context_cancel, edge_llm_context_close and
@@ -58,7 +58,7 @@ extern "C" {
 
 /* The interface that this header describes. Libraries of the same major version and this or a higher minor version have all of it. */
 #define EDGE_LLM_ABI_MAJOR 1
-#define EDGE_LLM_ABI_MINOR 0
+#define EDGE_LLM_ABI_MINOR 1
 
 /* A text's length: as far as its terminating zero. */
 #define EDGE_LLM_ZERO_TERMINATED SIZE_MAX
@@ -118,6 +118,14 @@ typedef struct edge_llm_model edge_llm_model;
 
 /* What runs a model: threads, a KV cache and working memory. */
 typedef struct edge_llm_context edge_llm_context;
+
+/* A LoRA adapter, loaded for a model. */
+typedef struct edge_llm_adapter edge_llm_adapter;
+
+typedef struct edge_llm_text {
+    const char *data;
+    size_t length; /* bytes, or EDGE_LLM_ZERO_TERMINATED */
+} edge_llm_text;
 
 /* ------------------------------------------------------------------ library ------------------------------------------------------------------ */
 
@@ -189,6 +197,9 @@ typedef struct edge_llm_model_options {
     void *log_user;                    /* given to log */
     edge_llm_release_callback release; /* for edge_llm_model_open_memory; NULL (default): the bytes are copied */
     void *release_user;                /* given to release */
+    const edge_llm_text *overrides;    /* values in the place of the file's metadata, each KEY=TYPE:VALUE with TYPE one of int, float, bool, str,
+                                          as in "llama.rope.freq_base=float:1e6". From version 1.1 on */
+    size_t override_count;
 } edge_llm_model_options;
 
 /* Sets every field of an options struct of struct_size bytes to its default. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -423,17 +434,60 @@ EDGE_LLM_API edge_llm_status edge_llm_context_embed(edge_llm_context *context, c
 EDGE_LLM_API edge_llm_status edge_llm_context_rank(edge_llm_context *context, const char *query, size_t query_length, const char *document,
     size_t document_length, float *buffer, size_t capacity, size_t *count);
 
+/* ---------------------------------------------------------------- adapters ------------------------------------------------------------------- */
+
+/* Loads a LoRA adapter, a GGUF file as llama.cpp's convert_lora_to_gguf makes it, for a model, to be applied to any number of its texts.
+ * *adapter is NULL unless the status is EDGE_LLM_OK; close it with edge_llm_adapter_close. From version 1.1 on, as is all of this section.
+ * Errors: EDGE_LLM_INVALID_FILE (damaged, or no adapter), EDGE_LLM_INVALID_ARGUMENT (for another model), EDGE_LLM_UNSUPPORTED,
+ * EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE. */
+EDGE_LLM_API edge_llm_status edge_llm_adapter_load(
+    edge_llm_model *model, const char *path, size_t path_length, edge_llm_adapter **adapter);
+
+/* Closes a handle. Its memory is freed at once, or when the forward pass that uses it has ended. Sequences that have the adapter cannot go on:
+ * to run them is EDGE_LLM_INVALID_ARGUMENT. Errors: EDGE_LLM_INVALID_HANDLE, also for a handle that is closed already. */
+EDGE_LLM_API edge_llm_status edge_llm_adapter_close(edge_llm_adapter *adapter);
+
+typedef struct edge_llm_adapter_info {
+    uint32_t struct_size; /* set by the caller */
+    int32_t rank;         /* the largest of its matrices */
+    int32_t tensor_count; /* tensors of the model that it adds to */
+    float alpha;          /* adapter.lora.alpha: what it adds has the factor alpha / rank; 0: the factor is 1 */
+    int64_t file_bytes;
+} edge_llm_adapter_info;
+
+/* Describes an adapter. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT. */
+EDGE_LLM_API edge_llm_status edge_llm_adapter_get_info(edge_llm_adapter *adapter, edge_llm_adapter_info *info);
+
+/* The value of a key of its file as text, as with edge_llm_model_metadata: "adapter.lora.task_name" and "adapter.lora.prompt_prefix" tell what
+ * it was made for, if they are there. Errors: the same. */
+EDGE_LLM_API edge_llm_status edge_llm_adapter_metadata(
+    edge_llm_adapter *adapter, const char *key, size_t key_length, char *buffer, size_t capacity, size_t *count);
+
+/* An adapter that is applied. */
+typedef struct edge_llm_adapter_scale {
+    edge_llm_adapter *adapter;
+    float scale;       /* factor on what it adds; 1: as it was trained, 0: as if it were not named */
+    uint32_t reserved; /* 0 */
+} edge_llm_adapter_scale;
+
+/* The adapters of the context's sequences that name none, once they are empty, and of texts to embed or rank. A count of 0: none. Any number of
+ * sequences with different adapters may be in one batch. The array is not needed after the call.
+ * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT (of another model, named twice, a scale that is not finite). */
+EDGE_LLM_API edge_llm_status edge_llm_context_set_adapters(edge_llm_context *context, const edge_llm_adapter_scale *adapters, size_t adapter_count);
+
+/* The adapters of one sequence; a null pointer (and 0): those of the context. The sequence must be empty, unless it was computed with just these:
+ * keys and values that were computed with other adapters cannot be gone on with. edge_llm_sequence_copy copies them, too;
+ * edge_llm_sequence_remove forgets them. A saved state can be loaded into a sequence with the same adapters only.
+ * Errors: as edge_llm_context_set_adapters; EDGE_LLM_INVALID_ARGUMENT also: it holds tokens that were computed with others. */
+EDGE_LLM_API edge_llm_status edge_llm_sequence_set_adapters(
+    edge_llm_context *context, int32_t sequence, const edge_llm_adapter_scale *adapters, size_t adapter_count);
+
 /* ---------------------------------------------------------------- generation ----------------------------------------------------------------- */
 
 typedef struct edge_llm_logit_bias {
     int32_t token;
     float bias; /* added to its logit; negative infinity bans it */
 } edge_llm_logit_bias;
-
-typedef struct edge_llm_text {
-    const char *data;
-    size_t length; /* bytes, or EDGE_LLM_ZERO_TERMINATED */
-} edge_llm_text;
 
 /* How the next token is chosen. The filters act in this order: logit bias, penalties, top-k, top-p, min-p, temperature. */
 typedef struct edge_llm_sampling_options {
@@ -538,8 +592,8 @@ EDGE_LLM_API edge_llm_status edge_llm_sequence_trim(edge_llm_context *context, i
  * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_BUFFER_TOO_SMALL. */
 EDGE_LLM_API edge_llm_status edge_llm_state_save(edge_llm_context *context, int32_t sequence, void *buffer, size_t capacity, size_t *count);
 
-/* Replaces what a sequence holds by a saved one, of a context with the same model and cache types. It is checked; after an error the sequence
- * is empty. Errors: EDGE_LLM_INVALID_FILE (damaged), EDGE_LLM_INVALID_ARGUMENT (of another model or cache type), EDGE_LLM_UNSUPPORTED (of another
+/* Replaces what a sequence holds by a saved one, of a context with the same model, adapters and cache types. It is checked; after an error the sequence
+ * is empty. Errors: EDGE_LLM_INVALID_FILE (damaged), EDGE_LLM_INVALID_ARGUMENT (of another model, adapter or cache type), EDGE_LLM_UNSUPPORTED (of another
  * arithmetic version), EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
 EDGE_LLM_API edge_llm_status edge_llm_state_load(edge_llm_context *context, int32_t sequence, const void *data, size_t size);
 

@@ -271,6 +271,52 @@ private:
     edge_llm_model *handle_ = nullptr;
 };
 
+/// A LoRA adapter, loaded for a model. Sequences that have it cannot go on after its end.
+class Adapter {
+public:
+    Adapter(const Model &model, std::string_view path) { check(edge_llm_adapter_load(model.handle(), path.data(), path.size(), &handle_)); }
+    Adapter(Adapter &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    Adapter &operator=(Adapter &&other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        return *this;
+    }
+    ~Adapter()
+    {
+        if (handle_) edge_llm_adapter_close(handle_);
+    }
+
+    static Expected<Adapter> try_load(const Model &model, std::string_view path)
+    {
+        return detail::attempt([&] { return Adapter(model, path); });
+    }
+
+    edge_llm_adapter *handle() const noexcept { return handle_; }
+
+    edge_llm_adapter_info info() const
+    {
+        edge_llm_adapter_info info{};
+        info.struct_size = sizeof info;
+        check(edge_llm_adapter_get_info(handle_, &info));
+        return info;
+    }
+
+    std::string metadata(std::string_view key) const
+    {
+        return detail::text(256, [&](char *b, std::size_t n, std::size_t *c) { return edge_llm_adapter_metadata(handle_, key.data(), key.size(), b, n, c); });
+    }
+
+private:
+    edge_llm_adapter *handle_ = nullptr;
+};
+
+/// An adapter that is applied, and the factor on what it adds.
+struct AdapterScale : edge_llm_adapter_scale {
+    AdapterScale(const Adapter &applied, float factor = 1) noexcept : edge_llm_adapter_scale{applied.handle(), factor, 0} {}
+};
+
+static_assert(sizeof(AdapterScale) == sizeof(edge_llm_adapter_scale), "an array of one is an array of the other");
+
 /// A step of a generation. The text is valid until the next step.
 struct Piece {
     Token token = -1;
@@ -418,6 +464,16 @@ public:
         std::vector<Token> tokens;
         detail::fill(tokens, 0, [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_sequence_tokens(handle_, sequence, b, n, c); });
         return tokens;
+    }
+
+    /// The adapters of sequences that name none, and of texts to embed or rank.
+    void set_adapters(const std::vector<AdapterScale> &adapters) { check(edge_llm_context_set_adapters(handle_, adapters.data(), adapters.size())); }
+
+    /// The adapters of one sequence, which is empty.
+    void set_adapters(const std::vector<AdapterScale> &adapters, int sequence)
+    {
+        static const edge_llm_adapter_scale none{}; // an empty vector may have no address, which would mean the context's
+        check(edge_llm_sequence_set_adapters(handle_, sequence, adapters.empty() ? &none : adapters.data(), adapters.size()));
     }
 
     void copy(int from, int to) { check(edge_llm_sequence_copy(handle_, from, to)); }

@@ -101,7 +101,7 @@ public sealed unsafe class RecurrentMixerTests
         var options = new GenerateOptions { MaxTokens = 3, IgnoreEos = true, Sampling = SamplingOptions.Greedy };
         int[] Tokens(int[] prompt, Sequence? where, out int reused)
         {
-            using Generation generation = scheduler.Generate(prompt, run.Tokenizer, options, where, default);
+            using Generation generation = scheduler.Generate(prompt, run.Tokenizer, options, null, where, default);
             int[] tokens = [.. generation.Where(step => step.Token >= 0).Select(step => step.Token)];
             reused = generation.Statistics.ReusedTokens;
             return tokens;

@@ -15,15 +15,26 @@ public sealed class CInterfaceTests
     private static readonly Lazy<string[]> s_unrandomized = new(() =>
         NativeLibrary.Has("setarch") && NativeLibrary.Run("setarch", ["-R", "true"], "").ExitCode == 0 ? ["setarch", "-R"] : []);
 
+    private static readonly string s_adapter = Path.GetTempFileName();
+
     private static TinyModel s_model = null!;
 
     private static string RandomCalls => Settings.Full ? "1000000" : "10000";
 
     [ClassInitialize]
-    public static void MakeModel(TestContext _) => s_model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0, chatTemplate: Template);
+    public static void MakeModel(TestContext _)
+    {
+        s_model = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0, chatTemplate: Template);
+        using LanguageModel model = LanguageModel.Open(s_model.File);
+        File.WriteAllBytes(s_adapter, AdapterFile.Make(model, rank: 4, alpha: 8, keys: keys => keys["adapter.lora.task_name"] = "a test"));
+    }
 
     [ClassCleanup]
-    public static void DeleteModel() => s_model.Dispose();
+    public static void DeleteModel()
+    {
+        s_model.Dispose();
+        File.Delete(s_adapter);
+    }
 
     [TestMethod]
     [DataRow("abuse")]
@@ -35,6 +46,7 @@ public sealed class CInterfaceTests
     [DataRow("memory")]
     [DataRow("scarce")]
     [DataRow("reload")]
+    [DataRow("adapters")]
     public void EveryMisuseIsAnsweredByAStatus(string test)
     {
         string output = NativeLibrary.Succeed(NativeLibrary.Compile($"tests/Native/c/{test}.c"), Arguments(test));
@@ -50,6 +62,7 @@ public sealed class CInterfaceTests
     [DataRow("threads")]
     [DataRow("floats")]
     [DataRow("reload")]
+    [DataRow("adapters")]
     public void WithoutAnErrorThatSanitizersSee(string test)
     {
         string program = NativeLibrary.Compile($"tests/Native/c/{test}.c", s_sanitizers);
@@ -100,13 +113,14 @@ public sealed class CInterfaceTests
     public void TheHeaderForCppKeepsItsPromises(string standard)
     {
         string program = NativeLibrary.Compile("tests/Native/c/wrapper.cpp", standard, "-Wpedantic", "-Wconversion", "-Wshadow");
-        StringAssert.EndsWith(NativeLibrary.Succeed(program, s_model.File), "ok\n");
+        StringAssert.EndsWith(NativeLibrary.Succeed(program, s_model.File, s_adapter), "ok\n");
     }
 
     private static string[] Arguments(string test) => test switch
     {
         "options" => [s_model.File, RandomCalls],
         "reload" => [NativeLibrary.File, s_model.File],
+        "adapters" => [s_model.File, s_adapter],
         _ => [s_model.File],
     };
 

@@ -63,13 +63,23 @@ internal static class Peer
     }
 
     /// <summary>llama.cpp's logits at every position, with a cache of this type.</summary>
-    public static float[] Logits(string model, IEnumerable<int> tokens, string cacheType = "f32")
+    public static float[] Logits(string model, IEnumerable<int> tokens, string cacheType = "f32") =>
+        Logits(Settings.Shared("tools", "peer", "peer.py"), [], model, tokens, cacheType);
+
+    /// <summary>The same of a model with adapters, each with a scale.</summary>
+    public static float[] LogitsWithAdapters(string model, IEnumerable<int> tokens, params (string File, float Scale)[] adapters)
+    {
+        string list = string.Join(',', adapters.Select(adapter => string.Create(CultureInfo.InvariantCulture, $"{adapter.File}={adapter.Scale}")));
+        return Logits(Path.Combine(RepositoryFiles.Root(), "tests", "Parity", "lora.py"), [list], model, tokens, "f32");
+    }
+
+    private static float[] Logits(string script, string[] first, string model, IEnumerable<int> tokens, string cacheType)
     {
         string file = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         try
         {
-            Run("peer.py", "logits", model, "--tokens", Join(tokens), "--type-k", cacheType, "--type-v", cacheType,
-                "--fa", cacheType == "q8_0" ? "on" : "off", "--all", "--out", file);
+            Run(script, [], [.. first, "logits", model, "--tokens", Join(tokens), "--type-k", cacheType, "--type-v", cacheType,
+                "--fa", cacheType == "q8_0" ? "on" : "off", "--all", "--out", file]);
             return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
         }
         finally

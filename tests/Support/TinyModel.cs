@@ -75,7 +75,8 @@ internal sealed class TinyModel : IDisposable
 
     private static Tensor Of(string name, GgmlType type, long ne0, long ne1 = 1) => new(name, type, 0, ne0, ne1);
 
-    private static byte[] Data(Tensor tensor)
+    /// <summary>Random bytes of a tensor, of sensible size whatever the type.</summary>
+    public static byte[] Data(Tensor tensor)
     {
         var random = new Random(tensor.Name.Sum(c => c));
         var data = new byte[tensor.Bytes];

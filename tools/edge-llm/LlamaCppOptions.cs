@@ -29,7 +29,7 @@ internal static class LlamaCppOptions
             command.Add(option);
     }
 
-    /// <summary>The command line with a value for each switch that has none.</summary>
+    /// <summary>The command line with a value for each switch that has none, and one for --lora-scaled, which older versions gave two.</summary>
     public static string[] Complete(string[] args)
     {
         var complete = new List<string>();
@@ -37,7 +37,13 @@ internal static class LlamaCppOptions
         for (int i = 0; i < args.Length; i++)
         {
             complete.Add(args[i]);
-            bool isSwitch = s_switches.Contains(args[i]) && (end < 0 || i < end);
+            bool isOption = end < 0 || i < end, isSwitch = isOption && s_switches.Contains(args[i]);
+            if (isOption && args[i] == "--lora-scaled" && i + 2 < args.Length && AdapterOptionsBinding.Split(args[i + 1]) is null
+                && AdapterOptionsBinding.Split($"x:{args[i + 2]}") is not null)
+            {
+                complete.Add($"{args[i + 1]}:{args[i + 2]}");
+                i += 2;
+            }
             if (isSwitch && (i + 1 == args.Length || !s_settings.Contains(args[i + 1]))) complete.Add("on");
         }
         return [.. complete];

@@ -12,6 +12,8 @@ internal sealed class ModelOptionsBinding
     private readonly Option<bool> _mlock = Opt.Flag("--mlock", "Lock the file's bytes in physical memory.");
     private readonly Option<float> _ropeFreqBase = Opt.Number("--rope-freq-base", [], "Base of the rotary frequencies; 0: the file's.", 0, 0);
     private readonly Option<float> _ropeFreqScale = Opt.Number("--rope-freq-scale", [], "Factor on positions; 0: the file's.", 0, 0);
+    private readonly Option<string[]> _overrides = OverrideOption.Make();
+    private readonly AdapterOptionsBinding _adapters = new();
     private readonly Option<int> _gpuLayers = Opt.Integer("--n-gpu-layers", ["-ngl", "--gpu-layers"], "Layers for an offload plug-in.", 0, -1);
     private readonly Option<int> _threads = Opt.Integer("--threads", ["-t"], "Threads; 0: one a physical core.", 0, -1, 1024);
     private readonly Option<int> _batch = Opt.Integer("--batch-size", ["-b"], "Tokens in one forward pass.", 512, 1, 65536);
@@ -30,9 +32,9 @@ internal sealed class ModelOptionsBinding
             + "or it is the small built-in model.", "FILE");
 
     /// <summary>The tokenizer of a file, which is closed again.</summary>
-    public static Tokenizer OpenTokenizer(string? model)
+    public static Tokenizer OpenTokenizer(string? model, IReadOnlyList<MetadataOverride> overrides)
     {
-        using GgufFile file = GgufFile.Open(model ?? DefaultModel.Find());
+        using GgufFile file = GgufFile.Open(model ?? DefaultModel.Find(), new GgufOpenOptions { Overrides = overrides });
         return Tokenizer.FromGguf(file.Metadata);
     }
 
@@ -41,8 +43,9 @@ internal sealed class ModelOptionsBinding
         if (withModel) command.Add(_model);
         command.Add(_threads);
         if (withContextSize) command.Add(_context);
-        foreach (Option option in (Option[])[_batch, _microBatch, _flashAttention, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _gpuLayers])
+        foreach (Option option in (Option[])[_batch, _microBatch, _flashAttention, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _overrides, _gpuLayers])
             command.Add(option);
+        _adapters.AddTo(command);
         return this;
     }
 
@@ -53,12 +56,7 @@ internal sealed class ModelOptionsBinding
     public LanguageModel Open(ParseResult parsed, string path)
     {
         using var progress = new Progress("loading", reports: false);
-        float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
-        var model = LanguageModel.Open(path, new ModelOptions
-        {
-            UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock),
-            RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
-        });
+        var model = LanguageModel.Open(path, Model(parsed));
         progress.Dispose();
         if (parsed.GetValue(_gpuLayers) != 0) Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
         if (EngineInfo.ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");
@@ -66,16 +64,26 @@ internal sealed class ModelOptionsBinding
         return model;
     }
 
-    /// <summary>What the context is made for, its size filled in.</summary>
+    /// <summary>How the model is opened.</summary>
+    public ModelOptions Model(ParseResult parsed)
+    {
+        float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
+        return new ModelOptions
+        {
+            UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock), Overrides = OverrideOption.Get(parsed, _overrides),
+            RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
+        };
+    }
+
+    /// <summary>What the context is made for, its size filled in. The adapters are loaded.</summary>
     public ContextOptions Context(ParseResult parsed, LanguageModel model)
     {
-        ContextOptions options = Context(parsed);
+        ContextOptions options = Context(parsed) with { Adapters = _adapters.Load(parsed, model) };
         if (parsed.GetResult(_context) is not null) options = options with { ContextSize = parsed.GetValue(_context) };
         return options with { ContextSize = options.ContextSizeFor(model.ContextLength) };
     }
 
-    /// <summary>The same but for its size.</summary>
-    public ContextOptions Context(ParseResult parsed) => new()
+    private ContextOptions Context(ParseResult parsed) => new()
     {
         Threads = Math.Max(parsed.GetValue(_threads), 0), // llama.cpp's -1 is our 0
         BatchSize = parsed.GetResult(_microBatch) is null ? parsed.GetValue(_batch) : Math.Min(parsed.GetValue(_batch), parsed.GetValue(_microBatch)),

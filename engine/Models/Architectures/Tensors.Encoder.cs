@@ -14,6 +14,7 @@ internal sealed unsafe partial class Tensors
         {
             Architecture = architecture, ContextLength = keys.ContextLength, Embedding = embedding(new Embedding(tokens.Weight)), Layers = Layers(layer),
             OutputNorm = outputNorm, Output = tokens, HasLogits = false, Pooling = Pooling(),
+            Matrices = _matrices,
         };
         _bound.Add("output.weight"); // of a decoder beside it
         RejectUnused(layers);

@@ -53,7 +53,7 @@ internal sealed unsafe partial class Tensors
     /// <summary>A matrix for each expert, with biases and factors if the file has them.</summary>
     public ExpertMatrices ExpertMatrices(string name, long k, int rows, int experts)
     {
-        Tensor weight = WithKernels(Bind(name + ".weight", k, rows, experts));
+        Tensor weight = Matrix(Bind(name + ".weight", k, rows, experts));
         Tensor? bias = Has(name + ".bias") ? FloatMatrix(name + ".bias", rows, experts) : null;
         return new ExpertMatrices(weight, 0, rows, bias, OptionalVector(name + ".scale", experts));
     }

@@ -7,6 +7,7 @@ namespace Edge.Llm.Models.Architectures;
 internal sealed unsafe partial class Tensors(GgufFile file, string architecture, Keys keys)
 {
     private readonly HashSet<string> _bound = [];
+    private readonly Dictionary<string, Tensor> _matrices = [];
     private readonly int _embd = keys.EmbeddingLength;
 
     /// <summary>Whether the file has a tensor.</summary>
@@ -35,6 +36,7 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
             OutputNorm = outputNorm ?? Norm(norm, "output_norm"),
             Output = Output(tokens, vocab) with { Scale = logitScale },
             Pooling = Pooling(),
+            Matrices = _matrices,
         };
         CheckSharedCaches(model.Layers);
         RejectUnused(layers);
@@ -50,7 +52,7 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
 
     // A table and a projection of the embedding, both of n values for each layer.
     private PerLayerSpec PerLayer(int n, long all, int vocab) => new(
-        Linear("per_layer_token_embd", all, vocab).Weight, Linear("per_layer_model_proj", _embd, all), Norm(NormKind.Rms, "per_layer_proj_norm", n));
+        WithKernels(Bind("per_layer_token_embd.weight", all, vocab)), Linear("per_layer_model_proj", _embd, all), Norm(NormKind.Rms, "per_layer_proj_norm", n));
 
     /// <summary>The end of a layer that takes in n values of its own of each token.</summary>
     public LayerEndSpec LayerEnd(int il, int n) => new(Linear($"blk.{il}.inp_gate", _embd, n), Linear($"blk.{il}.proj", n, _embd), RmsNorm(il, "post_norm"));
@@ -94,13 +96,21 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
     /// <summary>A matrix w[rows, k] of any format there are kernels for, with its bias and its factor if the file has them.</summary>
     public Linear Linear(string name, long k, long rows)
     {
-        Tensor weight = WithKernels(Bind(name + ".weight", k, rows));
+        Tensor weight = Matrix(Bind(name + ".weight", k, rows));
         float scale = Has(name + ".scale") && file.GetTensor(name + ".scale").Elements == 1 ? Value(name + ".scale") : 1;
-        return new Linear(weight, OptionalVector(name + ".bias", rows), scale);
+        return new Linear(weight, OptionalVector(name + ".bias", rows)) { WeightScale = scale };
     }
 
     /// <summary>A tensor of one number.</summary>
     public float Value(string name) => *(float*)Vector(name, 1).Pointer;
+
+    // A matrix to multiply with.
+    private Tensor Matrix(Tensor weight)
+    {
+        WithKernels(weight);
+        _matrices[weight.Name] = weight;
+        return weight;
+    }
 
     private Tensor WithKernels(Tensor weight) => KernelTable.FindFormat(weight.Type) is not null
         ? weight : throw new EdgeLlmException(ErrorCode.Unsupported, $"{file.Path}: tensor {weight.Name} is of type {weight.Type}, which has no kernels");

@@ -121,16 +121,16 @@ internal sealed unsafe class Experts : IFeedForward
             Scale = cpu.Float.Apply[(int)Elementwise.Scale],
         };
         RowLoop<GatherBody>.Run(cpu.Pool, rows.Count, 2L * rows.Stride * sizeof(float), ref gather);
-        Products(cpu, rows, first, end, _spec.Up, up, _spec.Gate, gate);
+        Products(cpu, h.Count, rows, first, end, _spec.Up, up, _spec.Gate, gate);
         FloatRows acted = _spec.Gate is null ? up : gate;
         _spec.Activation.Apply(cpu, acted, _spec.Gate is null ? default : up, _downInput);
-        Products(cpu, acted, first, end, _spec.Down, down, null, default);
+        Products(cpu, h.Count, acted, first, end, _spec.Down, down, null, default);
         var add = new SumBody { AddScaled = cpu.Float.AddScaled, Experts = this, Sum = sum, Down = down, First = first, End = end };
         RowLoop<SumBody>.Run(cpu.Pool, sum.Count, 2L * used * sum.Stride * sizeof(float), ref add);
     }
 
     // Products of an expert's rows with its matrices, for all experts that entries first..end-1 have.
-    private void Products(Cpu cpu, FloatRows x, int first, int end, ExpertMatrices a, FloatRows toA, ExpertMatrices? b, FloatRows toB)
+    private void Products(Cpu cpu, int tokens, FloatRows x, int first, int end, ExpertMatrices a, FloatRows toA, ExpertMatrices? b, FloatRows toB)
     {
         int n = 0;
         for (int e = 0; e < _spec.Router.Count; e++)
@@ -140,7 +140,7 @@ internal sealed unsafe class Experts : IFeedForward
             _products[n++] = new GroupProduct(a.WeightOf(e), from - first, toA.Rows(from - first, to - from));
             if (b is not null) _products[n++] = new GroupProduct(b.WeightOf(e), from - first, toB.Rows(from - first, to - from));
         }
-        cpu.Groups.Run(cpu, x, _products.AsSpan(0, n));
+        cpu.Groups.Run(cpu, x, _products.AsSpan(0, n), new RowTokens(_order.AsSpan(first), _spec.Router.Used, tokens));
         for (int i = 0, e = 0; i < n; e++)
         {
             int from = Math.Max(first, _starts[e]), to = Math.Min(end, _starts[e + 1]);

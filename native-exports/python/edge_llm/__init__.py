@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from . import _structs
 from ._library import _text, library, processor_levels
+from .adapter import Adapter, AdapterInfo
 from .answers import Stream
 from .context import Context, Counters
 from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
@@ -20,7 +21,7 @@ from .generation import Generation, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
 
-__all__ = ["LLM", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece",
+__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece",
            "Status", "Stream", "features", "processor_levels", "version"]
 
 

@@ -108,7 +108,7 @@ class Handle:
 
     def __init__(self, loaded: Library, close: str, value: int | None, kept: object) -> None:
         self.value = value
-        weakref.finalize(self, give_back, loaded, close, value, kept)
+        self.close = weakref.finalize(self, give_back, loaded, close, value, kept)
 
 
 def give_back(loaded: Library, close: str, value: int | None, _kept: object) -> None:

@@ -44,6 +44,10 @@ class Struct(c.Structure):
         super().__setattr__(name, value)
 
 
+class Text(c.Structure):
+    _fields_ = [("data", c.c_char_p), ("length", size)]
+
+
 def _struct(name: str, /, **fields: type) -> type[Struct]:
     return type(name, (Struct,), {"_fields_": [("struct_size", u32), *fields.items()]})
 
@@ -53,7 +57,8 @@ FeatureInfo = _struct("FeatureInfo", features=u32, default_threads=i32, offload_
                       instruction_set=ptr, instruction_set_length=size)
 Error = _struct("Error", code=i32, message=ptr, message_length=size, detail=ptr, detail_length=size)
 ModelOptions = _struct("ModelOptions", use_mmap=i32, use_mlock=i32, n_gpu_layers=i32, offload_kqv=i32, log_level=i32, rope_freq_base=f32,
-                       rope_freq_scale=f32, log=LogCallback, log_user=ptr, release=ReleaseCallback, release_user=ptr)
+                       rope_freq_scale=f32, log=LogCallback, log_user=ptr, release=ReleaseCallback, release_user=ptr, overrides=c.POINTER(Text),
+                       override_count=size)
 ModelInfo = _struct("ModelInfo", vocab_size=i32, context_length=i32, embedding_length=i32, block_count=i32, head_count=i32, head_count_kv=i32,
                     bos_token=i32, eos_token=i32, eot_token=i32, pad_token=i32, unk_token=i32, add_bos=i32, add_eos=i32, has_tokenizer=i32,
                     has_chat_template=i32, file_count=i32, gpu_layers=i32, file_bytes=i64, parameter_count=i64, architecture=c.c_char * 64,
@@ -73,12 +78,15 @@ class ChatMessage(c.Structure):
                 ("json_length", size)]
 
 
+AdapterInfo = _struct("AdapterInfo", rank=i32, tensor_count=i32, alpha=f32, file_bytes=i64)
+
+
+class AdapterScale(c.Structure):
+    _fields_ = [("adapter", ptr), ("scale", f32), ("reserved", u32)]
+
+
 class LogitBias(c.Structure):
     _fields_ = [("token", i32), ("bias", f32)]
-
-
-class Text(c.Structure):
-    _fields_ = [("data", c.c_char_p), ("length", size)]
 
 
 SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f32, min_p=f32, repeat_penalty=f32, repeat_last_n=i32,
@@ -115,6 +123,12 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "token_text": (ptr, i32, u32, *_buffer),
     "chat_tokenize": (ptr, _p(ChatMessage), size, _p(ChatOptions), *_buffer),
     "chat_render": (ptr, _p(ChatMessage), size, _p(ChatOptions), *_buffer),
+    "adapter_load": (ptr, *_bytes, _p(ptr)),
+    "adapter_close": (ptr,),
+    "adapter_get_info": (ptr, _p(AdapterInfo)),
+    "adapter_metadata": (ptr, *_bytes, *_buffer),
+    "context_set_adapters": (ptr, _p(AdapterScale), size),
+    "sequence_set_adapters": (ptr, i32, _p(AdapterScale), size),
     "context_create": (ptr, _p(ContextOptions), _p(ptr)),
     "context_close": (ptr,),
     "context_cancel": (ptr,),

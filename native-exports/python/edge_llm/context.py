@@ -14,6 +14,7 @@ from typing import Any
 from . import _structs as s
 from . import checks
 from ._library import Handle, give_back
+from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 from .generation import FINISH_REASONS, Generation, Piece
 from .model import Model, encode, held
@@ -43,10 +44,11 @@ class Context:
     """What runs a model: threads, a cache, working memory. It does one thing at a time; only cancel and close may be called meanwhile.
 
     n_ctx: tokens that a sequence may hold; None: the model's own, but 4096 at most; 0: the model's own. n_threads None: one a physical core.
+    adapters: LoRA adapters of Model.load_adapter, or pairs of one and a scale, for its texts: see set_adapters.
     """
 
     def __init__(self, model: Model, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
-                 type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> None:
+                 type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None, adapters: Sequence[Any] = ()) -> None:
         if not isinstance(model, Model):
             raise checks.wrong_type("model", "a Model", model)
         self._library = model._library
@@ -60,6 +62,7 @@ class Context:
         self._generations = itertools.count(1)
         self._vocab_size = model.info.vocab_size
         self._embedding_length = model.info.embedding_length
+        self.set_adapters(adapters)
 
     def close(self) -> None:
         """Gives the handle back; a call under way on another thread is cancelled. Closing twice does nothing."""
@@ -94,6 +97,17 @@ class Context:
         self._library("context_get_counters", self._handle, c)
         return Counters(FINISH_REASONS[c.finish], c.seed, c.prompt_tokens, c.reused_tokens, c.generated_tokens, c.prompt_nanoseconds / 1e9,
                         c.generation_nanoseconds / 1e9, c.evaluated_tokens, c.evaluation_nanoseconds / 1e9, c.kv_bytes, c.activation_bytes)
+
+    def set_adapters(self, adapters: Sequence[Any] | None, *, sequence: int | None = None) -> None:
+        """The LoRA adapters that texts are computed with, each an Adapter or a pair of one and a scale: of one sequence (None: those of the
+        context), or of the context's sequences that name none and of texts to embed or rank. What a sequence holds was computed with its
+        adapters, which therefore change only while it is empty."""
+        scales = None if adapters is None else adapter_scales(adapters)
+        count = 0 if scales is None else len(scales)
+        if sequence is None:
+            self._library("context_set_adapters", self._handle, scales, count)
+        else:
+            self._library("sequence_set_adapters", self._handle, checks.integer("sequence", sequence), scales, count)
 
     def cancel(self) -> None:
         """Ends the call that is under way, from any thread; a generation ends with the reason "cancelled"."""

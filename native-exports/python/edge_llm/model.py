@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from . import _structs as s
 from . import checks
 from ._library import Handle, Library, library
+from .adapter import Adapter
 from .errors import EdgeLlmError, Status
 from .options import context_options
+from .options import overrides as override_texts
 
 if TYPE_CHECKING:
     from .context import Context
@@ -65,33 +67,39 @@ class Model:
     """An open GGUF file. Any number of threads may use one; its contexts outlive it.
 
     n_gpu_layers and offload_kqv are for an offload plug-in; while none is loaded all layers stay on the CPU, and the log says so.
+    overrides are values in the place of the file's metadata, as in {"llama.rope.freq_base": 1e6}.
     log is called with a level (1 error, 2 warning, 3 information, 4 debugging) and a text.
     """
 
     def __init__(self, model_path: str | os.PathLike[str], *, use_mmap: bool = True, use_mlock: bool = False, n_gpu_layers: int = 0,
                  offload_kqv: bool = True, rope_freq_base: float = 0.0, rope_freq_scale: float = 0.0,
+                 overrides: Mapping[str, int | float | bool | str] | None = None,
                  log: Callable[[int, str], None] | None = None, log_level: int = 3) -> None:
         path = os.fsencode(model_path)
-        options = self._options(use_mmap, use_mlock, n_gpu_layers, offload_kqv, rope_freq_base, rope_freq_scale, log, log_level)
+        options = self._options(use_mmap, use_mlock, n_gpu_layers, offload_kqv, rope_freq_base, rope_freq_scale, overrides, log, log_level)
         self._open("model_open", path, len(path), options)
 
     @classmethod
-    def from_bytes(cls, data: bytes | bytearray | memoryview, *, log: Callable[[int, str], None] | None = None, log_level: int = 3) -> Model:
+    def from_bytes(cls, data: bytes | bytearray | memoryview, *, overrides: Mapping[str, int | float | bool | str] | None = None,
+                   log: Callable[[int, str], None] | None = None, log_level: int = 3) -> Model:
         """A model from the bytes of a GGUF file, which are copied."""
         model = cls.__new__(cls)
-        options = model._options(True, False, 0, True, 0.0, 0.0, log, log_level)
+        options = model._options(True, False, 0, True, 0.0, 0.0, overrides, log, log_level)
         source = checks.data("data", data)
         model._open("model_open_memory", ctypes.cast(ctypes.c_char_p(source), ctypes.c_void_p), len(source), options)
         return model
 
     def _options(self, use_mmap: bool, use_mlock: bool, n_gpu_layers: int, offload_kqv: bool, rope_freq_base: float, rope_freq_scale: float,
-                 log: Callable[[int, str], None] | None, log_level: int) -> s.Struct:
+                 overrides: Mapping[str, int | float | bool | str] | None, log: Callable[[int, str], None] | None, log_level: int) -> s.Struct:
         self._library = library()
         options = self._library.defaults(s.ModelOptions(), "model")
         options.use_mmap, options.use_mlock = checks.flag("use_mmap", use_mmap), checks.flag("use_mlock", use_mlock)
         options.n_gpu_layers, options.offload_kqv = n_gpu_layers, checks.flag("offload_kqv", offload_kqv)
         options.rope_freq_base, options.rope_freq_scale = rope_freq_base, rope_freq_scale
         options.log_level = log_level
+        texts = override_texts(overrides)
+        options.overrides = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
+        options.override_count = len(texts)
         # Kept by the model and its contexts: the library may call it as long as one of them is there.
         self._log = s.LogCallback(0)
         if log is not None:
@@ -147,6 +155,10 @@ class Model:
         plan = s.MemoryPlan()
         self._library("model_plan", self._handle, context_options(self._library, **options), plan)
         return MemoryPlan(plan.weights, plan.kv_cache, plan.activations, plan.total)
+
+    def load_adapter(self, path: str | os.PathLike[str]) -> Adapter:
+        """Loads a LoRA adapter, a GGUF file for this model, to be given to contexts and sequences."""
+        return Adapter(self._library, self._handle, self._log, path)
 
     def context(self, **options: Any) -> Context:
         """A context over this model: see Context."""

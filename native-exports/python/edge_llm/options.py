@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
+from typing import Any
 
 from . import _structs as s
 from . import checks
@@ -28,6 +30,28 @@ def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int =
     if seed is not None:
         options.seed = checks.seed(seed)
     return options
+
+
+def overrides(values: Mapping[str, Any] | None) -> list[bytes]:
+    """Values in the place of a file's metadata, as C has them."""
+    if values is None:
+        return []
+    if not isinstance(values, Mapping):
+        raise checks.wrong_type("overrides", "a mapping of keys to values", values)
+    texts = []
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise checks.wrong_type("overrides", "str as a key", key)
+        if isinstance(value, bool):
+            text = f"{key}=bool:{'true' if value else 'false'}"
+        elif isinstance(value, str):
+            text = f"{key}=str:{value}"
+        elif isinstance(value, Integral):
+            text = f"{key}=int:{int(value)}"
+        else:
+            text = f"{key}=float:{checks.real(f'overrides[{key!r}]', value)!r}"
+        texts.append(text.encode())
+    return texts
 
 
 def sampling_options(loaded: Library, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None,

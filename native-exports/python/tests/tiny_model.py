@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from collections.abc import Callable
 
 VOCAB, WIDTH, LAYERS, HEADS, FF, CONTEXT = 131, 32, 2, 2, 64, 1024
 TEMPLATE = "{% for m in messages %}<{{ m.role }}> {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
@@ -41,17 +42,37 @@ def write(path: str, seed: int = 1, **flags: bool) -> None:
 
     keys += [_key("tokenizer.ggml." + name, _BOOL, struct.pack("<?", value)) for name, value in flags.items()]
 
-    shapes = {"token_embd.weight": (WIDTH, VOCAB), "output_norm.weight": (WIDTH,)}
+    _write(path, keys, _shapes(), lambda name, shape: 1.0 if "norm" in name else numbers.gauss(0, 2 / shape[0] ** 0.5))
+
+
+def write_adapter(path: str, seed: int = 2, rank: int = 4, alpha: float = 8.0) -> None:
+    """Writes a LoRA adapter for the model: all matrices but the embeddings."""
+    numbers = random.Random(seed)
+    keys = [_key(name, _STRING, _text(value)) for name, value in (("general.type", "adapter"), ("adapter.type", "lora"), ("general.architecture", "llama"),
+                                                                  ("adapter.lora.task_name", "a test"))]
+    keys.append(_key("adapter.lora.alpha", _FLOAT32, struct.pack("<f", alpha)))
+    shapes = {}
+    for name, shape in _shapes().items():
+        if len(shape) == 2 and name != "token_embd.weight":
+            shapes |= {name + ".lora_a": (shape[0], rank), name + ".lora_b": (rank, shape[1])}
+    _write(path, keys, shapes, lambda _, shape: numbers.gauss(0, 1 / shape[0] ** 0.5))
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (WIDTH, VOCAB), "output_norm.weight": (WIDTH,)}
     for i in range(LAYERS):
         shapes |= {f"blk.{i}.attn_norm.weight": (WIDTH,), f"blk.{i}.ffn_norm.weight": (WIDTH,)}
         shapes |= {f"blk.{i}.attn_{name}.weight": (WIDTH, WIDTH) for name in ("q", "k", "v", "output")}
         shapes |= {f"blk.{i}.ffn_{name}.weight": (WIDTH, FF) for name in ("gate", "up")} | {f"blk.{i}.ffn_down.weight": (FF, WIDTH)}
+    return shapes
+
+
+def _write(path: str, keys: list[bytes], shapes: dict[str, tuple[int, ...]], value: Callable[[str, tuple[int, ...]], float]) -> None:
     directory, data = b"", b""
     for name, shape in shapes.items():
         directory += _text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, 0, len(data))
         count = shape[0] * (shape[1] if len(shape) > 1 else 1)
-        values = [1.0] * count if "norm" in name else [numbers.gauss(0, 2 / shape[0] ** 0.5) for _ in range(count)]
-        data += struct.pack(f"<{count}f", *values)
+        data += struct.pack(f"<{count}f", *[value(name, shape) for _ in range(count)])
         data += bytes(-len(data) % 32)
     head = struct.pack("<4sIQQ", b"GGUF", 3, len(shapes), len(keys)) + b"".join(keys) + directory
     with open(path, "wb") as file:

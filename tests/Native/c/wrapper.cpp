@@ -109,6 +109,40 @@ static void one_generation_at_a_time(const char *path)
     CHECK(status_of([&] { unread.begin(); }) == EDGE_LLM_INVALID_HANDLE);
 }
 
+// Adapters move, are applied to contexts and sequences, and end.
+static void adapters(const char *path, const char *adapter_path)
+{
+    static_assert(std::is_nothrow_move_constructible_v<Adapter> && !std::is_copy_constructible_v<Adapter>);
+    ModelOptions options;
+    const edge_llm_text name = {"general.name=str:other", EDGE_LLM_ZERO_TERMINATED};
+    options.overrides = &name;
+    options.override_count = 1;
+    Model model(path, options);
+    CHECK(std::string(model.info().name) == "other");
+    CHECK(Adapter::try_load(model, path).error().status() == EDGE_LLM_INVALID_FILE);
+    Adapter moved(model, adapter_path), adapter = std::move(moved);
+    CHECK(adapter.info().rank == 4 && adapter.metadata("adapter.lora.task_name") == "a test");
+    CHECK(status_of([&] { moved.info(); }) == EDGE_LLM_INVALID_HANDLE);
+    Context context(model);
+    context.eval({3, 4});
+    std::vector<float> plain = context.logits();
+    context.set_adapters({{adapter, 0.5f}});
+    context.remove(0);
+    context.eval({3, 4});
+    CHECK(context.logits() != plain);
+    CHECK(status_of([&] { context.set_adapters({}, 0); }) == EDGE_LLM_INVALID_ARGUMENT);
+    context.remove(0);
+    context.set_adapters({}, 0);
+    context.eval({3, 4});
+    CHECK(context.logits() == plain);
+    context.remove(0);
+    {
+        Adapter brief(model, adapter_path);
+        context.set_adapters({brief}, 0);
+    }
+    CHECK(status_of([&] { context.eval({3, 4}); }) == EDGE_LLM_INVALID_ARGUMENT);
+}
+
 // What begins with try_ throws nothing, also where the library cannot be used at all.
 static void values_where_nothing_works(const char *path)
 {
@@ -125,11 +159,12 @@ static void values_where_nothing_works(const char *path)
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 2);
+    CHECK(argc == 3);
     errors(argv[1]);
     deadlines(argv[1]);
     empty_prompts(argv[1]);
     one_generation_at_a_time(argv[1]);
+    adapters(argv[1], argv[2]);
     values_where_nothing_works(argv[1]);
     std::puts("ok");
     return 0;

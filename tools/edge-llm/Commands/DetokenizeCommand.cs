@@ -10,20 +10,21 @@ internal static class DetokenizeCommand
     public static Command Make()
     {
         Option<string?> model = ModelOptionsBinding.ModelFile();
+        Option<string[]> overrides = OverrideOption.Make();
         Option<bool> special = Opt.Flag("--special", "Render control tokens too.");
         var ids = new Argument<string[]>("ids")
         {
             Description = "Token ids, separated by spaces or commas, or a JSON array; - reads standard input.", Arity = ArgumentArity.ZeroOrMore,
         };
         var command = new CommandWithExamples("detokenize", "Prints the text of token ids and a newline.",
-            "-m model.gguf 1 403 407", "-m model.gguf 1,403,407", "-m model.gguf - < ids.json") { model, special, ids };
+            "-m model.gguf 1 403 407", "-m model.gguf 1,403,407", "-m model.gguf - < ids.json") { model, special, overrides, ids };
         command.SetAction(parsed =>
         {
             string[] texts = parsed.GetValue(ids) ?? [];
             if (texts is ["-"] || (texts.Length == 0 && Console.IsInputRedirected)) texts = [Encoding.UTF8.GetString(Input.ReadStandardInput())];
             else if (texts.Length == 0) throw new UsageException("no token ids");
             int[] tokens = Input.ParseTokens(texts);
-            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed.GetValue(model));
+            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed.GetValue(model), OverrideOption.Get(parsed, overrides));
             foreach (int token in tokens)
                 if (token >= tokenizer.Vocabulary.Count)
                     throw new UsageException(string.Create(CultureInfo.InvariantCulture,

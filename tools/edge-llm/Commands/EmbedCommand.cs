@@ -22,7 +22,7 @@ internal static class EmbedCommand
             using LanguageModel model = modelOptions.Open(parsed);
             using Context context = model.CreateContext(modelOptions.Context(parsed, model));
             using var interrupts = new Interrupts();
-            float[] Embed(string text) => context.Embed(model.Tokenizer.Encode(text), !parsed.GetValue(raw), interrupts.Token);
+            float[] Embed(string text) => context.Embed(model.Tokenizer.Encode(text), !parsed.GetValue(raw), cancellation: interrupts.Token);
             if (parsed.GetValue(path) is { } npy)
             {
                 float[][] vectors = Array.ConvertAll(given, Embed);

@@ -42,7 +42,7 @@ internal static class ImatrixCommand
                 Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
                 int limit = parsed.GetValue(most) is > 0 and int given ? given : int.MaxValue;
                 TextChunks chunks = TextChunks.Of(text, tokenizer, parsed.GetValue(size), limit);
-                using var run = new ImportanceRun(model, tokenizer.Vocabulary, chunks, modelOptions.Context(parsed), parsed.GetValue(output));
+                using var run = new ImportanceRun(model, tokenizer.Vocabulary, chunks, modelOptions.Context(parsed, model), parsed.GetValue(output));
                 complete = Collect(run, sums, chunks, Path.GetFileName(parsed.GetValue(file)!), interrupts.Token);
             }
             if (sums.ChunkCount == 0 && !complete) return Failure.Interrupted; // nothing to write

@@ -37,7 +37,7 @@ internal static class PerplexityCommand
             if (parsed.GetValue(save) is not null && paths.Length > 1)
                 throw new UsageException($"--save-logits: expected one model, found {paths.Length}");
             if (parsed.GetValue(file) is null && parsed.GetValue(compare) is null) throw new UsageException("no text: give -f FILE");
-            byte[]? text = parsed.GetValue(file) is { } path ? Input.TrimLastNewline(Input.ReadFile(path)) : null;
+            byte[]? text = parsed.GetValue(file) is { } textPath ? Input.TrimLastNewline(Input.ReadFile(textPath)) : null;
             if (text is { Length: 0 }) throw new UsageException($"{parsed.GetValue(file)}: the text is empty");
             using LogitsFile? others = parsed.GetValue(compare) is { } name ? LogitsFile.Open(name) : null;
             using var interrupts = new Interrupts(); // before there are files to leave behind
@@ -46,12 +46,12 @@ internal static class PerplexityCommand
 
             int chunkSize = others is not null && parsed.GetResult(size) is not { Implicit: false } ? others.Chunks.Size : parsed.GetValue(size);
             int chunks = parsed.GetValue(most) is > 0 and int limit ? limit : int.MaxValue;
-            if (paths.Length > 1) CheckAll(paths, others);
+            if (paths.Length > 1) CheckAll(paths, modelOptions, parsed, others);
             var table = new List<ModelQuality>();
-            foreach (string model in paths)
+            foreach (string path in paths)
             {
-                table.Add(Measure(
-                    modelOptions.Open(parsed, model), modelOptions.Context(parsed), text, chunkSize, chunks, saved, others, interrupts.Token));
+                using LanguageModel model = modelOptions.Open(parsed, path);
+                table.Add(Measure(model, modelOptions.Context(parsed, model), text, chunkSize, chunks, saved, others, interrupts.Token));
                 if (!table[^1].Complete) break;
             }
             bool complete = table[^1].Complete;
@@ -70,11 +70,12 @@ internal static class PerplexityCommand
     }
 
     // A mistake in the last name must not come to light after hours.
-    private static void CheckAll(string[] paths, LogitsFile? compare)
+    private static void CheckAll(string[] paths, ModelOptionsBinding modelOptions, ParseResult parsed, LogitsFile? compare)
     {
         foreach (string path in paths)
         {
-            using LanguageModel model = LanguageModel.Open(path);
+            using LanguageModel model = LanguageModel.Open(path, modelOptions.Model(parsed));
+            modelOptions.Context(parsed, model); // loads adapters
             Tokenizer.FromGguf(model.File.Metadata);
             if (compare is not null) PerplexityRun.Check(compare, model);
         }
@@ -83,7 +84,6 @@ internal static class PerplexityCommand
     private static ModelQuality Measure(LanguageModel model, ContextOptions options, byte[]? text, int chunkSize, int most,
         AtomicFile? save, LogitsFile? compare, CancellationToken cancellation)
     {
-        using LanguageModel opened = model;
         Tokenizer tokenizer = Tokenizer.FromGguf(model.File.Metadata);
         TextChunks chunks = text is not null ? TextChunks.Of(text, tokenizer, chunkSize, most)
             : new TextChunks(compare!.Chunks.Tokens.ToArray(), chunkSize, most);

@@ -22,7 +22,7 @@ internal static class PlanCommand
             if (parsed.GetValue(json)) WriteJson(plan, options, output);
             else
             {
-                output.WriteLine(Row("weights", plan.Weights, "the file"));
+                output.WriteLine(Row("weights", plan.Weights, options.Adapters.Count == 0 ? "the file" : $"the file and {options.Adapters.Count} adapter(s)"));
                 output.WriteLine(Row("kv cache", plan.KvCache, $"{options.ContextSize} tokens, {options.TypeK} keys, {options.TypeV} values, when full"));
                 output.WriteLine(Row("activations", plan.Activations, $"batches of {options.BatchSize} tokens"));
                 output.WriteLine(Row("total", plan.Total, ""));

@@ -26,6 +26,7 @@ internal static class QuantizeCommand
             Description = "Type of the tensors whose name the regular expression matches anywhere; may be repeated, the first match counts.",
             HelpName = "REGEX=TYPE",
         };
+        Option<string[]> overrides = OverrideOption.Make();
         Option<bool> keepSplit = Opt.Flag("--keep-split", "Split the output as the input is split.");
         Option<bool> dryRun = Opt.Flag("--dry-run", "Print types and sizes; write nothing.");
         Option<bool> force = Opt.Flag("--force", "Replace OUT if it exists.", "-f");
@@ -33,7 +34,7 @@ internal static class QuantizeCommand
         var command = new CommandWithExamples("quantize", "Writes a model in fewer bits a weight, with llama.cpp's mixes of types.",
             "model-f16.gguf model-q4_k_m.gguf Q4_K_M", "model-f16.gguf model-q2_k.gguf Q2_K --imatrix model.imatrix",
             "model-f16.gguf out.gguf Q4_K_M --tensor-type ffn_down=q6_k --dry-run")
-            { input, output, type, imatrix, pure, requantize, leaveOutput, outputType, embeddingType, tensorType, keepSplit, dryRun, force, threads };
+            { input, output, type, imatrix, pure, requantize, leaveOutput, outputType, embeddingType, tensorType, overrides, keepSplit, dryRun, force, threads };
         command.SetAction(parsed =>
         {
             string path = parsed.GetRequiredValue(output), typeName = parsed.GetRequiredValue(type);
@@ -47,7 +48,7 @@ internal static class QuantizeCommand
                 Importance = matrixPath is null ? null : ImportanceMatrix.Load(matrixPath), ImportancePath = matrixPath ?? "",
                 KeepSplit = parsed.GetValue(keepSplit), Overwrite = parsed.GetValue(force), Threads = parsed.GetValue(threads),
             };
-            using GgufFile file = GgufFile.Open(parsed.GetRequiredValue(input));
+            using GgufFile file = GgufFile.Open(parsed.GetRequiredValue(input), new GgufOpenOptions { Overrides = OverrideOption.Get(parsed, overrides) });
             QuantizePlan plan = QuantizePlan.Make(file, fileType, options);
             if (!options.Overwrite && Quantizer.OutputPaths(plan, path).FirstOrDefault(File.Exists) is { } existing && !parsed.GetValue(dryRun))
                 throw new UsageException($"{existing} exists already (--force replaces it)");

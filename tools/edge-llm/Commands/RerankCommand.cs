@@ -23,7 +23,7 @@ internal static class RerankCommand
             using LanguageModel model = modelOptions.Open(parsed);
             using Context context = model.CreateContext(modelOptions.Context(parsed, model));
             using var interrupts = new Interrupts();
-            float[] scores = Array.ConvertAll(given, document => context.Rank(model.Tokenizer.EncodePair(asked, document), interrupts.Token)[0]);
+            float[] scores = Array.ConvertAll(given, document => context.Rank(model.Tokenizer.EncodePair(asked, document), cancellation: interrupts.Token)[0]);
             int[] order = [.. Enumerable.Range(0, given.Length).OrderByDescending(i => scores[i]).ThenBy(i => i)];
             using var output = new Output();
             foreach (int i in order.Take(parsed.GetValue(top) is > 0 and int most ? most : order.Length))

@@ -10,12 +10,13 @@ internal static class TokenizeCommand
     public static Command Make()
     {
         Option<string?> model = ModelOptionsBinding.ModelFile();
+        Option<string[]> overrides = OverrideOption.Make();
         Option<string?> text = Opt.Text("--text", ["-p", "--prompt"], "The text.");
         Option<string?> file = Opt.Text("--file", ["-f"], "A file with the text, byte for byte; - reads standard input.", "FILE");
         Option<bool> noBos = Opt.Flag("--no-bos", "Add no BOS and no EOS token.");
         Option<bool> noSpecial = Opt.Flag("--no-special", "Read the spelling of special tokens as plain text.");
         var command = new CommandWithExamples("tokenize", "Prints the token ids of a text as a JSON array.",
-            "-m model.gguf --text \"Hello world\"", "-m model.gguf --file book.txt --no-bos") { model, text, file, noBos, noSpecial };
+            "-m model.gguf --text \"Hello world\"", "-m model.gguf --file book.txt --no-bos") { model, text, file, noBos, noSpecial, overrides };
         command.SetAction(parsed =>
         {
             byte[] utf8 = (parsed.GetValue(text), parsed.GetValue(file)) switch
@@ -26,7 +27,7 @@ internal static class TokenizeCommand
                 _ when Console.IsInputRedirected => Input.ReadStandardInput(),
                 _ => throw new UsageException("no text: give --text or --file"),
             };
-            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed.GetValue(model));
+            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed.GetValue(model), OverrideOption.Get(parsed, overrides));
             int[] ids = tokenizer.Encode(utf8, !parsed.GetValue(noBos), !parsed.GetValue(noSpecial));
             using var output = new Output();
             using (var json = new Utf8JsonWriter(output, Json.Compact))

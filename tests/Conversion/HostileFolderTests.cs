@@ -53,7 +53,7 @@ public sealed class HostileFolderTests
     public void AFileTooShortForAHeader() => With([1, 2, 3], "3 bytes");
 
     [TestMethod]
-    [DataRow("config.json", "model_type", "\"bert\"", "bert")]
+    [DataRow("config.json", "model_type", "\"rwkv\"", "rwkv")]
     [DataRow("config.json", "model_type", null, "missing key model_type")]
     [DataRow("config.json", "hidden_size", "0", "hidden_size")]
     [DataRow("config.json", "hidden_size", "1.5", "hidden_size")]
@@ -66,7 +66,7 @@ public sealed class HostileFolderTests
     [DataRow("config.json", "num_hidden_layers", "3", "missing tensor model.layers.2")]
     [DataRow("config.json", "num_hidden_layers", "1", "has no place")]
     [DataRow("config.json", "rope_theta", "-1", "rope_theta")]
-    [DataRow("config.json", "rope_scaling", "{\"type\":\"longrope\"}", "longrope")]
+    [DataRow("config.json", "rope_scaling", "{\"type\":\"longrope\"}", "short_factor")]
     [DataRow("config.json", "rope_scaling", "{\"type\":\"llama3\",\"factor\":8}", "original_max_position_embeddings")]
     [DataRow("config.json", "rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":8,\"attention_factor\":2}", "attention_factor")]
     [DataRow("config.json", "rope_scaling", "[]", "rope_scaling")]

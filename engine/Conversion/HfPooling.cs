@@ -3,7 +3,7 @@ namespace Edge.Llm.Conversion;
 /// <summary>How a model's vectors become one for a text: modules.json, as sentence-transformers writes it, and the folder of its pooling module.</summary>
 internal static class HfPooling
 {
-    private const string Module = "sentence_transformers.models.";
+    private const string Library = "sentence_transformers.";
 
     private static readonly KeyTable s_module = new("type path", "idx name kwargs");
 
@@ -24,7 +24,7 @@ internal static class HfPooling
         {
             s_module.Check(module);
             string type = module.Text("type") ?? throw module.Invalid("missing key type");
-            switch (type.StartsWith(Module, StringComparison.Ordinal) ? type[Module.Length..] : type)
+            switch (type.StartsWith(Library, StringComparison.Ordinal) ? type[(type.LastIndexOf('.') + 1)..] : type)
             {
                 case "Transformer": break;
                 case "Pooling" when number is null: number = Read(folder, module.Text("path") ?? ""); break;

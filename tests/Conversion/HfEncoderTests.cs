@@ -121,6 +121,28 @@ public sealed class HfEncoderTests
         Refused(model, says, write: false);
     }
 
+    [TestMethod]
+    public void AModelThatGeneratesMayPoolAsWell()
+    {
+        using HfModel model = new HfModel("qwen3").Write();
+        File.WriteAllText(model.In("modules.json"), """[{"type":"sentence_transformers.base.modules.Pooling","path":"1_Pooling"}]""");
+        Directory.CreateDirectory(model.In("1_Pooling"));
+        model.Write("1_Pooling/config.json", new JsonObject { ["pooling_mode_cls_token"] = false, ["pooling_mode_lasttoken"] = true });
+        using GgufFile file = GgufFile.Open(HfConverterTests.Convert(model));
+        Assert.AreEqual(3, file.Metadata.GetInt32("qwen3.pooling_type"));
+    }
+
+    [TestMethod]
+    [DataRow("config.json")]
+    [DataRow("tokenizer.json")]
+    [DataRow("modules.json")]
+    [DataRow("1_Pooling/config.json")]
+    public void DamagedFilesDoNoHarm(string name)
+    {
+        using HfModel model = Make("bert", "mean").Write();
+        HostileFolderTests.Damage(model, name);
+    }
+
     private static void Edit(HfModel model, string file, Action<JsonNode> edit)
     {
         JsonNode json = JsonNode.Parse(File.ReadAllText(model.In(file)))!;

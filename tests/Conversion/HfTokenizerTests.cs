@@ -43,6 +43,21 @@ public sealed class HfTokenizerTests
     }
 
     [TestMethod]
+    [DataRow(TokenizerFiles.Qwen2Split, false, "qwen2")]
+    [DataRow(TokenizerFiles.Llama3Split, true, "llama-bpe")]
+    [DataRow(TokenizerFiles.Llama3Split, false, "smaug-bpe")]
+    [DataRow(TokenizerFiles.Gpt4oSplit, false, "gpt-4o")]
+    public void APreTokenizerIsKnownByItsExpressions(string split, bool ignoreMerges, string name)
+    {
+        using var model = new HfModel("llama", vocab: MadeUpTokenizers.Rows);
+        model.Write("tokenizer.json", MadeUpTokenizers.ByteLevelBase(split, ignoreMerges));
+        model.Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = "</s>" });
+        using GgufFile file = GgufFile.Open(HfConverterTests.Convert(model.Write()));
+        Assert.AreEqual(name, file.Metadata.GetString("tokenizer.ggml.pre"));
+        CollectionAssert.AreEqual((int[])[1, 275], Tokenizer.FromGguf(file.Metadata).Encode("<think>"));
+    }
+
+    [TestMethod]
     public void WhiteSpaceAfterPhisTokens()
     {
         using HfModel model = HfFamilies.Make("phi3").Write();

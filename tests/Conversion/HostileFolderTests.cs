@@ -156,6 +156,24 @@ public sealed class HostileFolderTests
         if (name == "tokenizer.model")
             File.WriteAllBytes(model.In(name), TokenizerFiles.SentencePiece([("<unk>", 0, 2), .. Enumerable.Range(0, 256).Select(value => ($"<0x{value:X2}>", 0f, 6)), .. Enumerable.Range(0, 40).Select(i => ($"a{i}", -(float)i, 1))]));
         model.Write();
+        Damage(model, name);
+    }
+
+    [TestMethod]
+    [DataRow("gpt_oss", "config.json")]
+    [DataRow("gpt_oss", "model.safetensors")]
+    [DataRow("gemma3_text", "config.json")]
+    [DataRow("phi3", "config.json")]
+    [DataRow("ministral3", "config.json")]
+    public void DamagedFilesOfOtherFamilies(string family, string name)
+    {
+        using HfModel model = HfFamilies.Make(family).Write();
+        Damage(model, name);
+    }
+
+    /// <summary>Changes a few bytes of a file at random, or cuts it: the folder is converted or refused.</summary>
+    internal static void Damage(HfModel model, string name)
+    {
         byte[] good = File.ReadAllBytes(model.In(name));
         int head = name == "model.safetensors" ? 3000 : good.Length; // its values may be anything
         var random = new Random(name.Length);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using Edge.Llm.Memory;
 
@@ -26,14 +28,32 @@ internal readonly struct CheckedJson
     /// <summary>The object itself.</summary>
     public JsonElement Element { get; }
 
+    /// <summary>The file, and the way to the object in it.</summary>
+    public string Where => _where;
+
+    /// <summary>The object with further members where it has none of their names.</summary>
+    /// <param name="defaults">A JSON object.</param>
+    public CheckedJson WithDefaults(string defaults)
+    {
+        using JsonDocument further = JsonDocument.Parse(defaults);
+        JsonElement element = Element;
+        string absent = string.Concat(further.RootElement.EnumerateObject()
+            .Where(member => !element.TryGetProperty(member.Name, out _)).Select(member => $"\"{member.Name}\":{member.Value.GetRawText()},"));
+        return absent.Length == 0 ? this : Parse(_where, (byte[])[(byte)'{', .. Encoding.UTF8.GetBytes(absent), .. JsonMarshal.GetRawUtf8Value(element)[1..]]);
+    }
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile.</exception>
-    public static unsafe CheckedJson Load(string path)
+    public static CheckedJson Load(string path) => new(path, LoadElement(path));
+
+    /// <summary>Reads a file that holds an array of objects; none where there is no file.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile.</exception>
+    public static IEnumerable<CheckedJson> LoadArrayIfThere(string path)
     {
-        using MappedFile file = MappedFile.Open(path, map: false);
-        if (file.Length > MaxBytes)
-            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxBytes}");
-        return Parse(path, new ReadOnlySpan<byte>(file.Data, (int)file.Length).ToArray());
+        if (!File.Exists(path)) return [];
+        JsonElement array = LoadElement(path);
+        return array.ValueKind == JsonValueKind.Array ? array.EnumerateArray().Select(element => new CheckedJson(path, element))
+            : throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: expected an array, found {Kind(array)}");
     }
 
     /// <summary>Reads a file if it is there.</summary>
@@ -42,12 +62,22 @@ internal readonly struct CheckedJson
 
     /// <summary>Reads UTF-8.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile.</exception>
-    public static CheckedJson Parse(string where, ReadOnlyMemory<byte> utf8)
+    public static CheckedJson Parse(string where, ReadOnlyMemory<byte> utf8) => new(where, ParseElement(where, utf8));
+
+    private static unsafe JsonElement LoadElement(string path)
+    {
+        using MappedFile file = MappedFile.Open(path, map: false);
+        if (file.Length > MaxBytes)
+            throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: {file.Length} bytes, expected at most {MaxBytes}");
+        return ParseElement(path, new ReadOnlySpan<byte>(file.Data, (int)file.Length).ToArray());
+    }
+
+    private static JsonElement ParseElement(string where, ReadOnlyMemory<byte> utf8)
     {
         try
         {
             using JsonDocument document = JsonDocument.Parse(utf8, s_options);
-            return new CheckedJson(where, document.RootElement.Clone());
+            return document.RootElement.Clone();
         }
         catch (InvalidOperationException)
         {
@@ -89,6 +119,14 @@ internal readonly struct CheckedJson
         if (!TryGet(key, out JsonElement value)) return fallback ?? throw Invalid($"missing key {key}");
         return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number > 0 && number <= float.MaxValue
             ? number : throw Wrong(key, "a number above 0", value);
+    }
+
+    /// <summary>The numbers of an array, each finite, above 0 and in the range of float; none where there is no such key.</summary>
+    public double[] Positives(string key)
+    {
+        CheckedJson json = this;
+        return [.. Array(key).Select(element => element.ValueKind == JsonValueKind.Number && element.TryGetDouble(out double number)
+            && number > 0 && number <= float.MaxValue ? number : throw json.Wrong(key, "numbers above 0", element))];
     }
 
     /// <summary>A string, or null where there is none.</summary>

@@ -10,6 +10,7 @@ internal static class Decoding
         ["Fuse"] = new("type"),
         ["Metaspace"] = new("", "type prepend_scheme add_prefix_space split str_rep", ("replacement", ["\"▁\""])),
         ["Replace"] = new("", "type", ("pattern", ["""{"String":"▁"}"""]), ("content", ["\" \""])),
+        ["WordPiece"] = new("", "type cleanup", ("prefix", ["\"##\""])),
         ["Strip"] = new("", "type", ("content", ["\" \""]), ("start", ["0", "1"]), ("stop", ["0"])),
     };
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Edge.Llm.Conversion;
@@ -7,6 +8,12 @@ internal sealed record HfConfig
 {
     /// <summary>The family.</summary>
     public required ModelFamily Family { get; init; }
+
+    /// <summary>The keys, where a family reads more of them; with the values that its class takes for absent ones.</summary>
+    public required CheckedJson Json { get; init; }
+
+    /// <summary>Lines about what a GGUF file cannot say.</summary>
+    public required List<string> Notices { get; init; }
 
     /// <summary>num_hidden_layers.</summary>
     public required int Layers { get; init; }
@@ -29,106 +36,148 @@ internal sealed record HfConfig
     /// <summary>max_position_embeddings.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>rms_norm_eps.</summary>
+    /// <summary>rms_norm_eps, or layer_norm_eps.</summary>
     public required float Epsilon { get; init; }
 
+    /// <summary>Rotary embedding; null: positions are embedded otherwise.</summary>
+    public HfRope? Rope { get; init; }
+
+    /// <summary>How many values of a head rotate.</summary>
+    public int RotatedDims { get; init; }
+
     /// <summary>tie_word_embeddings: the embedding is the output matrix.</summary>
-    public required bool TiesEmbeddings { get; init; }
+    public bool TiesEmbeddings { get; init; }
 
     /// <summary>vocab_size, or null.</summary>
-    public required int? VocabSize { get; init; }
+    public int? VocabSize { get; init; }
 
     /// <summary>attention_bias: queries, keys, values and attention's output have a bias.</summary>
-    public required bool AttentionBias { get; init; }
+    public bool AttentionBias { get; init; }
 
     /// <summary>mlp_bias: the matrices of the feed-forward network have a bias.</summary>
-    public required bool FeedForwardBias { get; init; }
+    public bool FeedForwardBias { get; init; }
 
-    /// <summary>Rotary embedding.</summary>
-    public required HfRope Rope { get; init; }
+    /// <summary>sliding_window, where the architecture has windows; null: none.</summary>
+    public int? Window { get; init; }
+
+    /// <summary>The checkpoint may have tensors for images.</summary>
+    public bool HasImages { get; init; }
 
     /// <summary>Reads config.json. What this model would need and a GGUF file of its architecture does not say is added to the notices.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
     public static HfConfig Read(CheckedJson config, List<string> notices)
     {
-        ModelFamily family = ModelFamily.Of(config);
-        if (config.Object("quantization_config") is not null)
-            throw config.Unsupported("quantization_config: quantized checkpoints are not supported");
-        KnownKeys.Config.Check(config);
-        CheckArchitectures(config);
-        if (config.Text("hidden_act") is { } act && act is not ("silu" or "swish"))
-            throw config.Unsupported($"hidden_act '{act}'; expected silu");
+        CheckedJson text = TextPart(config);
+        bool hasImages = text.Where != config.Where;
+        ModelFamily family = ModelFamily.Of(text);
+        foreach (CheckedJson part in (CheckedJson[])[config, text])
+            if (part.TryGet("quantization_config", out _) && part.Object("quantization_config") is { } quantization)
+                CheckQuantization(quantization, part, family);
+        if (hasImages) KnownKeys.Multimodal.Check(config);
+        family.Keys.Check(text);
+        text = text.WithDefaults(family.Defaults);
+        CheckArchitectures(config, hasImages, family);
+        if (text.Text(family.ActivationKey) is { } act && !family.Activations.Contains(act))
+            throw text.Unsupported($"{family.ActivationKey} '{act}'; expected {string.Join(" or ", family.Activations)}");
         if (config.TryGet("auto_map", out _))
             notices.Add("auto_map: the folder's own code is not looked at; the model is taken for what Hugging Face's class for "
-                + $"{config.Text("model_type")} computes");
+                + $"{text.Text("model_type")} computes");
+        HfConfig read = family.Read(text, family, notices);
+        return read with { HasImages = hasImages, TiesEmbeddings = text.Flag("tie_word_embeddings") ?? config.Flag("tie_word_embeddings") ?? false };
+    }
+
+    /// <summary>Reads what a model that generates text says.</summary>
+    /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
+    public static HfConfig ReadDecoder(CheckedJson config, ModelFamily family, List<string> notices)
+    {
         int hidden = config.Int("hidden_size", 1, 1 << 20), heads = config.Int("num_attention_heads", 1, 1 << 12);
-        int headsKv = config.Int("num_key_value_heads", 1, heads, family.SharesHeadsUnasked ? null : heads);
+        int headsKv = config.Int("num_key_value_heads", 1, heads, heads);
         if (heads % headsKv != 0) throw config.Invalid($"num_key_value_heads: expected a divisor of {heads}, found {headsKv}");
         if (!config.TryGet("head_dim", out _) && hidden % heads != 0)
             throw config.Invalid($"num_attention_heads: expected a divisor of {hidden}, found {heads}");
         int headDim = config.Int("head_dim", 2, 1 << 12, Math.Max(2, hidden / heads));
         if (headDim % 2 != 0) throw config.Invalid($"head_dim: expected an even number, found {headDim}");
-        int context = config.Int("max_position_embeddings", 1, 1 << 30);
-        NoteWindow(config, family, context, notices);
+        int rotated = (int)(headDim * config.Positive("partial_rotary_factor", 1));
+        if (rotated < 2 || rotated > headDim || rotated % 2 != 0)
+            throw config.Invalid($"partial_rotary_factor: expected an even number of {headDim} values to rotate, found {rotated}");
+        int context = config.Int("max_position_embeddings", 1, 1 << 30), layers = config.Int("num_hidden_layers", 1, 1 << 12);
         return new HfConfig
         {
             Family = family,
-            Layers = config.Int("num_hidden_layers", 1, 1 << 12),
+            Json = config,
+            Notices = notices,
+            Layers = layers,
             Hidden = hidden,
             Intermediate = config.Int("intermediate_size", 1, 1 << 22),
             Heads = heads,
             HeadsKv = headsKv,
             HeadDim = headDim,
             ContextLength = context,
-            Epsilon = (float)config.Positive("rms_norm_eps", 1e-6),
-            TiesEmbeddings = config.Flag("tie_word_embeddings") ?? false,
+            Epsilon = (float)config.Positive("rms_norm_eps", family.Epsilon),
             VocabSize = config.TryGet("vocab_size", out _) ? config.Int("vocab_size", 1, int.MaxValue) : null,
-            AttentionBias = Bias(config, "attention_bias", family.MayBiasAttention),
+            AttentionBias = Bias(config, "attention_bias", family.MayBiasAttention || family.NeedsBias),
             FeedForwardBias = Bias(config, "mlp_bias", family.MayBiasFeedForward),
-            Rope = HfRope.Read(config, context, notices),
+            Window = HfWindow.Read(config, family, layers, context, notices),
+            Rope = HfRope.Read(config, family, context, notices),
+            RotatedDims = rotated,
         };
     }
 
     /// <summary>Writes the architecture's keys.</summary>
-    public void WriteTo(GgufWriter writer, int vocabSize)
+    public void WriteTo(ModelKeys keys)
     {
-        void Count(string key, int value) => writer.AddMetadata($"{Family.Architecture}.{key}", (uint)value);
-
-        Count("vocab_size", vocabSize);
-        Count("context_length", ContextLength);
-        Count("embedding_length", Hidden);
-        Count("block_count", Layers);
-        Count("feed_forward_length", Intermediate);
-        Count("attention.head_count", Heads);
-        Count("attention.head_count_kv", HeadsKv);
-        Count("attention.key_length", HeadDim);
-        Count("attention.value_length", HeadDim);
-        Count("rope.dimension_count", HeadDim);
-        writer.AddMetadata($"{Family.Architecture}.attention.layer_norm_rms_epsilon", Epsilon);
-        Rope.WriteTo(writer, Family.Architecture);
+        keys.Count("context_length", ContextLength);
+        keys.Count("embedding_length", Hidden);
+        keys.Count("block_count", Layers);
+        keys.Count("feed_forward_length", Intermediate);
+        keys.Count("attention.head_count", Heads);
+        keys.Number(Family.IsEncoder ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", Epsilon);
+        if (Family.IsEncoder) keys.Flag("attention.causal", false);
+        else
+        {
+            keys.Count("attention.head_count_kv", HeadsKv);
+            keys.Count("attention.key_length", HeadDim);
+            keys.Count("attention.value_length", HeadDim);
+        }
+        if (Window is { } window) keys.Count("attention.sliding_window", window);
+        if (Rope is not null)
+        {
+            keys.Count("rope.dimension_count", RotatedDims);
+            Rope.WriteTo(keys);
+        }
+        Family.Describe(this, keys);
     }
 
-    // Heads for other tasks than generating are other models over the same layers.
-    private static void CheckArchitectures(CheckedJson config)
+    /// <summary>Checks a number that the architecture fixes.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported.</exception>
+    public void Require(string key, double expected)
     {
+        if (Json.TryGet(key, out _) && Json.Positive(key) is var found && Math.Abs(found - expected) > 1e-6 * expected)
+            throw Json.Unsupported(string.Create(CultureInfo.InvariantCulture,
+                $"{key}: expected {expected}, found {found}, which a GGUF file of architecture {Family.Architecture} cannot say"));
+    }
+
+    // A model of texts and images has the text part's config.json within its own.
+    private static CheckedJson TextPart(CheckedJson config) =>
+        config.Text("model_type") is "gemma3" or "mistral3" && config.Object("text_config") is { } text ? text : config;
+
+    // gpt-oss is published with its experts quantized.
+    private static void CheckQuantization(CheckedJson quantization, CheckedJson config, ModelFamily family)
+    {
+        if (family.Architecture != Families.GptOss.Name) throw config.Unsupported("quantization_config: quantized checkpoints are not supported");
+        Families.GptOss.Quantization.Check(quantization);
+    }
+
+    // Heads for other tasks are other models over the same layers.
+    private static void CheckArchitectures(CheckedJson config, bool hasImages, ModelFamily family)
+    {
+        string[] ends = family.IsEncoder ? ["Model", "ForMaskedLM"] : hasImages ? ["ForConditionalGeneration", "Model"] : ["ForCausalLM", "Model"];
         foreach (JsonElement element in config.Array("architectures"))
         {
             string name = config.Text("architectures", element);
-            if (!name.EndsWith("ForCausalLM", StringComparison.Ordinal) && !name.EndsWith("Model", StringComparison.Ordinal))
-                throw config.Unsupported($"architectures: '{name}'; expected a model for text generation (...ForCausalLM, ...Model)");
+            if (!Array.Exists(ends, end => name.EndsWith(end, StringComparison.Ordinal)))
+                throw config.Unsupported($"architectures: '{name}'; expected one that ends in {string.Join(" or ", ends)}");
         }
-    }
-
-    // Hugging Face's classes slide by layer_types, or all layers; Mistral's does unless it is told null.
-    private static void NoteWindow(CheckedJson config, ModelFamily family, int context, List<string> notices)
-    {
-        string[] layers = [.. config.Array("layer_types").Select(element => config.Text("layer_types", element))];
-        if (Array.Find(layers, kind => kind is not ("full_attention" or "sliding_attention")) is { } other)
-            throw config.Unsupported($"layer_types: '{other}'; expected full_attention or sliding_attention");
-        bool slides = config.Flag("use_sliding_window") ?? (family.Architecture == "llama" || layers.Contains("sliding_attention"));
-        int unsaid = family.SlidesUnasked && !config.Element.TryGetProperty("sliding_window", out _) ? 4096 : int.MaxValue;
-        if (config.Int("sliding_window", 1, int.MaxValue, unsaid) is int window && slides && window < context)
-            notices.Add($"sliding_window {window}: the architecture {family.Architecture} has no such key; longer texts are attended to in full");
     }
 
     private static bool Bias(CheckedJson config, string key, bool may)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Edge.Llm.Conversion;
 
 namespace Edge.Llm;
@@ -23,7 +22,6 @@ public sealed class HfConverter : IDisposable
 {
     private readonly Checkpoint _checkpoint;
     private readonly TensorPlan _plan;
-    private readonly float[]? _ropeFactors;
     private readonly GgufWriter _writer = new();
     private readonly List<string> _notices;
 
@@ -33,22 +31,21 @@ public sealed class HfConverter : IDisposable
         _notices = notices;
         var files = new HfFolder(folder);
         HfConfig config = HfConfig.Read(files.Config, _notices);
-        _plan = new TensorPlan(checkpoint, config, options.Type, _notices);
-        _ropeFactors = config.Rope.Llama3Factors(config.HeadDim);
-        IEnumerable<IGrouping<GgmlType, ConvertedTensor>> byType = _plan.Tensors.GroupBy(tensor => tensor.Type);
-        GgmlType type = options.Type ?? byType.MaxBy(group => group.Sum(tensor => tensor.RowLength * tensor.Rows))!.Key;
-
-        _writer.AddMetadata("general.architecture", config.Family.Architecture);
+        string architecture = config.Family.Architecture;
+        _writer.AddMetadata("general.architecture", architecture);
         _writer.AddMetadata("general.type", "model");
         _writer.AddMetadata("general.name", Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))));
-        _writer.AddMetadata("general.file_type", FileType(type));
+        config.WriteTo(new ModelKeys(_writer, architecture));
+        HfPooling.Write(files, architecture, config.Family.IsEncoder, _writer, _notices);
+
+        _plan = new TensorPlan(checkpoint, config, options.Type);
+        IEnumerable<IGrouping<GgmlType, ConvertedTensor>> byType = _plan.Tensors.GroupBy(tensor => tensor.Type);
+        _writer.AddMetadata("general.file_type", FileType(options.Type ?? byType.MaxBy(group => group.Sum(tensor => tensor.Elements))!.Key));
         _writer.AddMetadata("general.quantization_version", 2u);
-        config.WriteTo(_writer, _plan.VocabSize);
+        _writer.AddMetadata($"{architecture}.vocab_size", (uint)_plan.VocabSize);
         new HfTokenizer(files, _plan.VocabSize, options.PreTokenizer, _notices).WriteTo(_writer);
         if (GenerationSettings.Notice(files) is { } settings) _notices.Add(settings);
-        if (_ropeFactors is not null) _writer.AddTensor("rope_freqs.weight", GgmlType.F32, _ropeFactors.Length);
-        foreach (ConvertedTensor tensor in _plan.Tensors)
-            _writer.AddTensor(tensor.Name, tensor.Type, tensor.Rows == 1 ? [tensor.RowLength] : [tensor.RowLength, tensor.Rows]);
+        foreach (ConvertedTensor tensor in _plan.Tensors) _writer.AddTensor(tensor.Name, tensor.Type, tensor.Shape);
     }
 
     /// <summary>What the file cannot say of the model, and what of the folder was left out.</summary>
@@ -89,13 +86,8 @@ public sealed class HfConverter : IDisposable
     public void WriteTo(Stream stream, Action<long>? written = null, CancellationToken cancellation = default)
     {
         using var copy = new TensorCopy(written ?? (_ => { }), cancellation);
-        int next = _ropeFactors is null ? 0 : -1; // the factors come first
-        _writer.WriteTo(stream, (_, output) =>
-        {
-            if (next < 0) output.Write(MemoryMarshal.AsBytes(_ropeFactors.AsSpan()));
-            else copy.Write(_plan.Tensors[next], output);
-            next++;
-        });
+        int next = 0;
+        _writer.WriteTo(stream, (_, output) => copy.Write(_plan.Tensors[next++], output));
         Saturated = copy.Saturated;
     }
 
@@ -103,5 +95,5 @@ public sealed class HfConverter : IDisposable
     public void Dispose() => _checkpoint.Dispose();
 
     /// <summary>llama.cpp's numbers for files of mostly one type.</summary>
-    private static uint FileType(GgmlType type) => type switch { GgmlType.F32 => 0, GgmlType.F16 => 1, GgmlType.Q8_0 => 7, _ => 32 };
+    private static uint FileType(GgmlType type) => type switch { GgmlType.F32 => 0, GgmlType.F16 => 1, GgmlType.Q8_0 => 7, GgmlType.MXFP4 => 38, _ => 32 };
 }

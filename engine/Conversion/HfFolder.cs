@@ -26,6 +26,9 @@ internal sealed class HfFolder
     /// <summary>config.json, whose keys its reader checks.</summary>
     public CheckedJson Config { get; }
 
+    /// <summary>The keys of a token that was added to the vocabulary.</summary>
+    public KeyTable AddedTokenKeys => Config.Text("model_type") == "phi3" ? KnownKeys.AddedTokenOfPhi : KnownKeys.AddedToken;
+
     /// <summary>generation_config.json.</summary>
     public CheckedJson? Generation { get; }
 

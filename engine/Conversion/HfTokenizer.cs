@@ -28,8 +28,11 @@ internal sealed class HfTokenizer
         string path = folder.In("tokenizer.model");
         SentencePieceModel? pieces = SentencePieceModel.IsOne(path) ? SentencePieceModel.Load(path) : null;
         _vocabulary = pieces is not null ? FromPieces(pieces, size)
-            : folder.Tokenizer is { } tokenizer ? TokenizerJson.Read(tokenizer, size, pre, notices)
+            : folder.Tokenizer is { } tokenizer ? TokenizerJson.Read(tokenizer, folder, size, pre, notices)
             : FromWords(size);
+        if (_vocabulary.Model != WordPieceVocabulary.Name && folder.TokenizerConfig is { } settings)
+            foreach (string key in (string[])["do_lower_case", "strip_accents"])
+                if (settings.Flag(key) is true) throw settings.Unsupported($"{key}: expected false, found true, which a GGUF file cannot say");
         _advice = pieces is null ? "" : TokenizerJson.Advice;
         _added = new AddedTokens(_vocabulary, numbered: folder.Tokenizer is not null);
         AddTokens();
@@ -54,16 +57,18 @@ internal sealed class HfTokenizer
         var vocabulary = new HfVocabulary(size) { Model = "llama", Pre = "default", AddSpacePrefix = pieces.AddDummyPrefix };
         for (int id = 0; id < pieces.Pieces.Count; id++)
             vocabulary.Set(id, pieces.Pieces[id].Text, pieces.Pieces[id].Type, pieces.Pieces[id].Score, _folder.In("tokenizer.model"));
-        if (_folder.Tokenizer is { } tokenizer) TokenizerJson.CheckAgainst(tokenizer, vocabulary, _notices);
+        if (_folder.Tokenizer is { } tokenizer) TokenizerJson.CheckAgainst(tokenizer, _folder, vocabulary, _notices);
         return vocabulary;
     }
 
     // The older form, vocab.json and merges.txt: how texts are cut into words goes by the class.
     private HfVocabulary FromWords(int size)
     {
+        if (_folder.Config.Text("model_type") is "bert" or "nomic_bert" && _folder.ReadText("vocab.txt") is { } words)
+            return WordPieceVocabulary.Read(words, _folder.TokenizerConfig, size);
         if (CheckedJson.LoadIfThere(_folder.In("vocab.json")) is not { } vocab || _folder.ReadText("merges.txt") is not { } merges)
             throw new EdgeLlmException(ErrorCode.InvalidFile,
-                $"{_folder.Path}: expected tokenizer.json, a SentencePiece tokenizer.model, or vocab.json and merges.txt");
+                $"{_folder.Path}: expected tokenizer.json, a SentencePiece tokenizer.model, vocab.json and merges.txt, or vocab.txt");
         string? name = _folder.TokenizerConfig?.Text("tokenizer_class");
         string pre = _pre ?? name switch
         {
@@ -94,11 +99,11 @@ internal sealed class HfTokenizer
             Add(token, id, "tokenizer_config.json: added_tokens_decoder");
     }
 
-    private static (int Id, CheckedJson Token) Decoded(CheckedJson decoder, JsonProperty member)
+    private (int Id, CheckedJson Token) Decoded(CheckedJson decoder, JsonProperty member)
     {
         string name = decoder.Name(member);
         CheckedJson token = decoder.Item(name, member.Value);
-        KnownKeys.AddedToken.Check(token);
+        _folder.AddedTokenKeys.Check(token);
         return int.TryParse(name, out int id) && id is >= 0 and < int.MaxValue
             ? (id, token) : throw decoder.Invalid($"expected ids as names, found '{name}'");
     }
@@ -112,10 +117,19 @@ internal sealed class HfTokenizer
                 throw token.Unsupported(
                     $"token '{text}': normalized: expected false, found true: with this normalizer it is found after a space only, "
                     + "which a GGUF file cannot say" + _advice);
-            if (text.Contains('▁', StringComparison.Ordinal))
+            if (text.Contains('▁', StringComparison.Ordinal) && !IsPiece(text))
                 throw token.Unsupported($"token '{text}': a ▁ in an added token stands for itself, and in a GGUF file for a space" + _advice);
         }
         _added.Add(id, text, token.Flag("special") is true, where);
+    }
+
+    // tokenizer.model counts, where a token for spaces is one of its user-defined pieces, as in Gemma's.
+    private bool IsPiece(string text)
+    {
+        const string Notice = "tokenizer.json: added tokens with ▁: Hugging Face finds the mark itself, readers of a GGUF file spaces, as tokenizer.model has it";
+        if (_vocabulary.Find(text) is not (>= 0 and int id) || _vocabulary.GetType(id) != TokenType.UserDefined) return false;
+        if (!_notices.Contains(Notice)) _notices.Add(Notice);
+        return true;
     }
 
     private void CheckSpacePrefix()

@@ -26,7 +26,7 @@ internal sealed class HfVocabulary
     /// <summary>Tokens, padding included.</summary>
     public int Size => _texts.Length;
 
-    /// <summary>tokenizer.ggml.model: llama (SentencePiece) or gpt2 (byte-level BPE).</summary>
+    /// <summary>tokenizer.ggml.model: llama (SentencePiece), gpt2 (byte-level BPE) or bert (WordPiece).</summary>
     public required string Model { get; init; }
 
     /// <summary>tokenizer.ggml.pre.</summary>
@@ -37,6 +37,12 @@ internal sealed class HfVocabulary
 
     /// <summary>Whether a space is put before a text; null where the file need not say.</summary>
     public bool? AddSpacePrefix { get; init; }
+
+    /// <summary>WordPiece: texts become lower-case.</summary>
+    public bool Lowercases { get; init; } = true;
+
+    /// <summary>WordPiece: letters lose their accents.</summary>
+    public bool StripsAccents { get; init; } = true;
 
     /// <summary>Tokens of the tokenizer's training.</summary>
     public int Trained { get; private set; }
@@ -77,7 +83,7 @@ internal sealed class HfVocabulary
             _ids.Remove(old);
         }
         TokenType type = special || LooksSpecial(text) ? TokenType.Control : TokenType.UserDefined;
-        Put(id, Model == "llama" && type == TokenType.UserDefined ? text.Replace('▁', ' ') : text, type, AddedScore);
+        Put(id, text, type, AddedScore);
         _ids.TryAdd(text, id);
     }
 
@@ -105,6 +111,8 @@ internal sealed class HfVocabulary
         writer.AddMetadata("tokenizer.ggml.token_type", Array.ConvertAll(_types, type => (int)type));
         if (Merges is not null) writer.AddMetadata("tokenizer.ggml.merges", Merges);
         if (AddSpacePrefix is { } add) writer.AddMetadata("tokenizer.ggml.add_space_prefix", add);
+        if (!Lowercases) writer.AddMetadata("tokenizer.ggml.normalizer.lowercase", false);
+        if (StripsAccents != Lowercases) writer.AddMetadata("tokenizer.ggml.normalizer.strip_accents", StripsAccents);
     }
 
     /// <summary>Texts that are control tokens even where the tokenizer's files do not call them special: llama.cpp's rule.</summary>
@@ -117,7 +125,7 @@ internal sealed class HfVocabulary
 
     private string Text(int id)
     {
-        if (_texts[id] is { } text) return text;
+        if (_texts[id] is { } text) return Model == "llama" && _types[id] == TokenType.UserDefined ? text.Replace('▁', ' ') : text;
         string padding = $"[PAD{id}]";
         while (_ids.ContainsKey(padding)) padding = $"[{padding}]"; // readers take no text twice
         return padding;

@@ -18,6 +18,14 @@ internal sealed class KeyTable
         foreach ((string key, string[] values) in only) _values.Add(key, Array.ConvertAll(values, Parse));
     }
 
+    /// <summary>A table of further keys and of these; where both have one, the further one counts.</summary>
+    public KeyTable With(string read, string harmless = "", params (string Key, string[] Values)[] only)
+    {
+        var table = new KeyTable(read, harmless, only);
+        foreach ((string key, JsonElement[]? values) in _values) table._values.TryAdd(key, values);
+        return table;
+    }
+
     /// <summary>Refuses unknown keys and values.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
     public void Check(CheckedJson json)

@@ -28,20 +28,35 @@ internal static class KnownKeys
         ("constraints", ["[]"]), ("stop_strings", ["[]"]), ("forced_bos_token_id", []), ("forced_eos_token_id", []), ("watermarking_config", []),
     ];
 
-    /// <summary>config.json.</summary>
-    public static KeyTable Config { get; } = new(
-        "architectures model_type vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads "
-        + "head_dim max_position_embeddings rms_norm_eps tie_word_embeddings hidden_act rope_theta rope_scaling rope_parameters "
-        + "sliding_window use_sliding_window layer_types attention_bias mlp_bias quantization_config auto_map " + RoleIds + " " + Sampling,
-        "_name_or_path name_or_path _commit_hash torch_dtype dtype initializer_range pretraining_tp attention_dropout "
-        + "max_window_layers return_dict torchscript use_bfloat16 tf_legacy_loss chunk_size_feed_forward is_decoder tie_encoder_decoder "
-        + "finetuning_task id2label label2id num_labels problem_type task_specific_params tokenizer_class prefix attn_implementation "
-        + "_attn_implementation _attn_implementation_autoset _flash_attn_2_enabled gradient_checkpointing neftune_noise_alpha "
-        + "unsloth_version unsloth_fixed is_llama_config max_sequence_length model_max_length transformers.js_config " + GenerationHarmless,
+    /// <summary>config.json of any model.</summary>
+    public static KeyTable AnyConfig { get; } = new(
+        "architectures model_type vocab_size tie_word_embeddings quantization_config auto_map " + RoleIds + " " + Sampling,
+        "_name_or_path name_or_path _commit_hash torch_dtype dtype initializer_range attention_dropout return_dict torchscript "
+        + "use_bfloat16 tf_legacy_loss chunk_size_feed_forward is_decoder tie_encoder_decoder finetuning_task id2label label2id "
+        + "num_labels problem_type task_specific_params tokenizer_class prefix attn_implementation _attn_implementation "
+        + "_attn_implementation_autoset _flash_attn_2_enabled gradient_checkpointing neftune_noise_alpha unsloth_version "
+        + "unsloth_fixed is_llama_config max_sequence_length model_max_length transformers.js_config " + GenerationHarmless,
         [
-            ("is_encoder_decoder", ["false"]), ("add_cross_attention", ["false"]), ("cross_attention_hidden_size", []), ("pruned_heads", ["{}"]),
-            ("partial_rotary_factor", ["1"]), ("rope_interleaved", ["false"]), ("use_mrope", ["false"]), .. s_forced,
+            ("is_encoder_decoder", ["false"]), ("add_cross_attention", ["false"]), ("cross_attention_hidden_size", []),
+            ("pruned_heads", ["{}"]), .. s_forced,
         ]);
+
+    /// <summary>config.json of a model that generates text.</summary>
+    public static KeyTable Config { get; } = AnyConfig.With(
+        "hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim max_position_embeddings "
+        + "rms_norm_eps hidden_act rope_theta rope_scaling rope_parameters sliding_window use_sliding_window layer_types attention_bias "
+        + "mlp_bias",
+        "pretraining_tp max_window_layers",
+        ("partial_rotary_factor", ["1"]), ("rope_interleaved", ["false"]), ("use_mrope", ["false"]));
+
+    /// <summary>What a mixture of experts adds, needed for training alone.</summary>
+    public const string ExpertTraining = "router_aux_loss_coef output_router_logits router_jitter_noise";
+
+    /// <summary>config.json of a model of texts and images, around that of its text part.</summary>
+    public static KeyTable Multimodal { get; } = AnyConfig.With(
+        "text_config",
+        "vision_config image_token_index image_token_id boi_token_index eoi_token_index mm_tokens_per_image projector_hidden_act "
+        + "multimodal_projector_bias spatial_merge_size vision_feature_layer");
 
     /// <summary>generation_config.json.</summary>
     public static KeyTable Generation { get; } = new(
@@ -54,12 +69,12 @@ internal static class KnownKeys
 
     /// <summary>tokenizer_config.json.</summary>
     public static KeyTable TokenizerConfig { get; } = new(
-        Roles + " add_bos_token add_eos_token add_prefix_space added_tokens_decoder chat_template tokenizer_class auto_map",
+        Roles + " add_bos_token add_eos_token add_prefix_space added_tokens_decoder chat_template tokenizer_class auto_map do_lower_case strip_accents",
         "model_max_length max_length padding padding_side truncation truncation_side truncation_strategy stride pad_to_multiple_of "
         + "pad_token_type_id clean_up_tokenization_spaces spaces_between_special_tokens errors legacy name_or_path "
         + "special_tokens_map_file tokenizer_file vocab_file merges_file processor_class model_input_names use_default_system_prompt "
-        + "use_fast from_slow return_token_type_ids is_local backend vocab_size",
-        ("do_lower_case", ["false"]), ("split_special_tokens", ["false"]), ("sp_model_kwargs", ["{}"]), ("fix_mistral_regex", ["false"]));
+        + "use_fast from_slow return_token_type_ids is_local backend vocab_size image_token boi_token eoi_token",
+        ("tokenize_chinese_chars", ["true"]), ("do_basic_tokenize", ["true"]), ("never_split", ["[]"]), ("split_special_tokens", ["false"]), ("sp_model_kwargs", ["{}"]), ("fix_mistral_regex", ["false"]));
 
     /// <summary>special_tokens_map.json.</summary>
     public static KeyTable SpecialTokensMap { get; } = new(Roles);
@@ -76,4 +91,7 @@ internal static class KnownKeys
     /// <summary>A token that was added to a vocabulary, in any of the files.</summary>
     public static KeyTable AddedToken { get; } = new(
         "id content normalized special", "__type", ("single_word", ["false"]), ("lstrip", ["false"]), ("rstrip", ["false"]));
+
+    /// <summary>The same in a folder of Phi 3 or 4.</summary>
+    public static KeyTable AddedTokenOfPhi { get; } = AddedToken.With("rstrip");
 }

@@ -4,10 +4,12 @@ namespace Edge.Llm.Conversion;
 /// and put one before the text between two special tokens or not.</summary>
 internal static class PieceSteps
 {
-    private const string Replace = "Replace", PrependMark = "Prepend ▁", PrependSpace = "Prepend ' '", Metaspace = "Metaspace ";
+    private const string Replace = "Replace", PrependMark = "Prepend ▁", PrependSpace = "Prepend ' '", Metaspace = "Metaspace ", SplitAtSpaces = "Split ' '";
 
     private static readonly KeyTable s_prepend = new("type prepend");
     private static readonly KeyTable s_replace = new("type", "", ("pattern", ["""{"String":" "}"""]), ("content", ["\"▁\""]));
+    private static readonly KeyTable s_split = new("type", "",
+        ("pattern", ["""{"String":" "}"""]), ("behavior", ["\"MergedWithPrevious\""]), ("invert", ["false"]));
     private static readonly KeyTable s_metaspace = new("type prepend_scheme add_prefix_space split", "str_rep", ("replacement", ["\"▁\""]));
 
     /// <summary>Whether a space is put before texts; and in what way Hugging Face's library differs from readers of a GGUF file, or null.</summary>
@@ -22,7 +24,7 @@ internal static class PieceSteps
         return steps switch
         {
             [PrependMark or PrependSpace, Replace] or [Replace, PrependMark] => (true, null),
-            [Replace] or [Metaspace + "never"] => (false, null),
+            [Replace] or [Replace, SplitAtSpaces] or [Metaspace + "never"] => (false, null), // after Replace there are no spaces to split at
             [Metaspace + "always"] => (true, "pre_tokenizer Metaspace: Hugging Face puts no space before a text that begins with one, "
                 + "readers of a GGUF file do"),
             [Metaspace + "first"] => (true, "pre_tokenizer Metaspace with prepend_scheme first: Hugging Face puts no space before a "
@@ -55,6 +57,11 @@ internal static class PieceSteps
     private static string PreTokenizerStep(CheckedJson step, BpeModel model)
     {
         string type = step.Text("type") ?? throw step.Invalid("missing key type");
+        if (type == "Split")
+        {
+            s_split.Check(step);
+            return SplitAtSpaces;
+        }
         if (type != "Metaspace") return type;
         s_metaspace.Check(step);
         if (step.Text("replacement") is null) throw step.Invalid("missing key replacement");

@@ -1,9 +1,12 @@
+using System.Text.Json;
+
 namespace Edge.Llm.Conversion;
 
 /// <summary>The tokens that a tokenizer.json puts around a text: a GGUF file can say one before it and one after it.</summary>
 internal static class PostProcessor
 {
     private static readonly KeyTable s_template = new("type single special_tokens", "pair");
+    private static readonly KeyTable s_bert = new("type sep cls");
     private static readonly KeyTable s_offsets = new("", "type add_prefix_space trim_offsets use_regex");
 
     /// <summary>The ids before and after; -1 for none.</summary>
@@ -21,6 +24,10 @@ internal static class PostProcessor
                 case "TemplateProcessing" when ends is null:
                     s_template.Check(step);
                     ends = ReadTemplate(step);
+                    break;
+                case "BertProcessing" when ends is null:
+                    s_bert.Check(step);
+                    ends = (Id(step, "cls"), Id(step, "sep"));
                     break;
                 default:
                     throw step.Unsupported($"post_processor of type '{step.Text("type")}'; expected ByteLevel and at most one TemplateProcessing");
@@ -42,6 +49,10 @@ internal static class PostProcessor
                 "single: expected the text with at most one special token before it and one after it, which is all that a GGUF file can say"),
         };
     }
+
+    // A text and an id.
+    private static int Id(CheckedJson step, string key) => step.Array(key).ToArray() is [_, { ValueKind: JsonValueKind.Number } id]
+        && id.TryGetInt32(out int found) && found >= 0 ? found : throw step.Invalid($"{key}: expected a token's text and id");
 
     private static int Id(CheckedJson step, CheckedJson part)
     {

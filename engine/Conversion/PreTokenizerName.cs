@@ -7,10 +7,14 @@ internal static class PreTokenizerName
     /// <summary>The name of Mistral's Tekken.</summary>
     public const string Tekken = "tekken";
 
+    /// <summary>The name of GPT-4o's, which gpt-oss and Phi-4-mini have.</summary>
+    public const string Gpt4o = "gpt-4o";
+
     private const string Gpt2 = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
     private const string Words = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
     private const string Rest = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
     private const string Upper = @"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", Lower = @"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", Before = @"[^\r\n\p{L}\p{N}]?";
+    private const string Suffix = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)?";
 
     private static readonly KeyTable s_split = new("type pattern", "", ("behavior", ["\"Isolated\""]), ("invert", ["false"]));
     private static readonly KeyTable s_digits = new("type", "", ("individual_digits", ["true"]));
@@ -23,6 +27,7 @@ internal static class PreTokenizerName
         ([Words + @"\p{N}{1,3}" + Rest], "smaug-bpe", false),
         ([Words + @"\p{N}" + Rest], "qwen2", false),
         ([$@"{Before}{Upper}*{Lower}+|{Before}{Upper}+{Lower}*|\p{{N}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"], Tekken, true),
+        ([$@"{Before}{Upper}*{Lower}+{Suffix}|{Before}{Upper}+{Lower}*{Suffix}|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"], Gpt4o, false),
         ([Gpt2], "gpt-2", false),
         (["digits", Gpt2], "smollm", false),
     ];

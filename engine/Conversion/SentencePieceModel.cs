@@ -150,8 +150,10 @@ internal sealed class SentencePieceModel
         for (int value = 0; value < 256; value++)
             if (!bytes.Contains(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>")))
                 throw new EdgeLlmException(ErrorCode.InvalidFile, $"{path}: byte_fallback, and no byte <0x{value:X2}> among the pieces");
+        // Runs of spaces may be user-defined: both find the longest first.
         foreach ((string text, _, TokenType type) in _pieces)
-            if (type == TokenType.Unused || (type == TokenType.UserDefined && (AddDummyPrefix || text.Contains('▁', StringComparison.Ordinal))))
+            if (type == TokenType.Unused || (type == TokenType.UserDefined && (AddDummyPrefix
+                || (text.Contains('▁', StringComparison.Ordinal) && text.Trim('▁').Length > 0))))
                 throw new EdgeLlmException(ErrorCode.Unsupported,
                     $"{path}: piece '{text}' is of type {type}, and readers of a GGUF file cut texts with it otherwise");
     }

@@ -39,6 +39,12 @@ internal sealed class SpecialTokenIds
         }
         foreach (string text in Additional()) MakeControl(text, "additional_special_tokens");
         (int first, int last) = folder.Tokenizer is { } tokenizer ? PostProcessor.Read(tokenizer) : (-1, -1);
+        if (vocabulary.Model == WordPieceVocabulary.Name)
+        {
+            SurroundTexts(first, last);
+            (_addsBos, _addsEos) = (true, true);
+            return;
+        }
         _addsBos = Adds("bos", first, unsaid: vocabulary.Model == "llama");
         _addsEos = Adds("eos", last, unsaid: false);
         if (!_ids.ContainsKey("eos"))
@@ -54,6 +60,21 @@ internal sealed class SpecialTokenIds
             if (_ids.TryGetValue(name, out int id)) writer.AddMetadata($"tokenizer.ggml.{key}_token_id", (uint)id);
         writer.AddMetadata("tokenizer.ggml.add_bos_token", _addsBos);
         writer.AddMetadata("tokenizer.ggml.add_eos_token", _addsEos);
+    }
+
+    // Readers of a WordPiece vocabulary put the first of these before each text and the second one after it.
+    private void SurroundTexts(int first, int last)
+    {
+        foreach (string name in (string[])["cls", "sep", "unk"])
+        {
+            if (!_ids.ContainsKey(name) && _vocabulary.Find($"[{name.ToUpperInvariant()}]") is >= 0 and int id) _ids[name] = id;
+            if (!_ids.ContainsKey(name)) throw new EdgeLlmException(ErrorCode.InvalidFile, $"{_folder.Path}: no file names a {name}_token");
+        }
+        if (_folder.Tokenizer is { } tokenizer && (first, last) != (_ids["cls"], _ids["sep"]))
+            throw tokenizer.Unsupported($"post_processor: expected {_ids["cls"]} before texts and {_ids["sep"]} after them, as readers of a GGUF file "
+                + $"do, found {first} and {last}");
+        _ids["bos"] = _ids["cls"];
+        _ids["eos"] = _ids["sep"];
     }
 
     private int ByText(string name)
@@ -91,11 +112,11 @@ internal sealed class SpecialTokenIds
     }
 
     /// <summary>A text, or an object with one as its content.</summary>
-    private static string SpecialText(CheckedJson file, string key, JsonElement value)
+    private string SpecialText(CheckedJson file, string key, JsonElement value)
     {
         if (value.ValueKind != JsonValueKind.Object) return file.Text(key, value);
         CheckedJson token = file.Item(key, value);
-        KnownKeys.AddedToken.Check(token);
+        _folder.AddedTokenKeys.Check(token);
         return token.Text("content") ?? throw token.Invalid("missing key content");
     }
 

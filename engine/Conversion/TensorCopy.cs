@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Kernels;
 using Edge.Llm.Quantization;
@@ -8,6 +9,7 @@ namespace Edge.Llm.Conversion;
 internal sealed unsafe class TensorCopy : IDisposable
 {
     private const int ChunkBytes = 4 << 20;
+    private const int BlockLength = 32; // of MXFP4
     private const float MaxHalf = 65520; // from here up a value rounds beyond the largest half, 65504
 
     private readonly RowEncoders _encoders = RowEncoders.For(KernelSet.Default().Isa);
@@ -34,36 +36,33 @@ internal sealed unsafe class TensorCopy : IDisposable
     }
 
     /// <summary>Writes a tensor.</summary>
-    /// <exception cref="EdgeLlmException">Cancelled; InvalidFile: the file changed its size.</exception>
+    /// <exception cref="EdgeLlmException">Cancelled; InvalidFile: a file changed its size.</exception>
     public void Write(ConvertedTensor tensor, Stream stream)
     {
-        // The rows of a vector that change places are its values.
-        bool values = tensor.RotatedHeads > 0 && tensor.Rows == 1;
-        long rows = values ? tensor.RowLength : tensor.Rows, rowLength = values ? 1 : tensor.RowLength;
-        long sourceRow = GgmlTypes.RowBytes(tensor.Source.Type!.Value, rowLength), row = GgmlTypes.RowBytes(tensor.Type, rowLength);
-        long rowsAtOnce = Math.Max(1, ChunkBytes / row);
-        Grow(ref _output, rowsAtOnce * row);
-        Grow(ref _floats, rowLength * sizeof(float));
-        for (long first = 0; first < rows; first += rowsAtOnce)
+        if (tensor.Values is { } values)
+        {
+            stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
+            _written(values.Length * sizeof(float));
+            return;
+        }
+        long pieces = tensor.Elements / tensor.PieceLength, bytes = GgmlTypes.RowBytes(tensor.Type, tensor.PieceLength);
+        long piecesAtOnce = Math.Max(1, ChunkBytes / bytes);
+        Grow(ref _output, piecesAtOnce * bytes);
+        Grow(ref _floats, tensor.PieceLength * sizeof(float));
+        for (long first = 0; first < pieces; first += piecesAtOnce)
         {
             if (_cancellation.IsCancellationRequested) throw new EdgeLlmException(ErrorCode.Cancelled, $"cancelled at tensor {tensor.Name}");
-            tensor.Source.File.CheckUnchanged();
-            long count = Math.Min(rowsAtOnce, rows - first);
+            long count = Math.Min(piecesAtOnce, pieces - first);
+            SourceTensor? last = null;
             for (long i = 0; i < count; i++)
-                Convert((byte*)tensor.Source.Data + (SourceRow(first + i, rows, tensor.RotatedHeads) * sourceRow), tensor.Source.Type.Value,
-                    _output.Data + (i * row), tensor.Type, (int)rowLength);
-            stream.Write(new ReadOnlySpan<byte>(_output.Data, checked((int)(count * row))));
-            _written(count * row);
+            {
+                SourcePiece piece = tensor.Piece(first + i);
+                if (piece.Tensor != last) (last = piece.Tensor).File.CheckUnchanged();
+                Convert(tensor, piece, _output.Data + (i * bytes));
+            }
+            stream.Write(new ReadOnlySpan<byte>(_output.Data, checked((int)(count * bytes))));
+            _written(count * bytes);
         }
-    }
-
-    /// <summary>Where a row of a tensor of <paramref name="rows"/> rows comes from: in each head, the first row of the second half follows that of the first
-    /// half, and so on.</summary>
-    internal static long SourceRow(long row, long rows, int heads)
-    {
-        if (heads == 0) return row;
-        long headDim = rows / heads, head = row / headDim, place = row % headDim;
-        return (head * headDim) + (place % 2 * (headDim / 2)) + (place / 2);
     }
 
     private static void Grow(ref AlignedBuffer buffer, long bytes)
@@ -73,34 +72,64 @@ internal sealed unsafe class TensorCopy : IDisposable
         buffer = new AlignedBuffer(bytes);
     }
 
-    private void Convert(byte* source, GgmlType from, byte* target, GgmlType to, int count)
+    private void Convert(ConvertedTensor tensor, SourcePiece piece, byte* target)
     {
-        if (from == to)
+        int count = (int)tensor.PieceLength;
+        if (tensor.Exponents is { } exponents)
+        {
+            Repack((byte*)piece.Tensor.Data + (piece.First / 2), (byte*)exponents.Data + (piece.First / BlockLength), target, count / BlockLength);
+            return;
+        }
+        GgmlType from = piece.Tensor.Type!.Value;
+        byte* source = (byte*)piece.Tensor.Data + GgmlTypes.RowBytes(from, piece.First);
+        if (from == tensor.Type && piece.Stride == 1 && tensor.Plus == 0)
         {
             Buffer.MemoryCopy(source, target, long.MaxValue, GgmlTypes.RowBytes(from, count));
             return;
         }
-        var floats = new Span<float>((float*)(to == GgmlType.F32 ? target : _floats.Data), count);
-        Load(source, from, floats);
-        switch (to)
+        var floats = new Span<float>((float*)(tensor.Type == GgmlType.F32 ? target : _floats.Data), count);
+        Load(source, from, piece.Stride, floats);
+        if (tensor.Plus != 0)
+            foreach (ref float value in floats) value += tensor.Plus;
+        switch (tensor.Type)
         {
             case GgmlType.F32: break;
             case GgmlType.F16: StoreHalves(floats, (ushort*)target); break;
             case GgmlType.BF16: StoreBFloat16s(floats, (ushort*)target); break;
             default:
-                _encoders[to].Encode((float*)_floats.Data, null, count, target, (float*)_memory.Data);
+                _encoders[tensor.Type].Encode((float*)_floats.Data, null, count, target, (float*)_memory.Data);
                 break;
         }
     }
 
-    // Files need not align their values: the copies do.
-    private static void Load(byte* source, GgmlType from, Span<float> floats)
+    // Safetensors: two neighbours a byte, the first one low. GGUF: value i low, value i + 16 high, after the exponent.
+    private static void Repack(byte* values, byte* exponents, byte* target, int blocks)
     {
-        switch (from)
+        const int Half = BlockLength / 2;
+        for (int block = 0; block < blocks; block++, values += Half, target += 1 + Half)
         {
-            case GgmlType.F32: new ReadOnlySpan<byte>(source, floats.Length * sizeof(float)).CopyTo(MemoryMarshal.AsBytes(floats)); break;
-            case GgmlType.F16: for (int i = 0; i < floats.Length; i++) floats[i] = HalfFloat.ToSingle(((ushort*)source)[i]); break;
-            default: for (int i = 0; i < floats.Length; i++) floats[i] = HalfFloat.FromBFloat16(((ushort*)source)[i]); break;
+            target[0] = exponents[block];
+            for (int i = 0; i < Half; i++)
+            {
+                int low = values[i / 2] >> (4 * (i % 2)), high = values[(i + Half) / 2] >> (4 * (i % 2));
+                target[1 + i] = (byte)((low & 15) | (high << 4));
+            }
+        }
+    }
+
+    // Files need not align their values: the copies do.
+    private static void Load(byte* source, GgmlType from, long stride, Span<float> floats)
+    {
+        if (from == GgmlType.F32)
+        {
+            if (stride == 1) new ReadOnlySpan<byte>(source, floats.Length * sizeof(float)).CopyTo(MemoryMarshal.AsBytes(floats));
+            else for (int i = 0; i < floats.Length; i++) floats[i] = Unsafe.ReadUnaligned<float>(source + (i * stride * sizeof(float)));
+            return;
+        }
+        for (int i = 0; i < floats.Length; i++)
+        {
+            ushort bits = Unsafe.ReadUnaligned<ushort>(source + (i * stride * sizeof(ushort)));
+            floats[i] = from == GgmlType.F16 ? HalfFloat.ToSingle(bits) : HalfFloat.FromBFloat16(bits);
         }
     }
 

@@ -7,25 +7,27 @@ internal static class TokenizerJson
     /// <summary>The end of a refusal where a tokenizer.model is in the folder as well.</summary>
     public const string Advice = "; without tokenizer.json in the folder tokenizer.model alone counts";
 
-    /// <summary>Reads a BPE vocabulary, byte-level or with bytes to fall back on.</summary>
+    /// <summary>Reads a WordPiece vocabulary, or a BPE, byte-level or with bytes to fall back on.</summary>
     /// <param name="tokenizer">The file.</param>
+    /// <param name="folder">Its folder.</param>
     /// <param name="size">Tokens that the model knows.</param>
     /// <param name="pre">Name of the pre-tokenizer, or null to find it.</param>
     /// <param name="notices">What the file cannot say is added to these.</param>
     /// <exception cref="EdgeLlmException">InvalidFile; Unsupported: another kind of tokenizer, or a pre-tokenizer that is not known.</exception>
-    public static HfVocabulary Read(CheckedJson tokenizer, int size, string? pre, List<string> notices)
+    public static HfVocabulary Read(CheckedJson tokenizer, HfFolder folder, int size, string? pre, List<string> notices)
     {
-        Check(tokenizer, notices);
-        BpeModel model = BpeModel.Read(tokenizer);
+        Check(tokenizer, folder, notices);
         HashSet<string> added = [.. Added(tokenizer).Select(token => token.Text("content") ?? throw token.Invalid("missing key content"))];
+        if (WordPieceVocabulary.IsOne(tokenizer)) return WordPieceVocabulary.Read(tokenizer, folder.TokenizerConfig, size, added);
+        BpeModel model = BpeModel.Read(tokenizer);
         return model.FallsBackToBytes ? Pieces(tokenizer, model, size, added, notices) : ByteLevel(tokenizer, model, size, pre, added, notices);
     }
 
     /// <summary>Checks that a tokenizer.json beside a SentencePiece model says the same. Hugging Face reads the former.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported.</exception>
-    public static void CheckAgainst(CheckedJson tokenizer, HfVocabulary pieces, List<string> notices)
+    public static void CheckAgainst(CheckedJson tokenizer, HfFolder folder, HfVocabulary pieces, List<string> notices)
     {
-        Check(tokenizer, notices);
+        Check(tokenizer, folder, notices);
         BpeModel model = BpeModel.Read(tokenizer);
         foreach ((string text, int id) in model.Ids)
             if (pieces.Find(text) != id)
@@ -53,12 +55,15 @@ internal static class TokenizerJson
         return step.Array(inner).Select(element => step.Item(inner, element));
     }
 
-    private static void Check(CheckedJson tokenizer, List<string> notices)
+    private static void Check(CheckedJson tokenizer, HfFolder folder, List<string> notices)
     {
         KnownKeys.Tokenizer.Check(tokenizer);
         foreach (string key in (string[])["truncation", "padding"])
             if (tokenizer.TryGet(key, out _)) notices.Add($"tokenizer.json: {key}: not part of a GGUF file; texts keep their length");
-        foreach (CheckedJson token in Added(tokenizer)) KnownKeys.AddedToken.Check(token);
+        foreach (CheckedJson token in Added(tokenizer)) folder.AddedTokenKeys.Check(token);
+        if (Added(tokenizer).Any(token => token.Flag("rstrip") is true))
+            notices.Add("tokenizer.json: added tokens with rstrip: Hugging Face drops white space after them, readers of a GGUF file where its name "
+                + "has phi-3 or phi3 in it");
         Decoding.Check(tokenizer);
     }
 
@@ -75,7 +80,7 @@ internal static class TokenizerJson
             if (left.Contains(' ', StringComparison.Ordinal) || right.Contains(' ', StringComparison.Ordinal))
                 throw tokenizer.Invalid($"merges: a space in '{left}' or '{right}': the spelling of bytes has none");
         pre ??= PreTokenizerName.Find(tokenizer, model, added);
-        if (pre == PreTokenizerName.Tekken)
+        if (pre is PreTokenizerName.Tekken or PreTokenizerName.Gpt4o)
             notices.Add("tokenizer.json: readers of GGUF files cut words where the case of ASCII letters changes, Hugging Face where "
                 + "that of any letter does; some words get other ids");
         return ByteLevel(model, size, pre, notices);

@@ -10,7 +10,7 @@ internal sealed class ModelTraits
     {
         string architecture = file.Metadata.GetString("general.architecture", "");
         int Key(string key) => file.Metadata.TryGet($"{architecture}.{key}", out GgufValue value) ? First(value) : 0;
-        Layers = Key("block_count");
+        Layers = architecture == "nanbeige" ? Key("block_count") * Math.Clamp(Key("num_loops"), 1, 64) : Key("block_count"); // its layers run several times
         Experts = Key("expert_count");
         int heads = Key("attention.head_count"), headsKv = Key("attention.head_count_kv");
         if (!file.Metadata.Contains($"{architecture}.attention.head_count_kv")) headsKv = heads;
@@ -45,8 +45,8 @@ internal sealed class ModelTraits
     /// <summary>Models of 70 billion parameters, where eight query heads share a small value projection: more bits cost little there.</summary>
     public bool SharesValuesWidely { get; }
 
-    /// <summary>Whether a tensor is the output matrix: <c>output.weight</c>, or, without it, the token embedding.</summary>
-    public bool IsOutput(Tensor tensor) => tensor.Name == (_hasOutput ? "output.weight" : "token_embd.weight");
+    /// <summary>Whether a tensor is the output matrix: <c>output.weight</c>, or, without it, a token embedding.</summary>
+    public bool IsOutput(Tensor tensor) => TensorNames.Role(tensor.Name) == (_hasOutput ? TensorRole.Output : TensorRole.TokenEmbedding);
 
     // Some models list a value for each layer: the first counts.
     private static int First(GgufValue value)

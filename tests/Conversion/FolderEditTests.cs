@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Edge.Llm.Conversion;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Conversion;
@@ -8,6 +9,8 @@ namespace Edge.Llm.Tests.Conversion;
 [TestClass]
 public sealed class FolderEditTests
 {
+    private static IEnumerable<string> Families => HfFamilies.Decoders;
+
     [TestMethod]
     [DataRow("llama")]
     [DataRow("mistral")]
@@ -22,6 +25,28 @@ public sealed class FolderEditTests
             ["rope_theta"] = 10000.0, ["rms_norm_eps"] = 1e-6, ["rope_scaling"] = null, ["eos_token_id"] = 2, ["sliding_window"] = 4096,
             ["rope_scaling.beta_fast"] = 32, ["rope_scaling.beta_slow"] = 1, ["rope_scaling.original_max_position_embeddings"] = 256,
         }, other: ["eos_token_id: 7"]);
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Families))]
+    public void KeysOfConfigOfOtherFamilies(string name)
+    {
+        using HfModel model = HfFamilies.Make(name).Write();
+        ModelFamily family = ModelFamily.Of(CheckedJson.Load(model.In("config.json")));
+        var defaults = (JsonObject)JsonNode.Parse(family.Defaults)!;
+        foreach ((string key, JsonNode value) in new Dictionary<string, JsonNode>
+        {
+            ["rope_theta"] = family.RopeTheta, ["rms_norm_eps"] = family.Epsilon, ["eos_token_id"] = 2, ["rope_local_base_freq"] = 10000.0,
+            ["embedding_multiplier"] = 1.0, ["residual_multiplier"] = 1.0, ["attention_multiplier"] = 1.0, ["logits_scaling"] = 1.0,
+            ["rope_parameters.beta_fast"] = 32, ["rope_parameters.beta_slow"] = 1, ["rope_scaling.beta_fast"] = 32, ["rope_scaling.beta_slow"] = 1,
+            ["rope_parameters.original_max_position_embeddings"] = 256, ["rope_scaling.original_max_position_embeddings"] = 256,
+            ["original_max_position_embeddings"] = 256,
+        })
+            defaults.TryAdd(key, value);
+        foreach (string key in (string[])["rope_scaling", "rope_parameters", "rope_parameters.mscale", "rope_parameters.mscale_all_dim",
+            "rope_parameters.llama_4_scaling_beta", "sliding_window", "final_logit_softcapping"])
+            defaults.TryAdd(key, null);
+        AssertEdits(model, "config.json", defaults, other: ["eos_token_id: 7"]);
     }
 
     [TestMethod]

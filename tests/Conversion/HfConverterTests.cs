@@ -119,7 +119,7 @@ public sealed class HfConverterTests
 
     [TestMethod]
     public void NeighboursAreTheFirstRowsOfTheHalves() =>
-        CollectionAssert.AreEqual((long[])[0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11], Enumerable.Range(0, 12).Select(row => TensorCopy.SourceRow(row, 12, 2)).ToArray());
+        CollectionAssert.AreEqual((long[])[0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11], Enumerable.Range(0, 12).Select(row => TensorPlan.RowOf(row, 12, 2)).ToArray());
 
     [TestMethod]
     public void KeysOfTheArchitecture()

@@ -15,6 +15,63 @@ public sealed class HfTokenizerTests
     ];
 
     [TestMethod]
+    public void TokensForSpacesAsGemmaHasThem()
+    {
+        (string, float, int)[] pieces =
+        [
+            ("<pad>", 0, 3), ("<eos>", 0, 3), ("<bos>", 0, 3), ("<unk>", 0, 2), .. Enumerable.Range(0, 256).Select(value => ($"<0x{value:X2}>", 0f, 6)),
+            ("▁▁", 0, 4), ("he", -1, 1), ("▁", -2, 1), ("h", -3, 1), ("e", -4, 1),
+        ];
+        using var model = new HfModel("gemma", tied: true);
+        model.Config["hidden_activation"] = "gelu_pytorch_tanh";
+        File.WriteAllBytes(model.In("tokenizer.model"), TokenizerFiles.SentencePiece(pieces, addDummyPrefix: false));
+        JsonObject json = TokenizerFiles.FromPieces(pieces);
+        json["normalizer"] = JsonNode.Parse("""{"type":"Replace","pattern":{"String":" "},"content":"▁"}""");
+        json["pre_tokenizer"] = JsonNode.Parse("""{"type":"Split","pattern":{"String":" "},"behavior":"MergedWithPrevious","invert":false}""");
+        json["post_processor"] = TokenizerFiles.Template("<bos>", 2);
+        ((JsonArray)json["added_tokens"]!).Add(JsonNode.Parse(
+            """{"id":260,"content":"▁▁","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":false}"""));
+        model.Write("tokenizer.json", json);
+        model.Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<bos>", ["eos_token"] = "<eos>", ["add_bos_token"] = true });
+        using HfConverter converter = HfConverter.Open(model.Write().Folder);
+        Assert.Contains(notice => notice.Contains("added tokens with ▁", StringComparison.Ordinal), converter.Notices);
+        using GgufFile file = GgufFile.Open(HfConverterTests.Convert(model));
+        CollectionAssert.AreEqual((int[])[2, 261, 260, 261, 262, 261], Tokenizer.FromGguf(file.Metadata).Encode("he  he he"));
+        json["pre_tokenizer"]!["behavior"] = "Isolated";
+        model.Write("tokenizer.json", json);
+        Assert.ThrowsExactly<EdgeLlmException>(() => HfConverter.Open(model.Folder).Dispose());
+    }
+
+    [TestMethod]
+    [DataRow(TokenizerFiles.Qwen2Split, false, "qwen2")]
+    [DataRow(TokenizerFiles.Llama3Split, true, "llama-bpe")]
+    [DataRow(TokenizerFiles.Llama3Split, false, "smaug-bpe")]
+    [DataRow(TokenizerFiles.Gpt4oSplit, false, "gpt-4o")]
+    public void APreTokenizerIsKnownByItsExpressions(string split, bool ignoreMerges, string name)
+    {
+        using var model = new HfModel("llama", vocab: MadeUpTokenizers.Rows);
+        model.Write("tokenizer.json", MadeUpTokenizers.ByteLevelBase(split, ignoreMerges));
+        model.Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = "</s>" });
+        using GgufFile file = GgufFile.Open(HfConverterTests.Convert(model.Write()));
+        Assert.AreEqual(name, file.Metadata.GetString("tokenizer.ggml.pre"));
+        CollectionAssert.AreEqual((int[])[1, 275], Tokenizer.FromGguf(file.Metadata).Encode("<think>"));
+    }
+
+    [TestMethod]
+    public void WhiteSpaceAfterPhisTokens()
+    {
+        using HfModel model = HfFamilies.Make("phi3").Write();
+        var json = (JsonObject)JsonNode.Parse(File.ReadAllText(model.In("tokenizer.json")))!;
+        json["added_tokens"]![0]!["rstrip"] = true;
+        model.Write("tokenizer.json", json);
+        using HfConverter converter = HfConverter.Open(model.Folder);
+        Assert.Contains(notice => notice.Contains("added tokens with rstrip", StringComparison.Ordinal), converter.Notices);
+        using HfModel other = new HfModel("llama").Write();
+        other.Write("tokenizer.json", json);
+        StringAssert.Contains(Assert.ThrowsExactly<EdgeLlmException>(() => HfConverter.Open(other.Folder).Dispose()).Message, "rstrip");
+    }
+
+    [TestMethod]
     public void ASentencePieceModelIsKeptPieceByPiece()
     {
         using var model = new HfModel("llama");

@@ -53,7 +53,7 @@ public sealed class HostileFolderTests
     public void AFileTooShortForAHeader() => With([1, 2, 3], "3 bytes");
 
     [TestMethod]
-    [DataRow("config.json", "model_type", "\"bert\"", "bert")]
+    [DataRow("config.json", "model_type", "\"rwkv\"", "rwkv")]
     [DataRow("config.json", "model_type", null, "missing key model_type")]
     [DataRow("config.json", "hidden_size", "0", "hidden_size")]
     [DataRow("config.json", "hidden_size", "1.5", "hidden_size")]
@@ -66,7 +66,7 @@ public sealed class HostileFolderTests
     [DataRow("config.json", "num_hidden_layers", "3", "missing tensor model.layers.2")]
     [DataRow("config.json", "num_hidden_layers", "1", "has no place")]
     [DataRow("config.json", "rope_theta", "-1", "rope_theta")]
-    [DataRow("config.json", "rope_scaling", "{\"type\":\"longrope\"}", "longrope")]
+    [DataRow("config.json", "rope_scaling", "{\"type\":\"longrope\"}", "short_factor")]
     [DataRow("config.json", "rope_scaling", "{\"type\":\"llama3\",\"factor\":8}", "original_max_position_embeddings")]
     [DataRow("config.json", "rope_scaling", "{\"rope_type\":\"yarn\",\"factor\":8,\"attention_factor\":2}", "attention_factor")]
     [DataRow("config.json", "rope_scaling", "[]", "rope_scaling")]
@@ -156,6 +156,24 @@ public sealed class HostileFolderTests
         if (name == "tokenizer.model")
             File.WriteAllBytes(model.In(name), TokenizerFiles.SentencePiece([("<unk>", 0, 2), .. Enumerable.Range(0, 256).Select(value => ($"<0x{value:X2}>", 0f, 6)), .. Enumerable.Range(0, 40).Select(i => ($"a{i}", -(float)i, 1))]));
         model.Write();
+        Damage(model, name);
+    }
+
+    [TestMethod]
+    [DataRow("gpt_oss", "config.json")]
+    [DataRow("gpt_oss", "model.safetensors")]
+    [DataRow("gemma3_text", "config.json")]
+    [DataRow("phi3", "config.json")]
+    [DataRow("ministral3", "config.json")]
+    public void DamagedFilesOfOtherFamilies(string family, string name)
+    {
+        using HfModel model = HfFamilies.Make(family).Write();
+        Damage(model, name);
+    }
+
+    /// <summary>Changes a few bytes of a file at random, or cuts it: the folder is converted or refused.</summary>
+    internal static void Damage(HfModel model, string name)
+    {
         byte[] good = File.ReadAllBytes(model.In(name));
         int head = name == "model.safetensors" ? 3000 : good.Length; // its values may be anything
         var random = new Random(name.Length);

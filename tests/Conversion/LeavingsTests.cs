@@ -184,7 +184,6 @@ public sealed class LeavingsTests
     [DataRow("""{"rope_scaling":{"type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":4}}""", "rope_scaling and rope_parameters")]
     [DataRow("""{"rope_parameters":{"rope_theta":7.0}}""", "rope_theta")]
     [DataRow("""{"rope_parameters":{"full_attention":{"rope_type":"default"}}}""", "full_attention")]
-    [DataRow("""{"rope_scaling":{"type":"yarn","factor":2,"truncate":false}}""", "truncate")]
     [DataRow("""{"rope_scaling":{"type":"yarn","factor":2,"mscale":0.7}}""", "mscale")]
     [DataRow("""{"partial_rotary_factor":0.5}""", "partial_rotary_factor")]
     [DataRow("""{"attention_bias":true}""", "missing tensor model.layers.0.self_attn.q_proj.bias")]

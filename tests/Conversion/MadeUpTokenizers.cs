@@ -84,6 +84,7 @@ internal static class MadeUpTokenizers
             ((JsonObject)json["model"]!["vocab"]!).Remove("hello");
             json["added_tokens"]![3]!["id"] = json["added_tokens"]![3]!["id"]!.GetValue<int>() - 1;
         }, split: TokenizerFiles.Qwen2Split);
+        yield return Edit("gpt-4o", true, _ => { }, split: TokenizerFiles.Gpt4oSplit, ignoreMerges: false);
         yield return Edit("gpt-2", true, Set("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}"""), ignoreMerges: false);
         yield return Edit("gpt-2 with a space before", false, Set("pre_tokenizer", """{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}"""), ignoreMerges: false);
         yield return Edit("smollm", true, Set("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]}"""), ignoreMerges: false);

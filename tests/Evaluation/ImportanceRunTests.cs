@@ -1,3 +1,4 @@
+using Edge.Llm.Quantization;
 using Edge.Llm.Tests.Support;
 using Edge.Llm.Threading;
 
@@ -12,6 +13,12 @@ public sealed class ImportanceRunTests
     private static readonly Vocabulary s_vocabulary = SmallVocabularies.Spm(("▁a", 0)).Vocabulary; // BOS is 1
     private static readonly int[] s_tokens = [.. Enumerable.Range(0, 120).Select(i => 3 + (i * i * 31 % 120))];
     private static TinyModel s_tiny = null!;
+
+    private static IEnumerable<string> Decoders => ModelSpecFile.Names.Where(name =>
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
+        return model.HasLogits && !model.Ranks;
+    });
 
     [ClassInitialize]
     public static void MakeModel(TestContext context) => s_tiny = new TinyModel(GgmlType.F32, GgmlType.F32);
@@ -98,6 +105,40 @@ public sealed class ImportanceRunTests
         ImportanceEntry entry = sums.ToMatrix().Entries["blk.0.ffn_up_exps.weight"];
         CollectionAssert.AreEqual((float[])[1, 0, 2], entry.Counts);
         CollectionAssert.AreEqual((float[])[.. rows[..16].Select(x => x * x), .. new float[16], .. rows[..16].Zip(rows[16..], (a, b) => (a * a) + (b * b))], entry.SumsOfSquares);
+    }
+
+    /// <summary>Of every decoder: a matrix that is quantized has sums, of each expert those of the tokens that it got, of each head those of all.</summary>
+    [TestMethod]
+    [DynamicData(nameof(Decoders))]
+    public void EveryMatrixOfALayerHasSums(string name)
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
+        ImportanceMatrix matrix = Collect(model, new ContextOptions { Threads = 1 });
+        var lacking = new List<string>();
+        foreach (Tensor tensor in model.File.Tensors)
+        {
+            if (!Runs(name, model, tensor.Name)) continue;
+            if (tensor is { Ne1: 1, Ne2: 1 } || !tensor.Name.StartsWith("blk.", StringComparison.Ordinal) || !TensorNames.IsQuantizable(tensor.Name)) continue;
+            float[]? weights = matrix.ColumnWeights(tensor.Name, tensor.Ne0, tensor.Ne2);
+            if (weights is null)
+            {
+                lacking.Add(tensor.Name);
+                continue;
+            }
+            ImportanceEntry entry = matrix.Entries[tensor.Name];
+            Assert.HasCount((int)tensor.Ne2, entry.Counts);
+            float rows = entry.Counts.Sum() / (2 * Size);
+            Assert.AreEqual(MathF.Round(rows), rows, $"{tensor.Name}: rows a token");
+        }
+        Assert.IsEmpty(lacking, string.Join(' ', lacking));
+    }
+
+    // Not the layers that predict further tokens, nor keys and values of layers that read those of others.
+    private static bool Runs(string name, LanguageModel model, string tensor)
+    {
+        int layer = TensorNames.Layer(tensor);
+        bool readsOthers = name == "gemma3n" && layer >= 20 && TensorNames.Role(tensor) is (TensorRole.AttnK or TensorRole.AttnV);
+        return layer < model.Spec.Layers.Length && !readsOthers;
     }
 
     [TestMethod]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Edge.Llm.Cache;
 using Edge.Llm.Kernels;
 using Edge.Llm.Tests.Support;
 using Registry = Edge.Llm.Models.Architectures.Architecture;
@@ -39,6 +40,38 @@ public sealed class ArchitectureTests
         if (model.Spec.BothDirections) return;
         foreach ((int batch, int threads) in new[] { (1, 1), (7, 2) })
             CollectionAssert.AreEqual(logits, Logits(model, batch, threads), $"batches of {batch}, {threads} threads");
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(Names))]
+    public void APlanIsWhatAContextTakes(string name)
+    {
+        const int Size = 128;
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make(name));
+        int[] tokens = [.. Enumerable.Range(0, Size).Select(i => 3 + (i % 200))];
+        int batchSize = model.Spec.BothDirections ? Size : 16; // texts that are read in both directions come whole
+        var options = new ContextOptions { ContextSize = Size, BatchSize = batchSize, Threads = 2 };
+        MemoryPlan plan = model.Plan(options);
+        CacheLayout layout = model.Spec.CacheLayout(options.CacheSize);
+        using Context context = model.CreateContext(options);
+        Assert.AreEqual(plan.Activations, context.ActivationBytes);
+        using Sequence sequence = context.NewSequence();
+        var batch = new Batch();
+        if (!model.HasLogits) Vector(model, context, tokens);
+        for (int start = 0; start < Size && model.HasLogits; start += batchSize)
+        {
+            batch.Clear();
+            batch.Add(sequence, tokens.AsSpan(start, batchSize));
+            context.Forward(batch);
+        }
+        // Blocks are all in use at the end, and states as far as there are snapshots.
+        long states = layout.StateCapacity * layout.StateBytes, statesInUse = context.CacheBytes - (plan.KvCache - states);
+        if (layout.StateBytes == 0) Assert.AreEqual(0, statesInUse);
+        else
+        {
+            Assert.AreEqual(0, statesInUse % layout.StateBytes);
+            Assert.IsInRange(1, layout.StateCapacity, statesInUse / layout.StateBytes);
+        }
     }
 
     [TestMethod]
@@ -177,8 +210,11 @@ public sealed class ArchitectureTests
     private static float[] Vector(LanguageModel model, int threads, Isa? isa = null)
     {
         using Context context = model.CreateContext(new ContextOptions { ContextSize = 128, Threads = threads, Isa = isa });
-        return model.Ranks ? context.Rank(TokensFor(model)) : context.Embed(TokensFor(model), normalize: false);
+        return Vector(model, context, TokensFor(model));
     }
+
+    private static float[] Vector(LanguageModel model, Context context, int[] tokens) =>
+        model.Ranks ? context.Rank(tokens) : context.Embed(tokens, normalize: false);
 
     private static int[] TokensFor(LanguageModel model) => Array.ConvertAll(s_tokens, token => token % model.VocabSize);
 

@@ -14,39 +14,44 @@ internal sealed class HfModel : IDisposable
 {
     public const int Hidden = 48, Heads = 4, HeadsKv = 2, Intermediate = 96, Layers = 2, Vocab = 300;
 
-    private readonly List<(string Name, int[] Shape, float[] Values)> _tensors = [];
+    private readonly List<Stored> _tensors = [];
+
+    /// <summary>A tensor: its values, or none of them and bytes; or values that are not written, for what a model computes with.</summary>
+    private sealed record Stored(string Name, int[] Shape, float[] Values, byte[]? Bytes = null, bool IsWritten = true);
 
     /// <summary>Makes the weights, rounded to the type they will be stored in: F32, F16 or BF16.</summary>
-    public HfModel(string modelType, string dtype = "F32", bool tied = false, int headDim = 16, int vocab = Vocab)
+    public HfModel(string modelType, string dtype = "F32", bool tied = false, int headDim = 16, int vocab = Vocab, int layers = Layers, int hidden = Hidden)
     {
+        LayerCount = layers;
+        Width = hidden;
         DType = dtype;
         HeadDim = headDim;
         Config = new JsonObject
         {
-            ["architectures"] = new JsonArray("AnyForCausalLM"), ["model_type"] = modelType, ["hidden_size"] = Hidden, ["num_attention_heads"] = Heads,
-            ["num_key_value_heads"] = HeadsKv, ["head_dim"] = headDim, ["intermediate_size"] = Intermediate, ["num_hidden_layers"] = Layers,
+            ["architectures"] = new JsonArray("AnyForCausalLM"), ["model_type"] = modelType, ["hidden_size"] = hidden, ["num_attention_heads"] = Heads,
+            ["num_key_value_heads"] = HeadsKv, ["head_dim"] = headDim, ["intermediate_size"] = Intermediate, ["num_hidden_layers"] = layers,
             ["max_position_embeddings"] = 256, ["rms_norm_eps"] = 1e-5, ["rope_theta"] = 10000.0, ["hidden_act"] = "silu", ["vocab_size"] = vocab,
             ["tie_word_embeddings"] = tied, ["bos_token_id"] = 1, ["eos_token_id"] = new JsonArray(2, 0),
         };
-        Add("model.embed_tokens.weight", vocab, Hidden);
-        for (int i = 0; i < Layers; i++)
+        Add("model.embed_tokens.weight", vocab, hidden);
+        for (int i = 0; i < layers; i++)
         {
             string p = $"model.layers.{i}.";
-            Add(p + "input_layernorm.weight", Hidden);
+            Add(p + "input_layernorm.weight", hidden);
             foreach ((string name, int outputs) in ((string, int)[])[("q", Heads * headDim), ("k", HeadsKv * headDim), ("v", HeadsKv * headDim)])
             {
-                Add($"{p}self_attn.{name}_proj.weight", outputs, Hidden);
+                Add($"{p}self_attn.{name}_proj.weight", outputs, hidden);
                 if (modelType == "qwen2") Add($"{p}self_attn.{name}_proj.bias", outputs);
-                if (modelType == "qwen3" && name != "v") Add($"{p}self_attn.{name}_norm.weight", headDim);
+                if (modelType is "qwen3" or "qwen3_moe" && name != "v") Add($"{p}self_attn.{name}_norm.weight", headDim);
             }
-            Add(p + "self_attn.o_proj.weight", Hidden, Heads * headDim);
-            Add(p + "post_attention_layernorm.weight", Hidden);
-            Add(p + "mlp.gate_proj.weight", Intermediate, Hidden);
-            Add(p + "mlp.up_proj.weight", Intermediate, Hidden);
-            Add(p + "mlp.down_proj.weight", Hidden, Intermediate);
+            Add(p + "self_attn.o_proj.weight", hidden, Heads * headDim);
+            Add(p + "post_attention_layernorm.weight", hidden);
+            Add(p + "mlp.gate_proj.weight", Intermediate, hidden);
+            Add(p + "mlp.up_proj.weight", Intermediate, hidden);
+            Add(p + "mlp.down_proj.weight", hidden, Intermediate);
         }
-        Add("model.norm.weight", Hidden);
-        if (!tied) Add("lm_head.weight", vocab, Hidden);
+        Add("model.norm.weight", hidden);
+        if (!tied) Add("lm_head.weight", vocab, hidden);
     }
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("edge-llm-hf").FullName;
@@ -57,12 +62,16 @@ internal sealed class HfModel : IDisposable
 
     public int HeadDim { get; }
 
+    public int LayerCount { get; }
+
+    public int Width { get; }
+
     public IEnumerable<string> Names => _tensors.Select(tensor => tensor.Name);
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
     /// <summary>A tensor's values, or null.</summary>
-    public float[]? Find(string name) => _tensors.FirstOrDefault(tensor => tensor.Name == name).Values;
+    public float[]? Find(string name) => _tensors.FirstOrDefault(tensor => tensor.Name == name)?.Values;
 
     /// <summary>Adds a tensor.</summary>
     public void Add(string name, params int[] shape)
@@ -70,8 +79,14 @@ internal sealed class HfModel : IDisposable
         var random = new Random(name.Aggregate(7, (hash, c) => unchecked((hash * 31) + c)));
         float size = name.Contains("norm", StringComparison.Ordinal) ? 0.2f : 2 / MathF.Sqrt(shape[^1]), middle = name.Contains("norm.", StringComparison.Ordinal) || name.Contains("layernorm", StringComparison.Ordinal) ? 1 : 0;
         float[] values = [.. Enumerable.Range(0, shape.Aggregate(1, (a, b) => a * b)).Select(_ => Round(middle + ((random.NextSingle() - 0.5f) * 2 * size)))];
-        _tensors.Add((name, shape, values));
+        _tensors.Add(new Stored(name, shape, values));
     }
+
+    /// <summary>Adds a tensor of bytes.</summary>
+    public void AddBytes(string name, byte[] bytes, params int[] shape) => _tensors.Add(new Stored(name, shape, [], bytes));
+
+    /// <summary>Adds values that the model computes with, and that are not written.</summary>
+    public void AddUnwritten(string name, float[] values) => _tensors.Add(new Stored(name, [values.Length], values, IsWritten: false));
 
     public void Rename(Func<string, string> change)
     {
@@ -87,7 +102,7 @@ internal sealed class HfModel : IDisposable
         if (!File.Exists(In("tokenizer.json")) && !File.Exists(In("tokenizer.model"))) WriteByteLevel();
         if (shards == 1)
         {
-            File.WriteAllBytes(In("model.safetensors"), Safetensors(_tensors));
+            File.WriteAllBytes(In("model.safetensors"), Safetensors([.. _tensors.Where(tensor => tensor.IsWritten)]));
             return this;
         }
         var map = new JsonObject();
@@ -96,7 +111,7 @@ internal sealed class HfModel : IDisposable
             string name = string.Create(CultureInfo.InvariantCulture, $"model-{i + 1:D5}-of-{shards:D5}.safetensors");
             var part = _tensors.Where((_, index) => index % shards == i).ToList();
             File.WriteAllBytes(In(name), Safetensors(part));
-            foreach ((string tensor, _, _) in part) map[tensor] = name;
+            foreach (Stored tensor in part) map[tensor.Name] = name;
         }
         Write("model.safetensors.index.json", new JsonObject { ["metadata"] = new JsonObject(), ["weight_map"] = map });
         return this;
@@ -120,17 +135,17 @@ internal sealed class HfModel : IDisposable
         Write("tokenizer_config.json", new JsonObject { ["bos_token"] = "<s>", ["eos_token"] = new JsonObject { ["content"] = "</s>" }, ["add_bos_token"] = true });
     }
 
-    private byte[] Safetensors(List<(string Name, int[] Shape, float[] Values)> tensors)
+    private byte[] Safetensors(List<Stored> tensors)
     {
         var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
         using var data = new MemoryStream();
-        foreach ((string name, int[] shape, float[] values) in tensors)
+        foreach ((string name, int[] shape, float[] values, byte[]? bytes, _) in tensors)
         {
             long begin = data.Length;
-            data.Write(Encode(values));
+            data.Write(bytes ?? Encode(values));
             header[name] = new JsonObject
             {
-                ["dtype"] = DType, ["shape"] = new JsonArray([.. shape.Select(n => (JsonNode)n)]), ["data_offsets"] = new JsonArray(begin, data.Length),
+                ["dtype"] = bytes is null ? DType : "U8", ["shape"] = new JsonArray([.. shape.Select(n => (JsonNode)n)]), ["data_offsets"] = new JsonArray(begin, data.Length),
             };
         }
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(header);

@@ -38,6 +38,21 @@ internal static class ModelSpecFile
         return stream.ToArray();
     }
 
+    /// <summary>An edit for <see cref="Make"/>: matrices get rows of one super-block, and two of them. Such a model does not run; it has the names
+    /// and keys of one that fills whole super-blocks.</summary>
+    public static string WidenRows(string line)
+    {
+        string[] parts = line.Split(' ');
+        int at = parts.Length > 1 && parts[1].StartsWith('@') ? 2 : 1;
+        if (parts.Length < at + 3 || parts[at + 1] == "=") return line;
+        string[] shape = parts[at].Split(',');
+        if (!Array.TrueForAll(shape, length => int.TryParse(length, out _)) || shape.Length < 2) return line;
+        shape[0] = "256";
+        if (shape[1] != "1") shape[1] = "2";
+        parts[at] = string.Join(',', shape);
+        return string.Join(' ', parts);
+    }
+
     private static void AddMetadata(GgufWriter writer, string line)
     {
         string[] parts = line.Split(' ', 3);
@@ -46,7 +61,8 @@ internal static class ModelSpecFile
         switch (parts[1])
         {
             case "bool": writer.AddMetadata(key, bool.Parse(value)); break;
-            case "int": writer.AddMetadata(key, int.Parse(value, CultureInfo.InvariantCulture)); break;
+            case "int" when value.StartsWith('-'): writer.AddMetadata(key, int.Parse(value, CultureInfo.InvariantCulture)); break;
+            case "int": writer.AddMetadata(key, uint.Parse(value, CultureInfo.InvariantCulture)); break;
             case "float": writer.AddMetadata(key, Number(value)); break;
             case "text": writer.AddMetadata(key, value); break;
             case "bools": writer.AddMetadata(key, Array.ConvertAll(list, bool.Parse)); break;

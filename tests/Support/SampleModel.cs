@@ -18,6 +18,9 @@ internal sealed record SampleModel
     public GgmlType Type { get; init; } = GgmlType.F32;
     public Func<string, Random, float> Value { get; init; } = (_, random) => (float)(random.NextDouble() - 0.5);
 
+    /// <summary>More keys, below the architecture's.</summary>
+    public (string Key, int Value)[] MoreKeys { get; init; } = [];
+
     /// <summary>More tensors.</summary>
     public (string Name, long[] Dimensions)[] Extra { get; init; } = [];
 
@@ -49,7 +52,7 @@ internal sealed record SampleModel
         writer.AddMetadata("general.architecture", Architecture);
         foreach ((string key, int value) in ((string, int)[])[("vocab_size", Rows), ("context_length", 512), ("embedding_length", Width), ("block_count", Layers),
             ("feed_forward_length", Width), ("attention.head_count", Heads), ("attention.head_count_kv", HeadsKv), ("expert_count", Experts),
-            ("expert_used_count", Math.Min(Experts, 2)), ("rope.dimension_count", Width / Heads)])
+            ("expert_used_count", Math.Min(Experts, 2)), ("rope.dimension_count", Width / Heads), .. MoreKeys])
             writer.AddMetadata($"{Architecture}.{key}", (uint)value);
         writer.AddMetadata($"{Architecture}.attention.layer_norm_rms_epsilon", 1e-5f);
         writer.AddMetadata($"{Architecture}.attention.layer_norm_epsilon", 1e-5f);

@@ -15,7 +15,7 @@ internal static class ConvertCommand
             [.. types.Select(known => (known.ToString(), known))]);
         Option<string?> pre = Opt.Text("--pre", [], "Name of the pre-tokenizer (tokenizer.ggml.pre), where tokenizer.json does not tell.", "NAME");
         var command = new CommandWithExamples("convert",
-            "Makes a GGUF file of a model in Hugging Face's form: the families llama, mistral, qwen2 and qwen3.",
+            "Makes a GGUF file of a model in Hugging Face's form: Llama, Mistral, Qwen, Gemma, Phi, gpt-oss, OLMo, Granite, SmolLM, BERT, Nomic.",
             "Qwen3-0.6B -o qwen3-0.6b.gguf", "SmolLM2-135M -o smollm2-135m-q8_0.gguf --outtype q8_0") { folder, target, type, pre };
         command.SetAction(parsed =>
         {

@@ -1,0 +1,103 @@
+namespace Edge.Llm.Grammars;
+
+/// <summary>Finds the tokens that may follow a state: walks the tree of tokens and the automaton together. Terminals that many bytes may begin
+/// (strings) are walked once for all the places where they stand.</summary>
+internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
+{
+    /// <summary>A terminal that this many bytes may begin has a mask of its own.</summary>
+    private const int ManyBytes = 24;
+
+    private readonly int[] _states = new int[tree.LongestText + 2];
+    private readonly int[] _ends = new int[tree.LongestText + 2];
+    private long _longestEnd;
+
+    /// <summary>Writes the mask of a state, and returns the bytes that the shortest end needs behind one of its tokens, at most.</summary>
+    public long Fill(int state, TokenMask mask)
+    {
+        mask.Clear();
+        _longestEnd = 0;
+        State from = automaton[state];
+        List<Item> few = [];
+        List<(Item, TerminalMask)> many = [];
+        foreach (Item item in from.Items)
+            if (automaton.Patterns.First(item.Pattern).Count > ManyBytes && tree.Masks.Get(automaton.Patterns, item.Pattern, tree) is { } terminal)
+                many.Add((item, terminal));
+            else few.Add(item);
+        foreach ((Item item, TerminalMask terminal) in many) AddTerminal(item, terminal, mask);
+        if (few.Count > 0) Walk(many.Count == 0 ? state : automaton.Intern(few, closed: true), 0, mask);
+        foreach (Item item in from.Tokens) AddTokens(item, mask);
+        if (from.IsComplete)
+            foreach (int token in tree.EndOfGeneration) mask.Add(token);
+        return _longestEnd;
+    }
+
+    private void AddTerminal(Item item, TerminalMask terminal, TokenMask mask)
+    {
+        mask.UnionWith(terminal.Tokens);
+        int behind = automaton.Intern([item with { Pattern = PatternPool.Empty }]);
+        State after = automaton[behind];
+        _longestEnd = Math.Max(_longestEnd, Length.Add(terminal.LongestEnd, after.MinLength));
+        for (int value = after.Live.Next(0); value >= 0; value = after.Live.Next(value + 1))
+        {
+            ReadOnlySpan<int> nodes = terminal.ExitsOf((byte)value);
+            if (nodes.IsEmpty) continue;
+            int next = automaton.Step(behind, (byte)value);
+            if (next == Automaton.Dead) continue;
+            foreach (int node in nodes)
+            {
+                AddTokensAt(node, next, mask);
+                Walk(next, node, mask);
+            }
+        }
+    }
+
+    private void AddTokens(Item item, TokenMask mask)
+    {
+        TokenSet set = automaton.TokensOf(item.Pattern);
+        _longestEnd = Math.Max(_longestEnd, automaton[automaton.Intern([item with { Pattern = PatternPool.Empty }])].MinLength);
+        if (!set.Excluded)
+            foreach (int token in set.Ids) mask.Add(token);
+        else
+            for (int token = 0; token < mask.VocabularySize; token++)
+                if (tree.IsText(token) && !set.Names(token)) mask.Add(token);
+    }
+
+    private void AddTokensAt(int node, int state, TokenMask mask)
+    {
+        ReadOnlySpan<int> tokens = tree.TokensAt(node);
+        if (tokens.IsEmpty) return;
+        foreach (int token in tokens) mask.Add(token);
+        _longestEnd = Math.Max(_longestEnd, automaton[state].MinLength);
+    }
+
+    // The nodes below one whose text led to a state.
+    private void Walk(int state, int from, TokenMask mask)
+    {
+        ReadOnlySpan<byte> labels = tree.Labels;
+        ReadOnlySpan<int> ends = tree.Ends;
+        int depth = 0, node = from + 1, last = ends[from];
+        (_states[0], _ends[0]) = (state, last);
+        ByteSet live = automaton[state].Live;
+        while (node < last)
+        {
+            if (node >= _ends[depth])
+            {
+                do depth--;
+                while (node >= _ends[depth]);
+                live = automaton[_states[depth]].Live;
+            }
+            int next = live.Contains(labels[node]) ? automaton.Step(_states[depth], labels[node]) : Automaton.Dead;
+            int end = ends[node];
+            if (next == Automaton.Dead)
+            {
+                node = end;
+                continue;
+            }
+            AddTokensAt(node, next, mask);
+            if (++node == end) continue;
+            depth++;
+            (_states[depth], _ends[depth]) = (next, end);
+            live = automaton[next].Live;
+        }
+    }
+}

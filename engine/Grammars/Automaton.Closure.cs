@@ -19,7 +19,7 @@ internal sealed partial class Automaton
         foreach (Item item in kernel)
         {
             if (item.Pattern != PatternPool.Empty) items.Add(item);
-            if (!closed && _patterns.IsNullable(item.Pattern)) Visit(item.Rest, item.Frame);
+            if (!closed && _patterns.IsNullable(item.Pattern)) Visit(Behind(item), item.Frame);
         }
         while (_waiting.TryPop(out Return at))
         {
@@ -36,6 +36,9 @@ internal sealed partial class Automaton
                 case ProductionKind.Pattern:
                     items.Add(new Item(head.A, rest, at.Frame));
                     if (_patterns.IsNullable(head.A)) Visit(rest, at.Frame);
+                    break;
+                case ProductionKind.Distinct:
+                    items.Add(new Item(_productions.PatternOf(head), _productions.Sequence(head.B, rest), at.Frame, DistinctTexts.Empty));
                     break;
                 case ProductionKind.Tokens: tokens.Add(new Item(head.A, rest, at.Frame)); break;
                 case ProductionKind.Rule: Call(head.A, rest, at.Frame); break;
@@ -67,6 +70,15 @@ internal sealed partial class Automaton
         return new State { Items = [.. items], Tokens = [.. tokens], IsComplete = complete, MinLength = min, Live = live };
     }
 
+    // What follows a terminal whose text is known now.
+    private int Behind(Item item)
+    {
+        if (item.Text == 0) return item.Rest;
+        Productions.Key key = _productions[item.Rest];
+        return key.Kind == ProductionKind.Sequence ? _productions.Sequence(_productions.After(_productions[key.A], item.Text), key.B)
+            : _productions.After(key, item.Text);
+    }
+
     private void Visit(int production, int frame)
     {
         _effort.Spend(1);
@@ -78,6 +90,11 @@ internal sealed partial class Automaton
     private void Call(int rule, int rest, int frame)
     {
         int body = _productions.Body(rule);
+        if (_productions[body].Kind == ProductionKind.Pattern) // no place to return to is needed
+        {
+            Visit(_productions.Sequence(body, rest), frame);
+            return;
+        }
         if (_called.TryAdd(rule, _calls.Count)) _calls.Add([]);
         int call = _called[rule];
         _calls[call].Add(new Return(rest, frame));

@@ -3,10 +3,15 @@ using System.Runtime.InteropServices;
 namespace Edge.Llm.Grammars;
 
 /// <summary>What may still come at one place: the rest of a terminal, what follows it in its rule, and where the rule returns to.</summary>
-internal readonly record struct Item(int Pattern, int Rest, int Frame) : IComparable<Item>
+/// <param name="Pattern">The rest of the terminal.</param>
+/// <param name="Rest">What follows it.</param>
+/// <param name="Frame">Where the rule returns to.</param>
+/// <param name="Text">The number of the terminal's text so far where it must differ from others; 0 where it does not matter.</param>
+internal readonly record struct Item(int Pattern, int Rest, int Frame, int Text = 0) : IComparable<Item>
 {
     public int CompareTo(Item other) =>
-        Frame != other.Frame ? Frame.CompareTo(other.Frame) : Rest != other.Rest ? Rest.CompareTo(other.Rest) : Pattern.CompareTo(other.Pattern);
+        Frame != other.Frame ? Frame.CompareTo(other.Frame) : Rest != other.Rest ? Rest.CompareTo(other.Rest)
+        : Pattern != other.Pattern ? Pattern.CompareTo(other.Pattern) : Text.CompareTo(other.Text);
 }
 
 /// <summary>Where a rule returns to: one of some places behind its calls.</summary>
@@ -94,7 +99,8 @@ internal sealed partial class Automaton
         foreach (Item item in from.Items)
         {
             int pattern = _patterns.Step(item.Pattern, value);
-            if (pattern != PatternPool.Nothing) kernel.Add(item with { Pattern = pattern });
+            if (pattern == PatternPool.Nothing) continue;
+            kernel.Add(item with { Pattern = pattern, Text = item.Text == 0 ? 0 : _productions.Texts.Append(item.Text, value) });
         }
         _effort.Keep(40);
         int next = Intern(kernel);
@@ -115,7 +121,7 @@ internal sealed partial class Automaton
         var key = new Kernel(CollectionsMarshal.AsSpan(kernel)[..kept].ToArray(), closed);
         if (_ids.TryGetValue(key, out int known)) return known;
         State state = Close(key.Items, closed);
-        _effort.Keep(300 + 12 * (key.Items.Length + state.Items.Length));
+        _effort.Keep(300 + 16 * (key.Items.Length + state.Items.Length));
         _states.Add(state);
         _ids.Add(key, _states.Count - 1);
         return _states.Count - 1;
@@ -139,6 +145,13 @@ internal sealed partial class Automaton
             if (after.IsComplete) kernel.Add(new Item(PatternPool.Empty, Productions.Empty, End));
         }
         return Intern(kernel);
+    }
+
+    /// <summary>A text with more bytes, where texts must differ.</summary>
+    public int Append(int text, ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte value in bytes) text = _productions.Texts.Append(text, value);
+        return text;
     }
 
     /// <summary>The least byte of a shortest way to the end, and the state behind it.</summary>
@@ -172,6 +185,7 @@ internal sealed partial class Automaton
                 hash.Add(item.Pattern);
                 hash.Add(item.Rest);
                 hash.Add(item.Frame);
+                hash.Add(item.Text);
             }
             return hash.ToHashCode();
         }

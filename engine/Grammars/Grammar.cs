@@ -1,4 +1,5 @@
 using Edge.Llm.Grammars;
+using Edge.Llm.Grammars.Json;
 
 namespace Edge.Llm;
 

@@ -9,6 +9,7 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
 
     private readonly int[] _states = new int[tree.LongestText + 2];
     private readonly int[] _ends = new int[tree.LongestText + 2];
+    private readonly byte[] _path = new byte[tree.LongestText];
     private long _longestEnd;
 
     /// <summary>Writes the mask of a state, and returns the bytes that the shortest end needs behind one of its tokens, at most.</summary>
@@ -41,6 +42,11 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
         {
             ReadOnlySpan<int> nodes = terminal.ExitsOf((byte)value);
             if (nodes.IsEmpty) continue;
+            if (item.Text != 0)
+            {
+                foreach (int node in nodes) AddBehindText(item, node, mask);
+                continue;
+            }
             int next = automaton.Step(behind, (byte)value);
             if (next == Automaton.Dead) continue;
             foreach (int node in nodes)
@@ -49,6 +55,17 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
                 Walk(next, node, mask);
             }
         }
+    }
+
+    // Where texts must differ, what may follow depends on the whole text.
+    private void AddBehindText(Item item, int node, TokenMask mask)
+    {
+        ReadOnlySpan<byte> path = tree.PathOf(node, _path);
+        int behind = automaton.Intern([item with { Pattern = PatternPool.Empty, Text = automaton.Append(item.Text, path[..^1]) }]);
+        int next = automaton.Step(behind, path[^1]);
+        if (next == Automaton.Dead) return;
+        AddTokensAt(node, next, mask);
+        Walk(next, node, mask);
     }
 
     private void AddTokens(Item item, TokenMask mask)

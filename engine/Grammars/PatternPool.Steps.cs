@@ -54,7 +54,7 @@ internal sealed partial class PatternPool
             case PatternKind.Literals:
                 foreach (byte value in Heads(key)) first |= ByteSet.Of(value);
                 break;
-            case PatternKind.Multiple: first = ByteSet.Range((byte)'0', (byte)'9'); break;
+            case PatternKind.Multiple: first = ByteSet.Range((byte)'0', (byte)'9') | (key.C == 1 ? ByteSet.Of((byte)'.') : default); break;
             case PatternKind.Not: first = ByteSet.All; break;
             case PatternKind.Repeat: first = First(key.A); break;
             case PatternKind.Sequence:
@@ -159,6 +159,7 @@ internal sealed partial class PatternPool
             case PatternKind.Bytes: return key.Set.Contains(value) ? Empty : Nothing;
             case PatternKind.Literals: return Narrow(key, value);
             case PatternKind.Multiple:
+                if (value == '.' && key.C == 1) return pattern; // the point of a number with decimals
                 return value is < (byte)'0' or > (byte)'9' ? Nothing : Multiple((int)((key.A * 10L + (value - '0')) % key.B), key.B, started: true);
             case PatternKind.Not: return Not(Derive(key.A, value));
             case PatternKind.Repeat:
@@ -241,7 +242,7 @@ internal sealed partial class PatternPool
                 foreach (byte value in Heads(key)) signature[value] += Mix((ulong)pattern << 8 | value);
                 break;
             case PatternKind.Multiple:
-                for (byte value = (byte)'0'; value <= '9'; value++) signature[value] += Mix((ulong)pattern << 8 | value);
+                for (byte value = (byte)'.'; value <= '9'; value++) signature[value] += Mix((ulong)pattern << 8 | value);
                 break;
             case PatternKind.Not or PatternKind.Repeat: Mark(key.A, signature); break;
             case PatternKind.Sequence:

@@ -28,6 +28,13 @@ internal enum ProductionKind : byte
 
     /// <summary>A, at least B times, at most C times; C is -1 without a limit.</summary>
     Repeat,
+
+    /// <summary>A text of pattern A that is not among texts C, then what <see cref="AfterDistinct"/> says; the list has what stands between
+    /// two texts, and how many may follow.</summary>
+    Distinct,
+
+    /// <summary>Behind a text that <see cref="Distinct"/> took: nothing, or what stands between, and another text.</summary>
+    AfterDistinct,
 }
 
 /// <summary>The rules of a context-free grammar whose terminals are regular expressions and tokens. Equal right sides have one number; what is
@@ -47,12 +54,16 @@ internal sealed class Productions
     {
         _effort = effort;
         Patterns = new PatternPool(effort);
+        Texts = new DistinctTexts(effort);
         Add(ProductionKind.Nothing);
         Add(ProductionKind.Empty);
     }
 
     /// <summary>The terminals.</summary>
     public PatternPool Patterns { get; }
+
+    /// <summary>What the grammar may still cost.</summary>
+    public Effort Effort => _effort;
 
     /// <summary>Counts bytes kept beside the productions.</summary>
     public void Keep(int bytes) => _effort.Keep(bytes);
@@ -140,6 +151,31 @@ internal sealed class Productions
         return Add(ProductionKind.Repeat, production, min, max);
     }
 
+    /// <summary>Texts of a pattern, each another one, with something between them: at least one, at most some; -1 is no limit.</summary>
+    public int Distinct(int pattern, int between, int max) => Distinct(pattern, DistinctTexts.None, between, max);
+
+    /// <summary>What may follow a text that <see cref="ProductionKind.Distinct"/> took.</summary>
+    public int After(Key distinct, int text)
+    {
+        int between = distinct.List![0], max = distinct.List[1];
+        if (max == 1) return Empty;
+        int next = Distinct(distinct.A, Texts.With(distinct.C, text), between, max < 0 ? -1 : max - 1);
+        return Optional(Sequence(between, next));
+    }
+
+    /// <summary>The texts taken so far.</summary>
+    public DistinctTexts Texts { get; }
+
+    /// <summary>The pattern of the next one of distinct texts.</summary>
+    public int PatternOf(Key distinct) => distinct.C == DistinctTexts.None ? distinct.A
+        : Patterns.Both(distinct.A, Patterns.Not(Patterns.Literals(Texts.Of(distinct.C))));
+
+    private int Distinct(int pattern, int seen, int between, int max)
+    {
+        int after = Add(ProductionKind.AfterDistinct, pattern, 0, seen, [between, max]);
+        return Add(ProductionKind.Distinct, pattern, after, seen, [between, max]);
+    }
+
     /// <summary>All rules have their bodies: finds which match the empty text, and how short their shortest match is.</summary>
     public void Seal()
     {
@@ -154,7 +190,8 @@ internal sealed class Productions
             {
                 if (key.Kind is ProductionKind.Sequence or ProductionKind.Repeat) Use(key.A, id);
                 if (key.Kind == ProductionKind.Sequence) Use(key.B, id);
-                foreach (int member in key.List.AsSpan()) Use(member, id);
+                if (key.Kind == ProductionKind.Either)
+                    foreach (int member in key.List!) Use(member, id);
             }
             waiting.Enqueue(id);
         }
@@ -178,6 +215,8 @@ internal sealed class Productions
             case ProductionKind.Empty: return (true, 0);
             case ProductionKind.Pattern: return (Patterns.IsNullable(key.A), Patterns.MinLength(key.A));
             case ProductionKind.Tokens: return (false, 1);
+            case ProductionKind.Distinct: return (false, Patterns.MinLength(PatternOf(key)));
+            case ProductionKind.AfterDistinct: return (true, 0);
             case ProductionKind.Rule: return (_nodes[_bodies[key.A]].Nullable, _nodes[_bodies[key.A]].Min);
             case ProductionKind.Sequence:
                 Node a = _nodes[key.A], b = _nodes[key.B];

@@ -84,6 +84,19 @@ internal sealed class TokenTree
     /// <summary>What a token stands for.</summary>
     public ReadOnlySpan<byte> TextOf(int token) => Tokenizer.DecodeToken(token);
 
+    /// <summary>The bytes that lead to a node.</summary>
+    public ReadOnlySpan<byte> PathOf(int node, Span<byte> buffer)
+    {
+        int length = 0;
+        for (int at = 0; at != node;)
+        {
+            at++;
+            while (node >= _ends[at]) at = _ends[at];
+            buffer[length++] = _labels[at];
+        }
+        return buffer[..length];
+    }
+
     /// <summary>The node of a text, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text)
     {

@@ -36,15 +36,18 @@ internal sealed class RegexTree
     public int ToWholePattern(PatternPool patterns, Func<CharSet, int> encode) => Lower(patterns, encode)[Root].Get(true, true);
 
     /// <summary>The pattern of texts that match somewhere.</summary>
-    public int ToSearchPattern(PatternPool patterns, Func<CharSet, int> encode)
+    /// <param name="patterns">Where to.</param>
+    /// <param name="encode">The pattern of one of some characters.</param>
+    /// <param name="open">What follows a match may be anything, even what is no text: for a pattern beside another one.</param>
+    public int ToSearchPattern(PatternPool patterns, Func<CharSet, int> encode, bool open = false)
     {
-        int any = patterns.Repeat(encode(CharSet.All), 0);
-        if (!_nodes[Root].IsAnchored) return patterns.Sequence(any, Lower(patterns, encode)[Root].Get(false, false), any);
+        int any = patterns.Repeat(encode(CharSet.All), 0), after = open ? PatternPool.Everything : any;
+        if (!_nodes[Root].IsAnchored) return patterns.Sequence(any, Lower(patterns, encode)[Root].Get(false, false), after);
         if (_nodes[Root].LooksAhead) ReadToTheEnd();
         Forms forms = Lower(patterns, encode)[Root];
         return patterns.Either(
             forms.Get(true, true), patterns.Sequence(any, forms.Get(false, true)),
-            patterns.Sequence(forms.Get(true, false), any), patterns.Sequence(any, forms.Get(false, false), any));
+            patterns.Sequence(forms.Get(true, false), after), patterns.Sequence(any, forms.Get(false, false), after));
     }
 
     // Lookahead sees all that follows: then each alternative goes to the end of the text.
@@ -76,14 +79,14 @@ internal sealed class RegexTree
                 NodeKind.End => new Forms(PatternPool.Nothing, PatternPool.Empty, PatternPool.Nothing, PatternPool.Empty),
                 NodeKind.Repeat => Map(node, (start, end) => patterns.Repeat(forms[node.Parts[0]].Get(start, end), node.Min, node.Max)),
                 NodeKind.Either => Map(node, (start, end) => patterns.Either([.. node.Parts.Select(part => forms[part].Get(start, end))])),
-                NodeKind.Sequence => Chain(node, forms, patterns, encode),
-                _ => Chain(new Node(NodeKind.Sequence, null, [i], 0, 0) { IsAnchored = true }, forms, patterns, encode),
+                NodeKind.Sequence => Chain(node, forms, patterns),
+                _ => Chain(new Node(NodeKind.Sequence, null, [i], 0, 0) { IsAnchored = true }, forms, patterns),
             };
         }
         return forms;
     }
 
-    private Forms Chain(Node node, Forms[] forms, PatternPool patterns, Func<CharSet, int> encode)
+    private Forms Chain(Node node, Forms[] forms, PatternPool patterns)
     {
         if (!node.IsAnchored) return Forms.Always(patterns.Sequence([.. node.Parts.Select(part => forms[part].Get(false, false))]));
         Forms rest = Forms.Always(PatternPool.Empty);
@@ -94,10 +97,9 @@ internal sealed class RegexTree
             {
                 // A part that looks ahead is read to the end of the text, so that the other forms are not used.
                 Forms inside = forms[ahead.Parts[0]];
-                int any = patterns.Repeat(encode(CharSet.All), 0);
                 rest = Map(node, (start, end) =>
                 {
-                    int seen = patterns.Either(patterns.Sequence(inside.Get(start, false), any), inside.Get(start, true));
+                    int seen = patterns.Either(patterns.Sequence(inside.Get(start, false), PatternPool.Everything), inside.Get(start, true));
                     return end ? patterns.Both(behind.Get(start, true), ahead.Min == 1 ? patterns.Not(seen) : seen) : PatternPool.Nothing;
                 });
                 continue;

@@ -49,8 +49,10 @@ internal static class SchemaOrder
         void Add(JsonElement schema)
         {
             if (schema.ValueKind != JsonValueKind.Object || !seen.Add(schema.GetRawText())) return;
-            found.Add(schema);
-            if (schema.TryGetProperty("$ref", out JsonElement reference) && Resolve(root, reference.GetString()!) is { } target) Add(target);
+            bool refers = schema.TryGetProperty("$ref", out JsonElement reference);
+            if (!refers || !IsAlone(root)) found.Add(schema);
+            if (refers && Resolve(root, reference.GetString()!) is { } target) Add(target);
+            if (refers && IsAlone(root)) return;
             foreach (string word in (string[])["allOf", "anyOf", "oneOf"])
             {
                 if (!schema.TryGetProperty(word, out JsonElement list) || list.ValueKind != JsonValueKind.Array) continue;
@@ -69,6 +71,10 @@ internal static class SchemaOrder
         foreach (JsonElement schema in schemas) Add(schema);
         return found;
     }
+
+    // In drafts up to 7 nothing counts beside a reference.
+    private static bool IsAlone(JsonElement root) =>
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty("$schema", out JsonElement draft) && draft.GetString()!.Contains("draft-0");
 
     private static JsonElement? Resolve(JsonElement root, string reference)
     {

@@ -44,7 +44,7 @@ public sealed class SharedSchemaTests
                     if (grammar.Accepts(Tokenizer, text)) wrong.Add($"{id}: invalid, accepted: {text}");
         }
         Console.WriteLine($"{compiled} compiled; not compiled:\n{string.Join('\n', refused)}");
-        Assert.AreEqual("", string.Join('\n', wrong));
+        Assert.IsEmpty(wrong, string.Join('\n', wrong.Select(line => line[..Math.Min(line.Length, 400)])));
         Assert.IsGreaterThanOrEqualTo(FewestCompiled, compiled, string.Join('\n', refused));
     }
 }

@@ -72,7 +72,7 @@ internal sealed class JsonSchemaGrammar
     /// <summary>A value that some schemas accept.</summary>
     private int Value(IEnumerable<SchemaRef> schemas)
     {
-        SchemaRef[] all = [.. schemas.Where(schema => !_check.IsTrue(schema)).Order().Distinct()];
+        SchemaRef[] all = [.. schemas.Where(schema => !_check.IsTrue(schema)).Distinct()];
         if (all.Length == 0) return _syntax.AnyValue;
         if (Array.Exists(all, _check.IsFalse)) return Productions.Nothing;
         string key = string.Join(' ', all.Select(schema => (schema.Negated ? "!" : "") + schema.Id));

@@ -13,7 +13,7 @@ internal sealed class JsonStrings
     private static readonly CharSet s_plain = ~CharSet.Of((0, 31), ('"', '"'), ('\\', '\\'));
 
     private readonly PatternPool _patterns;
-    private readonly Dictionary<string, int> _searches = [];
+    private readonly Dictionary<(string, bool), int> _searches = [];
 
     public JsonStrings(PatternPool patterns)
     {
@@ -38,11 +38,10 @@ internal sealed class JsonStrings
     public int Quoted(int inside) => _patterns.Sequence(Text("\""), inside, Text("\""));
 
     /// <summary>Strings that match a regular expression somewhere.</summary>
-    public int Search(string regex)
-    {
-        if (!_searches.TryGetValue(regex, out int pattern)) _searches[regex] = pattern = RegexParser.Parse(regex).ToSearchPattern(_patterns, Encode);
-        return pattern;
-    }
+    public int Search(string regex) => Search(regex, open: false);
+
+    /// <summary>Strings that do not match a regular expression anywhere, and much that is no string.</summary>
+    public int Exclude(string regex) => _patterns.Not(Search(regex, open: true));
 
     /// <summary>Strings that match a regular expression as a whole.</summary>
     public int Whole(string regex) => RegexParser.Parse(regex).ToWholePattern(_patterns, Encode);
@@ -68,6 +67,13 @@ internal sealed class JsonStrings
             if (set.Contains(control) && !Array.Exists(s_escapes, escape => escape.Character == control))
                 ways.Add(_patterns.Sequence(Text($"\\u00{control >> 4}"), _patterns.Bytes(Hex($"{control & 15:x}{control & 15:X}"))));
         return _patterns.Either([.. ways]);
+    }
+
+    private int Search(string regex, bool open)
+    {
+        if (!_searches.TryGetValue((regex, open), out int pattern))
+            _searches[(regex, open)] = pattern = RegexParser.Parse(regex).ToSearchPattern(_patterns, Encode, open);
+        return pattern;
     }
 
     private int Text(string ascii) => _patterns.Text(Encoding.ASCII.GetBytes(ascii));

@@ -52,11 +52,7 @@ internal sealed class ObjectProductions(
             }
             if (schemas.Exists(check.IsFalse)) continue;
             var all = new List<int> { excluded, allowed, _patterns.Repeat(syntax.Strings.Character, 0) };
-            foreach (string regex in regexes)
-            {
-                int search = Search(regex, id);
-                all.Add(matched.Contains(regex) ? search : _patterns.Not(search));
-            }
+            foreach (string regex in regexes) all.Add(Search(regex, matched.Contains(regex), id));
             int name = _patterns.Both([.. all]);
             if (_patterns.MinLength(name) >= Length.Infinite) continue;
             ways.Add(_productions.Sequence(syntax.Key(syntax.Strings.Quoted(name)), value(schemas)));
@@ -64,11 +60,11 @@ internal sealed class ObjectProductions(
         return _productions.Either([.. ways]);
     }
 
-    private int Search(string regex, int id)
+    private int Search(string regex, bool matched, int id)
     {
         try
         {
-            return scalars.Search(regex);
+            return matched ? scalars.Search(regex) : scalars.Exclude(regex);
         }
         catch (EdgeLlmException e) when (e.Code == ErrorCode.GrammarError)
         {

@@ -14,6 +14,9 @@ internal sealed class ScalarPatterns(JsonSyntax syntax, SchemaTable table)
     /// <summary>Strings that match a regular expression somewhere, without quotes.</summary>
     public int Search(string regex) => _strings.Search(regex);
 
+    /// <summary>Strings that do not match a regular expression anywhere, and much that is no string.</summary>
+    public int Exclude(string regex) => _strings.Exclude(regex);
+
     /// <summary>The scalar values of a shape.</summary>
     /// <param name="shape">The shape; its list of values does not count.</param>
     /// <param name="id">The schema that an error names.</param>
@@ -48,7 +51,7 @@ internal sealed class ScalarPatterns(JsonSyntax syntax, SchemaTable table)
             foreach (string format in shape.Formats)
                 if (JsonFormats.Find(format) is { } regex) all.Add(_strings.Whole(regex));
             bool isFree = all.Count == 0;
-            foreach (string pattern in shape.ExcludedPatterns) all.Add(_patterns.Not(_strings.Search(pattern)));
+            foreach (string pattern in shape.ExcludedPatterns) all.Add(_strings.Exclude(pattern));
             byte[][] excluded = [.. shape.Excluded.Where(value => value.ValueKind == JsonValueKind.String).Select(value => JsonStrings.Write(value.GetString()!)[1..^1])];
             if (excluded.Length > 0) all.Add(_patterns.Not(_patterns.Literals(excluded)));
             if (all.Count == 0 && !unique) return _patterns.Repeat(_strings.FreeCharacter, shape.Length.Min, shape.Length.Max);

@@ -3,10 +3,8 @@ using System.Text.Json;
 namespace Edge.Llm.Grammars.Json;
 
 /// <summary>A schema, or what it does not accept.</summary>
-internal readonly record struct SchemaRef(int Id, bool Negated) : IComparable<SchemaRef>
+internal readonly record struct SchemaRef(int Id, bool Negated)
 {
-    public int CompareTo(SchemaRef other) => Id != other.Id ? Id.CompareTo(other.Id) : Negated.CompareTo(other.Negated);
-
     public static SchemaRef operator !(SchemaRef schema) => schema with { Negated = !schema.Negated };
 }
 

@@ -74,11 +74,8 @@ internal sealed class Shape
     public List<SchemaRef>? Property(string name, Func<string, string, bool> matches, Func<SchemaRef, bool> isFalse)
     {
         if (Forbidden.Contains(name)) return null;
-        var schemas = new SortedSet<SchemaRef>();
-        foreach (ObjectPart part in Objects) schemas.UnionWith(part.Of(name, matches));
-        foreach ((string more, SchemaRef schema) in More)
-            if (more == name) schemas.Add(schema);
-        return schemas.Any(isFalse) ? null : [.. schemas];
+        SchemaRef[] schemas = [.. Objects.SelectMany(part => part.Of(name, matches)).Concat(More.Where(more => more.Name == name).Select(more => more.Schema)).Distinct()];
+        return Array.Exists(schemas, schema => isFalse(schema)) ? null : [.. schemas];
     }
 }
 

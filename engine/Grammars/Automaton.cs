@@ -44,6 +44,9 @@ internal sealed class State
     /// <summary>Its mask, while there is room to keep it.</summary>
     public StateMask? Mask { get; set; }
 
+    /// <summary>Whether its mask was asked for before.</summary>
+    public bool WasMasked { get; set; }
+
     /// <summary>Tokens of the shortest way to the end, or -1: not counted yet.</summary>
     public int TokensToEnd { get; set; } = -1;
 
@@ -147,12 +150,12 @@ internal sealed partial class Automaton
         return Intern(kernel);
     }
 
-    /// <summary>A text with more bytes, where texts must differ.</summary>
-    public int Append(int text, ReadOnlySpan<byte> bytes)
+    /// <summary>The state behind a terminal. Where its text must differ from the next one, which is not known yet, no token reaches into
+    /// that.</summary>
+    public int StateBehind(Item item) => Intern([item with
     {
-        foreach (byte value in bytes) text = _productions.Texts.Append(text, value);
-        return text;
-    }
+        Pattern = PatternPool.Empty, Text = 0, Rest = item.Text == 0 ? item.Rest : _productions.BehindDistinct(item.Rest),
+    }]);
 
     /// <summary>The least byte of a shortest way to the end, and the state behind it.</summary>
     public (byte Value, int Next) StepToEnd(int state)

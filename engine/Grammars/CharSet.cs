@@ -1,7 +1,7 @@
 namespace Edge.Llm.Grammars;
 
 /// <summary>A set of Unicode characters: ranges in ascending order, apart from one another, without surrogates.</summary>
-internal sealed class CharSet
+internal sealed class CharSet : IEquatable<CharSet>
 {
     private const int LastCharacter = 0x10FFFF, FirstSurrogate = 0xD800, LastSurrogate = 0xDFFF;
 
@@ -44,6 +44,17 @@ internal sealed class CharSet
     public static CharSet operator &(CharSet a, CharSet b) => ~(~a | ~b);
 
     public bool Contains(int character) => Array.Exists(_ranges, range => range.First <= character && character <= range.Last);
+
+    public bool Equals(CharSet? other) => other is not null && _ranges.AsSpan().SequenceEqual(other._ranges);
+
+    public override bool Equals(object? obj) => Equals(obj as CharSet);
+
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        foreach ((int first, int last) in _ranges) hash.Add(first ^ (last << 11));
+        return hash.ToHashCode();
+    }
 
     /// <summary>The set as UTF-8.</summary>
     public int ToPattern(PatternPool patterns)

@@ -77,9 +77,7 @@ public sealed class CompiledGrammar
                 mask.Add(forced);
                 return;
             }
-            StateMask known = MaskOf(state);
-            mask.CopyFrom(known.Tokens);
-            if (tokensLeft - 1 >= known.LongestEnd) return;
+            if (tokensLeft - 1 >= FillAll(state, mask)) return;
             for (int token = mask.Next(0); token >= 0; token = mask.Next(token + 1))
             {
                 if (IsEndOfGeneration(token)) continue;
@@ -112,20 +110,30 @@ public sealed class CompiledGrammar
     private bool Fits(int state, int tokens) =>
         state != Automaton.Dead && (_automaton[state].MinLength <= tokens || TokensToEnd(state) <= tokens);
 
-    private StateMask MaskOf(int state)
+    // A mask is kept from the second time on that it is asked for: most states are passed once.
+    private long FillAll(int state, TokenMask mask)
     {
         State at = _automaton[state];
-        if (at.Mask is { } known) return known;
-        var tokens = new TokenMask(VocabularySize);
-        var mask = new StateMask(tokens, _masks.Fill(state, tokens));
-        if ((_masked.Count + 1L) * tokens.Words.Length * 8 > MostMaskBytes)
+        if (at.Mask is { } known)
         {
-            foreach (State masked in _masked) masked.Mask = null;
-            _masked.Clear();
+            mask.CopyFrom(known.Tokens);
+            return known.LongestEnd;
         }
-        at.Mask = mask;
-        _masked.Add(at);
-        return mask;
+        long longestEnd = _masks.Fill(state, mask);
+        if (at.WasMasked)
+        {
+            if ((_masked.Count + 1L) * mask.Words.Length * 8 > MostMaskBytes)
+            {
+                foreach (State masked in _masked) masked.Mask = null;
+                _masked.Clear();
+            }
+            var kept = new TokenMask(VocabularySize);
+            kept.CopyFrom(mask);
+            at.Mask = new StateMask(kept, longestEnd);
+            _masked.Add(at);
+        }
+        at.WasMasked = true;
+        return longestEnd;
     }
 
     // A shortest text to the end, in the longest tokens: enough of them, if not always the fewest. What is left behind each of these tokens is

@@ -7,9 +7,11 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     /// <summary>A terminal that this many bytes may begin has a mask of its own.</summary>
     private const int ManyBytes = 24;
 
+    /// <summary>The shortest one of texts that must differ may be this long, and budgets are checked token by token below.</summary>
+    private const int LongestDistinct = 256;
+
     private readonly int[] _states = new int[tree.LongestText + 2];
     private readonly int[] _ends = new int[tree.LongestText + 2];
-    private readonly byte[] _path = new byte[tree.LongestText];
     private long _longestEnd;
 
     /// <summary>Writes the mask of a state, and returns the bytes that the shortest end needs behind one of its tokens, at most.</summary>
@@ -35,18 +37,13 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     private void AddTerminal(Item item, TerminalMask terminal, TokenMask mask)
     {
         mask.UnionWith(terminal.Tokens);
-        int behind = automaton.Intern([item with { Pattern = PatternPool.Empty }]);
+        int behind = automaton.StateBehind(item);
         State after = automaton[behind];
-        _longestEnd = Math.Max(_longestEnd, Length.Add(terminal.LongestEnd, after.MinLength));
+        _longestEnd = Math.Max(_longestEnd, Length.Add(terminal.LongestEnd, Length.Add(after.MinLength, item.Text == 0 ? 0 : LongestDistinct)));
         for (int value = after.Live.Next(0); value >= 0; value = after.Live.Next(value + 1))
         {
             ReadOnlySpan<int> nodes = terminal.ExitsOf((byte)value);
             if (nodes.IsEmpty) continue;
-            if (item.Text != 0)
-            {
-                foreach (int node in nodes) AddBehindText(item, node, mask);
-                continue;
-            }
             int next = automaton.Step(behind, (byte)value);
             if (next == Automaton.Dead) continue;
             foreach (int node in nodes)
@@ -55,17 +52,6 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
                 Walk(next, node, mask);
             }
         }
-    }
-
-    // Where texts must differ, what may follow depends on the whole text.
-    private void AddBehindText(Item item, int node, TokenMask mask)
-    {
-        ReadOnlySpan<byte> path = tree.PathOf(node, _path);
-        int behind = automaton.Intern([item with { Pattern = PatternPool.Empty, Text = automaton.Append(item.Text, path[..^1]) }]);
-        int next = automaton.Step(behind, path[^1]);
-        if (next == Automaton.Dead) return;
-        AddTokensAt(node, next, mask);
-        Walk(next, node, mask);
     }
 
     private void AddTokens(Item item, TokenMask mask)

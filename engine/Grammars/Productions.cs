@@ -49,6 +49,7 @@ internal sealed class Productions
     private readonly List<int> _bodies = []; // of the rules
     private readonly List<TokenSet> _tokens = [];
     private bool _sealed;
+    private int _noTokens;
 
     public Productions(Effort effort)
     {
@@ -161,6 +162,17 @@ internal sealed class Productions
         if (max == 1) return Empty;
         int next = Distinct(distinct.A, Texts.With(distinct.C, text), between, max < 0 ? -1 : max - 1);
         return Optional(Sequence(between, next));
+    }
+
+    /// <summary>A production that begins with <see cref="ProductionKind.AfterDistinct"/>, with the text behind what stands between left
+    /// out.</summary>
+    public int BehindDistinct(int production)
+    {
+        Key key = this[production];
+        (Key after, int rest) = key.Kind == ProductionKind.Sequence ? (this[key.A], key.B) : (key, Empty);
+        if (after.List![1] == 1) return rest;
+        if (_noTokens == 0) _noTokens = Tokens(new TokenSet([], false));
+        return Sequence(Optional(Sequence(after.List[0], _noTokens)), rest);
     }
 
     /// <summary>The texts taken so far.</summary>

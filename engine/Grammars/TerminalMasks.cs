@@ -12,7 +12,7 @@ internal sealed class TerminalMasks
     public TerminalMask? Get(PatternPool patterns, int pattern, TokenTree tree)
     {
         int[]? spelled = patterns.Spell(pattern, tree.LongestText);
-        if (spelled is null) return TerminalMask.Compute(patterns, pattern, tree);
+        if (spelled is null) return Compute(patterns, pattern, tree);
         var key = new Spelling(spelled);
         lock (_masks)
             if (_masks.TryGetValue(key, out var known))
@@ -21,7 +21,7 @@ internal sealed class TerminalMasks
                 _byUse.AddFirst(known);
                 return known.Value.Mask;
             }
-        TerminalMask? mask = TerminalMask.Compute(patterns, pattern, tree);
+        TerminalMask? mask = Compute(patterns, pattern, tree);
         lock (_masks)
         {
             if (_masks.ContainsKey(key)) return mask;
@@ -36,6 +36,13 @@ internal sealed class TerminalMasks
             }
         }
         return mask;
+    }
+
+    private TerminalMask? Compute(PatternPool patterns, int pattern, TokenTree tree)
+    {
+        int wider = patterns.WithoutExclusions(pattern);
+        return wider == pattern || Get(patterns, wider, tree) is not { } ofWider ? TerminalMask.Compute(patterns, pattern, tree)
+            : TerminalMask.Narrow(patterns, pattern, wider, ofWider, tree);
     }
 
     private static long BytesOf(Spelling key, TerminalMask? mask) => 200 + key.Words.Length * 4L + (mask?.Bytes ?? 0);

@@ -51,6 +51,11 @@ public sealed class TokenMask
 
     internal void Add(int token) => _words[token >> 6] |= 1UL << token;
 
+    internal void AddAll(ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens) Add(token);
+    }
+
     internal void Remove(int token) => _words[token >> 6] &= ~(1UL << token);
 
     internal void CopyFrom(TokenMask other) => other._words.CopyTo(_words, 0);

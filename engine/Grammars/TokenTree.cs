@@ -76,6 +76,9 @@ internal sealed class TokenTree
     /// <summary>The tokens that end at a node.</summary>
     public ReadOnlySpan<int> TokensAt(int node) => _tokens.AsSpan(_firstToken[node].._firstToken[node + 1]);
 
+    /// <summary>The tokens that end at a node or below it.</summary>
+    public ReadOnlySpan<int> TokensBelow(int node) => _tokens.AsSpan(_firstToken[node].._firstToken[_ends[node]]);
+
     /// <summary>Whether a token stands for text.</summary>
     public bool IsText(int token) =>
         Tokenizer.Vocabulary.GetType(token) is TokenType.Normal or TokenType.UserDefined or TokenType.Byte
@@ -83,19 +86,6 @@ internal sealed class TokenTree
 
     /// <summary>What a token stands for.</summary>
     public ReadOnlySpan<byte> TextOf(int token) => Tokenizer.DecodeToken(token);
-
-    /// <summary>The bytes that lead to a node.</summary>
-    public ReadOnlySpan<byte> PathOf(int node, Span<byte> buffer)
-    {
-        int length = 0;
-        for (int at = 0; at != node;)
-        {
-            at++;
-            while (node >= _ends[at]) at = _ends[at];
-            buffer[length++] = _labels[at];
-        }
-        return buffer[..length];
-    }
 
     /// <summary>The node of a text, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text)

@@ -14,6 +14,7 @@ internal sealed class JsonStrings
 
     private readonly PatternPool _patterns;
     private readonly Dictionary<(string, bool), int> _searches = [];
+    private readonly Dictionary<CharSet, int> _encoded = [];
 
     public JsonStrings(PatternPool patterns)
     {
@@ -60,13 +61,14 @@ internal sealed class JsonStrings
     /// <summary>One of some characters.</summary>
     public int Encode(CharSet set)
     {
+        if (_encoded.TryGetValue(set, out int known)) return known;
         var ways = new List<int> { (set & s_plain).ToPattern(_patterns) };
         foreach ((char character, char escape) in s_escapes)
             if (set.Contains(character)) ways.Add(Text("\\" + escape));
         for (int control = 0; control < ' '; control++)
             if (set.Contains(control) && !Array.Exists(s_escapes, escape => escape.Character == control))
                 ways.Add(_patterns.Sequence(Text($"\\u00{control >> 4}"), _patterns.Bytes(Hex($"{control & 15:x}{control & 15:X}"))));
-        return _patterns.Either([.. ways]);
+        return _encoded[set] = _patterns.Either([.. ways]);
     }
 
     private int Search(string regex, bool open)

@@ -157,6 +157,17 @@ internal sealed partial class Automaton
         Pattern = PatternPool.Empty, Text = 0, Rest = item.Text == 0 ? item.Rest : _productions.BehindDistinct(item.Rest),
     }]);
 
+    /// <summary>The state without the texts that must differ from others: no token reaches into the next one of those.</summary>
+    public int WithoutTexts(int state)
+    {
+        Item[] items = _states[state].Items;
+        return !Array.Exists(items, item => item.Text != 0) && _states[state].Tokens.Length == 0 ? state : Intern(
+            [.. items.Select(item => item.Text == 0 ? item : item with { Text = 0, Rest = _productions.BehindDistinct(item.Rest) })], closed: false);
+    }
+
+    /// <summary>Whether a state waits for a text of which too little is known.</summary>
+    public bool WaitsForText(int state) => Array.Exists(_states[state].Tokens, item => TokensOf(item.Pattern) is { Ids: [], Excluded: false });
+
     /// <summary>The least byte of a shortest way to the end, and the state behind it.</summary>
     public (byte Value, int Next) StepToEnd(int state)
     {

@@ -78,12 +78,8 @@ public sealed class CompiledGrammar
                 return;
             }
             if (tokensLeft - 1 >= FillAll(state, mask)) return;
-            for (int token = mask.Next(0); token >= 0; token = mask.Next(token + 1))
-            {
-                if (IsEndOfGeneration(token)) continue;
-                _effort.Restart();
-                if (!Fits(Advance(state, token), tokensLeft - 1)) mask.Remove(token);
-            }
+            int left = tokensLeft - 1;
+            _masks.Fill(state, mask, next => Fits(next, _automaton.WaitsForText(next) ? left - MaskBuilder.LongestDistinct : left));
         }
     }
 

@@ -7,11 +7,12 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     /// <summary>A terminal that this many bytes may begin has a mask of its own.</summary>
     private const int ManyBytes = 24;
 
-    /// <summary>The shortest one of texts that must differ may be this long, and budgets are checked token by token below.</summary>
-    private const int LongestDistinct = 256;
+    /// <summary>Where a text must differ from others, the shortest one may be longer than the shortest of all, by this at most.</summary>
+    public const int LongestDistinct = 256;
 
     private readonly int[] _states = new int[tree.LongestText + 2];
     private readonly int[] _ends = new int[tree.LongestText + 2];
+    private Func<int, bool>? _fits;
     private long _longestEnd;
 
     /// <summary>Writes the mask of a state, and returns the bytes that the shortest end needs behind one of its tokens, at most.</summary>
@@ -29,9 +30,22 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
         foreach ((Item item, TerminalMask terminal) in many) AddTerminal(item, terminal, mask);
         if (few.Count > 0) Walk(many.Count == 0 ? state : automaton.Intern(few, closed: true), 0, mask);
         foreach (Item item in from.Tokens) AddTokens(item, mask);
-        if (from.IsComplete)
-            foreach (int token in tree.EndOfGeneration) mask.Add(token);
+        if (from.IsComplete) mask.AddAll(tree.EndOfGeneration);
         return _longestEnd;
+    }
+
+    /// <summary>Writes the tokens behind which a state fits. It takes some milliseconds where most tokens may follow.</summary>
+    public void Fill(int state, TokenMask mask, Func<int, bool> fits)
+    {
+        mask.Clear();
+        _fits = fits;
+        State from = automaton[state];
+        int walked = automaton.WithoutTexts(state);
+        if (walked != Automaton.Dead) Walk(walked, 0, mask);
+        foreach (Item item in from.Tokens)
+            if (fits(automaton.StateBehind(item))) AddTokens(item, mask);
+        if (from.IsComplete) mask.AddAll(tree.EndOfGeneration);
+        _fits = null;
     }
 
     private void AddTerminal(Item item, TerminalMask terminal, TokenMask mask)
@@ -57,9 +71,9 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     private void AddTokens(Item item, TokenMask mask)
     {
         TokenSet set = automaton.TokensOf(item.Pattern);
-        _longestEnd = Math.Max(_longestEnd, automaton[automaton.Intern([item with { Pattern = PatternPool.Empty }])].MinLength);
+        _longestEnd = Math.Max(_longestEnd, automaton[automaton.StateBehind(item)].MinLength);
         if (!set.Excluded)
-            foreach (int token in set.Ids) mask.Add(token);
+            mask.AddAll(set.Ids);
         else
             for (int token = 0; token < mask.VocabularySize; token++)
                 if (tree.IsText(token) && !set.Names(token)) mask.Add(token);
@@ -68,8 +82,8 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     private void AddTokensAt(int node, int state, TokenMask mask)
     {
         ReadOnlySpan<int> tokens = tree.TokensAt(node);
-        if (tokens.IsEmpty) return;
-        foreach (int token in tokens) mask.Add(token);
+        if (tokens.IsEmpty || _fits?.Invoke(state) == false) return;
+        mask.AddAll(tokens);
         _longestEnd = Math.Max(_longestEnd, automaton[state].MinLength);
     }
 

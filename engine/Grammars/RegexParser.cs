@@ -14,18 +14,22 @@ internal sealed class RegexParser
         ('\t', '\r'), (' ', ' '), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000),
         (0xFEFF, 0xFEFF));
 
-    private static readonly CharSet s_dot = ~CharSet.Of(('\n', '\n'), ('\r', '\r'), (0x2028, 0x2029));
+    private static readonly CharSet s_anyInLine = ~CharSet.Of(('\n', '\n'), ('\r', '\r'), (0x2028, 0x2029));
 
     private readonly string _text;
+    private readonly CharSet _dot;
     private readonly RegexTree _tree = new();
     private int _at;
 
-    private RegexParser(string text) => _text = text;
+    private RegexParser(string text, CharSet dot) => (_text, _dot) = (text, dot);
 
+    /// <summary>Reads a regular expression.</summary>
+    /// <param name="text">The expression.</param>
+    /// <param name="wideDot">A dot is any character: where what matches is left out, since not all validators end a line in the same places.</param>
     /// <exception cref="EdgeLlmException">GrammarError, with the position.</exception>
-    public static RegexTree Parse(string text)
+    public static RegexTree Parse(string text, bool wideDot = false)
     {
-        var parser = new RegexParser(text);
+        var parser = new RegexParser(text, wideDot ? CharSet.All : s_anyInLine);
         parser.ReadAlternatives();
         return parser._tree;
     }
@@ -72,7 +76,7 @@ internal sealed class RegexParser
                 case '[': sequence.Add(_tree.Set(ReadClass())); break;
                 case '.':
                     _at++;
-                    sequence.Add(_tree.Set(s_dot));
+                    sequence.Add(_tree.Set(_dot));
                     break;
                 default: sequence.Add(_tree.Set(ReadAtom(inClass: false))); break;
             }

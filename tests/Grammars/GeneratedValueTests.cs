@@ -17,7 +17,8 @@ public sealed class GeneratedValueTests
     {
         int values = 0, ended = 0;
         var wrong = new List<string>();
-        foreach ((string id, JsonElement element, _, _) in SharedSchemaTests.All())
+        int every = Settings.Full ? 1 : 8;
+        foreach ((string id, JsonElement element, _, _) in SharedSchemaTests.All().Where((_, i) => i % every == 0))
         {
             CompiledGrammar grammar;
             try
@@ -38,22 +39,18 @@ public sealed class GeneratedValueTests
                 values++;
                 if (whole) ended++;
                 if (grammar.ShortestTokens <= Tokens && !grammar.Accepts(Tokenizer, text)) wrong.Add($"{id}: not complete: {text}");
-                else if (!IsValid(schema, text)) wrong.Add($"{id}: {text}");
+                else if (Errors(schema, text) is { Length: > 0 } errors) wrong.Add($"{id}: {errors}: {text}");
             }
         }
         Console.WriteLine($"{values} values, {ended} ended by themselves");
-        Assert.IsEmpty(wrong, string.Join('\n', wrong.Select(line => line[..Math.Min(line.Length, 600)])));
+        Assert.IsEmpty(wrong, string.Join('\n', wrong.Select(line => line[..Math.Min(line.Length, 900)])));
     }
 
-    private static bool IsValid(JsonSchema schema, string text)
+    private static string Errors(JsonSchema schema, string text)
     {
-        try
-        {
-            return schema.Evaluate(JsonDocument.Parse(text).RootElement, new EvaluationOptions { RequireFormatValidation = true }).IsValid;
-        }
-        catch (Exception e) when (e is not JsonException)
-        {
-            throw new AssertFailedException($"the validator failed at {text}", e);
-        }
+        EvaluationResults results = schema.Evaluate(
+            JsonDocument.Parse(text).RootElement, new EvaluationOptions { RequireFormatValidation = true, OutputFormat = OutputFormat.List });
+        return results.IsValid ? "" : string.Join("; ", (results.Details ?? []).Where(detail => detail.Errors is not null)
+            .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}")));
     }
 }

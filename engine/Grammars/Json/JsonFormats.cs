@@ -55,7 +55,8 @@ internal static class JsonFormats
             + character + "*)*|)";
     }
 
-    private static string Uri(string unreserved) => "[A-Za-z][A-Za-z0-9+.-]*:" + Hierarchy(unreserved) + Ending(unreserved);
+    // A scheme of one letter is a drive to many readers.
+    private static string Uri(string unreserved) => "[A-Za-z][A-Za-z0-9+.-]+:" + Hierarchy(unreserved) + Ending(unreserved);
 
     // A relative reference has no colon in its first segment.
     private static string Reference(string unreserved)

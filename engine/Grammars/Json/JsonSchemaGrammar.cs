@@ -26,7 +26,7 @@ internal sealed class JsonSchemaGrammar
         _alternatives = new Alternatives(_table, new SchemaReader(_table), productions.Effort);
         _syntax = new JsonSyntax(productions, options);
         _scalars = new ScalarPatterns(_syntax, _table);
-        _check = new SchemaCheck(_table, _alternatives, _scalars);
+        _check = new SchemaCheck(_table, _alternatives, _scalars, productions.Effort);
         _alternatives.AreDisjoint = _check.AreDisjoint;
         _objects = new ObjectProductions(_syntax, _table, _check, _scalars, Value);
         _arrays = new ArrayProductions(_syntax, _table, _check, _scalars, Value);
@@ -87,7 +87,7 @@ internal sealed class JsonSchemaGrammar
     private int Of(Shape shape, int id)
     {
         if (shape.Values is { } values)
-            return _syntax.Values(values.Where(value => _check.Accepts(value, shape)));
+            return _syntax.Values(values.Where(value => _check.Accepts(value, shape, listed: true)));
         var ways = new List<int> { _productions.Pattern(_scalars.Of(shape, id, unique: false)) };
         if (shape.Types.HasFlag(JsonTypes.Array)) ways.Add(_arrays.Of(shape, id));
         if (shape.Types.HasFlag(JsonTypes.Object)) ways.Add(_objects.Of(shape, id));

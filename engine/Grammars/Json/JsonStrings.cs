@@ -74,7 +74,7 @@ internal sealed class JsonStrings
     private int Search(string regex, bool open)
     {
         if (!_searches.TryGetValue((regex, open), out int pattern))
-            _searches[(regex, open)] = pattern = RegexParser.Parse(regex).ToSearchPattern(_patterns, Encode, open);
+            _searches[(regex, open)] = pattern = RegexParser.Parse(regex, wideDot: open).ToSearchPattern(_patterns, Encode, open);
         return pattern;
     }
 

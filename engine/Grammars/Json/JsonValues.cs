@@ -7,7 +7,19 @@ internal static class JsonValues
 {
     private const int DeepestValue = 64;
 
-    public static List<JsonElement> Common(List<JsonElement> a, List<JsonElement> b) => [.. a.Where(value => b.Exists(other => AreEqual(value, other)))];
+    /// <summary>The values of a list that another one has as well.</summary>
+    public static List<JsonElement> Common(List<JsonElement> a, List<JsonElement> b)
+    {
+        var texts = b.Where(value => !HasParts(value)).Select(Text).ToHashSet();
+        return [.. a.Where(value => HasParts(value) ? b.Exists(other => AreEqual(value, other)) : texts.Contains(Text(value)))];
+    }
+
+    private static bool HasParts(JsonElement value) => value.ValueKind is JsonValueKind.Array or JsonValueKind.Object;
+
+    // Equal scalars have equal texts.
+    private static string Text(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && DecimalNumber.Parse(value.GetRawText()) is { } number ? number.ToString()
+        : value.ValueKind == JsonValueKind.String ? '"' + value.GetString() : value.GetRawText();
 
     public static JsonTypes TypeOf(JsonElement value) => value.ValueKind switch
     {

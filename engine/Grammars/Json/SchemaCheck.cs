@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Edge.Llm.Grammars.Json;
 
 /// <summary>Answers questions about schemas when a grammar is made: whether one accepts a value, and whether two have nothing in common.</summary>
-internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, ScalarPatterns scalars)
+internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, ScalarPatterns scalars, Effort effort)
 {
     private const int DeepestQuestion = 6, DeepestValue = 64;
 
@@ -37,12 +37,17 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     }
 
     /// <summary>Whether a value is one of a shape.</summary>
-    public bool Accepts(JsonElement value, Shape shape, int depth = 0)
+    /// <param name="value">The value.</param>
+    /// <param name="shape">The shape.</param>
+    /// <param name="depth">Values around it.</param>
+    /// <param name="listed">It is one of the shape's own list.</param>
+    public bool Accepts(JsonElement value, Shape shape, int depth = 0, bool listed = false)
     {
+        effort.Spend(5);
         if (depth > DeepestValue) throw new EdgeLlmException(ErrorCode.GrammarError, $"a value is nested too deep: expected at most {DeepestValue} levels");
         JsonTypes type = JsonValues.TypeOf(value);
         if ((shape.Types & type) == 0) return false;
-        if (shape.Values is { } values && !values.Exists(other => JsonValues.AreEqual(value, other))) return false;
+        if (!listed && shape.Values is { } values && !values.Exists(other => JsonValues.AreEqual(value, other))) return false;
         if (shape.Excluded.Exists(other => JsonValues.AreEqual(value, other))) return false;
         switch (type)
         {
@@ -83,7 +88,8 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     private bool AreDisjoint(Shape a, Shape b, JsonTypes types)
     {
         types &= a.Types & b.Types;
-        if (a.Values is { } values) return values.TrueForAll(value => (JsonValues.TypeOf(value) & types) == 0 || !Accepts(value, a) || !Accepts(value, b));
+        if (a.Values is { Count: > 1000 } || b.Values is { Count: > 1000 }) return false;
+        if (a.Values is { } values) return values.TrueForAll(value => (JsonValues.TypeOf(value) & types) == 0 || !Accepts(value, a, listed: true) || !Accepts(value, b));
         if (b.Values is not null) return AreDisjoint(b, a, types);
         if ((types & (JsonTypes.Null | JsonTypes.Boolean)) != 0) return false;
         if (types.HasFlag(JsonTypes.String) && !IsEmpty(_patterns.Both(scalars.Text(a, 0, unique: true), scalars.Text(b, 0, unique: true)))) return false;
@@ -163,7 +169,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         foreach (Shape names in alternatives.Of(shape.PropertyNames))
             if (!names.Types.HasFlag(JsonTypes.String)) continue;
             else if (names.Values is { } values)
-                ways.Add(_patterns.Literals(values.Where(value => value.ValueKind == JsonValueKind.String && Accepts(value, names))
+                ways.Add(_patterns.Literals(values.Where(value => value.ValueKind == JsonValueKind.String && Accepts(value, names, listed: true))
                     .Select(value => JsonStrings.Write(value.GetString()!)[1..^1])));
             else ways.Add(scalars.Text(names, shape.PropertyNames[0].Id, unique: true));
         return _patterns.Either([.. ways]);

@@ -1,0 +1,70 @@
+using Edge.Llm.Grammars;
+
+namespace Edge.Llm;
+
+/// <summary>Follows one text through a grammar, token by token. Not thread-safe: one a generation.</summary>
+public sealed class GrammarMatcher
+{
+    private readonly CompiledGrammar _grammar;
+    private readonly List<int> _states = []; // behind each token
+    private bool _ended;
+
+    internal GrammarMatcher(CompiledGrammar grammar) => _grammar = grammar;
+
+    /// <summary>Tokens accepted so far.</summary>
+    public int Count => _states.Count;
+
+    /// <summary>Whether the text so far is a whole text of the grammar.</summary>
+    public bool IsComplete => _grammar.IsComplete(State);
+
+    /// <summary>Whether a token has ended the text.</summary>
+    public bool IsEnded => _ended;
+
+    private int State => _states.Count == 0 ? _grammar.Start : _states[^1];
+
+    /// <summary>Takes the next token. A token that ends the generation is taken where the text is complete.</summary>
+    /// <returns>Whether the grammar lets it follow; if not, nothing has changed.</returns>
+    /// <exception cref="EdgeLlmException">InvalidArgument: no token of the vocabulary. GrammarError: the text takes too much memory or
+    /// time.</exception>
+    public bool Accept(int token)
+    {
+        if ((uint)token >= (uint)_grammar.VocabularySize)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"token id {token}: expected 0 to {_grammar.VocabularySize - 1}");
+        if (_ended) return false;
+        int next;
+        if (_grammar.IsEndOfGeneration(token))
+        {
+            if (!IsComplete) return false;
+            (next, _ended) = (State, true);
+        }
+        else next = _grammar.Accept(State, token);
+        if (next == Automaton.Dead) return false;
+        _states.Add(next);
+        return true;
+    }
+
+    /// <summary>Takes the last tokens back.</summary>
+    public void Rollback(int tokens)
+    {
+        if (tokens < 0 || tokens > _states.Count)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"roll back {tokens} tokens: expected 0 to {_states.Count}");
+        if (tokens > 0) _ended = false;
+        _states.RemoveRange(_states.Count - tokens, tokens);
+    }
+
+    /// <summary>Writes which tokens may come next. Where the grammar leaves no choice of text, that is the token that the tokenizer writes it
+    /// with.</summary>
+    /// <param name="mask">Where to.</param>
+    /// <param name="tokensLeft">Tokens that may still be generated: only those stay behind which the shortest end still fits.</param>
+    public void Fill(TokenMask mask, int tokensLeft = int.MaxValue)
+    {
+        ArgumentNullException.ThrowIfNull(mask);
+        if (mask.VocabularySize != _grammar.VocabularySize)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"a mask of {mask.VocabularySize} tokens: expected {_grammar.VocabularySize}");
+        if (_ended) mask.Clear();
+        else _grammar.Fill(State, mask, tokensLeft);
+    }
+
+    /// <summary>The tokens that must come next: while there are some, <see cref="Fill"/> allows the first of them only.</summary>
+    public int[] ForcedTokens() => _ended ? [] : [.. _grammar.ForcedTokens(State)];
+}

@@ -18,8 +18,8 @@ internal static unsafe partial class RowOps
     public static void AddScaled(Cpu cpu, FloatRows y, FloatRows x, FloatRows factors, int column)
     {
         Debug.Assert(x.Width == y.Width && x.Count == y.Count && factors.Count == y.Count && column < factors.Width);
-        var body = new AddScaledBody { Kernel = cpu.Float.AddScaled, X = x, Y = y, Factors = factors, Column = column };
-        RowLoop<AddScaledBody>.Run(cpu.Pool, y.Count, 2 * Bytes(y), ref body);
+        var body = new AddScaledByColumnBody { Kernel = cpu.Float.AddScaled, X = x, Y = y, Factors = factors, Column = column };
+        RowLoop<AddScaledByColumnBody>.Run(cpu.Pool, y.Count, 2 * Bytes(y), ref body);
     }
 
     /// <summary>x[t] *= factors, a row of F32, value by value.</summary>
@@ -56,7 +56,7 @@ internal static unsafe partial class RowOps
         }
     }
 
-    private struct AddScaledBody : IRowBody
+    private struct AddScaledByColumnBody : IRowBody
     {
         public delegate*<float*, float*, int, float, void> Kernel;
         public FloatRows X, Y, Factors;

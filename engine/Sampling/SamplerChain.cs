@@ -40,10 +40,14 @@ public sealed class SamplerChain
     /// <summary>The candidate of a rank the last time; 0 was the likeliest.</summary>
     internal int Candidate(int rank) => _ranking.TokenAt(rank);
 
-    /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it.</summary>
-    /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number.</exception>
-    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position)
+    /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it. With a mask it chooses among
+    /// the tokens that the mask allows.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number. GrammarError, if the mask and the logit bias together
+    /// leave no token.</exception>
+    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position, TokenMask? mask = null)
     {
+        if (mask is not null && mask.VocabularySize != _ranking.Count)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"a mask of {mask.VocabularySize} tokens: expected {_ranking.Count}");
         if (logits.Length != _ranking.Count)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{logits.Length} logits: expected {_ranking.Count}, one a token");
         if (!Finite.All(logits)) ThrowNonFinite(logits);
@@ -53,11 +57,13 @@ public sealed class SamplerChain
 
         foreach ((int token, float bias) in _bias) adjusted[token] = Math.Min(adjusted[token] + bias, float.MaxValue);
         if (_options.HasPenalties) Penalize(adjusted, history);
+        mask?.Apply(adjusted);
 
         int likeliest = ArgMax(adjusted);
         float max = adjusted[likeliest];
         if (max == float.NegativeInfinity)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary");
+            throw mask is null ? new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary")
+                : new EdgeLlmException(ErrorCode.GrammarError, "no token is left that the grammar allows and the logit bias does not ban");
         if (_options.Temperature <= 0)
         {
             CandidateCount = 1;

@@ -25,6 +25,8 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     private readonly Option<Seed> _seed = Opt.Seed("--seed", ["-s"], "The same seed gives the same text; -1: a new one each time.");
     private readonly Option<bool> _ignoreEos = Opt.Flag("--ignore-eos", "Never end a text before its limit.");
 
+    private readonly GrammarBinding _grammar = new();
+
     private readonly Option<string[]> _logitBias = new("--logit-bias", "-l")
     {
         Description = "Add to a token's logit, as in 15043+1.5 or 15043-inf; may be repeated.", HelpName = "ID(+|-)BIAS",
@@ -42,6 +44,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         foreach (Option option in (Option[])
             [_tokens, _temperature, _topK, _topP, _minP, _repeatPenalty, _repeatLastN, _presence, _frequency, _seed, _stop, _escape, _ignoreEos, _logitBias])
             command.Add(option);
+        _grammar.AddTo(command);
         return this;
     }
 
@@ -50,6 +53,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         MaxTokens = parsed.GetValue(_tokens),
         Stop = [.. (parsed.GetValue(_stop) ?? []).Select(stop => Text(parsed, stop))],
         IgnoreEos = parsed.GetValue(_ignoreEos),
+        Grammar = _grammar.Get(parsed),
         Sampling = new SamplingOptions
         {
             Temperature = parsed.GetValue(_temperature), TopK = parsed.GetValue(_topK), TopP = parsed.GetValue(_topP), MinP = parsed.GetValue(_minP),

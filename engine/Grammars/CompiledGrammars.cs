@@ -5,7 +5,7 @@ namespace Edge.Llm.Grammars;
 /// <summary>The compiled grammars of a vocabulary, by what they say; those used least recently go first.</summary>
 internal sealed class CompiledGrammars
 {
-    private const long MostBytes = 128 << 20;
+    private const long MostBytes = 64 << 20;
 
     private static readonly ConditionalWeakTable<Tokenizer, CompiledGrammars> s_all = [];
 

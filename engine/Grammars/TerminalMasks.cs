@@ -3,7 +3,7 @@ namespace Edge.Llm.Grammars;
 /// <summary>Masks of terminals by what the terminals are, for all grammars of a vocabulary; the one used least recently goes first.</summary>
 internal sealed class TerminalMasks
 {
-    private const long MostBytes = 48 << 20;
+    private const long MostBytes = 32 << 20;
 
     private readonly Dictionary<Spelling, LinkedListNode<(Spelling Key, TerminalMask? Mask)>> _masks = [];
     private readonly LinkedList<(Spelling Key, TerminalMask? Mask)> _byUse = [];

@@ -52,7 +52,6 @@ internal sealed class Candidates(int vocabularySize)
     }
 
     /// <summary>Orders what is left by its logits.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument: none is left that may be chosen.</exception>
     public void Rank()
     {
         if (_isListed) _listed.AsSpan(0, Count).Sort((a, b) => Logits[a] != Logits[b] ? Logits[b].CompareTo(Logits[a]) : a.CompareTo(b));
@@ -63,7 +62,6 @@ internal sealed class Candidates(int vocabularySize)
         }
         AreRanked = true;
         Max = LogitAt(0);
-        if (Max == float.NegativeInfinity) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary");
     }
 
     /// <summary>The token of a rank; 0 is the likeliest.</summary>

@@ -51,22 +51,27 @@ public sealed class SamplerChain
     /// <summary>The candidate of a rank the last time; 0 was the likeliest.</summary>
     internal int Candidate(int rank) => _candidates.TokenAt(rank);
 
-    /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it.</summary>
-    /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number.</exception>
-    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position)
+    /// <summary>Chooses the token at <paramref name="position"/>; <paramref name="history"/> is every token before it. With a mask it chooses among
+    /// the tokens that the mask allows.</summary>
+    /// <exception cref="EdgeLlmException">NonFinite, if a logit is not a finite number. GrammarError, if the mask and the logit bias together
+    /// leave no token.</exception>
+    public int Sample(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, long position, TokenMask? mask = null)
     {
+        if (mask is not null && mask.VocabularySize != _vocabularySize)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"a mask of {mask.VocabularySize} tokens: expected {_vocabularySize}");
         if (logits.Length != _vocabularySize)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{logits.Length} logits: expected {_vocabularySize}, one a token");
         if (!Finite.All(logits)) ThrowNonFinite(logits);
         _candidates.Reset(logits);
+        mask?.Apply(_candidates.Logits);
         var step = new SamplingStep(history, Seed, _choice, (ulong)position);
         foreach (ISamplerStage stage in _stages)
         {
             if (stage.ChangesLogits) _candidates.BeginChange();
-            else if (!_candidates.AreRanked) _candidates.Rank();
+            else if (!_candidates.AreRanked) Rank(mask);
             stage.Apply(_candidates, step);
         }
-        if (!_candidates.AreRanked) _candidates.Rank();
+        if (!_candidates.AreRanked) Rank(mask);
         int token = _candidates.Count == 1 ? _candidates.TokenAt(0) : _candidates.Draw(Philox.Uniform(Seed, _choice, (ulong)position));
         _mirostat?.Accept(_candidates, token);
         return token;
@@ -87,6 +92,14 @@ public sealed class SamplerChain
                 best = id;
             }
         return best;
+    }
+
+    private void Rank(TokenMask? mask)
+    {
+        _candidates.Rank();
+        if (_candidates.Max > float.NegativeInfinity) return;
+        throw mask is null ? new EdgeLlmException(ErrorCode.InvalidArgument, "the logit bias bans every token of the vocabulary")
+            : new EdgeLlmException(ErrorCode.GrammarError, "no token is left that the grammar allows and the logit bias does not ban");
     }
 
     // Not from a cryptographic generator: .NET's needs OpenSSL on Linux, and ends the process where that is missing.

@@ -12,6 +12,10 @@ public sealed record GenerateOptions
     /// <summary>Texts that end the generation; they are not part of the result.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
+    /// <summary>What the generated text must look like, or null. The text is complete when the generation ends with
+    /// <see cref="FinishReason.Eos"/>; near the limit of tokens only those are chosen behind which the shortest end still fits.</summary>
+    public Grammar? Grammar { get; init; }
+
     /// <summary>Never choose a token that ends the generation.</summary>
     public bool IgnoreEos { get; init; }
 

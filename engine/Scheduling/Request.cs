@@ -16,6 +16,8 @@ internal sealed class Request
     private readonly AdapterSet? _adapters;
     private readonly Vocabulary _vocabulary;
     private readonly SamplerChain _sampler;
+    private readonly GrammarMatcher? _matcher;
+    private readonly TokenMask? _mask;
     private readonly StopStrings _stops;
     private readonly StreamingDecoder _decoder;
     private readonly CancellationToken _callers;
@@ -29,7 +31,7 @@ internal sealed class Request
     private ExceptionDispatchInfo? _error;
 
     /// <summary>Checks everything and computes nothing.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy, GrammarError.</exception>
     public Request(int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, Sequence? sequence, Func<Sequence> newSequence,
         int maxLength, CancellationToken cancellation)
     {
@@ -38,6 +40,11 @@ internal sealed class Request
         Check(prompt, options, tokenizer.Vocabulary.Count, maxLength);
         (_prompt, _options, _adapters, _vocabulary, _callers) = (prompt, options, adapters, tokenizer.Vocabulary, cancellation);
         _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer);
+        if (options.Grammar is { } grammar)
+        {
+            _matcher = Compile(grammar, tokenizer, prompt, options, maxLength, cancellation).NewMatcher();
+            _mask = new TokenMask(_vocabulary.Count);
+        }
         _stops = new StopStrings(options.Stop);
         _decoder = new StreamingDecoder(tokenizer, options.RenderSpecial, continuation: true);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _sampler.Seed };
@@ -190,7 +197,10 @@ internal sealed class Request
     {
         try
         {
-            _last = _sampler.Sample(logits, Sequence.Tokens, _length);
+            _matcher?.Fill(_mask!, TokensLeft);
+            _last = _sampler.Sample(logits, Sequence.Tokens, _length, _mask);
+            if (_matcher is not null && !_matcher.Accept(_last))
+                throw new EdgeLlmException(ErrorCode.Internal, $"the grammar's mask allows token {_last}, but the grammar does not");
         }
         catch (EdgeLlmException e)
         {
@@ -204,9 +214,13 @@ internal sealed class Request
             int made = ++Statistics.GeneratedTokens;
             _made.Enqueue(new GeneratedToken(_last, _stops.Append(_decoder.Append(_last), out bool stopped), null));
             if (stopped) End(FinishReason.Stop);
-            else if (made == _options.MaxTokens || _length == Sequence.MaxLength) End(FinishReason.Length);
+            else if (made == _options.MaxTokens || _length == Sequence.MaxLength) End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);
         }
     }
+
+    // What may still be made, the next one included: the last one needs no room in the sequence.
+    private int TokensLeft =>
+        Math.Min(Sequence.MaxLength - _length + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens - Statistics.GeneratedTokens);
 
     private bool EndIfCancelled()
     {
@@ -239,6 +253,18 @@ internal sealed class Request
         foreach (int token in prompt)
             if ((uint)token >= (uint)vocabSize)
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"token {token} in the prompt: expected 0 to {vocabSize - 1}");
+    }
+
+    private static CompiledGrammar Compile(
+        Grammar grammar, Tokenizer tokenizer, int[] prompt, GenerateOptions options, int maxLength, CancellationToken cancellation)
+    {
+        if (options.IgnoreEos) throw new EdgeLlmException(ErrorCode.InvalidArgument, "IgnoreEos beside a grammar: a text of a grammar ends");
+        CompiledGrammar compiled = grammar.Compile(tokenizer, cancellation);
+        int shortest = compiled.ShortestTokens, room = maxLength - prompt.Length + 1;
+        if (options.MaxTokens >= 0 && options.MaxTokens < shortest)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected at least {shortest}, the shortest text of the grammar, found {options.MaxTokens}");
+        return room >= shortest ? compiled
+            : throw new EdgeLlmException(ErrorCode.ContextFull, $"the context has room for {room} tokens; the shortest text of the grammar has {shortest}");
     }
 
     private SamplingOptions WithoutEos(SamplingOptions sampling)

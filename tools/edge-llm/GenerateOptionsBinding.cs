@@ -11,6 +11,8 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     private readonly SamplingOptionsBinding _sampling = new();
     private readonly Option<bool> _ignoreEos = Opt.Flag("--ignore-eos", "Never end a text before its limit.");
 
+    private readonly GrammarBinding _grammar = new();
+
     private readonly Option<string[]> _stop = new("--stop", "-r", "--reverse-prompt")
     {
         Description = "End before this text; may be repeated.", HelpName = "TEXT",
@@ -21,6 +23,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     public GenerateOptionsBinding AddTo(Command command)
     {
         foreach (Option option in (Option[])[_tokens, .. _sampling.Options, _stop, _escape, _ignoreEos]) command.Add(option);
+        _grammar.AddTo(command);
         return this;
     }
 
@@ -29,6 +32,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         MaxTokens = parsed.GetValue(_tokens),
         Stop = [.. (parsed.GetValue(_stop) ?? []).Select(stop => Text(parsed, stop))],
         IgnoreEos = parsed.GetValue(_ignoreEos),
+        Grammar = _grammar.Get(parsed),
         Sampling = _sampling.Get(parsed, text => Text(parsed, text)),
     };
 

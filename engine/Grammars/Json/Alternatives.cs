@@ -32,15 +32,17 @@ internal sealed class Alternatives(SchemaTable table, SchemaReader reader, Effor
             SchemaRef next = at.Left[0];
             ImmutableList<SchemaRef> left = at.Left.RemoveAt(0);
             if (at.Done.Contains(next)) open.Push(at with { Left = left });
-            else foreach (Partial way in (next.Negated ? Negate(next, at.Shape) : Assert(next, at.Shape)).Reverse())
+            else foreach (Partial way in Ways(next, at.Shape).Reverse())
                     open.Push(way with { Done = at.Done.Add(next), Left = way.Left.AddRange(left) });
         }
         return shapes;
     }
 
+    private IEnumerable<Partial> Ways(SchemaRef schema, Shape before) => schema.Negated ? Negate(schema, before) : Assert(schema, before);
+
     private static bool IsEmpty(Shape shape) => shape.Types == JsonTypes.None || shape.Values is { Count: 0 };
 
-    private IEnumerable<Partial> Assert(SchemaRef schema, Shape before)
+    private List<Partial> Assert(SchemaRef schema, Shape before)
     {
         JsonElement element = table[schema.Id];
         Shape shape = before.Clone();

@@ -90,7 +90,7 @@ internal sealed class JsonSyntax
         int rule = Productions.NewRule(), value = Productions.Rule(rule);
         int text = Strings.Quoted(Patterns.Repeat(Strings.FreeCharacter, 0));
         int scalar = Productions.Pattern(Patterns.Either(
-            text, Numbers.Number(), Patterns.Literals([.. new[] { "true", "false", "null" }.Select(Encoding.ASCII.GetBytes)])));
+            text, Numbers.Number(), Patterns.Literals([[.. "true"u8], [.. "false"u8], [.. "null"u8]])));
         int member = Productions.Sequence(Key(text), value);
         Productions.SetBody(rule, Productions.Either(scalar, List('[', ']', value), List('{', '}', member)));
         return value;

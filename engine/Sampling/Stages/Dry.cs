@@ -18,6 +18,7 @@ internal sealed class Dry(SamplingOptions options, DryBreakers breakers, int voc
         FindRepetitions(last, limit);
         foreach ((int token, int length) in _longest)
         {
+            if (candidates.Logits[token] == float.NegativeInfinity) continue; // banned stays banned
             double penalty = options.DryMultiplier;
             for (int i = options.DryAllowedLength; i < length && penalty < float.MaxValue; i++) penalty *= options.DryBase;
             candidates.Logits[token] = (float)Math.Max(candidates.Logits[token] - penalty, float.MinValue);

@@ -64,6 +64,22 @@ public sealed class AdapterFileTests
         ErrorCode.Unsupported, "output.weight.lora_a is of type I32, which has no kernels");
 
     [TestMethod]
+    public void ExpertsWithScalesOfTheirOwnAreRefused()
+    {
+        const string Name = "blk.0.ffn_up_exps";
+        var writer = new GgufWriter();
+        foreach ((string key, GgufValue value) in s_model.File.Metadata) writer.AddMetadata(key, value);
+        foreach (Tensor tensor in s_model.File.Tensors) writer.AddTensor(tensor, tensor.Name == Name + ".weight" ? GgmlType.NVFP4 : tensor.Type);
+        writer.AddTensor(Name + ".scale", GgmlType.F32, s_model.File.GetTensor(Name + ".weight").Ne2);
+        using var stream = new MemoryStream();
+        writer.WriteTo(stream, (tensor, output) => output.Write(TinyModel.Data(tensor)));
+        using LanguageModel scaled = LanguageModel.Open(stream.ToArray());
+        EdgeLlmException error = Assert.ThrowsExactly<EdgeLlmException>(() => { scaled.LoadAdapter(AdapterFile.Make(scaled)); });
+        Assert.AreEqual(ErrorCode.Unsupported, error.Code, error.Message);
+        StringAssert.Contains(error.Message, "blk.0.ffn_up_exps.weight is of type NVFP4 with a scale for each expert");
+    }
+
+    [TestMethod]
     public void AModelIsNoAdapter() => AssertRefused(ModelSpecFile.Make("qwen3moe"), ErrorCode.InvalidFile, "expected 'adapter'");
 
     [TestMethod]

@@ -2,63 +2,50 @@ using System.Text;
 
 namespace Edge.Llm.Sampling;
 
-/// <summary>Texts that end a repetition, as tokens: one that contains such a text, or one that ends with its beginning and those that spell
-/// the rest.</summary>
+/// <summary>Texts that end a repetition, wherever they begin and end in tokens.</summary>
 internal sealed class DryBreakers
 {
-    private const int MaxRest = 20; // tokens
+    private readonly Tokenizer? _tokenizer;
+    private readonly byte[][] _texts;
 
-    private readonly Dictionary<int, List<int[]>> _rests = []; // by the token that a breaker begins in
+    private DryBreakers(Tokenizer? tokenizer, byte[][] texts) => (_tokenizer, _texts) = (tokenizer, texts);
 
     /// <summary>No breakers.</summary>
-    public static DryBreakers None { get; } = new();
+    public static DryBreakers None { get; } = new(null, []);
 
-    /// <summary>Finds the tokens of the texts.</summary>
-    public static DryBreakers Of(Tokenizer tokenizer, IReadOnlyList<string> texts)
+    /// <summary>Breakers in the texts of a tokenizer's tokens.</summary>
+    public static DryBreakers Of(Tokenizer tokenizer, IReadOnlyList<string> texts) => new(tokenizer, [.. texts.Select(Encoding.UTF8.GetBytes)]);
+
+    /// <summary>Tokens behind the one in which the last breaker of a text ends.</summary>
+    public int TokensSince(ReadOnlySpan<int> tokens)
     {
-        var breakers = new DryBreakers();
-        byte[][] all = [.. texts.Where(text => text.Length > 0).Select(Encoding.UTF8.GetBytes)];
-        if (all.Length == 0) return breakers;
-        for (int token = 0; token < tokenizer.Vocabulary.Count; token++)
-        {
-            ReadOnlySpan<byte> piece = tokenizer.DecodeToken(token);
-            foreach (byte[] text in all) breakers.Add(tokenizer, token, piece, text);
-        }
-        return breakers;
+        if (_texts.Length == 0) return tokens.Length;
+        for (int since = 0; since < tokens.Length; since++)
+            if (BreakerFrom(tokens[^(since + 1)..]) is > 0 and int covered) return since + 1 - covered;
+        return tokens.Length;
     }
 
-    /// <summary>Tokens behind the last breaker of a text.</summary>
-    public int TokensSince(ReadOnlySpan<int> text)
+    // How many tokens a breaker covers that begins in the first one; 0: none does.
+    private int BreakerFrom(ReadOnlySpan<int> tokens)
     {
-        for (int since = 0; since < text.Length; since++)
-        {
-            if (!_rests.TryGetValue(text[^(since + 1)], out List<int[]>? rests)) continue;
-            int longest = -1;
-            foreach (int[] rest in rests)
-                if (rest.Length > longest && rest.Length <= since && text.Slice(text.Length - since, rest.Length).SequenceEqual(rest)) longest = rest.Length;
-            if (longest >= 0) return since - longest;
-        }
-        return text.Length;
+        int most = 0;
+        ReadOnlySpan<byte> first = _tokenizer!.DecodeToken(tokens[0]);
+        foreach (byte[] text in _texts)
+            for (int start = 0; start < first.Length; start++)
+                if (first[start] == text[0]) most = Math.Max(most, Covered(tokens, start, text));
+        return most;
     }
 
-    private void Add(Tokenizer tokenizer, int token, ReadOnlySpan<byte> piece, byte[] text)
+    private int Covered(ReadOnlySpan<int> tokens, int start, ReadOnlySpan<byte> text)
     {
-        if (piece.IndexOf(text) >= 0)
+        for (int i = 0; i < tokens.Length; i++, start = 0)
         {
-            Add(token, []);
-            return;
+            ReadOnlySpan<byte> piece = _tokenizer!.DecodeToken(tokens[i])[start..];
+            int common = Math.Min(piece.Length, text.Length);
+            if (!piece[..common].SequenceEqual(text[..common])) return 0;
+            text = text[common..];
+            if (text.IsEmpty) return i + 1;
         }
-        for (int length = Math.Min(piece.Length, text.Length - 1); length > 0; length--)
-        {
-            if (!piece.EndsWith(text.AsSpan(0, length))) continue;
-            int[] rest = tokenizer.Encode(text.AsSpan(length), addSpecial: false, parseSpecial: false);
-            if (rest.Length <= MaxRest) Add(token, rest);
-        }
-    }
-
-    private void Add(int token, int[] rest)
-    {
-        if (!_rests.TryGetValue(token, out List<int[]>? rests)) _rests.Add(token, rests = []);
-        rests.Add(rest);
+        return 0;
     }
 }

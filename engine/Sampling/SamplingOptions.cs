@@ -5,6 +5,7 @@ public sealed record SamplingOptions
 {
     // Records compare lists by reference.
     private static readonly IReadOnlyList<SamplerKind> s_samplers = Enum.GetValues<SamplerKind>();
+    private static readonly string[] s_names = ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"];
     private static readonly IReadOnlyList<string> s_breakers = ["\n", ":", "\"", "*"];
 
     /// <summary>The stages in their order; one that its option switches off, or that is not named, does not act. Not used with <see cref="Mirostat"/>.</summary>
@@ -81,6 +82,16 @@ public sealed record SamplingOptions
 
     /// <summary>Key of the random draws; the same seed gives the same text. Null takes a new one each time.</summary>
     public ulong? Seed { get; init; }
+
+    /// <summary>Stages in their order, by llama.cpp's names, separated by semicolons: "penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature".</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument: a name that there is not.</exception>
+    public static IReadOnlyList<SamplerKind> ParseSamplers(string names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        return [.. names.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(name =>
+            Array.IndexOf(s_names, name) is >= 0 and int at ? (SamplerKind)at
+            : throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(Samplers)}: expected {string.Join(", ", s_names)}, found '{name}'"))];
+    }
 
     /// <summary>Always the likeliest token.</summary>
     public static SamplingOptions Greedy { get; } = new() { Temperature = 0 };

@@ -24,6 +24,9 @@ internal static unsafe class OptionReaders
         StructSize = (uint)sizeof(SamplingOptionsData), Temperature = s_sampling.Temperature, TopK = s_sampling.TopK, TopP = s_sampling.TopP,
         MinP = s_sampling.MinP, RepeatPenalty = s_sampling.RepeatPenalty, RepeatLastN = s_sampling.RepeatLastN,
         PresencePenalty = s_sampling.PresencePenalty, FrequencyPenalty = s_sampling.FrequencyPenalty, Seed = RandomSeed,
+        DynatempExponent = s_sampling.DynamicTemperatureExponent, TopNSigma = s_sampling.TopNSigma, TypicalP = s_sampling.TypicalP,
+        XtcThreshold = s_sampling.XtcThreshold, DryBase = s_sampling.DryBase, DryAllowedLength = s_sampling.DryAllowedLength,
+        DryPenaltyLastN = s_sampling.DryPenaltyLastN, MirostatTau = s_sampling.MirostatTau, MirostatEta = s_sampling.MirostatEta,
     };
 
     public static GenerateOptionsData Generate() => new() { StructSize = (uint)sizeof(GenerateOptionsData), MaxTokens = -1, Deadline = -1 };
@@ -83,7 +86,7 @@ internal static unsafe class OptionReaders
     public static SamplingOptions Sampling(SamplingOptionsData* options, ContextResource context)
     {
         SamplingOptionsData data = options is null ? Sampling() : Versioned.Read(options);
-        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        if (data.Reserved != 0 || data.Reserved2 != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
         ulong seed = data.Seed == RandomSeed ? context.Seed : data.Seed;
         Dictionary<int, float>? bias = null;
         foreach (LogitBiasData entry in Pointers.Array(data.LogitBias, data.LogitBiasCount, "logit_bias")) (bias ??= [])[entry.Token] = entry.Bias;
@@ -92,7 +95,26 @@ internal static unsafe class OptionReaders
             Temperature = data.Temperature, TopK = data.TopK, TopP = data.TopP, MinP = data.MinP, RepeatPenalty = data.RepeatPenalty,
             RepeatLastN = data.RepeatLastN, PresencePenalty = data.PresencePenalty, FrequencyPenalty = data.FrequencyPenalty,
             LogitBias = bias, Seed = seed == RandomSeed ? null : seed,
+            DynamicTemperatureRange = data.DynatempRange, DynamicTemperatureExponent = Or(data.DynatempExponent, s_sampling.DynamicTemperatureExponent),
+            TopNSigma = data.TopNSigma, TypicalP = Or(data.TypicalP, s_sampling.TypicalP),
+            XtcProbability = data.XtcProbability, XtcThreshold = Or(data.XtcThreshold, s_sampling.XtcThreshold),
+            DryMultiplier = data.DryMultiplier, DryBase = Or(data.DryBase, s_sampling.DryBase),
+            DryAllowedLength = Or(data.DryAllowedLength, s_sampling.DryAllowedLength), DryPenaltyLastN = Or(data.DryPenaltyLastN, s_sampling.DryPenaltyLastN),
+            DrySequenceBreakers = Breakers(data),
+            Mirostat = data.Mirostat, MirostatTau = Or(data.MirostatTau, s_sampling.MirostatTau), MirostatEta = Or(data.MirostatEta, s_sampling.MirostatEta),
+            Samplers = data.Samplers is null ? s_sampling.Samplers : SamplingOptions.ParseSamplers(Pointers.Text(data.Samplers, data.SamplersLength, "samplers")),
         };
+    }
+
+    private static T Or<T>(T value, T unset) where T : struct, IEquatable<T> => value.Equals(default) ? unset : value;
+
+    private static IReadOnlyList<string> Breakers(SamplingOptionsData data)
+    {
+        if (data.DryBreakerCount == 0) return s_sampling.DrySequenceBreakers;
+        if (data.DryBreakerCount > MostTexts) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.DryBreakerCount} breakers: expected at most {MostTexts}");
+        var breakers = new List<string>();
+        foreach (TextData text in Pointers.Array(data.DryBreakers, data.DryBreakerCount, "dry_breakers")) breakers.Add(Pointers.Text(text.Data, text.Length, "dry_breakers"));
+        return breakers is [""] ? [] : breakers;
     }
 
     public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context)

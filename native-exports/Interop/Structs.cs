@@ -180,6 +180,14 @@ internal unsafe struct SamplingOptionsData
     public ulong Seed;
     public LogitBiasData* LogitBias;
     public nuint LogitBiasCount;
+    public float DynatempRange, DynatempExponent, TopNSigma, TypicalP, XtcProbability, XtcThreshold, DryMultiplier, DryBase;
+    public int DryAllowedLength, DryPenaltyLastN, Mirostat;
+    public float MirostatTau, MirostatEta;
+    public uint Reserved2;
+    public TextData* DryBreakers;
+    public nuint DryBreakerCount;
+    public byte* Samplers;
+    public nuint SamplersLength;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -63,7 +63,9 @@ internal static unsafe class Versioned
 
     // The size of a struct's first version: that of today, unless it has grown.
     private static int FirstSize<T>() where T : unmanaged =>
-        typeof(T) == typeof(ModelOptionsData) ? (int)Marshal.OffsetOf<ModelOptionsData>(nameof(ModelOptionsData.Overrides)) : sizeof(T);
+        typeof(T) == typeof(ModelOptionsData) ? (int)Marshal.OffsetOf<ModelOptionsData>(nameof(ModelOptionsData.Overrides))
+        : typeof(T) == typeof(SamplingOptionsData) ? (int)Marshal.OffsetOf<SamplingOptionsData>(nameof(SamplingOptionsData.DynatempRange))
+        : sizeof(T);
 
     private static EdgeLlmException WrongSize<T>(nuint found) where T : unmanaged => new(ErrorCode.InvalidArgument,
         $"struct_size is {found}: expected {(FirstSize<T>() == sizeof(T) ? "" : $"{FirstSize<T>()}, or ")}{sizeof(T)} to {LargestSize}");

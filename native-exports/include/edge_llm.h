@@ -489,7 +489,7 @@ typedef struct edge_llm_logit_bias {
     float bias; /* added to its logit; negative infinity bans it */
 } edge_llm_logit_bias;
 
-/* How the next token is chosen. The filters act in this order: logit bias, penalties, top-k, top-p, min-p, temperature. */
+/* How the next token is chosen: logit bias, then the stages of `samplers`, then a draw. */
 typedef struct edge_llm_sampling_options {
     uint32_t struct_size;
     float temperature;       /* higher is more random; 0 or less takes the likeliest token. Default 0.8 */
@@ -504,6 +504,26 @@ typedef struct edge_llm_sampling_options {
     uint64_t seed;           /* the same seed gives the same text. Default EDGE_LLM_RANDOM_SEED: the context's, or a new one */
     const edge_llm_logit_bias *logit_bias;
     size_t logit_bias_count;
+    /* From version 1.1 on. A 0 is the default. */
+    float dynatemp_range;        /* the temperature follows the entropy in this range around it. Default 0: off */
+    float dynatemp_exponent;     /* power of the entropy for that. Default 1 */
+    float top_n_sigma;           /* logits within n standard deviations of the highest; below 0: all. Default -1 */
+    float typical_p;             /* tokens of usual surprise that sum to p; 1: all. Default 1 */
+    float xtc_probability;       /* how likely top choices are excluded. Default 0: off */
+    float xtc_threshold;         /* what makes a top choice; above 0.5: off. Default 0.1 */
+    float dry_multiplier;        /* penalty on going on with a repetition. Default 0: off */
+    float dry_base;              /* how it grows with each token. Default 1.75 */
+    int32_t dry_allowed_length;  /* the shortest repetition it is for. Default 2 */
+    int32_t dry_penalty_last_n;  /* how many tokens back it looks; -1: all. Default -1 */
+    int32_t mirostat;            /* 1 or 2: Mirostat instead of the stages. Default 0: off */
+    float mirostat_tau;          /* the surprise that it aims at, in bits. Default 5 */
+    float mirostat_eta;          /* how fast it corrects itself. Default 0.1 */
+    uint32_t reserved2;          /* 0 */
+    const edge_llm_text *dry_breakers; /* texts that end a repetition. Default: newline, colon, double quote, asterisk; one empty text: none */
+    size_t dry_breaker_count;
+    const char *samplers;        /* stages in their order, names separated by semicolons. Default, also NULL: "penalties;dry;top_n_sigma;top_k;
+                                  * typ_p;top_p;min_p;xtc;temperature" */
+    size_t samplers_length;      /* may be EDGE_LLM_ZERO_TERMINATED */
 } edge_llm_sampling_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */

@@ -8,13 +8,7 @@ internal sealed class SamplingOptionsBinding
 {
     private static readonly SamplingOptions s_defaults = new();
 
-    // llama.cpp's names and letters of the stages.
-    private static readonly (string Name, char Letter, SamplerKind Kind)[] s_stages =
-    [
-        ("penalties", 'e', SamplerKind.Penalties), ("dry", 'd', SamplerKind.Dry), ("top_n_sigma", 's', SamplerKind.TopNSigma), ("top_k", 'k', SamplerKind.TopK),
-        ("typ_p", 'y', SamplerKind.TypicalP), ("top_p", 'p', SamplerKind.TopP), ("min_p", 'm', SamplerKind.MinP), ("xtc", 'x', SamplerKind.Xtc),
-        ("temperature", 't', SamplerKind.Temperature),
-    ];
+    private const string Letters = "edskypmxt"; // llama.cpp's, of the stages in the order of SamplerKind
 
     private readonly Option<float> _temperature = Opt.Number("--temp", ["--temperature"],
         "Higher is more random; 0 always takes the likeliest token.", s_defaults.Temperature);
@@ -51,12 +45,12 @@ internal sealed class SamplingOptionsBinding
 
     private readonly Option<string?> _samplers = new("--samplers")
     {
-        Description = $"The stages in their order, separated by ';'. Default: {string.Join(';', s_stages.Select(stage => stage.Name))}.", HelpName = "NAMES",
+        Description = "The stages in their order, separated by ';'. Default: penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature.", HelpName = "NAMES",
     };
 
     private readonly Option<string?> _sequence = new("--sampling-seq", "--sampler-seq")
     {
-        Description = $"The same by letters. Default: {string.Concat(s_stages.Select(stage => stage.Letter))}.", HelpName = "LETTERS",
+        Description = $"The same by letters. Default: {Letters}.", HelpName = "LETTERS",
     };
 
     private readonly Option<Seed> _seed = Opt.Seed("--seed", ["-s"], "The same seed gives the same text; -1: a new one each time.");
@@ -100,17 +94,10 @@ internal sealed class SamplingOptionsBinding
 
     private IReadOnlyList<SamplerKind> Stages(ParseResult parsed)
     {
-        if (parsed.GetValue(_samplers) is { } names)
-            return [.. names.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(name => Find("--samplers", name, stage => stage.Name == name))];
-        if (parsed.GetValue(_sequence) is { } letters) return [.. letters.Select(letter => Find("--sampling-seq", $"{letter}", stage => stage.Letter == letter))];
-        return s_defaults.Samplers;
-    }
-
-    private static SamplerKind Find(string option, string found, Predicate<(string Name, char Letter, SamplerKind Kind)> matches)
-    {
-        int at = Array.FindIndex(s_stages, matches);
-        if (at >= 0) return s_stages[at].Kind;
-        throw new UsageException($"{option}: expected {string.Join(", ", s_stages.Select(stage => option == "--samplers" ? stage.Name : $"{stage.Letter}"))}, found '{found}'");
+        if (parsed.GetValue(_samplers) is { } names) return SamplingOptions.ParseSamplers(names);
+        if (parsed.GetValue(_sequence) is not { } letters) return s_defaults.Samplers;
+        return [.. letters.Select(letter => Letters.IndexOf(letter, StringComparison.Ordinal) is >= 0 and int at ? (SamplerKind)at
+            : throw new UsageException($"--sampling-seq: expected letters of {Letters}, found '{letter}'"))];
     }
 
     private static Dictionary<int, float>? ParseBias(string[] texts)

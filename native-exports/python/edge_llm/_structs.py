@@ -91,7 +91,10 @@ class LogitBias(c.Structure):
 
 SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f32, min_p=f32, repeat_penalty=f32, repeat_last_n=i32,
                           presence_penalty=f32, frequency_penalty=f32, reserved=u32, seed=u64, logit_bias=c.POINTER(LogitBias),
-                          logit_bias_count=size)
+                          logit_bias_count=size, dynatemp_range=f32, dynatemp_exponent=f32, top_n_sigma=f32, typical_p=f32, xtc_probability=f32,
+                          xtc_threshold=f32, dry_multiplier=f32, dry_base=f32, dry_allowed_length=i32, dry_penalty_last_n=i32, mirostat=i32,
+                          mirostat_tau=f32, mirostat_eta=f32, reserved2=u32, dry_breakers=c.POINTER(Text), dry_breaker_count=size, samplers=c.c_char_p,
+                          samplers_length=size)
 GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
                           sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr)
 

@@ -123,7 +123,9 @@ class Context:
         """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds. A prompt
         that is there and has no tokens is an error.
 
-        Sampling: temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, seed, logit_bias.
+        Sampling: temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, seed, logit_bias,
+        dynatemp_range, dynatemp_exponent, top_n_sigma, typical_p, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length,
+        dry_penalty_last_n, dry_breakers, mirostat, mirostat_tau, mirostat_eta, samplers.
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
         reading on raises InvalidArgument.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -57,10 +57,18 @@ def overrides(values: Mapping[str, Any] | None) -> list[bytes]:
 def sampling_options(loaded: Library, *, temperature: float | None = None, top_k: int | None = None, top_p: float | None = None,
                      min_p: float | None = None, repeat_penalty: float | None = None, repeat_last_n: int | None = None,
                      presence_penalty: float | None = None, frequency_penalty: float | None = None, seed: int | None = None,
-                     logit_bias: Mapping[int, float] | None = None) -> s.Struct:
+                     logit_bias: Mapping[int, float] | None = None, dynatemp_range: float | None = None, dynatemp_exponent: float | None = None,
+                     top_n_sigma: float | None = None, typical_p: float | None = None, xtc_probability: float | None = None,
+                     xtc_threshold: float | None = None, dry_multiplier: float | None = None, dry_base: float | None = None,
+                     dry_allowed_length: int | None = None, dry_penalty_last_n: int | None = None, dry_breakers: Sequence[str] | None = None,
+                     mirostat: int | None = None, mirostat_tau: float | None = None, mirostat_eta: float | None = None,
+                     samplers: str | None = None) -> s.Struct:
     """The sampling options as C has them; None is the default."""
     given = dict(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repeat_penalty=repeat_penalty, repeat_last_n=repeat_last_n,
-                 presence_penalty=presence_penalty, frequency_penalty=frequency_penalty)
+                 presence_penalty=presence_penalty, frequency_penalty=frequency_penalty, dynatemp_range=dynatemp_range,
+                 dynatemp_exponent=dynatemp_exponent, top_n_sigma=top_n_sigma, typical_p=typical_p, xtc_probability=xtc_probability,
+                 xtc_threshold=xtc_threshold, dry_multiplier=dry_multiplier, dry_base=dry_base, dry_allowed_length=dry_allowed_length,
+                 dry_penalty_last_n=dry_penalty_last_n, mirostat=mirostat, mirostat_tau=mirostat_tau, mirostat_eta=mirostat_eta)
     options = loaded.defaults(s.SamplingOptions(), "sampling")
     for name, value in given.items():
         if value is not None:
@@ -74,6 +82,12 @@ def sampling_options(loaded: Library, *, temperature: float | None = None, top_k
         biases = [checks.real(f"logit_bias[{token}]", bias) for token, bias in logit_bias.items()]
         options.logit_bias = (s.LogitBias * len(biases))(*map(s.LogitBias, tokens, biases))
         options.logit_bias_count = len(biases)
+    if dry_breakers is not None:
+        texts = checks.texts("dry_breakers", dry_breakers) or [b""]  # one empty text: none
+        options.dry_breakers, options.dry_breaker_count = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts]), len(texts)
+    if samplers is not None:
+        name = checks.text("samplers", samplers)
+        options.samplers, options.samplers_length = name, len(name)
     return options
 
 

@@ -189,13 +189,10 @@ internal readonly struct CheckedJson
     public static string Kind(JsonElement element)
     {
         const int Shown = 60;
-        return element.ValueKind switch
-        {
-            JsonValueKind.Object => "an object",
-            JsonValueKind.Array => "an array",
-            _ when element.GetRawText() is { Length: > Shown } text => text[..Shown] + "...",
-            _ => element.GetRawText(),
-        };
+        if (element.ValueKind is JsonValueKind.Object) return "an object";
+        if (element.ValueKind is JsonValueKind.Array) return "an array";
+        string text = Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(element)); // also of what is not valid UTF-8
+        return text.Length > Shown ? text[..Shown] + "..." : text;
     }
 
     private EdgeLlmException Wrong(string key, string expected, JsonElement found) => Invalid($"{key}: expected {expected}, found {Kind(found)}");

@@ -38,9 +38,21 @@ internal sealed class KeyTable
                 throw json.Unsupported(
                     $"{key}: a key that is not known here, so what it asks for would be lost; a model that does without it converts "
                     + "once the key is deleted");
-            if (values is not null && !Array.Exists(values, value => JsonElement.DeepEquals(value, member.Value)))
+            if (values is not null && !Array.Exists(values, value => Same(value, member.Value)))
                 throw json.Unsupported($"{key}: expected {string.Join(" or ", values.Select(value => value.GetRawText()).DefaultIfEmpty("null"))}, "
                     + $"found {CheckedJson.Kind(member.Value)}, which a GGUF file cannot say");
+        }
+    }
+
+    private static bool Same(JsonElement value, JsonElement found)
+    {
+        try
+        {
+            return JsonElement.DeepEquals(value, found);
+        }
+        catch (InvalidOperationException)
+        {
+            return false; // a text that is not valid Unicode
         }
     }
 

@@ -45,9 +45,9 @@ public sealed class ConvertTests
         CommandLine.AssertUsageError(CommandLine.Run("convert", model.In("config.json"), "-o", model.In("x")), "not a folder");
         CommandLine.AssertUsageError(CommandLine.Run("convert", model.Folder, "-o", "/no/such/folder/x"), "cannot write /no/such/folder/x");
         CommandLine.AssertUsageError(CommandLine.Run("convert", model.Folder, "-o", model.In("x"), "--outtype", "q4_k"), "--outtype: expected f32, f16, bf16, q8_0, auto");
-        model.Config["model_type"] = "bert";
+        model.Config["model_type"] = "rwkv";
         model.Write("config.json", model.Config);
-        CommandLine.AssertUsageError(CommandLine.Run("convert", model.Folder, "-o", model.In("x")), "model_type 'bert'", "qwen3");
+        CommandLine.AssertUsageError(CommandLine.Run("convert", model.Folder, "-o", model.In("x")), "model_type 'rwkv'", "qwen3");
         Assert.IsFalse(File.Exists(model.In("x")));
     }
 

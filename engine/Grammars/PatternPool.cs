@@ -131,14 +131,6 @@ internal sealed partial class PatternPool
         return List(PatternKind.Both, members, Everything);
     }
 
-    /// <summary>The expression without what it excludes at its beginning: what matches it is matched by the result as well.</summary>
-    public int WithoutExclusions(int pattern)
-    {
-        Key key = _nodes[pattern].Key;
-        if (key.Kind == PatternKind.Sequence) return Sequence(WithoutExclusions(key.A), key.B);
-        return key.Kind == PatternKind.Both ? Both([.. key.List!.Where(member => KindOf(member) != PatternKind.Not)]) : pattern;
-    }
-
     private int List(PatternKind kind, List<int> members, int ofNone)
     {
         members.Sort();

@@ -36,8 +36,9 @@ internal sealed class TerminalMask
     /// <param name="pattern">The terminal.</param>
     /// <param name="wider">The other one, which matches all that the terminal matches.</param>
     /// <param name="ofWider">Its mask.</param>
+    /// <param name="sameUpTo">Texts of at most this many bytes are matched by both or by neither.</param>
     /// <param name="tree">The tokens.</param>
-    public static TerminalMask Narrow(PatternPool patterns, int pattern, int wider, TerminalMask ofWider, TokenTree tree)
+    public static TerminalMask Narrow(PatternPool patterns, int pattern, int wider, TerminalMask ofWider, int sameUpTo, TokenTree tree)
     {
         var mask = new TokenMask(tree.Tokenizer.Vocabulary.Count);
         mask.CopyFrom(ofWider.Tokens);
@@ -50,6 +51,11 @@ internal sealed class TerminalMask
         {
             while (node >= path.Peek().End) path.Pop();
             (int narrowAt, int wideAt, _) = path.Peek();
+            if (tree.LongestBelow(node) <= sameUpTo)
+            {
+                node = ends[node];
+                continue;
+            }
             int narrow = patterns.Step(narrowAt, labels[node]), wide = patterns.Step(wideAt, labels[node]), end = ends[node];
             if (narrow == wide)
             {

@@ -40,9 +40,10 @@ internal sealed class TerminalMasks
 
     private TerminalMask? Compute(PatternPool patterns, int pattern, TokenTree tree)
     {
-        int wider = patterns.WithoutExclusions(pattern);
+        (int wider, int sameUpTo) = (patterns.WithoutExclusions(pattern), 0);
+        if (wider == pattern) (wider, sameUpTo) = patterns.WithoutCounts(pattern);
         return wider == pattern || Get(patterns, wider, tree) is not { } ofWider ? TerminalMask.Compute(patterns, pattern, tree)
-            : TerminalMask.Narrow(patterns, pattern, wider, ofWider, tree);
+            : TerminalMask.Narrow(patterns, pattern, wider, ofWider, sameUpTo, tree);
     }
 
     private static long BytesOf(Spelling key, TerminalMask? mask) => 200 + key.Words.Length * 4L + (mask?.Bytes ?? 0);

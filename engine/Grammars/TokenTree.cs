@@ -12,6 +12,7 @@ internal sealed class TokenTree
     private readonly int[] _ends; // the node after a subtree
     private readonly int[] _firstToken; // of a node; the next node's first is the end
     private readonly int[] _tokens;
+    private readonly ushort[] _longestBelow; // bytes of the longest token that ends at a node or below it
 
     private TokenTree(Tokenizer tokenizer)
     {
@@ -26,6 +27,7 @@ internal sealed class TokenTree
 
         List<byte> labels = [0];
         List<int> ends = [0], first = [0];
+        List<ushort> longest = [0];
         var path = new List<int> { 0 };
         var previous = ReadOnlySpan<byte>.Empty;
         for (int i = 0; i < sorted.Length; i++)
@@ -40,12 +42,15 @@ internal sealed class TokenTree
                 labels.Add(text[depth]);
                 ends.Add(0);
                 first.Add(i);
+                longest.Add(0);
             }
+            ushort length = (ushort)Math.Min(text.Length, ushort.MaxValue);
+            foreach (int node in path) longest[node] = Math.Max(longest[node], length);
             previous = text;
         }
         while (path.Count > 0) Close();
         first.Add(sorted.Length);
-        (_labels, _ends, _firstToken, _tokens) = ([.. labels], [.. ends], [.. first], sorted);
+        (_labels, _ends, _firstToken, _tokens, _longestBelow) = ([.. labels], [.. ends], [.. first], sorted, [.. longest]);
 
         void Close()
         {
@@ -72,6 +77,9 @@ internal sealed class TokenTree
     public ReadOnlySpan<byte> Labels => _labels;
 
     public ReadOnlySpan<int> Ends => _ends;
+
+    /// <summary>Bytes of the longest token that ends at a node or below it.</summary>
+    public int LongestBelow(int node) => _longestBelow[node];
 
     /// <summary>The tokens that end at a node.</summary>
     public ReadOnlySpan<int> TokensAt(int node) => _tokens.AsSpan(_firstToken[node].._firstToken[node + 1]);

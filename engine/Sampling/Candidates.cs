@@ -34,7 +34,7 @@ internal sealed class Candidates(int vocabularySize)
     /// <summary>Begins with all tokens and these logits.</summary>
     public void Reset(ReadOnlySpan<float> logits)
     {
-        logits.CopyTo(Logits);
+        logits.CopyTo(_ranking.Logits);
         (Count, _first, _isListed, AreRanked, Temperature) = (_ranking.Count, 0, false, false, 1);
     }
 
@@ -45,8 +45,8 @@ internal sealed class Candidates(int vocabularySize)
         if (!IsWhole && !_isListed) List();
         if (Temperature != 1)
         {
-            if (IsWhole) for (int id = 0; id < _ranking.Count; id++) Logits[id] /= Temperature;
-            else foreach (int token in _listed.AsSpan(0, Count)) Logits[token] /= Temperature;
+            if (IsWhole) for (int id = 0; id < _ranking.Count; id++) _ranking.Logits[id] /= Temperature;
+            else foreach (int token in _listed.AsSpan(0, Count)) _ranking.Logits[token] /= Temperature;
         }
         (AreRanked, Temperature) = (false, 1);
     }
@@ -54,11 +54,11 @@ internal sealed class Candidates(int vocabularySize)
     /// <summary>Orders what is left by its logits.</summary>
     public void Rank()
     {
-        if (_isListed) _listed.AsSpan(0, Count).Sort((a, b) => Logits[a] != Logits[b] ? Logits[b].CompareTo(Logits[a]) : a.CompareTo(b));
+        if (_isListed) _listed.AsSpan(0, Count).Sort((a, b) => _ranking.Logits[a] != _ranking.Logits[b] ? _ranking.Logits[b].CompareTo(_ranking.Logits[a]) : a.CompareTo(b));
         else
         {
             _ranking.Reset();
-            _likeliest = SamplerChain.ArgMax(Logits);
+            _likeliest = SamplerChain.ArgMax(_ranking.Logits);
         }
         AreRanked = true;
         Max = LogitAt(0);
@@ -68,7 +68,7 @@ internal sealed class Candidates(int vocabularySize)
     public int TokenAt(int rank) => _isListed ? _listed[rank] : _first + rank == 0 ? _likeliest : _ranking.TokenAt(_first + rank);
 
     /// <summary>The logit of a rank, before the temperature.</summary>
-    public float LogitAt(int rank) => Logits[TokenAt(rank)];
+    public float LogitAt(int rank) => _ranking.Logits[TokenAt(rank)];
 
     /// <summary>exp((logit - Max) / Temperature) of a rank.</summary>
     public float WeightAt(int rank) => Weight(LogitAt(rank));
@@ -82,7 +82,7 @@ internal sealed class Candidates(int vocabularySize)
     {
         double sum = 0;
         if (IsWhole)
-            foreach (float logit in Logits) sum += Weight(logit);
+            foreach (float logit in _ranking.Logits) sum += Weight(logit);
         else
             for (int rank = 0; rank < Count; rank++) sum += WeightAt(rank);
         return sum;
@@ -134,7 +134,7 @@ internal sealed class Candidates(int vocabularySize)
         for (int i = 0; i < Count; i++)
         {
             int token = whole ? i : TokenAt(i);
-            float weight = Weight(Logits[token]);
+            float weight = Weight(_ranking.Logits[token]);
             if (weight == 0) continue;
             sum += weight;
             drawn = token;

@@ -143,14 +143,17 @@ internal sealed unsafe class Experts : IFeedForward
         cpu.Groups.Run(cpu, x, _products.AsSpan(0, n), new RowTokens(_order.AsSpan(first), _spec.Router.Used, tokens));
         for (int i = 0, e = 0; i < n; e++)
         {
-            int from = Math.Max(first, _starts[e]), to = Math.Min(end, _starts[e + 1]);
-            if (from >= to) continue;
-            if (a.BiasOf(e) is { } bias) RowOps.AddBias(cpu, _products[i].Dst, bias);
-            i++;
-            if (b is null) continue;
-            if (b.BiasOf(e) is { } second) RowOps.AddBias(cpu, _products[i].Dst, second);
-            i++;
+            if (Math.Max(first, _starts[e]) >= Math.Min(end, _starts[e + 1])) continue;
+            Finish(cpu, a, e, _products[i++].Dst);
+            if (b is not null) Finish(cpu, b, e, _products[i++].Dst);
         }
+    }
+
+    // An expert's factor and biases. The factor of its last matrix is part of the token's weight.
+    private void Finish(Cpu cpu, ExpertMatrices matrices, int expert, FloatRows rows)
+    {
+        if (matrices.Scale is { } scales && !ReferenceEquals(matrices, _spec.Down)) RowOps.Apply(cpu, Elementwise.Scale, rows, ((float*)scales.Pointer)[expert]);
+        if (matrices.BiasOf(expert) is { } bias) RowOps.AddBias(cpu, rows, bias);
     }
 
     private struct ChooseBody : IRowBody

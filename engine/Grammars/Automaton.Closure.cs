@@ -24,7 +24,7 @@ internal sealed partial class Automaton
         while (_waiting.TryPop(out Return at))
         {
             Productions.Key key = _productions[at.Rest];
-            bool isSequence = key.Kind == ProductionKind.Sequence;
+            bool isSequence = key.Kind == ProductionKind.Chain;
             int rest = isSequence ? key.B : Productions.Empty;
             Productions.Key head = isSequence ? _productions[key.A] : key;
             switch (head.Kind)
@@ -75,7 +75,7 @@ internal sealed partial class Automaton
     {
         if (item.Text == 0) return item.Rest;
         Productions.Key key = _productions[item.Rest];
-        return key.Kind == ProductionKind.Sequence ? _productions.Sequence(_productions.After(_productions[key.A], item.Text), key.B)
+        return key.Kind == ProductionKind.Chain ? _productions.Sequence(_productions.After(_productions[key.A], item.Text), key.B)
             : _productions.After(key, item.Text);
     }
 

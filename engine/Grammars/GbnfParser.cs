@@ -45,7 +45,7 @@ internal sealed class GbnfParser
 
     private int ReadAlternatives()
     {
-        var open = new Stack<(List<int> Alternatives, List<int> Sequence, int At)>();
+        var open = new Stack<(List<int> Alternatives, List<int> Parts, int At)>();
         List<int> alternatives = [], sequence = [];
         while (true)
         {

@@ -41,7 +41,7 @@ internal sealed class GbnfTree(Productions productions)
         return Add(new Node(NodeKind.Rule, rule, 0, 0, []));
     }
 
-    public int Sequence(List<int> parts) => parts.Count == 1 ? parts[0] : Add(new Node(NodeKind.Sequence, 0, 0, 0, [.. parts]));
+    public int Sequence(List<int> parts) => parts.Count == 1 ? parts[0] : Add(new Node(NodeKind.Chain, 0, 0, 0, [.. parts]));
 
     public int Either(List<int> parts) => parts.Count == 1 ? parts[0] : Add(new Node(NodeKind.Either, 0, 0, 0, [.. parts]));
 
@@ -83,7 +83,7 @@ internal sealed class GbnfTree(Productions productions)
         {
             Part part = parts[i];
             if (part.IsPattern && result.IsPattern) result = new Part(true, Patterns.Sequence(part.Id, result.Id));
-            else if (part.IsPattern && productions[result.Id] is { Kind: ProductionKind.Sequence } pair && productions[pair.A] is { Kind: ProductionKind.Pattern } next)
+            else if (part.IsPattern && productions[result.Id] is { Kind: ProductionKind.Chain } pair && productions[pair.A] is { Kind: ProductionKind.Pattern } next)
                 result = new Part(false, productions.Sequence(productions.Pattern(Patterns.Sequence(part.Id, next.A)), pair.B));
             else result = new Part(false, productions.Sequence(ToProduction(part), ToProduction(result)));
         }
@@ -106,7 +106,7 @@ internal sealed class GbnfTree(Productions productions)
         NodeKind.Pattern => new Part(true, node.A),
         NodeKind.Tokens => new Part(false, node.A),
         NodeKind.Rule => _rules[node.A].Part,
-        NodeKind.Sequence => SequenceOf([.. node.Parts.Select(part => parts[part])]),
+        NodeKind.Chain => SequenceOf([.. node.Parts.Select(part => parts[part])]),
         NodeKind.Either => EitherOf([.. node.Parts.Select(part => parts[part])]),
         _ => RepeatOf(parts[node.Parts[0]], node.Min, node.Max),
     };
@@ -114,7 +114,7 @@ internal sealed class GbnfTree(Productions productions)
     // Users of a rule that is no regular expression share its production.
     private Part Named(Part body)
     {
-        if (body.IsPattern || productions[body.Id].Kind != ProductionKind.Sequence && productions[body.Id].Kind != ProductionKind.Either) return body;
+        if (body.IsPattern || productions[body.Id].Kind != ProductionKind.Chain && productions[body.Id].Kind != ProductionKind.Either) return body;
         int rule = productions.NewRule();
         productions.SetBody(rule, body.Id);
         return new Part(false, productions.Rule(rule));
@@ -138,7 +138,7 @@ internal sealed class GbnfTree(Productions productions)
         return _nodes.Count - 1;
     }
 
-    internal enum NodeKind { Pattern, Tokens, Rule, Sequence, Either, Repeat }
+    internal enum NodeKind { Pattern, Tokens, Rule, Chain, Either, Repeat }
 
     internal sealed record Node(NodeKind Kind, int A, int Min, int Max, int[] Parts);
 

@@ -57,7 +57,7 @@ internal sealed class LinearRule(GbnfTree tree, int rule, Part[] parts)
             List<int> before = at[..^1];
             switch (tree[last])
             {
-                case { Kind: NodeKind.Sequence } sequence: open.Push([.. before, .. sequence.Parts]); break;
+                case { Kind: NodeKind.Chain } sequence: open.Push([.. before, .. sequence.Parts]); break;
                 case { Kind: NodeKind.Either } either:
                     if (either.Parts.Length > MostAlternatives) return null;
                     foreach (int part in either.Parts) open.Push([.. before, part]);

@@ -18,8 +18,8 @@ internal enum PatternKind : byte
     /// <summary>Decimal digits whose number leaves A more than a multiple of B; C says whether it ends here.</summary>
     Multiple,
 
-    /// <summary>A, then B; A is no sequence.</summary>
-    Sequence,
+    /// <summary>A, then B; A is no chain.</summary>
+    Chain,
 
     /// <summary>One of a list.</summary>
     Either,

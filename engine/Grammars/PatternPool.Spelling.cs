@@ -27,8 +27,8 @@ internal sealed partial class PatternPool
                 continue;
             }
             int waiting = open.Count;
-            if (key.Kind is PatternKind.Sequence or PatternKind.Not or PatternKind.Repeat && !numbers.ContainsKey(key.A)) open.Push(key.A);
-            if (key.Kind is PatternKind.Sequence && !numbers.ContainsKey(key.B)) open.Push(key.B);
+            if (key.Kind is PatternKind.Chain or PatternKind.Not or PatternKind.Repeat && !numbers.ContainsKey(key.A)) open.Push(key.A);
+            if (key.Kind is PatternKind.Chain && !numbers.ContainsKey(key.B)) open.Push(key.B);
             foreach (int member in key.List.AsSpan())
                 if (!numbers.ContainsKey(member)) open.Push(member);
             if (open.Count > waiting) continue;
@@ -58,7 +58,7 @@ internal sealed partial class PatternPool
                 }
                 break;
             case PatternKind.Multiple: words.AddRange(key.A, key.B, key.C); break;
-            case PatternKind.Sequence: words.AddRange(numbers[key.A], numbers[key.B]); break;
+            case PatternKind.Chain: words.AddRange(numbers[key.A], numbers[key.B]); break;
             case PatternKind.Not: words.Add(numbers[key.A]); break;
             case PatternKind.Repeat: words.AddRange(numbers[key.A], key.B, key.C > mostCounted ? -1 : key.C); break;
             case PatternKind.Either or PatternKind.Both:

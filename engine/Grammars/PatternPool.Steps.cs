@@ -57,11 +57,11 @@ internal sealed partial class PatternPool
             case PatternKind.Multiple: first = ByteSet.Range((byte)'0', (byte)'9') | (key.C == 1 ? ByteSet.Of((byte)'.') : default); break;
             case PatternKind.Not: first = ByteSet.All; break;
             case PatternKind.Repeat: first = First(key.A); break;
-            case PatternKind.Sequence:
+            case PatternKind.Chain:
                 for (int rest = pattern; ; rest = _nodes[rest].Key.B)
                 {
                     Key at = _nodes[rest].Key;
-                    bool pair = at.Kind == PatternKind.Sequence;
+                    bool pair = at.Kind == PatternKind.Chain;
                     first |= First(pair ? at.A : rest);
                     if (!pair || !IsNullable(at.A)) break;
                     _effort.Spend(1);
@@ -89,9 +89,9 @@ internal sealed partial class PatternPool
         long min = 0;
         switch (key.Kind)
         {
-            case PatternKind.Sequence:
+            case PatternKind.Chain:
                 int rest = pattern;
-                for (; KindOf(rest) == PatternKind.Sequence && (rest == pattern || _nodes[rest].Min < 0); rest = _nodes[rest].Key.B)
+                for (; KindOf(rest) == PatternKind.Chain && (rest == pattern || _nodes[rest].Min < 0); rest = _nodes[rest].Key.B)
                     min = Length.Add(min, MinLength(_nodes[rest].Key.A));
                 min = Length.Add(min, MinLength(rest));
                 break;
@@ -165,7 +165,7 @@ internal sealed partial class PatternPool
             case PatternKind.Repeat:
                 int next = Derive(key.A, value);
                 return next == Nothing ? Nothing : Sequence(next, Repeat(key.A, Math.Max(key.B - 1, 0), key.C < 0 ? -1 : key.C - 1));
-            case PatternKind.Sequence: return DeriveSequence(pattern, value);
+            case PatternKind.Chain: return DeriveSequence(pattern, value);
             case PatternKind.Either:
                 var members = new List<int>();
                 foreach (int member in key.List!)
@@ -186,7 +186,7 @@ internal sealed partial class PatternPool
         for (int rest = pattern; ;)
         {
             Key key = _nodes[rest].Key;
-            if (key.Kind != PatternKind.Sequence)
+            if (key.Kind != PatternKind.Chain)
             {
                 ways.Add(Derive(rest, value));
                 break;
@@ -245,11 +245,11 @@ internal sealed partial class PatternPool
                 for (byte value = (byte)'.'; value <= '9'; value++) signature[value] += Mix((ulong)pattern << 8 | value);
                 break;
             case PatternKind.Not or PatternKind.Repeat: Mark(key.A, signature); break;
-            case PatternKind.Sequence:
+            case PatternKind.Chain:
                 for (int rest = pattern; ; rest = _nodes[rest].Key.B)
                 {
                     Key at = _nodes[rest].Key;
-                    bool pair = at.Kind == PatternKind.Sequence;
+                    bool pair = at.Kind == PatternKind.Chain;
                     Mark(pair ? at.A : rest, signature);
                     if (!pair || !IsNullable(at.A)) break;
                 }

@@ -10,7 +10,7 @@ internal sealed partial class PatternPool
     public int WithoutExclusions(int pattern)
     {
         Key key = _nodes[pattern].Key;
-        if (key.Kind == PatternKind.Sequence) return Sequence(WithoutExclusions(key.A), key.B);
+        if (key.Kind == PatternKind.Chain) return Sequence(WithoutExclusions(key.A), key.B);
         return key.Kind == PatternKind.Both ? Both([.. key.List!.Where(member => !IsExclusion(member))]) : pattern;
     }
 
@@ -31,7 +31,7 @@ internal sealed partial class PatternPool
             case PatternKind.Repeat when key.C > SmallCount:
                 sameUpTo = Math.Min(sameUpTo, key.C);
                 return Repeat(key.A, key.B);
-            case PatternKind.Sequence: // the rest of a terminal comes behind the end of a count, where the two are the same
+            case PatternKind.Chain: // the rest of a terminal comes behind the end of a count, where the two are the same
                 return Sequence(WithoutCounts(key.A, ref sameUpTo), key.B);
             case PatternKind.Either:
                 int[] ways = new int[key.List!.Length];

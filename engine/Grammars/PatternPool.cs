@@ -71,9 +71,9 @@ internal sealed partial class PatternPool
         if (first == Nothing || rest == Nothing) return Nothing;
         if (first == Empty) return rest;
         if (rest == Empty) return first;
-        if (KindOf(first) != PatternKind.Sequence) return Pair(first, rest);
+        if (KindOf(first) != PatternKind.Chain) return Pair(first, rest);
         var parts = new List<int>();
-        for (; KindOf(first) == PatternKind.Sequence; first = _nodes[first].Key.B) parts.Add(_nodes[first].Key.A);
+        for (; KindOf(first) == PatternKind.Chain; first = _nodes[first].Key.B) parts.Add(_nodes[first].Key.A);
         parts.Add(first);
         _effort.Spend(parts.Count);
         for (int i = parts.Count - 1; i >= 0; i--) rest = Pair(parts[i], rest);
@@ -167,7 +167,7 @@ internal sealed partial class PatternPool
         Node a = _nodes[first], b = _nodes[rest];
         bool searched = a.Searched || b.Searched;
         int depth = Math.Max(a.Depth + 1, a.Nullable ? b.Depth : 0);
-        return Add(PatternKind.Sequence, a.Nullable && b.Nullable, depth, searched ? -1 : Length.Add(a.Min, b.Min), first, rest, searched: searched);
+        return Add(PatternKind.Chain, a.Nullable && b.Nullable, depth, searched ? -1 : Length.Add(a.Min, b.Min), first, rest, searched: searched);
     }
 
     private int Literals(int table, int first, int end, int depth)

@@ -20,8 +20,8 @@ internal enum ProductionKind : byte
     /// <summary>Rule A.</summary>
     Rule,
 
-    /// <summary>A, then B; A is no sequence.</summary>
-    Sequence,
+    /// <summary>A, then B; A is no chain.</summary>
+    Chain,
 
     /// <summary>One of a list.</summary>
     Either,
@@ -118,12 +118,12 @@ internal sealed class Productions
         if (first == Nothing || rest == Nothing) return Nothing;
         if (first == Empty) return rest;
         if (rest == Empty) return first;
-        if (this[first].Kind != ProductionKind.Sequence) return Add(ProductionKind.Sequence, first, rest);
+        if (this[first].Kind != ProductionKind.Chain) return Add(ProductionKind.Chain, first, rest);
         var parts = new List<int>();
-        for (; this[first].Kind == ProductionKind.Sequence; first = this[first].B) parts.Add(this[first].A);
+        for (; this[first].Kind == ProductionKind.Chain; first = this[first].B) parts.Add(this[first].A);
         parts.Add(first);
         _effort.Spend(parts.Count);
-        for (int i = parts.Count - 1; i >= 0; i--) rest = Add(ProductionKind.Sequence, parts[i], rest);
+        for (int i = parts.Count - 1; i >= 0; i--) rest = Add(ProductionKind.Chain, parts[i], rest);
         return rest;
     }
 
@@ -169,7 +169,7 @@ internal sealed class Productions
     public int BehindDistinct(int production)
     {
         Key key = this[production];
-        (Key after, int rest) = key.Kind == ProductionKind.Sequence ? (this[key.A], key.B) : (key, Empty);
+        (Key after, int rest) = key.Kind == ProductionKind.Chain ? (this[key.A], key.B) : (key, Empty);
         if (after.List![1] == 1) return rest;
         if (_noTokens == 0) _noTokens = Tokens(new TokenSet([], false));
         return Sequence(Optional(Sequence(after.List[0], _noTokens)), rest);
@@ -200,8 +200,8 @@ internal sealed class Productions
             if (key.Kind == ProductionKind.Rule) Use(_bodies[key.A], id);
             else
             {
-                if (key.Kind is ProductionKind.Sequence or ProductionKind.Repeat) Use(key.A, id);
-                if (key.Kind == ProductionKind.Sequence) Use(key.B, id);
+                if (key.Kind is ProductionKind.Chain or ProductionKind.Repeat) Use(key.A, id);
+                if (key.Kind == ProductionKind.Chain) Use(key.B, id);
                 if (key.Kind == ProductionKind.Either)
                     foreach (int member in key.List!) Use(member, id);
             }
@@ -230,7 +230,7 @@ internal sealed class Productions
             case ProductionKind.Distinct: return (false, Patterns.MinLength(PatternOf(key)));
             case ProductionKind.AfterDistinct: return (true, 0);
             case ProductionKind.Rule: return (_nodes[_bodies[key.A]].Nullable, _nodes[_bodies[key.A]].Min);
-            case ProductionKind.Sequence:
+            case ProductionKind.Chain:
                 Node a = _nodes[key.A], b = _nodes[key.B];
                 return (a.Nullable && b.Nullable, Length.Add(a.Min, b.Min));
             case ProductionKind.Repeat:

@@ -38,7 +38,7 @@ internal sealed class RegexParser
 
     private void ReadAlternatives()
     {
-        var open = new Stack<(List<int> Alternatives, List<int> Sequence, Group Group, int At)>();
+        var open = new Stack<(List<int> Alternatives, List<int> Parts, Group Group, int At)>();
         List<int> alternatives = [], sequence = [];
         while (_at < _text.Length)
         {

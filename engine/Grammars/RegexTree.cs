@@ -15,7 +15,7 @@ internal sealed class RegexTree
 
     public int End() => Add(new Node(NodeKind.End, null, [], 0, 0) { IsAnchored = true });
 
-    public int Sequence(List<int> parts) => parts.Count == 1 ? parts[0] : Add(new Node(NodeKind.Sequence, null, [.. parts], 0, 0));
+    public int Sequence(List<int> parts) => parts.Count == 1 ? parts[0] : Add(new Node(NodeKind.Chain, null, [.. parts], 0, 0));
 
     public int Either(List<int> parts) => parts.Count == 1 ? parts[0] : Add(new Node(NodeKind.Either, null, [.. parts], 0, 0));
 
@@ -60,7 +60,7 @@ internal sealed class RegexTree
         var extended = new List<int>();
         foreach (int alternative in alternatives)
         {
-            int[] parts = _nodes[alternative].Kind == NodeKind.Sequence ? _nodes[alternative].Parts : [alternative];
+            int[] parts = _nodes[alternative].Kind == NodeKind.Chain ? _nodes[alternative].Parts : [alternative];
             extended.Add(Sequence([.. parts, any, end]));
         }
         Root = Either(extended);
@@ -79,8 +79,8 @@ internal sealed class RegexTree
                 NodeKind.End => new Forms(PatternPool.Nothing, PatternPool.Empty, PatternPool.Nothing, PatternPool.Empty),
                 NodeKind.Repeat => Map(node, (start, end) => patterns.Repeat(forms[node.Parts[0]].Get(start, end), node.Min, node.Max)),
                 NodeKind.Either => Map(node, (start, end) => patterns.Either([.. node.Parts.Select(part => forms[part].Get(start, end))])),
-                NodeKind.Sequence => Chain(node, forms, patterns),
-                _ => Chain(new Node(NodeKind.Sequence, null, [i], 0, 0) { IsAnchored = true }, forms, patterns),
+                NodeKind.Chain => Chain(node, forms, patterns),
+                _ => Chain(new Node(NodeKind.Chain, null, [i], 0, 0) { IsAnchored = true }, forms, patterns),
             };
         }
         return forms;
@@ -133,7 +133,7 @@ internal sealed class RegexTree
         return _nodes.Count - 1;
     }
 
-    private enum NodeKind { Set, Start, End, Sequence, Either, Repeat, Ahead }
+    private enum NodeKind { Set, Start, End, Chain, Either, Repeat, Ahead }
 
     private sealed record Node(NodeKind Kind, CharSet? Set, int[] Parts, int Min, int Max)
     {

@@ -7,6 +7,8 @@ namespace Edge.Llm.Extensions.AI;
 /// <summary>What a request of Microsoft.Extensions.AI means to the engine. What it cannot do is refused, never ignored.</summary>
 internal static class Requests
 {
+    private const string AnyObject = """{"type":"object"}""";
+
     private static readonly SamplingOptions s_defaults = new();
 
     /// <summary>What to generate.</summary>
@@ -14,11 +16,11 @@ internal static class Requests
     {
         if (options is null) return new GenerateOptions();
         if (options.Tools is { Count: > 0 }) throw Unsupported("tools");
-        if (options.ResponseFormat is ChatResponseFormatJson) throw Unsupported("a JSON response format");
         return new GenerateOptions
         {
             MaxTokens = options.MaxOutputTokens ?? -1,
             Stop = [.. options.StopSequences ?? []],
+            Grammar = options.ResponseFormat is ChatResponseFormatJson json ? Grammar.JsonSchema(json.Schema?.GetRawText() ?? AnyObject) : null,
             Sampling = new SamplingOptions
             {
                 Temperature = options.Temperature ?? s_defaults.Temperature, TopK = options.TopK ?? s_defaults.TopK, TopP = options.TopP ?? s_defaults.TopP,

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Edge.Llm.Extensions.AI;
 using Edge.Llm.Tests.Support;
 using Microsoft.Extensions.AI;
@@ -171,7 +172,6 @@ public sealed class ChatClientTests : IDisposable
     {
         async Task Refused(ChatOptions options, params Message[] messages) => Assert.AreEqual(ErrorCode.Unsupported,
             (await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(messages, options))).Code);
-        await Refused(new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, new Message(ChatRole.User, "hi"));
         await Refused(new ChatOptions { Tools = [new HostedWebSearchTool()] }, new Message(ChatRole.User, "hi"));
         await Refused(new ChatOptions(), new Message(ChatRole.User, [new DataContent(new byte[3], "image/png")]));
         EdgeLlmException full = await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(new string('x', 1000)));
@@ -179,6 +179,20 @@ public sealed class ChatClientTests : IDisposable
         using var untemplated = new ScriptedModel(s_words, s_story);
         using LanguageModel model = LanguageModel.Open(untemplated.File);
         Assert.AreEqual(ErrorCode.Unsupported, Assert.ThrowsExactly<EdgeLlmException>(() => new EdgeLlmChatClient(model)).Code);
+    }
+
+    [TestMethod]
+    public async Task AnswersFollowTheirResponseFormat()
+    {
+        using JsonDocument schema = JsonDocument.Parse("""{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"]}""");
+        using var file = new TinyModel(GgmlType.Q8_0, GgmlType.Q8_0, chatTemplate: "{{ messages[0]['content'] }}");
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using var client = new EdgeLlmChatClient(model, new ContextOptions { Threads = 1, ContextSize = 256 });
+        var options = new ChatOptions { ResponseFormat = ChatResponseFormat.ForJsonSchema(schema.RootElement), MaxOutputTokens = 60, Temperature = 2, Seed = 3 };
+        using (JsonDocument answer = JsonDocument.Parse((await client.GetResponseAsync("a", options)).Text))
+            Assert.AreEqual(JsonValueKind.Number, answer.RootElement.GetProperty("age").ValueKind);
+        options.ResponseFormat = ChatResponseFormat.Json;
+        using (JsonDocument answer = JsonDocument.Parse((await client.GetResponseAsync("a", options)).Text)) Assert.AreEqual(JsonValueKind.Object, answer.RootElement.ValueKind);
     }
 
     [TestMethod]

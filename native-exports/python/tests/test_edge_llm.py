@@ -207,6 +207,21 @@ class ModelTests(EdgeLlmTest):
 
 
 class ContextTests(EdgeLlmTest):
+    def test_every_stage_of_the_sampler_acts(self) -> None:
+        with self.model.context(n_ctx=64) as context:
+            def tokens(**options: Any) -> list[int]:
+                return [p.token for p in context.generate("abc", max_tokens=24, ignore_eos=True, seed=3, temperature=1.2, **options)]
+
+            plain = tokens()
+            self.assertEqual(plain, tokens(typical_p=1, dynatemp_range=0, xtc_probability=0, dry_multiplier=0, mirostat=0,
+                                           samplers="penalties;dry;top_n_sigma;top_k;typ_p;top_p;min_p;xtc;temperature"))
+            for options in ({"typical_p": 0.2}, {"top_n_sigma": 0.2}, {"dynatemp_range": 0.9, "dynatemp_exponent": 2}, {"mirostat": 2, "mirostat_tau": 1},
+                            {"xtc_probability": 1, "xtc_threshold": 0.001}, {"samplers": "temperature"},
+                            {"dry_multiplier": 9, "dry_base": 2, "dry_allowed_length": 1, "dry_breakers": []}):
+                self.assertNotEqual(plain, tokens(**options), options)
+            for wrong in ({"samplers": "tall"}, {"mirostat": 3}, {"typical_p": 1.5}, {"dry_breakers": ["", "a"]}):
+                self.fails(Status.INVALID_ARGUMENT, lambda: context.generate("abc", **wrong))
+
     def test_a_prompt_is_not_ended_where_the_model_asks_for_an_end_of_text(self) -> None:
         path = os.path.join(self.folder.name, "ended.gguf")
         tiny_model.write(path, add_eos_token=True)

@@ -1,6 +1,7 @@
 /* Every misuse is answered by a status: null pointers, dead handles, wrong sizes, invalid texts, huge counts. */
 #include "check.h"
 
+#include <stddef.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -245,6 +246,10 @@ static void struct_sizes(const char *path)
     OPTION_SIZES(edge_llm_generate_options, edge_llm_context_start(context, tokens, 1, s));
     OK(edge_llm_context_eval(context, 0, tokens, 1));
     OPTION_SIZES(edge_llm_sampling_options, edge_llm_context_sample(context, 0, 0, s, tokens));
+    /* That of version 1.0. */
+    edge_llm_sampling_options first;
+    OK(edge_llm_sampling_options_default(&first, offsetof(edge_llm_sampling_options, dynatemp_range)));
+    OK(edge_llm_context_sample(context, 0, 0, &first, tokens));
 
     /* A caller of a later version: its fields are cleared, its size stays. */
     union { edge_llm_version_info value; unsigned char bytes[4096]; } later;

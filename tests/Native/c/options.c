@@ -61,7 +61,7 @@ static void random_call(const char *path)
     OK(edge_llm_context_options_default(&options, sizeof options));
     generate.sampling = &sampling;
     generate.max_tokens = (int32_t)next(6);
-    switch (next(12)) {
+    switch (next(17)) {
         case 0: sampling.temperature = odd_float(); break;
         case 1: sampling.top_p = odd_float(); break;
         case 2: sampling.min_p = odd_float(); break;
@@ -71,6 +71,11 @@ static void random_call(const char *path)
         case 6: generate.max_tokens = odd_number() % 100; break;
         case 7: generate.deadline = odd_number(); break;
         case 8: generate.sequence = odd_number(); break;
+        case 9: sampling.typical_p = odd_float(), sampling.top_n_sigma = odd_float(), sampling.xtc_probability = odd_float(); break;
+        case 10: sampling.dry_multiplier = odd_float(), sampling.dry_base = odd_float(), sampling.dry_allowed_length = odd_number(); break;
+        case 11: sampling.mirostat = odd_number() % 4, sampling.mirostat_tau = odd_float(); break;
+        case 12: sampling.dynatemp_range = odd_float(), sampling.dynatemp_exponent = odd_float(), sampling.dry_penalty_last_n = odd_number(); break;
+        case 13: sampling.samplers = next(2) ? "top_k;temperature" : "no;such", sampling.samplers_length = next(20); break;
         default: break;
     }
     switch (next(22)) {

@@ -158,7 +158,7 @@ public sealed class HfEncoderTests
         StringAssert.Contains(error.Message, says);
     }
 
-    private static HfModel Make(string family, string pooling)
+    internal static HfModel Make(string family, string pooling)
     {
         var model = new HfModel(family);
         foreach (string name in model.Names.ToArray()) model.Remove(name);

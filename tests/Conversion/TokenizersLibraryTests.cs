@@ -42,6 +42,23 @@ public sealed class TokenizersLibraryTests
     }
 
     [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void WordPieceGivesTheSameIds(bool lowercase)
+    {
+        using HfModel model = HfEncoderTests.Make("bert", "mean").Write();
+        var json = (JsonObject)JsonNode.Parse(File.ReadAllText(model.In("tokenizer.json")))!;
+        json["normalizer"]!["lowercase"] = lowercase;
+        model.Write("tokenizer.json", json);
+        File.Delete(model.In("tokenizer_config.json"));
+        string[] texts = [.. MadeUpTokenizers.Texts, "UNwantéd,running!", "the[MASK]中hello", "ÉCOLE É É", "don't—stop…", "a~b|c$d^e`f"];
+        int[][] expected = TokenizersLibrary.Encode([model.In("tokenizer.json")], texts)[0]!;
+        using GgufFile file = GgufFile.Open(HfConverterTests.Convert(model));
+        Tokenizer found = Tokenizer.FromGguf(file.Metadata);
+        for (int i = 0; i < texts.Length; i++) CollectionAssert.AreEqual(expected[i], found.Encode(texts[i]), texts[i]);
+    }
+
+    [TestMethod]
     public void EditedTokenizersGiveTheSameIdsOrAreRefused()
     {
         using HfModel model = new HfModel("llama", vocab: MadeUpTokenizers.Rows).Write();

@@ -14,11 +14,12 @@ internal static class Requests
     {
         if (options is null) return new GenerateOptions();
         if (options.Tools is { Count: > 0 }) throw Unsupported("tools");
-        if (options.ResponseFormat is ChatResponseFormatJson) throw Unsupported("a JSON response format");
         return new GenerateOptions
         {
             MaxTokens = options.MaxOutputTokens ?? -1,
             Stop = [.. options.StopSequences ?? []],
+            Grammar = options.ResponseFormat is not ChatResponseFormatJson json ? null
+                : json.Schema is { } schema ? Grammar.JsonSchema(schema.GetRawText()) : Grammar.Json(),
             Sampling = new SamplingOptions
             {
                 Temperature = options.Temperature ?? s_defaults.Temperature, TopK = options.TopK ?? s_defaults.TopK, TopP = options.TopP ?? s_defaults.TopP,

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Edge.Llm.Extensions.AI;
 using Edge.Llm.Tests.Support;
 using Microsoft.Extensions.AI;
@@ -167,11 +168,22 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task AJsonResponseFollowsItsSchema()
+    {
+        JsonElement schema = JsonDocument.Parse("{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},\"required\":[\"n\"]}").RootElement;
+        var options = new ChatOptions { MaxOutputTokens = 40, ResponseFormat = ChatResponseFormat.ForJsonSchema(schema) };
+        ChatResponse response = await _client.GetResponseAsync("hi", options);
+        Assert.AreEqual(JsonValueKind.Number, JsonDocument.Parse(response.Text).RootElement.GetProperty("n").ValueKind);
+        options.ResponseFormat = ChatResponseFormat.Json;
+        response = await _client.GetResponseAsync("hi", options);
+        Assert.IsNotNull(JsonDocument.Parse(response.Text));
+    }
+
+    [TestMethod]
     public async Task WhatItCannotDoIsRefused()
     {
         async Task Refused(ChatOptions options, params Message[] messages) => Assert.AreEqual(ErrorCode.Unsupported,
             (await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(messages, options))).Code);
-        await Refused(new ChatOptions { ResponseFormat = ChatResponseFormat.Json }, new Message(ChatRole.User, "hi"));
         await Refused(new ChatOptions { Tools = [new HostedWebSearchTool()] }, new Message(ChatRole.User, "hi"));
         await Refused(new ChatOptions(), new Message(ChatRole.User, [new DataContent(new byte[3], "image/png")]));
         EdgeLlmException full = await Assert.ThrowsExactlyAsync<EdgeLlmException>(() => _client.GetResponseAsync(new string('x', 1000)));

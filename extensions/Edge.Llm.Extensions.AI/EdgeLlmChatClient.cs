@@ -34,7 +34,7 @@ public sealed class EdgeLlmChatClient : IChatClient
     }
 
     /// <inheritdoc/>
-    /// <exception cref="EdgeLlmException">Unsupported: tools, or content that is not text; GrammarError: a schema; ContextFull: the conversation
+    /// <exception cref="EdgeLlmException">Unsupported: tools, or content that is not text; GrammarError: a JSON schema; ContextFull: the conversation
     /// does not fit; InvalidArgument.</exception>
     public Task<ChatResponse> GetResponseAsync(IEnumerable<Message> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
         GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);

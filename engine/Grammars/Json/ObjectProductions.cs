@@ -4,7 +4,7 @@ namespace Edge.Llm.Grammars.Json;
 internal sealed class ObjectProductions(
     JsonSyntax syntax, SchemaTable table, SchemaCheck check, ScalarPatterns scalars, Func<IEnumerable<SchemaRef>, int> value)
 {
-    private const int MostPatterns = 6, MostCounts = 20_000, NamesOfOneRule = 32;
+    private const int MostPatterns = 6, MostCounts = 100_000, NamesOfOneRule = 32;
 
     private readonly Productions _productions = syntax.Productions;
     private readonly PatternPool _patterns = syntax.Patterns;
@@ -19,7 +19,7 @@ internal sealed class ObjectProductions(
         string[] names = [.. shape.Objects.SelectMany(part => part.Named.Select(property => property.Name)).Concat(shape.Required).Distinct()];
         foreach (string name in names)
         {
-            bool required = shape.Required.Contains(name);
+            bool required = shape.IsRequired(name);
             List<SchemaRef>? schemas = shape.Property(name, check.Matches, check.IsFalse);
             if (schemas is null || (shape.PropertyNames.Count > 0 && !check.AcceptsName(name, shape)))
             {
@@ -76,7 +76,7 @@ internal sealed class ObjectProductions(
     private int Assemble(List<(int Pair, bool Required)> declared, int others, Count count, int id)
     {
         int most = count.Max < 0 ? count.Min : count.Max;
-        if ((most + 1L) * (declared.Count + 1) > MostCounts) throw table.Error(id, $"minProperties or maxProperties of {most}: expected fewer");
+        if ((most + 1L) * (declared.Count + 1) > MostCounts) throw table.Error(id, $"{declared.Count} properties, and minProperties or maxProperties of {most}: expected fewer");
         int close = syntax.Close('}', afterOpen: false);
         bool required = false; // among those from here on
         int[] more = new int[most + 1]; // what may follow a comma or the opening bracket

@@ -146,7 +146,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     {
         string[] names = [.. value.EnumerateObject().Select(member => member.Name)];
         if (names.Length < shape.Properties.Min || (shape.Properties.Max >= 0 && names.Length > shape.Properties.Max)) return false;
-        if (!shape.Required.TrueForAll(names.Contains)) return false;
+        if (!shape.Required.All(names.Contains)) return false;
         foreach (JsonProperty member in value.EnumerateObject())
         {
             if (shape.Property(member.Name, Matches, IsFalse) is not { } schemas) return false;

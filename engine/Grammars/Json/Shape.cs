@@ -5,6 +5,19 @@ namespace Edge.Llm.Grammars.Json;
 /// <summary>What all of some schemas say together, without alternatives.</summary>
 internal sealed class Shape
 {
+    private readonly List<string> _required = [];
+    private readonly HashSet<string> _isRequired = [];
+
+    private Shape(IEnumerable<string> required)
+    {
+        foreach (string name in required) Require(name);
+    }
+
+    /// <summary>The shape of all values.</summary>
+    public Shape() : this([])
+    {
+    }
+
     public JsonTypes Types { get; set; } = JsonTypes.All;
 
     /// <summary>The only values allowed, or null.</summary>
@@ -36,7 +49,7 @@ internal sealed class Shape
 
     public List<ObjectPart> Objects { get; private init; } = [];
 
-    public List<string> Required { get; private init; } = [];
+    public IReadOnlyList<string> Required => _required;
 
     public HashSet<string> Forbidden { get; private init; } = [];
 
@@ -45,11 +58,11 @@ internal sealed class Shape
 
     public List<SchemaRef> PropertyNames { get; private init; } = [];
 
-    public Shape Clone() => new()
+    public Shape Clone() => new(_required)
     {
         Types = Types, Values = Values, Excluded = [.. Excluded], Min = Min, Max = Max, MultipleOf = [.. MultipleOf], Length = Length,
         Patterns = [.. Patterns], ExcludedPatterns = [.. ExcludedPatterns], Formats = [.. Formats], Items = Items, UniqueItems = UniqueItems,
-        Arrays = [.. Arrays], Properties = Properties, Objects = [.. Objects], Required = [.. Required], Forbidden = [.. Forbidden], More = [.. More],
+        Arrays = [.. Arrays], Properties = Properties, Objects = [.. Objects], Forbidden = [.. Forbidden], More = [.. More],
         PropertyNames = [.. PropertyNames],
     };
 
@@ -67,8 +80,10 @@ internal sealed class Shape
 
     public void Require(string name)
     {
-        if (!Required.Contains(name)) Required.Add(name);
+        if (_isRequired.Add(name)) _required.Add(name);
     }
+
+    public bool IsRequired(string name) => _isRequired.Contains(name);
 
     /// <summary>What a property must match; null where it may not be.</summary>
     public List<SchemaRef>? Property(string name, Func<string, string, bool> matches, Func<SchemaRef, bool> isFalse)

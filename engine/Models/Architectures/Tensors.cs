@@ -54,31 +54,8 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
     private PerLayerSpec PerLayer(int n, long all, int vocab) => new(
         WithKernels(Bind("per_layer_token_embd.weight", all, vocab)), Linear("per_layer_model_proj", _embd, all), Norm(NormKind.Rms, "per_layer_proj_norm", n));
 
-    /// <summary>The end of a layer that takes in n values of its own of each token.</summary>
-    public LayerEndSpec LayerEnd(int il, int n) => new(Linear($"blk.{il}.inp_gate", _embd, n), Linear($"blk.{il}.proj", n, _embd), RmsNorm(il, "post_norm"));
-
     /// <summary>Learned positions: a row for each of the context.</summary>
     public Tensor Positions() => FloatMatrix("position_embd.weight", _embd, keys.ContextLength);
-
-    /// <summary>A feed-forward network with a gate, in a tensor of its own or in the first half of ffn_up.</summary>
-    public GatedSpec Gated(int il, Activation activation) => Gated(il, activation, FeedForwardLength(il));
-
-    /// <summary>The same, of a width.</summary>
-    public GatedSpec Gated(int il, Activation activation, int ff)
-    {
-        string up = $"blk.{il}.ffn_up";
-        Linear down = Linear($"blk.{il}.ffn_down", ff, _embd);
-        if (Has(il, "ffn_gate")) return new GatedSpec(Linear($"blk.{il}.ffn_gate", _embd, ff), Linear(up, _embd, ff), down, activation);
-        Linear both = Linear(up, _embd, 2 * ff);
-        return new GatedSpec(both.Rows(0, ff), both.Rows(ff, ff), down, activation);
-    }
-
-    /// <summary>A feed-forward network without a gate.</summary>
-    public PlainSpec Plain(int il, Activation activation)
-    {
-        int ff = FeedForwardLength(il);
-        return new PlainSpec(Linear($"blk.{il}.ffn_up", _embd, ff), Linear($"blk.{il}.ffn_down", ff, _embd), activation);
-    }
 
     /// <summary>An RMSNorm of a layer.</summary>
     public Norm RmsNorm(int il, string name) => Norm(NormKind.Rms, $"blk.{il}.{name}");
@@ -128,9 +105,6 @@ internal sealed unsafe partial class Tensors(GgufFile file, string architecture,
 
     private Linear Output(Linear tokens, int vocab) =>
         Has("output.weight") ? Linear("output", _embd, vocab) : tokens with { Bias = OptionalVector("output.bias", vocab) };
-
-    private int FeedForwardLength(int il) =>
-        keys.FeedForwardLength(il) is > 0 and int ff ? ff : throw keys.Invalid("feed_forward_length", "at least 1", "0");
 
     /// <summary>Rows of the token embedding.</summary>
     public int VocabSize()

@@ -144,7 +144,8 @@ internal sealed partial class Automaton
         {
             State after = _states[afterText];
             kernel.AddRange(after.Items);
-            foreach (Item item in after.Tokens) kernel.Add(new Item(PatternPool.Empty, _productions.Sequence(_productions.Tokens(item.Pattern), item.Rest), item.Frame));
+            foreach (Item item in after.Tokens)
+                kernel.Add(new Item(PatternPool.Empty, _productions.Sequence(_productions.Tokens(item.Pattern), item.Rest), item.Frame));
             if (after.IsComplete) kernel.Add(new Item(PatternPool.Empty, Productions.Empty, End));
         }
         return Intern(kernel);

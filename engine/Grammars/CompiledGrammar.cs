@@ -23,7 +23,8 @@ public sealed class CompiledGrammar
         _automaton = new Automaton(productions, root, effort);
         _masks = new MaskBuilder(_automaton, tree);
         ShortestTokens = TokensToEnd(_automaton.Start);
-        if (ShortestTokens == int.MaxValue) throw new EdgeLlmException(ErrorCode.GrammarError, "the vocabulary has no tokens to write a text of the grammar with");
+        if (ShortestTokens == int.MaxValue)
+            throw new EdgeLlmException(ErrorCode.GrammarError, "the vocabulary has no tokens to write a text of the grammar with");
     }
 
     /// <summary>Tokens that suffice for the shortest text.</summary>

@@ -185,7 +185,8 @@ internal sealed class GbnfParser
                 '\\' or '"' or '[' or ']' or '-' or '^' => new Rune(escape),
                 _ => throw Error(start, "expected one of \\t \\r \\n \\\\ \\\" \\[ \\] \\- \\^ \\x \\u \\U"),
             };
-        if (_at + digits > _text.Length || !uint.TryParse(_text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint value))
+        if (_at + digits > _text.Length
+            || !uint.TryParse(_text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint value))
             throw Error(start, $"expected {digits} hexadecimal digits");
         if (!Rune.IsValid(value)) throw Error(start, $"U+{value:X4} is no character");
         _at += digits;

@@ -83,7 +83,8 @@ internal sealed class GbnfTree(Productions productions)
         {
             Part part = parts[i];
             if (part.IsPattern && result.IsPattern) result = new Part(true, Patterns.Sequence(part.Id, result.Id));
-            else if (part.IsPattern && productions[result.Id] is { Kind: ProductionKind.Chain } pair && productions[pair.A] is { Kind: ProductionKind.Pattern } next)
+            else if (part.IsPattern && productions[result.Id] is { Kind: ProductionKind.Chain } pair
+                && productions[pair.A] is { Kind: ProductionKind.Pattern } next)
                 result = new Part(false, productions.Sequence(productions.Pattern(Patterns.Sequence(part.Id, next.A)), pair.B));
             else result = new Part(false, productions.Sequence(ToProduction(part), ToProduction(result)));
         }

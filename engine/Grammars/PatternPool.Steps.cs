@@ -164,7 +164,8 @@ internal sealed partial class PatternPool
             case PatternKind.Not: return Not(Derive(key.A, value));
             case PatternKind.Repeat:
                 int next = Derive(key.A, value);
-                return next == Nothing ? Nothing : Sequence(next, Repeat(key.A, Math.Max(key.B - 1, 0), key.C < 0 ? -1 : key.C - 1));
+                if (next == Nothing) return Nothing;
+                return Sequence(next, Repeat(key.A, Math.Max(key.B - 1, 0), key.C < 0 ? -1 : key.C - 1));
             case PatternKind.Chain: return DeriveSequence(pattern, value);
             case PatternKind.Either:
                 var members = new List<int>();

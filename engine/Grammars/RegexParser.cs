@@ -227,7 +227,8 @@ internal sealed class RegexParser
 
     private int ReadHex(int start, int digits)
     {
-        if (_at + digits > _text.Length || !uint.TryParse(_text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint value))
+        if (_at + digits > _text.Length
+            || !uint.TryParse(_text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint value))
             throw Error(start, $"expected {digits} hexadecimal digits");
         _at += digits;
         return (int)value;

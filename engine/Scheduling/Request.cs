@@ -214,7 +214,8 @@ internal sealed class Request
             int made = ++Statistics.GeneratedTokens;
             _made.Enqueue(new GeneratedToken(_last, _stops.Append(_decoder.Append(_last), out bool stopped), null));
             if (stopped) End(FinishReason.Stop);
-            else if (made == _options.MaxTokens || _length == Sequence.MaxLength) End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);
+            else if (made == _options.MaxTokens || _length == Sequence.MaxLength)
+                End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);
         }
     }
 
@@ -262,7 +263,8 @@ internal sealed class Request
         CompiledGrammar compiled = grammar.Compile(tokenizer, cancellation);
         int shortest = compiled.ShortestTokens, room = maxLength - prompt.Length + 1;
         if (options.MaxTokens >= 0 && options.MaxTokens < shortest)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected at least {shortest}, the shortest text of the grammar, found {options.MaxTokens}");
+            throw new EdgeLlmException(
+                ErrorCode.InvalidArgument, $"MaxTokens: expected at least {shortest}, the shortest text of the grammar, found {options.MaxTokens}");
         return room >= shortest ? compiled
             : throw new EdgeLlmException(ErrorCode.ContextFull, $"the context has room for {room} tokens; the shortest text of the grammar has {shortest}");
     }

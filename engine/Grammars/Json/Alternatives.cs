@@ -105,7 +105,8 @@ internal sealed class Alternatives(SchemaTable table, SchemaReader reader, Effor
                     with.Shape.Types &= JsonTypes.Object;
                     with.Shape.Require(property.Name);
                     if (property.Value.ValueKind == JsonValueKind.Array)
-                        foreach (JsonElement name in property.Value.EnumerateArray()) with.Shape.Require(name.GetString() ?? throw table.Error(id, $"{word}: expected names"));
+                        foreach (JsonElement name in property.Value.EnumerateArray())
+                            with.Shape.Require(name.GetString() ?? throw table.Error(id, $"{word}: expected names"));
                     else with = with with { Left = with.Left.Add(table.Below(id, property.Value, word + "/" + SchemaTable.Escape(property.Name))) };
                     next.Add(with);
                 }
@@ -178,8 +179,10 @@ internal sealed class Alternatives(SchemaTable table, SchemaReader reader, Effor
                 yield return With(before, shape =>
                 {
                     Count Change(Count old) => isMin ? old.AtMost(count - 1) : old.AtLeast(count == int.MaxValue ? count : count + 1);
-                    if (word.Name.EndsWith("Length", StringComparison.Ordinal)) (shape.Types, shape.Length) = (shape.Types & JsonTypes.String, Change(shape.Length));
-                    else if (word.Name.EndsWith("Items", StringComparison.Ordinal)) (shape.Types, shape.Items) = (shape.Types & JsonTypes.Array, Change(shape.Items));
+                    if (word.Name.EndsWith("Length", StringComparison.Ordinal))
+                        (shape.Types, shape.Length) = (shape.Types & JsonTypes.String, Change(shape.Length));
+                    else if (word.Name.EndsWith("Items", StringComparison.Ordinal))
+                        (shape.Types, shape.Items) = (shape.Types & JsonTypes.Array, Change(shape.Items));
                     else (shape.Types, shape.Properties) = (shape.Types & JsonTypes.Object, Change(shape.Properties));
                 });
                 break;
@@ -218,7 +221,8 @@ internal sealed class Alternatives(SchemaTable table, SchemaReader reader, Effor
     }
 
     private EdgeLlmException Unsupported(int id, string word) =>
-        table.Error(id, $"the word \"{word}\" is not supported where a schema must not match (not, if, or an alternative of oneOf that another one may overlap)");
+        table.Error(id, $"the word \"{word}\" is not supported where a schema must not match "
+            + "(not, if, or an alternative of oneOf that another one may overlap)");
 
     private sealed record Partial(Shape Shape, ImmutableHashSet<SchemaRef> Done, ImmutableList<SchemaRef> Left);
 }

@@ -13,13 +13,15 @@ internal sealed class ArrayProductions(
     {
         Count count = shape.Items;
         if (count.IsEmpty) return Productions.Nothing;
-        if (shape.Excluded.Exists(other => other.ValueKind == System.Text.Json.JsonValueKind.Array)) throw table.Error(id, "excluding an array is not supported");
+        if (shape.Excluded.Exists(other => other.ValueKind == System.Text.Json.JsonValueKind.Array))
+            throw table.Error(id, "excluding an array is not supported");
         int open = syntax.Open('['), close = syntax.Close(']', afterOpen: false);
         int empty = count.Min > 0 ? Productions.Nothing : syntax.Close(']', afterOpen: true);
         if (count.Max == 0) return _productions.Sequence(open, empty);
         int first = shape.Arrays.Count == 0 ? 0 : shape.Arrays.Max(part => part.First.Length);
         if (first > MostFirst) throw table.Error(id, $"{first} items with a schema each: expected at most {MostFirst}");
-        if (shape.UniqueItems && count.Max != 1) return _productions.Sequence(open, _productions.Either(empty, _productions.Sequence(Distinct(shape, count, first, id), close)));
+        if (shape.UniqueItems && count.Max != 1)
+            return _productions.Sequence(open, _productions.Either(empty, _productions.Sequence(Distinct(shape, count, first, id), close)));
 
         // Behind i items: nothing more where there are enough, or a comma and the next one.
         int last = first;
@@ -40,7 +42,8 @@ internal sealed class ArrayProductions(
         }
         for (int i = last - 1; i >= 0; i--)
         {
-            int next = count.Max >= 0 && i >= count.Max ? Productions.Nothing : _productions.Sequence(i == 0 ? Productions.Empty : syntax.Comma, Item(shape, i), rest);
+            int next = count.Max >= 0 && i >= count.Max ? Productions.Nothing
+                : _productions.Sequence(i == 0 ? Productions.Empty : syntax.Comma, Item(shape, i), rest);
             rest = i == 0 ? _productions.Either(next, empty) : _productions.Either(next, i >= count.Min ? close : Productions.Nothing);
         }
         return _productions.Sequence(open, rest);

@@ -29,7 +29,8 @@ internal readonly record struct DecimalNumber(BigInteger Units, int Decimals) : 
     public bool IsInteger => Decimals == 0;
 
     public int CompareTo(DecimalNumber other) =>
-        (Units * BigInteger.Pow(10, Math.Max(other.Decimals - Decimals, 0))).CompareTo(other.Units * BigInteger.Pow(10, Math.Max(Decimals - other.Decimals, 0)));
+        (Units * BigInteger.Pow(10, Math.Max(other.Decimals - Decimals, 0))).CompareTo(
+            other.Units * BigInteger.Pow(10, Math.Max(Decimals - other.Decimals, 0)));
 
     public bool IsMultipleOf(DecimalNumber divisor)
     {

@@ -98,7 +98,8 @@ internal sealed class JsonNumbers(PatternPool patterns)
     {
         if (bound is not { } min || min.Value.Units.Sign < 0) return patterns.Sequence(Whole(), Rest(integer));
         (string whole, string fraction) = min.Value.Digits();
-        var ways = new List<int> { patterns.Sequence(Digits('1', '9'), patterns.Repeat(_digit, whole.Length, Math.Max(whole.Length, MostDigits - 1)), Rest(integer)) };
+        int longer = patterns.Repeat(_digit, whole.Length, Math.Max(whole.Length, MostDigits - 1));
+        var ways = new List<int> { patterns.Sequence(Digits('1', '9'), longer, Rest(integer)) };
         for (int i = 0; i < whole.Length; i++)
             ways.Add(patterns.Sequence(Text(whole[..i]), Digits((char)(whole[i] + 1), '9'), Some(whole.Length - i - 1), Rest(integer)));
         if (fraction.Length == 0 && !min.Excluded) ways.Add(patterns.Sequence(Text(whole), Rest(integer)));

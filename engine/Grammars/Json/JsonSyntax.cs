@@ -59,7 +59,8 @@ internal sealed class JsonSyntax
     public static byte[] Scalar(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.String => JsonStrings.Write(value.GetString()!),
-        JsonValueKind.Number => Encoding.ASCII.GetBytes(DecimalNumber.Parse(value.GetRawText()) is { } number && number.Decimals < 20 ? number.ToString() : value.GetRawText()),
+        JsonValueKind.Number => Encoding.ASCII.GetBytes(
+            DecimalNumber.Parse(value.GetRawText()) is { } number && number.Decimals < 20 ? number.ToString() : value.GetRawText()),
         JsonValueKind.True => "true"u8.ToArray(),
         JsonValueKind.False => "false"u8.ToArray(),
         _ => "null"u8.ToArray(),
@@ -72,7 +73,8 @@ internal sealed class JsonSyntax
         if (!isObject && value.ValueKind != JsonValueKind.Array) return Patterns.Text(Scalar(value));
         var parts = new List<int> { Text(isObject ? "{" : "["), _space };
         IEnumerable<int[]> members = isObject
-            ? value.EnumerateObject().Select(member => new[] { Patterns.Text(JsonStrings.Write(member.Name)), _space, Text(":"), _space, Structure(member.Value, depth + 1) })
+            ? value.EnumerateObject().Select(member =>
+                new[] { Patterns.Text(JsonStrings.Write(member.Name)), _space, Text(":"), _space, Structure(member.Value, depth + 1) })
             : value.EnumerateArray().Select(item => new[] { Structure(item, depth + 1) });
         int count = 0;
         foreach (int[] member in members)

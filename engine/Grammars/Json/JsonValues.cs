@@ -42,7 +42,8 @@ internal static class JsonValues
                     || (DecimalNumber.Parse(a.GetRawText()) is { } x && DecimalNumber.Parse(b.GetRawText()) is { } y && x == y);
             case JsonValueKind.String: return a.GetString() == b.GetString();
             case JsonValueKind.Array:
-                return a.GetArrayLength() == b.GetArrayLength() && a.EnumerateArray().Zip(b.EnumerateArray()).All(pair => AreEqual(pair.First, pair.Second, depth + 1));
+                return a.GetArrayLength() == b.GetArrayLength()
+                    && a.EnumerateArray().Zip(b.EnumerateArray()).All(pair => AreEqual(pair.First, pair.Second, depth + 1));
             case JsonValueKind.Object:
                 return a.EnumerateObject().Count() == b.EnumerateObject().Count()
                     && a.EnumerateObject().All(member => b.TryGetProperty(member.Name, out JsonElement other) && AreEqual(member.Value, other, depth + 1));

@@ -76,7 +76,8 @@ internal sealed class ObjectProductions(
     private int Assemble(List<(int Pair, bool Required)> declared, int others, Count count, int id)
     {
         int most = count.Max < 0 ? count.Min : count.Max;
-        if ((most + 1L) * (declared.Count + 1) > MostCounts) throw table.Error(id, $"{declared.Count} properties, and minProperties or maxProperties of {most}: expected fewer");
+        if ((most + 1L) * (declared.Count + 1) > MostCounts)
+            throw table.Error(id, $"{declared.Count} properties, and minProperties or maxProperties of {most}: expected fewer");
         int close = syntax.Close('}', afterOpen: false);
         bool required = false; // among those from here on
         int[] more = new int[most + 1]; // what may follow a comma or the opening bracket
@@ -84,7 +85,8 @@ internal sealed class ObjectProductions(
         {
             if (count.Max >= 0 && before >= count.Max) continue;
             int least = Math.Max(count.Min - before - 1, 0);
-            if (least > 0 && others != Productions.Nothing) throw table.Error(id, "minProperties beyond 1 that unnamed properties would have to fill is not supported");
+            if (least > 0 && others != Productions.Nothing)
+                throw table.Error(id, "minProperties beyond 1 that unnamed properties would have to fill is not supported");
             if (least == 0)
                 more[before] = _productions.Sequence(
                     others, _productions.Repeat(_productions.Sequence(syntax.Comma, others), 0, count.Max < 0 ? -1 : count.Max - before - 1), close);
@@ -100,7 +102,8 @@ internal sealed class ObjectProductions(
                     _productions.Sequence(syntax.Comma, more[after]), required || after < count.Min ? Productions.Nothing : close);
                 next[before] = _productions.Sequence(declared[i].Pair, rest);
                 if (!declared[i].Required) next[before] = _productions.Either(next[before], more[before]);
-                if (i % NamesOfOneRule == 0 && next[before] != Productions.Nothing) next[before] = Rule(next[before]); // or lists would grow with the square of the names
+                // A rule now and then, or lists would grow with the square of the names.
+                if (i % NamesOfOneRule == 0 && next[before] != Productions.Nothing) next[before] = Rule(next[before]);
             }
             more = next;
             required |= declared[i].Required;

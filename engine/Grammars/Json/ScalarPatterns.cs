@@ -52,7 +52,8 @@ internal sealed class ScalarPatterns(JsonSyntax syntax, SchemaTable table)
                 if (JsonFormats.Find(format) is { } regex) all.Add(_strings.Whole(regex));
             bool isFree = all.Count == 0;
             foreach (string pattern in shape.ExcludedPatterns) all.Add(_strings.Exclude(pattern));
-            byte[][] excluded = [.. shape.Excluded.Where(value => value.ValueKind == JsonValueKind.String).Select(value => JsonStrings.Write(value.GetString()!)[1..^1])];
+            byte[][] excluded = [.. shape.Excluded.Where(value => value.ValueKind == JsonValueKind.String)
+                .Select(value => JsonStrings.Write(value.GetString()!)[1..^1])];
             if (excluded.Length > 0) all.Add(_patterns.Not(_patterns.Literals(excluded)));
             if (all.Count == 0 && !unique) return _patterns.Repeat(_strings.FreeCharacter, shape.Length.Min, shape.Length.Max);
             if (isFree || shape.Length != Count.Any) all.Add(_patterns.Repeat(_strings.Character, shape.Length.Min, shape.Length.Max));

@@ -89,7 +89,8 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     {
         types &= a.Types & b.Types;
         if (a.Values is { Count: > 1000 } || b.Values is { Count: > 1000 }) return false;
-        if (a.Values is { } values) return values.TrueForAll(value => (JsonValues.TypeOf(value) & types) == 0 || !Accepts(value, a, listed: true) || !Accepts(value, b));
+        if (a.Values is { } values)
+            return values.TrueForAll(value => (JsonValues.TypeOf(value) & types) == 0 || !Accepts(value, a, listed: true) || !Accepts(value, b));
         if (b.Values is not null) return AreDisjoint(b, a, types);
         if ((types & (JsonTypes.Null | JsonTypes.Boolean)) != 0) return false;
         if (types.HasFlag(JsonTypes.String) && !IsEmpty(_patterns.Both(scalars.Text(a, 0, unique: true), scalars.Text(b, 0, unique: true)))) return false;
@@ -128,7 +129,8 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         return false;
     }
 
-    private bool AcceptsAll(JsonElement value, IEnumerable<SchemaRef> schemas, int depth) => alternatives.Of(schemas).Exists(shape => Accepts(value, shape, depth));
+    private bool AcceptsAll(JsonElement value, IEnumerable<SchemaRef> schemas, int depth) =>
+        alternatives.Of(schemas).Exists(shape => Accepts(value, shape, depth));
 
     private bool AcceptsArray(JsonElement value, Shape shape, int depth)
     {

@@ -28,7 +28,8 @@ internal sealed class SchemaReader(SchemaTable table)
     private static bool SaysNothing(JsonElement schema, JsonProperty word) => word.Name switch
     {
         "minContains" or "maxContains" => !schema.TryGetProperty("contains", out _),
-        "unevaluatedItems" or "unevaluatedProperties" => word.Value.ValueKind == JsonValueKind.True || (word.Value.ValueKind == JsonValueKind.Object && !word.Value.EnumerateObject().Any()),
+        "unevaluatedItems" or "unevaluatedProperties" =>
+            word.Value.ValueKind == JsonValueKind.True || (word.Value.ValueKind == JsonValueKind.Object && !word.Value.EnumerateObject().Any()),
         _ => false,
     };
 
@@ -55,8 +56,12 @@ internal sealed class SchemaReader(SchemaTable table)
                 exclusive = schema.TryGetProperty("exclusiveMaximum", out flag) && flag.ValueKind == JsonValueKind.True;
                 shape.AtMost(new Bound(Number(id, word), exclusive));
                 break;
-            case "exclusiveMinimum" when value.ValueKind is not (JsonValueKind.True or JsonValueKind.False): shape.AtLeast(new Bound(Number(id, word), true)); break;
-            case "exclusiveMaximum" when value.ValueKind is not (JsonValueKind.True or JsonValueKind.False): shape.AtMost(new Bound(Number(id, word), true)); break;
+            case "exclusiveMinimum" when value.ValueKind is not (JsonValueKind.True or JsonValueKind.False):
+                shape.AtLeast(new Bound(Number(id, word), true));
+                break;
+            case "exclusiveMaximum" when value.ValueKind is not (JsonValueKind.True or JsonValueKind.False):
+                shape.AtMost(new Bound(Number(id, word), true));
+                break;
             case "multipleOf":
                 DecimalNumber divisor = Number(id, word);
                 if (divisor.Units.Sign <= 0) throw table.Error(id, "multipleOf: expected more than 0");
@@ -73,7 +78,8 @@ internal sealed class SchemaReader(SchemaTable table)
             case "maxProperties": shape.Properties = shape.Properties.AtMost(Count(id, word)); break;
             case "propertyNames": shape.PropertyNames.Add(table.Below(id, value, word.Name)); break;
             case "required" when value.ValueKind == JsonValueKind.Array:
-                foreach (JsonElement name in value.EnumerateArray()) shape.Require(name.ValueKind == JsonValueKind.String ? name.GetString()! : throw table.Error(id, "required: expected names"));
+                foreach (JsonElement name in value.EnumerateArray())
+                    shape.Require(name.ValueKind == JsonValueKind.String ? name.GetString()! : throw table.Error(id, "required: expected names"));
                 break;
             case "required" when value.ValueKind is not (JsonValueKind.True or JsonValueKind.False): throw table.Error(id, "required: expected a list");
         }
@@ -108,7 +114,8 @@ internal sealed class SchemaReader(SchemaTable table)
     {
         if (!schema.TryGetProperty(word, out JsonElement value)) yield break;
         if (value.ValueKind != JsonValueKind.Object) throw table.Error(id, $"{word}: expected an object");
-        foreach (JsonProperty item in value.EnumerateObject()) yield return (item.Name, table.Below(id, item.Value, word + "/" + SchemaTable.Escape(item.Name)));
+        foreach (JsonProperty item in value.EnumerateObject())
+            yield return (item.Name, table.Below(id, item.Value, word + "/" + SchemaTable.Escape(item.Name)));
     }
 
     /// <summary>The schemas that a word lists.</summary>

@@ -17,6 +17,8 @@ internal sealed class SchemaTable
     private static readonly string[] s_many = ["allOf", "anyOf", "oneOf", "prefixItems", "items"];
     private static readonly string[] s_named = ["properties", "patternProperties", "definitions", "$defs", "dependentSchemas", "dependencies"];
 
+    private static readonly string[] s_drafts = ["draft-07", "draft-06", "draft-04", "draft-03"]; // in which a reference stands alone
+
     private readonly List<Place> _places = [];
     private readonly Dictionary<string, int> _ids = []; // by JSON pointer
     private readonly Dictionary<string, int> _names = []; // by URI
@@ -27,7 +29,7 @@ internal sealed class SchemaTable
         _effort = effort;
         string declared = root.ValueKind == JsonValueKind.Object && root.TryGetProperty("$schema", out JsonElement uri) && uri.ValueKind == JsonValueKind.String
             ? uri.GetString()! : "";
-        IgnoresBesideReference = declared.Contains("draft-07") || declared.Contains("draft-06") || declared.Contains("draft-04") || declared.Contains("draft-03");
+        IgnoresBesideReference = Array.Exists(s_drafts, declared.Contains);
         Uri start = new("schema://document/");
         Id(root, "#", start);
         for (int id = 0; id < _places.Count; id++) Walk(_places[id]);
@@ -60,7 +62,8 @@ internal sealed class SchemaTable
         {
             string name = part.Replace("~1", "/").Replace("~0", "~");
             bool found = at.ValueKind == JsonValueKind.Object ? at.TryGetProperty(name, out at)
-                : at.ValueKind == JsonValueKind.Array && int.TryParse(name, out int index) && index >= 0 && index < at.GetArrayLength() && (at = at[index]).ValueKind >= 0;
+                : at.ValueKind == JsonValueKind.Array && int.TryParse(name, out int index) && index >= 0 && index < at.GetArrayLength()
+                && (at = at[index]).ValueKind >= 0;
             if (!found) throw Error(id, $"$ref \"{reference}\" names nothing");
             path += "/" + part;
             if (_ids.TryGetValue(path, out int known)) uri = _places[known].Base;

@@ -89,7 +89,8 @@ internal sealed class Shape
     public List<SchemaRef>? Property(string name, Func<string, string, bool> matches, Func<SchemaRef, bool> isFalse)
     {
         if (Forbidden.Contains(name)) return null;
-        SchemaRef[] schemas = [.. Objects.SelectMany(part => part.Of(name, matches)).Concat(More.Where(more => more.Name == name).Select(more => more.Schema)).Distinct()];
+        SchemaRef[] schemas = [.. Objects.SelectMany(part => part.Of(name, matches))
+            .Concat(More.Where(more => more.Name == name).Select(more => more.Schema)).Distinct()];
         return Array.Exists(schemas, schema => isFalse(schema)) ? null : [.. schemas];
     }
 }
@@ -115,7 +116,8 @@ internal sealed record ArrayPart(SchemaRef[] First, SchemaRef? Rest)
 /// <summary>What one schema says of the properties of an object.</summary>
 internal sealed record ObjectPart((string Name, SchemaRef Schema)[] Named, (string Pattern, SchemaRef Schema)[] Patterns, SchemaRef? Others)
 {
-    private readonly Dictionary<string, SchemaRef> _named = Named.DistinctBy(property => property.Name).ToDictionary(property => property.Name, property => property.Schema);
+    private readonly Dictionary<string, SchemaRef> _named =
+        Named.DistinctBy(property => property.Name).ToDictionary(property => property.Name, property => property.Schema);
 
     public IEnumerable<SchemaRef> Of(string name, Func<string, string, bool> matches)
     {

@@ -124,13 +124,23 @@ internal static unsafe class OptionReaders
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
         return new GenerateOptions
         {
-            MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops,
+            MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops, Grammar = GrammarOf(data),
             IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
             OnPrefill = data.Prefill is null ? null : (done, total) =>
             {
                 if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) context.Interruption.Cancel();
             },
         };
+    }
+
+    private static Grammar? GrammarOf(GenerateOptionsData data)
+    {
+        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        if (data.GrammarKind == 0) return data.Grammar is null ? null : throw new EdgeLlmException(ErrorCode.InvalidArgument, "grammar_kind: expected 1 to 3, found 0");
+        Range(data.GrammarKind, 1, 3, "grammar_kind");
+        Pointers.Need(data.Grammar, "grammar");
+        string text = Pointers.Text(data.Grammar, data.GrammarLength, "grammar");
+        return data.GrammarKind switch { 1 => Grammar.Gbnf(text), 2 => Grammar.Regex(text), _ => Grammar.JsonSchema(text) };
     }
 
     private static void Range(int value, int min, int max, string what)

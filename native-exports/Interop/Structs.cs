@@ -212,4 +212,8 @@ internal unsafe struct GenerateOptionsData
     public nuint StopCount;
     public delegate* unmanaged<void*, nuint, nuint, int> Prefill;
     public void* PrefillUser;
+    public byte* Grammar;
+    public nuint GrammarLength;
+    public int GrammarKind;
+    public uint Reserved;
 }

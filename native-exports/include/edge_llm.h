@@ -552,6 +552,14 @@ typedef int32_t (*edge_llm_piece_callback)(void *user, const edge_llm_piece *pie
 /* Is told, after each batch of a prompt, how many of how many tokens are done; anything but 0 ends the generation. */
 typedef int32_t (*edge_llm_prefill_callback)(void *user, size_t done, size_t total);
 
+/* How a grammar is written. */
+typedef enum edge_llm_grammar_kind {
+    EDGE_LLM_GRAMMAR_NONE = 0,
+    EDGE_LLM_GRAMMAR_GBNF = 1,       /* llama.cpp's notation; the rule to begin with is root */
+    EDGE_LLM_GRAMMAR_REGEX = 2,      /* a regular expression that the whole text matches */
+    EDGE_LLM_GRAMMAR_JSON_SCHEMA = 3 /* JSON that a JSON Schema accepts; {}: any JSON */
+} edge_llm_grammar_kind;
+
 typedef struct edge_llm_generate_options {
     uint32_t struct_size;
     int32_t max_tokens;     /* -1 (default): until the context is full */
@@ -565,6 +573,11 @@ typedef struct edge_llm_generate_options {
     size_t stop_count;
     edge_llm_prefill_callback prefill;         /* or NULL (default) */
     void *prefill_user;
+    /* From version 1.1 on: what the text must look like. It is complete where the finish reason is EDGE_LLM_FINISH_EOS. */
+    const char *grammar;
+    size_t grammar_length;  /* may be EDGE_LLM_ZERO_TERMINATED */
+    int32_t grammar_kind;   /* an edge_llm_grammar_kind. Default EDGE_LLM_GRAMMAR_NONE */
+    uint32_t reserved;      /* 0 */
 } edge_llm_generate_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -576,7 +589,8 @@ EDGE_LLM_API edge_llm_status edge_llm_generate_options_default(edge_llm_generate
  * needed after the call.
  * Errors: EDGE_LLM_CANCELLED, EDGE_LLM_DEADLINE_EXCEEDED (both after the last step was given to the callback, unless that asked to stop),
  * EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_CONTEXT_FULL (the prompt does not fit), EDGE_LLM_NON_FINITE,
- * EDGE_LLM_UNSUPPORTED (no tokenizer), EDGE_LLM_INVALID_FILE. */
+ * EDGE_LLM_UNSUPPORTED (no tokenizer), EDGE_LLM_INVALID_FILE, EDGE_LLM_GRAMMAR_ERROR (with line or path); EDGE_LLM_INVALID_ARGUMENT also: fewer
+ * tokens at most than the grammar's shortest text has. */
 EDGE_LLM_API edge_llm_status edge_llm_context_generate(edge_llm_context *context, const int32_t *prompt, size_t prompt_count,
     const edge_llm_generate_options *options, edge_llm_piece_callback callback, void *user);
 

@@ -169,6 +169,8 @@ struct GenerateOptions {
     bool ignore_eos = false, render_special = false;
     int sequence = 0;
     std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the context's
+    edge_llm_grammar_kind grammar_kind = EDGE_LLM_GRAMMAR_NONE;
+    std::string grammar{}; ///< what the text must look like
 };
 
 /// An open model. Any number of threads may use one; contexts made from it outlive it.
@@ -512,6 +514,11 @@ private:
         c.sampling = &options.sampling;
         c.stop = stops.data();
         c.stop_count = stops.size();
+        c.grammar_kind = options.grammar_kind;
+        if (options.grammar_kind != EDGE_LLM_GRAMMAR_NONE) {
+            c.grammar = options.grammar.data();
+            c.grammar_length = options.grammar.size();
+        }
         static std::atomic<std::uint32_t> generations{0};
         do c.id = ++generations;
         while (c.id == 0);

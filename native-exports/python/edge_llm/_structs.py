@@ -96,7 +96,8 @@ SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f
                           mirostat_tau=f32, mirostat_eta=f32, reserved2=u32, dry_breakers=c.POINTER(Text), dry_breaker_count=size, samplers=c.c_char_p,
                           samplers_length=size)
 GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
-                          sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr)
+                          sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr,
+                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, reserved=u32)
 
 _p = c.POINTER
 _bytes = (c.c_char_p, size)

@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 from .generation import FINISH_REASONS, Generation, Piece
 from .model import Model, encode, held
-from .options import context_options, milliseconds, sampling_options
+from .options import context_options, grammar_option, milliseconds, sampling_options
 
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
 
@@ -119,6 +119,7 @@ class Context:
 
     def generate(self, prompt: str | Sequence[int] | None, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None,
                  ignore_eos: bool = False, render_special: bool = False, sequence: int = 0, timeout: float | None = None,
+                 grammar: str | None = None, regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None,
                  **sampling: Any) -> Generation:
         """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds. A prompt
         that is there and has no tokens is an error.
@@ -126,6 +127,7 @@ class Context:
         Sampling: temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty, frequency_penalty, seed, logit_bias,
         dynatemp_range, dynatemp_exponent, top_n_sigma, typical_p, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length,
         dry_penalty_last_n, dry_breakers, mirostat, mirostat_tau, mirostat_eta, samplers.
+        grammar (GBNF), regex or json_schema (a text or what json.loads makes of one; {}: any JSON) say what the text must look like.
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
         reading on raises InvalidArgument.
@@ -144,6 +146,8 @@ class Context:
         options.sampling = ctypes.pointer(chosen)
         options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
         options.stop_count = len(texts)
+        if (form := grammar_option(grammar, regex, json_schema)) is not None:
+            options.grammar_kind, options.grammar, options.grammar_length = form[0], form[1], len(form[1])
         length = 0 if tokens is None else len(tokens)
         self._library("context_start", self._handle, tokens, length, options)
         return Generation(self, length, options.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -89,6 +90,19 @@ def sampling_options(loaded: Library, *, temperature: float | None = None, top_k
         name = checks.text("samplers", samplers)
         options.samplers, options.samplers_length = name, len(name)
     return options
+
+
+def grammar_option(grammar: str | None, regex: str | None, json_schema: str | Mapping[str, Any] | bool | None) -> tuple[int, bytes] | None:
+    """What a text must look like, as C has it: the kind and the text."""
+    given = [(kind, name, value) for kind, name, value in ((1, "grammar", grammar), (2, "regex", regex), (3, "json_schema", json_schema)) if value is not None]
+    if len(given) > 1:
+        raise InvalidArgument(Status.INVALID_ARGUMENT, f"{given[0][1]} and {given[1][1]}: expected one of them")
+    if not given:
+        return None
+    kind, name, value = given[0]
+    if kind == 3 and isinstance(value, (Mapping, bool)):
+        value = json.dumps(value if isinstance(value, bool) else dict(value))
+    return kind, checks.text(name, value)
 
 
 def milliseconds(seconds: float | None) -> int:

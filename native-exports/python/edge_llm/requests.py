@@ -11,7 +11,7 @@ from .errors import EdgeLlmError, InvalidArgument, Status
 _GENERATE = ("max_tokens", "stop", "ignore_eos", "render_special", "timeout", "temperature", "top_k", "top_p", "min_p", "repeat_penalty",
              "repeat_last_n", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "dynatemp_range", "dynatemp_exponent", "top_n_sigma",
              "typical_p", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base", "dry_allowed_length", "dry_penalty_last_n",
-             "dry_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "samplers")
+             "dry_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "samplers", "grammar", "regex", "json_schema")
 
 # For the service that OpenAI is, not for the answer.
 _NOT_FOR_THE_ANSWER = ("model", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "stream_options")
@@ -19,7 +19,7 @@ _NOT_FOR_THE_ANSWER = ("model", "user", "metadata", "store", "service_tier", "sa
 # Values that ask for nothing beside what is done anyway. None is one everywhere.
 _HARMLESS: dict[str, dict[str, tuple[Any, ...]]] = {
     "chat.completions": {
-        "logprobs": (False,), "top_logprobs": (0,), "response_format": ({"type": "text"},), "modalities": (["text"],), "tool_choice": ("auto", "none"),
+        "logprobs": (False,), "top_logprobs": (0,), "modalities": (["text"],), "tool_choice": ("auto", "none"),
         "parallel_tool_calls": (True, False), "functions": ([],), "function_call": ("auto", "none"), "audio": (), "prediction": (),
         "reasoning_effort": ("none",), "verbosity": ("medium",), "web_search_options": (),
     },
@@ -39,6 +39,8 @@ def answer_options(call: str, options: dict[str, Any], stream: bool) -> tuple[in
     if "max_completion_tokens" in given:
         given["max_tokens"] = given.pop("max_completion_tokens")
     known = {name: given.pop(name) for name in _GENERATE if name in given}
+    if call == "chat.completions" and "response_format" in given:
+        known.update(_response_format(given.pop("response_format")))
     refuse_unknown(call, {name: value for name, value in given.items() if name not in _NOT_FOR_THE_ANSWER})
     if "logit_bias" in known:
         known["logit_bias"] = _tokens_as_numbers(known["logit_bias"])
@@ -66,6 +68,23 @@ def include_usage(options: Any) -> bool:
         if name not in ("include_usage", "include_obfuscation"):
             raise EdgeLlmError(Status.UNSUPPORTED, f"stream_options: expected include_usage, found {name!r}")
     return bool(checks.flag("include_usage", options.get("include_usage", False)))
+
+
+def _response_format(form: Any) -> dict[str, Any]:
+    """The form of an answer as Context.generate has it."""
+    if not isinstance(form, Mapping):
+        raise checks.wrong_type("response_format", "a mapping", form)
+    kind = form.get("type")
+    if kind == "text":
+        return {}
+    if kind == "json_object":
+        return {"json_schema": {"type": "object"}}
+    if kind != "json_schema":
+        raise EdgeLlmError(Status.UNSUPPORTED, f"response_format: expected type text, json_object or json_schema, found {kind!r}")
+    schema = form["json_schema"].get("schema") if isinstance(form.get("json_schema"), Mapping) else None
+    if not isinstance(schema, (Mapping, bool)):
+        raise checks.wrong_type("response_format.json_schema.schema", "a mapping", schema)
+    return {"json_schema": schema}
 
 
 def _tokens_as_numbers(bias: Any) -> dict[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import gc
+import json
 import os
 import pickle
 import signal
@@ -208,6 +209,30 @@ class ModelTests(EdgeLlmTest):
 
 
 class ContextTests(EdgeLlmTest):
+    def test_texts_follow_a_grammar(self) -> None:
+        schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+        with self.model.context(n_ctx=128) as context:
+            def text(**options: Any) -> str:
+                pieces = list(context.generate("abc", max_tokens=60, seed=3, temperature=2, **options))
+                self.assertEqual("eos", pieces[-1].finish_reason)
+                return "".join(p.text for p in pieces)
+
+            self.assertIsInstance(json.loads(text(json_schema=schema))["age"], int)
+            self.assertIsInstance(json.loads(text(json_schema=json.dumps(schema)))["age"], int)
+            self.assertRegex(text(regex="[a-c]{3,9}"), "^[a-c]{3,9}$")
+            self.assertIn(text(grammar='root ::= "yes" | "no"'), ("yes", "no"))
+            self.assertIn("line 1", str(self.fails(Status.GRAMMAR_ERROR, lambda: context.generate("abc", grammar="root ::= ("))))
+            self.fails(Status.GRAMMAR_ERROR, lambda: context.generate("abc", json_schema={"contains": {}}))
+            self.fails(Status.INVALID_ARGUMENT, lambda: context.generate("abc", regex="a", grammar="root ::= a"))
+            self.fails(Status.INVALID_ARGUMENT, lambda: context.generate("abc", regex="a{30}", max_tokens=3))
+            self.assertRaises(TypeError, context.generate, "abc", json_schema=5)
+        with LLM(self.path, n_ctx=128) as llm:
+            form = {"type": "json_schema", "json_schema": {"name": "person", "schema": schema}}
+            answer = llm.chat.completions.create(messages=MESSAGES, max_tokens=60, response_format=form)
+            self.assertIsInstance(json.loads(answer.choices[0].message.content)["age"], int)
+            answer = llm.chat.completions.create(messages=MESSAGES, max_tokens=60, response_format={"type": "json_object"})
+            self.assertIsInstance(json.loads(answer.choices[0].message.content), dict)
+
     def test_every_stage_of_the_sampler_acts(self) -> None:
         with self.model.context(n_ctx=64) as context:
             def tokens(**options: Any) -> list[int]:

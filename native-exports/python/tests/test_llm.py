@@ -241,7 +241,7 @@ class RequestTests(EdgeLlmTest):
                              self.llm.completions.create(prompt="abc", max_tokens=8, temperature=0, **options).choices[0].text)
 
     def test_what_cannot_be_done_is_refused_by_name(self) -> None:
-        for options in ({"logprobs": True}, {"top_logprobs": 3}, {"response_format": {"type": "json_object"}}, {"modalities": ["text", "audio"]},
+        for options in ({"logprobs": True}, {"top_logprobs": 3}, {"response_format": {"type": "xml"}}, {"modalities": ["text", "audio"]},
                         {"tool_choice": "required"}, {"tool_choice": {"type": "function"}}, {"reasoning_effort": "high"}, {"n": 0}, {"n": 2, "stream": True}):
             error = self.fails(Status.UNSUPPORTED, self.llm.chat.completions.create, messages=MESSAGES, **options)
             self.assertIn(next(iter(options)), str(error))

@@ -250,6 +250,21 @@ static void struct_sizes(const char *path)
     edge_llm_sampling_options first;
     OK(edge_llm_sampling_options_default(&first, offsetof(edge_llm_sampling_options, dynatemp_range)));
     OK(edge_llm_context_sample(context, 0, 0, &first, tokens));
+    edge_llm_generate_options older;
+    OK(edge_llm_generate_options_default(&older, offsetof(edge_llm_generate_options, grammar)));
+    OK(edge_llm_context_start(context, tokens, 1, &older));
+    edge_llm_generate_options formed;
+    OK(edge_llm_generate_options_default(&formed, sizeof formed));
+    formed.grammar_kind = EDGE_LLM_GRAMMAR_REGEX;
+    STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &formed));
+    formed.grammar = "a(", formed.grammar_length = EDGE_LLM_ZERO_TERMINATED;
+    STATUS(EDGE_LLM_GRAMMAR_ERROR, edge_llm_context_start(context, tokens, 1, &formed));
+    formed.grammar = "[0-9]{2}";
+    OK(edge_llm_context_start(context, tokens, 1, &formed));
+    formed.grammar_kind = 4;
+    STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &formed));
+    formed.grammar_kind = EDGE_LLM_GRAMMAR_NONE;
+    STATUS(ARGUMENT, edge_llm_context_start(context, tokens, 1, &formed));
 
     /* A caller of a later version: its fields are cleared, its size stays. */
     union { edge_llm_version_info value; unsigned char bytes[4096]; } later;

@@ -10,7 +10,7 @@ public sealed class ArchitectureParityTests
 
     private static readonly int[] s_tokens = [.. Enumerable.Range(0, Tokens).Select(i => 3 + (((i * 37) + 11) % 200))];
 
-    private static readonly string[] s_always = ["qwen3", "gemma2", "gpt-oss", "deepseek2", "qwen35moe", "lfm2", "bert", "qwen3-rerank"];
+    private static readonly string[] s_always = [.. Peer.OwnModels, "qwen3", "gemma2", "gpt-oss", "deepseek2", "qwen35moe", "lfm2", "bert", "qwen3-rerank"];
 
     private static IEnumerable<string> Names => Settings.Full ? ModelSpecFile.Names : s_always;
 

@@ -12,7 +12,7 @@ internal sealed record Architecture(string Name, string Models, Func<Keys, Tenso
         .. Llama.Architectures, .. Qwen.Architectures, .. Gemma.Architectures, .. Glm.Architectures, .. Olmo.Architectures,
         .. Cohere.Architectures, .. Scaled.Architectures, .. Gpt.Architectures, .. Gates.Architectures, .. Common.Architectures,
         .. Mixtures.Architectures, .. DeepSeekLike.Architectures, .. WindowedMixtures.Architectures, .. Latent.Architectures, .. Recurrent.Architectures, .. DeltaNets.Architectures,
-        .. Gemma3n.Architectures, .. Gemma4.Architectures, .. Encoders.Architectures, .. T5Encoder.Architectures,
+        .. DenseBeside.Architectures, .. Gemma3n.Architectures, .. Gemma4.Architectures, .. Encoders.Architectures, .. T5Encoder.Architectures,
     ];
 
     /// <summary>Reads a file by the architecture that it names.</summary>

@@ -7,6 +7,7 @@ internal static class DeepSeekLike
     public static IReadOnlyList<Architecture> Architectures { get; } =
     [
         new("deepseek", "DeepSeek-MoE 16B", DeepSeek),
+        new("deepseek2-ocr", "DeepSeek-OCR", DeepSeekOcr),
         new("dots1", "dots.llm1", Dots1),
         new("bailingmoe", "Ling lite, plus", BailingMoe),
         new("bailingmoe2", "Ling, Ring 2 mini, flash", BailingMoe2),
@@ -30,6 +31,10 @@ internal static class DeepSeekLike
         il, tensors.Attention(il, keys.Attention(il, RopeType.Norm)),
         Feed(keys, tensors, il, keys.Router(il, Gating.Softmax, false) with { Scale = keys.NonNegative("expert_weights_scale", 1) },
             keys.ExpertWidth(il), keys.ExpertWidth(il) * keys.SharedCount)));
+
+    private static ModelSpec DeepSeekOcr(Keys keys, Tensors tensors) => tensors.Decoder(il => tensors.Pre(
+        il, tensors.Attention(il, keys.Attention(il, RopeType.Neox)),
+        Feed(keys, tensors, il, keys.Router(il, Gating.Softmax), keys.ExpertWidth(il), keys.ExpertWidth(il) * keys.SharedCount)));
 
     private static ModelSpec Dots1(Keys keys, Tensors tensors) => tensors.Decoder(il => tensors.Pre(
         il, tensors.Attention(il, keys.Attention(il, RopeType.Neox), QkNorm.Rms),

@@ -18,7 +18,7 @@ internal static class Waiting
         ["hrm_text"] = Recurrence, ["graniteswitch"] = "experts that switch as a whole",
         ["eagle3"] = Drafter, ["dflash"] = Drafter, ["gemma4-assistant"] = Drafter,
         ["qwen3tts"] = Speech, ["pockettts"] = Speech, ["wavtokenizer-dec"] = Speech,
-        ["arctic"] = Unmade, ["grok"] = Unmade, ["grovemoe"] = Unmade, ["talkie"] = Unmade, ["deepseek2-ocr"] = Unmade, ["gptj"] = Unmade,
+        ["grovemoe"] = Unmade, ["talkie"] = Unmade, ["gptj"] = Unmade,
     };
 
     /// <summary>The names, in the order of the alphabet, with what each would need.</summary>

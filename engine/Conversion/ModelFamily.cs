@@ -53,7 +53,7 @@ internal sealed record ModelFamily(string Architecture, params string[] ModelTyp
     /// <summary>mlp_bias is read.</summary>
     public bool MayBiasFeedForward { get; init; }
 
-    /// <summary>The last of so many layers attends to all of a text, the others to a window; 0: the architecture has no windows.</summary>
+    /// <summary>Layers in a group whose last one attends to all of a text and whose others have a window; 0: the architecture has no windows.</summary>
     public int FullEvery { get; init; }
 
     /// <summary>Where nothing says which layers have the window, all have.</summary>

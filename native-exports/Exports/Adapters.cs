@@ -24,7 +24,7 @@ internal static unsafe class AdapterExports
     private static void Close(nint adapter)
     {
         using Use<AdapterResource> use = HandleTable.Instance.Close<AdapterResource>(adapter);
-        use.Resource.Adapter.Dispose(); // at once, whoever looks at it
+        use.Resource.Adapter.Dispose(); // at once; a pass that uses it ends first
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_adapter_get_info")]

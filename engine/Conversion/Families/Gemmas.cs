@@ -65,7 +65,7 @@ internal static class Gemmas
         keys.Number("rope.freq_base_swa", HfRope.WindowTheta(config.Json));
     }
 
-    // Readers scale scores by the heads' length, and in the model of so many layers by what each head's part of the width would be.
+    // Readers scale scores by the heads' length; in a model of this many layers, by what each head's part of the width would be.
     private static void CheckScale(HfConfig config, int widest) =>
         config.Require("query_pre_attn_scalar", config.Layers == widest ? config.Hidden / config.Heads : config.HeadDim);
 }

@@ -8,6 +8,9 @@ public sealed unsafe class AlignedBuffer : IDisposable
     /// <summary>Alignment in bytes: one cache line, one 512-bit vector.</summary>
     public const int Alignment = 64;
 
+    /// <summary>Bytes to the next multiple of it.</summary>
+    public static long RoundUp(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
+
     private byte* _data;
 
     /// <summary>For tests: is asked before each allocation of this thread; true makes it fail.</summary>

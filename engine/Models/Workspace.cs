@@ -118,7 +118,7 @@ internal sealed unsafe class Workspace : IDisposable
         _kept += _widest;
         PackedQ8_K = Claim(_packedBytes[(int)InputFormats.Q8_K]);
         PackedQ8_32 = Claim(_packedBytes[(int)InputFormats.Q8_32]);
-        ScratchStride = (nint)RoundUp(_scratchBytes);
+        ScratchStride = (nint)AlignedBuffer.RoundUp(_scratchBytes);
         Scratch = Claim(ScratchStride * threads);
         Bytes = _kept;
     }
@@ -127,7 +127,7 @@ internal sealed unsafe class Workspace : IDisposable
     {
         ref long used = ref _inScope ? ref _scoped : ref _kept;
         long at = _inScope ? _scopesAt + _scoped : _kept;
-        used += RoundUp(bytes);
+        used += AlignedBuffer.RoundUp(bytes);
         return _memory is null || bytes == 0 ? null : _memory.Data + at;
     }
 
@@ -136,8 +136,6 @@ internal sealed unsafe class Workspace : IDisposable
         _inScope = false;
         _widest = Math.Max(_widest, _scoped);
     }
-
-    private static long RoundUp(long bytes) => (bytes + AlignedBuffer.Alignment - 1) / AlignedBuffer.Alignment * AlignedBuffer.Alignment;
 
     /// <summary>An open scope.</summary>
     public readonly ref struct Scoped(Workspace workspace)

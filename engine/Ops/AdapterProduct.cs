@@ -67,11 +67,9 @@ internal sealed unsafe class AdapterProduct(int batchSize) : IDisposable
 
     private static (long Results, long Q8_K, long Q8_32, long Total) Layout(int batchSize, AdapterWidths widths)
     {
-        long results = RoundUp((long)batchSize * FloatRows.PaddedWidth(widths.Rank) * sizeof(float));
-        long q8K = results + RoundUp(Math.Max(LeastResults, (long)batchSize * ResultsPerToken) * sizeof(float));
-        long q8_32 = q8K + RoundUp(PackedActivations.BufferBytes(batchSize, widths.Q8_K));
-        return (results, q8K, q8_32, q8_32 + RoundUp(PackedActivations.BufferBytes(batchSize, widths.Q8_32)));
+        long results = AlignedBuffer.RoundUp((long)batchSize * FloatRows.PaddedWidth(widths.Rank) * sizeof(float));
+        long q8K = results + AlignedBuffer.RoundUp(Math.Max(LeastResults, (long)batchSize * ResultsPerToken) * sizeof(float));
+        long q8_32 = q8K + AlignedBuffer.RoundUp(PackedActivations.BufferBytes(batchSize, widths.Q8_K));
+        return (results, q8K, q8_32, q8_32 + AlignedBuffer.RoundUp(PackedActivations.BufferBytes(batchSize, widths.Q8_32)));
     }
-
-    private static long RoundUp(long bytes) => (bytes + AlignedBuffer.Alignment - 1) / AlignedBuffer.Alignment * AlignedBuffer.Alignment;
 }

@@ -22,6 +22,9 @@ public sealed class GrammarMatcher
     /// <summary>Whether a token has ended the text.</summary>
     public bool IsEnded => _ended;
 
+    /// <summary>Whether the text is complete and no more may follow.</summary>
+    internal bool MustEnd => !_ended && _states.MustEnd(Last);
+
     private int Last => _numbers.Count == 0 ? _states.Start : _numbers[^1];
 
     /// <summary>Takes the next token. A token that ends the generation is taken where the text is complete.</summary>
@@ -74,6 +77,9 @@ public sealed class GrammarMatcher
         Renew();
         _states.Fill(Last, mask, tokensLeft);
     }
+
+    /// <summary>The token that must come next, which is then the only one that <see cref="Fill"/> allows; -1 where there is a choice.</summary>
+    internal int ForcedToken(int tokensLeft) => _ended ? -1 : _states.ForcedToken(Last, tokensLeft);
 
     /// <summary>The tokens that must come next: while there are some, <see cref="Fill"/> allows the first of them only.</summary>
     public int[] ForcedTokens() => _ended ? [] : [.. _states.ForcedTokens(Last)];

@@ -50,13 +50,13 @@ public sealed record Grammar
     public CompiledGrammar Compile(Tokenizer tokenizer, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return CompiledGrammars.Of(tokenizer).Get(this, () => Make(tokenizer, cancellation));
+        return CompiledGrammars.Of(tokenizer).Get(this, () => new CompiledGrammar(tokenizer.Vocabulary, making => Make(tokenizer, making), cancellation));
     }
 
     /// <summary>What equal grammars take in the store of compiled ones, beside what they were compiled to.</summary>
     internal int Bytes => 200 + 2 * _text.Length;
 
-    private CompiledGrammar Make(Tokenizer tokenizer, CancellationToken cancellation)
+    private GrammarStates Make(Tokenizer tokenizer, CancellationToken cancellation)
     {
         TokenTree tree = TokenTree.Of(tokenizer);
         var effort = new Effort();
@@ -68,7 +68,7 @@ public sealed record Grammar
             GrammarKind.Regex => productions.Pattern(RegexParser.Parse(_text).ToWholePattern(productions.Patterns, set => set.ToPattern(productions.Patterns))),
             _ => JsonSchemaGrammar.Make(_text, _json, productions),
         };
-        return new CompiledGrammar(tree, productions, root, effort);
+        return new GrammarStates(tree, productions, root, effort);
     }
 
     private enum GrammarKind { Gbnf, Regex, JsonSchema }

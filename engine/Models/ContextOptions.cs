@@ -33,6 +33,10 @@ public sealed record ContextOptions
     /// <summary>Sequences of full length that the cache has room for. There may be more, shorter ones.</summary>
     public int MaxSequences { get; init; } = 1;
 
+    /// <summary>Whether a text goes on from what the cache still holds of another one with the same beginning, salt and adapters
+    /// (<see cref="GenerateOptions.Salt"/>). No token depends on it.</summary>
+    public bool PrefixSharing { get; init; } = true;
+
     /// <summary>The adapters of sequences that name none; <see cref="Context.Adapters"/> changes them.</summary>
     public IReadOnlyList<AdapterScale> Adapters { get; init; } = [];
 
@@ -48,7 +52,7 @@ public sealed record ContextOptions
     };
 
     /// <summary>What they say about the cache.</summary>
-    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV);
+    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV, PrefixSharing);
 
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>

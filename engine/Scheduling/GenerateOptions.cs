@@ -29,6 +29,11 @@ public sealed record GenerateOptions
     /// from its beginning.</summary>
     public IReadOnlyList<AdapterScale>? Adapters { get; init; }
 
+    /// <summary>Only texts of equal salt share what the cache holds of a common beginning: from the time to its first token nobody learns whether
+    /// another tenant has asked the same. Null: that of the sequence (of a new one, ""). A sequence of another salt is computed from its
+    /// beginning.</summary>
+    public string? Salt { get; init; }
+
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }

@@ -95,6 +95,7 @@ internal sealed class Request
             if (_started == 0) Start();
             _stepStarted = Stopwatch.GetTimestamp();
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
+            if (!IsDecoding) AdoptPrefix();
             int left = IsDecoding ? 1 : _prompt.Length - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && !mayHaveLogits) Planned--;
@@ -106,6 +107,15 @@ internal sealed class Request
         {
             Fail(e);
         }
+    }
+
+    /// <summary>Whether another request of this step computes what its own prompt goes on with, so that it can be taken over in the next step.</summary>
+    public bool WaitsFor(Request other)
+    {
+        if (IsDecoding || other.IsDecoding || !Sequence.SharesWith(other.Sequence)) return false;
+        int known = Math.Min(_prompt.Length - 1, _prompt.AsSpan().CommonPrefixLength(other._prompt)), then = other._length + other.Planned;
+        int shared = Math.Min(known, then) / Sequence.SnapshotEvery * Sequence.SnapshotEvery;
+        return shared > Math.Max(_length, other._length) && (Sequence.Layout.StateBytes == 0 || shared == then);
     }
 
     /// <summary>Adds the tokens planned to a batch.</summary>
@@ -188,9 +198,16 @@ internal sealed class Request
             if (!Sequence.AdapterSet.Equals(_adapters)) Sequence.Trim(0);
             Sequence.Use(_adapters);
         }
+        if (_options.Salt is { } salt) Sequence.Salt = salt;
         int known = _prompt.AsSpan().CommonPrefixLength(Sequence.Tokens);
         _length = Sequence.Trim(Math.Min(known, _prompt.Length - 1)); // the logits after the last token are not in the cache
-        Statistics.ReusedTokens = _length;
+    }
+
+    // Also in the middle of a prompt: others may have computed more of the same text meanwhile.
+    private void AdoptPrefix()
+    {
+        _length = Sequence.AdoptPrefix(_prompt.AsSpan(0, _prompt.Length - 1));
+        Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
     }
 
     private void Choose(ReadOnlySpan<float> logits)

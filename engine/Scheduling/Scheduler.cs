@@ -45,11 +45,17 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
             {
                 if (budget == 0 || request.IsDone || request.IsDecoding != decoding) continue;
                 request.Plan(budget, mayHaveLogits: rows > 0 || request == driver);
-                if (request.Planned == 0 || !_claim.TryAdd(request.Sequence, request.Planned)) continue;
+                if (request.Planned == 0 || (!decoding && Waits(request)) || !_claim.TryAdd(request.Sequence, request.Planned)) continue;
                 _filled.Add(request);
                 budget -= request.Planned;
                 if (request.WantsLogits && (decoding || request != driver)) rows--;
             }
+    }
+
+    private bool Waits(Request request)
+    {
+        foreach (Request other in _filled) if (request.WaitsFor(other)) return true;
+        return false;
     }
 
     // Requests with the same adapters stand together, so that their rows are multiplied together.

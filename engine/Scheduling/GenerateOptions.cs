@@ -9,6 +9,9 @@ public sealed record GenerateOptions
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
+    /// <summary>Number of the answer among several to one prompt: each number draws other tokens with the same seed.</summary>
+    public uint Choice { get; init; }
+
     /// <summary>Texts that end the generation; they are not part of the result.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 

@@ -18,6 +18,8 @@ internal sealed class Request
     private readonly CancellationTokenSource? _deadlineSource;
     private readonly long _deadline = long.MaxValue;
     private readonly bool _ownsSequence;
+    private readonly List<Request> _followers = []; // they wait for the prompt
+    private Request? _leader;
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
@@ -45,7 +47,7 @@ internal sealed class Request
     }
 
     /// <summary>Where it happens.</summary>
-    public Sequence Sequence { get; }
+    public Sequence Sequence { get; private set; }
 
     /// <summary>Counts and times.</summary>
     public GenerationStatistics Statistics { get; }
@@ -65,14 +67,25 @@ internal sealed class Request
     /// <summary>Whether there is something for the reader: a token, or an error.</summary>
     public bool IsReady => _answer.Unread > 0 || IsDone;
 
+    /// <summary>Who computes what it needs next: itself, or the request whose prompt it shares.</summary>
+    public Request Computes => _leader is { IsDone: false, IsDecoding: false } leader ? leader : this;
+
     /// <summary>Tokens that it adds to the batch being filled.</summary>
     public int Planned { get; private set; }
+
+    /// <summary>Makes it one more answer to the prompt of a request that has not begun, which computes the prompt for both. If that one ends before, it
+    /// goes on by itself.</summary>
+    public void Follow(Request leader)
+    {
+        _leader = leader;
+        leader._followers.Add(this);
+    }
 
     /// <summary>Begins a step: decides how many tokens it takes of those that are left, and none once it is cancelled.</summary>
     public void Plan(int budget, bool mayHaveLogits)
     {
         Planned = 0;
-        if (EndIfCancelled()) return;
+        if (EndIfCancelled() || Computes != this) return;
         try
         {
             if (_started == 0) Start();
@@ -115,6 +128,7 @@ internal sealed class Request
         _length = Sequence.Length;
         Statistics.EvaluatedTokens += Planned;
         if (first) Report();
+        if (first && !logits.IsEmpty) HandOver(logits);
         if (!logits.IsEmpty && !(first && EndIfCancelled())) Continue(logits);
         long now = Stopwatch.GetTimestamp();
         if (first) Statistics.PromptTime = Stopwatch.GetElapsedTime(_started, now);
@@ -190,6 +204,35 @@ internal sealed class Request
     {
         _length = Sequence.AdoptPrefix(Text[..^1]);
         Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
+    }
+
+    private void HandOver(ReadOnlySpan<float> logits)
+    {
+        foreach (Request follower in _followers) follower.TakeOver(this, logits);
+        _followers.Clear();
+    }
+
+    // The prompt is computed: a fork of the sequence holds it.
+    private void TakeOver(Request leader, ReadOnlySpan<float> logits)
+    {
+        _leader = null;
+        if (EndIfCancelled()) return;
+        try
+        {
+            Sequence fork = leader.Sequence.Fork();
+            Sequence.Dispose();
+            Sequence = fork;
+            Sequence.Own(this);
+        }
+        catch (EdgeLlmException e)
+        {
+            Fail(e);
+            return;
+        }
+        _started = leader._started;
+        _length = Statistics.ReusedTokens = Sequence.Length;
+        Continue(logits);
+        Statistics.PromptTime = Stopwatch.GetElapsedTime(_started);
     }
 
     // What the grammar forces after the token chosen needs no pass of its own: it goes through with the next one.

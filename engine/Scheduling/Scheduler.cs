@@ -25,9 +25,35 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
         return new Generation(this, request);
     }
 
-    // One forward pass for all that fits into it.
-    private void Step(Request driver)
+    /// <summary>Adds requests for several answers to one prompt, which is computed once. They have one seed.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, OutOfMemory.</exception>
+    public Generation[] GenerateChoices(
+        int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, int count, CancellationToken cancellation)
     {
+        var requests = new List<Request>(count);
+        try
+        {
+            while (requests.Count < count)
+            {
+                var request = new Request(prompt, tokenizer, options, adapters, null, runner.NewSequence, runner.Cache.MaxLength, cancellation);
+                requests.Add(request);
+                if (request != requests[0]) request.Follow(requests[0]);
+                options = options with { Choice = options.Choice + 1, Sampling = options.Sampling with { Seed = request.Statistics.Seed } };
+            }
+        }
+        catch
+        {
+            foreach (Request request in requests) request.Release();
+            throw;
+        }
+        lock (_gate) _requests.AddRange(requests);
+        return [.. requests.Select(request => new Generation(this, request))];
+    }
+
+    // One forward pass for all that fits into it.
+    private void Step(Request reader)
+    {
+        Request driver = reader.Computes;
         Fill(driver);
         GroupByAdapters();
         if (_filled.Count > 0) Forward(_filled);

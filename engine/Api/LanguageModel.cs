@@ -220,7 +220,7 @@ public sealed class LanguageModel : IDisposable
         {
             // A text is one batch, and nothing of it is kept: its keys need not be small.
             int batch = Math.Max(options.BatchSize, Math.Min(options.ContextSize, ContextOptions.MaxBatchSize));
-            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32 };
+            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32, PrefixSharing = false };
         }
         if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");

@@ -8,7 +8,7 @@ namespace Edge.Llm;
 
 /// <summary>A text in the cache: its tokens so far, and what the layers remember of them. One thread at a time may use it. While a forward
 /// pass runs it, it can only be disposed of, which happens when the pass has ended.</summary>
-public sealed unsafe class Sequence : IDisposable
+public sealed unsafe partial class Sequence : IDisposable
 {
     /// <summary>Earlier states kept of a sequence of a recurrent model: those at the last multiples of 64 tokens.</summary>
     internal const int MaxSnapshots = 2;
@@ -79,8 +79,9 @@ public sealed unsafe class Sequence : IDisposable
     public Sequence Fork()
     {
         using Gate.Use use = _gate.Hold();
-        var fork = new Sequence(_cache) { _named = _named, _computedWith = _computedWith };
+        var fork = new Sequence(_cache) { _named = _named, _computedWith = _computedWith, _root = _root, _salt = _salt, _hidden = _hidden };
         fork._tokens.AddRange(_tokens);
+        fork._chain.AddRange(_chain);
         for (int group = 0; group < _tables.Length; group++) fork._tables[group].ShareFrom(_tables[group], Length);
         fork._state = Shared(_state);
         foreach ((int length, Block state) in _snapshots) fork._snapshots.Add((length, Shared(state)!));
@@ -168,7 +169,15 @@ public sealed unsafe class Sequence : IDisposable
             (_state, _nextState) = (_nextState, null);
         }
         _tokens.AddRange(tokens);
+        IndexFullBlocks(Length - guessed);
         foreach (BlockTable table in _tables) table.DropBehind(Length - guessed);
+    }
+
+    /// <summary>Appends tokens that were computed elsewhere, to an empty sequence. Other texts do not share them: nobody has checked them.</summary>
+    internal void CommitLoaded(ReadOnlySpan<int> tokens)
+    {
+        _hidden = true;
+        Commit(tokens);
     }
 
     /// <summary>Forgets tokens of a sequence that is acquired.</summary>
@@ -184,6 +193,7 @@ public sealed unsafe class Sequence : IDisposable
             _state = state;
         }
         _tokens.RemoveRange(length, Length - length);
+        TrimChain(length);
         foreach (BlockTable table in _tables) table.Trim(length);
         FixAdapters();
     }

@@ -43,6 +43,10 @@ public sealed record ContextOptions
     /// <summary>Tokens that may be drafted ahead of an answer for one pass; 0 is 8 where there is <see cref="Lookup"/> or a draft model.</summary>
     public int DraftTokens { get; init; }
 
+    /// <summary>Whether a text goes on from what the cache still holds of another one with the same beginning, salt and adapters
+    /// (<see cref="GenerateOptions.Salt"/>). No token depends on it.</summary>
+    public bool PrefixSharing { get; init; } = true;
+
     /// <summary>The adapters of sequences that name none; <see cref="Context.Adapters"/> changes them.</summary>
     public IReadOnlyList<AdapterScale> Adapters { get; init; } = [];
 
@@ -61,7 +65,7 @@ public sealed record ContextOptions
     internal ContextOptions OfDraftModel => this with { LogitsRows = MaxSequences, DraftTokens = 0, Lookup = false, Adapters = [] };
 
     /// <summary>What they say about the cache.</summary>
-    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV, DraftTokens);
+    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV, PrefixSharing, DraftTokens);
 
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>

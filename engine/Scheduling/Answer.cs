@@ -27,7 +27,7 @@ internal sealed class Answer
         if (options.MaxTokens < -1)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected -1 or more, found {options.MaxTokens}");
         (_options, _vocabulary, _promptLength, _maxLength) = (options, tokenizer.Vocabulary, promptLength, maxLength);
-        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer);
+        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer, options.Choice);
         if (options.Grammar is { } grammar)
         {
             _matcher = Compile(grammar, tokenizer, cancellation).NewMatcher();

@@ -9,6 +9,9 @@ public sealed record GenerateOptions
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
+    /// <summary>Number of the answer among several to one prompt: each number draws other tokens with the same seed.</summary>
+    public uint Choice { get; init; }
+
     /// <summary>Texts that end the generation; they are not part of the result.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
@@ -31,6 +34,11 @@ public sealed record GenerateOptions
     /// <summary>The adapters that the text is computed with; null: those of the sequence. A sequence that was computed with others is computed
     /// from its beginning.</summary>
     public IReadOnlyList<AdapterScale>? Adapters { get; init; }
+
+    /// <summary>Only texts of equal salt share what the cache holds of a common beginning: from the time to its first token nobody learns whether
+    /// another tenant has asked the same. Null: that of the sequence (of a new one, ""). A sequence of another salt is computed from its
+    /// beginning.</summary>
+    public string? Salt { get; init; }
 
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>

@@ -6,7 +6,7 @@ public sealed record GenerationStatistics
     /// <summary>Tokens of the prompt.</summary>
     public int PromptTokens { get; internal set; }
 
-    /// <summary>Of these, tokens that the sequence held already.</summary>
+    /// <summary>Of these, tokens that it did not evaluate: the cache had them.</summary>
     public int ReusedTokens { get; internal set; }
 
     /// <summary>Time from the first pass until the first token was chosen.</summary>

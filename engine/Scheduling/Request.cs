@@ -7,7 +7,7 @@ namespace Edge.Llm.Scheduling;
 
 /// <summary>A generation as the scheduler sees it: a text, of which the sequence holds a beginning. Each pass evaluates more of it; behind its
 /// last token the answer grows.</summary>
-internal sealed class Request
+internal sealed partial class Request
 {
     private readonly List<int> _tokens; // the prompt, then the answer
     private readonly int _promptLength;
@@ -46,7 +46,7 @@ internal sealed class Request
     }
 
     /// <summary>Where it happens.</summary>
-    public Sequence Sequence { get; }
+    public Sequence Sequence { get; private set; }
 
     /// <summary>Counts and times.</summary>
     public GenerationStatistics Statistics { get; }
@@ -84,6 +84,9 @@ internal sealed class Request
     /// <summary>Tokens to draft at most for the next pass: behind them one more is chosen.</summary>
     public int MostDrafted => IsDecoding && !IsDone ? Math.Min(Draft!.Pace.Length, _answer.TokensLeft - 1) : 0;
 
+    /// <summary>The number of the answer to its prompt.</summary>
+    public uint Choice => _options.Choice;
+
     /// <summary>How a draft model chooses: as this request does, but for stages that remember more than the text.</summary>
     public SamplingOptions DraftSampling => _options.Sampling with { Seed = _answer.Seed, Mirostat = 0, DryMultiplier = 0 };
 
@@ -94,12 +97,13 @@ internal sealed class Request
     public void Plan(int budget, int rows, long started)
     {
         (Planned, Guessed, LogitsRows) = (0, 0, 0);
-        if (EndIfCancelled()) return;
+        if (EndIfCancelled() || Computes != this) return;
         try
         {
             if (_started == 0) Start();
             _stepStarted = started;
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
+            if (!IsDecoding) AdoptPrefix();
             int left = _tokens.Count - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && rows == 0) Planned--;
@@ -141,6 +145,7 @@ internal sealed class Request
         Statistics.EvaluatedTokens += Planned + Guessed;
         if (first) Report();
         int accepted = 0;
+        if (first && LogitsRows > 0) HandOver(logits, row);
         if (LogitsRows > 0 && !(first && EndIfCancelled())) accepted = Continue(logits, row);
         if (Guessed > 0) Settle(accepted);
         long now = Stopwatch.GetTimestamp();
@@ -207,9 +212,9 @@ internal sealed class Request
             if (!Sequence.AdapterSet.Equals(_adapters)) Sequence.Trim(0);
             Sequence.Use(_adapters);
         }
+        if (_options.Salt is { } salt) Sequence.Salt = salt;
         int known = Text.CommonPrefixLength(Sequence.Tokens);
         _length = Sequence.Trim(Math.Min(known, _promptLength - 1)); // the logits after the last token are not in the cache
-        Statistics.ReusedTokens = _length;
     }
 
     // Chooses a token, and one behind each guess that was right. What the grammar forces after them needs no pass of its own: it goes through

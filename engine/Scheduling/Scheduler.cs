@@ -27,9 +27,36 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, S
         return new Generation(this, request);
     }
 
-    // One forward pass for all that fits into it.
-    private void Step(Request driver)
+    /// <summary>Adds requests for several answers to one prompt, which is computed once. They have one seed.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, OutOfMemory.</exception>
+    public Generation[] GenerateChoices(
+        int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, int count, CancellationToken cancellation)
     {
+        var requests = new List<Request>(count);
+        try
+        {
+            while (requests.Count < count)
+            {
+                var request = new Request(
+                    prompt, tokenizer, options, adapters, null, runner.NewSequence, runner.Cache.MaxLength, speculation?.DraftFor(options), cancellation);
+                requests.Add(request);
+                if (request != requests[0]) request.Follow(requests[0]);
+                options = options with { Choice = options.Choice + 1, Sampling = options.Sampling with { Seed = request.Statistics.Seed } };
+            }
+        }
+        catch
+        {
+            foreach (Request request in requests) request.Release();
+            throw;
+        }
+        lock (_gate) _requests.AddRange(requests);
+        return [.. requests.Select(request => new Generation(this, request))];
+    }
+
+    // One forward pass for all that fits into it.
+    private void Step(Request reader)
+    {
+        Request driver = reader.Computes;
         long started = Stopwatch.GetTimestamp();
         speculation?.Propose(_running);
         Fill(driver, started);
@@ -50,7 +77,7 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, S
                 if (budget == 0 || request.IsDone || request.IsDecoding != decoding) continue;
                 int reserved = !decoding && request == driver ? 1 : 0;
                 request.Plan(budget, rows + reserved, started);
-                if (request.Planned == 0 || !TryClaim(request)) continue;
+                if (request.Planned == 0 || (!decoding && Waits(request)) || !TryClaim(request)) continue;
                 _filled.Add(request);
                 budget -= request.Planned + request.Guessed;
                 rows -= Math.Max(0, request.LogitsRows - reserved);
@@ -62,6 +89,12 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, S
         if (request.Guessed > 0 && _claim.TryAdd(request.Sequence, request.Planned + request.Guessed)) return true;
         request.PlanWithoutGuesses();
         return _claim.TryAdd(request.Sequence, request.Planned);
+    }
+
+    private bool Waits(Request request)
+    {
+        foreach (Request other in _filled) if (request.WaitsFor(other)) return true;
+        return false;
     }
 
     // Requests with the same adapters stand together, so that their rows are multiplied together.

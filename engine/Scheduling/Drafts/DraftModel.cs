@@ -32,7 +32,7 @@ internal sealed class DraftModel(ModelRunner runner) : IDisposable
         try
         {
             // The same options, seed and positions: where the two models agree, so do the draws.
-            draft.Sampler ??= new SamplerChain(request.DraftSampling, runner.VocabSize);
+            draft.Sampler ??= new SamplerChain(request.DraftSampling, runner.VocabSize, request.Choice);
             Sequence sequence = draft.Sequence ??= runner.NewSequence();
             int known = sequence.Trim(Math.Min(text.CommonPrefixLength(sequence.Tokens), text.Length - 1));
             runner.Evaluate(sequence, text[known..^1], wantedFrom: text.Length, wantsHidden: false, (_, _) => { }, request.Cancellation);

@@ -205,7 +205,8 @@ public sealed class LanguageModel : IDisposable
     {
         options ??= new ContextOptions();
         options.Check();
-        if (options.DraftTokens == 0 && (options.Lookup || draft is not null)) options = options with { DraftTokens = ContextOptions.DefaultDraftTokens };
+        bool drafts = options.Lookup || draft is not null;
+        if (!drafts || options.DraftTokens == 0) options = options with { DraftTokens = drafts ? ContextOptions.DefaultDraftTokens : 0 };
         long rows = options.MaxSequences * (1L + options.DraftTokens);
         options = options with
         {
@@ -239,7 +240,7 @@ public sealed class LanguageModel : IDisposable
 
     private static Speculation? SpeculationOf(ContextOptions options, LanguageModel? draft)
     {
-        if (options.DraftTokens == 0 || (draft is null && !options.Lookup)) return null;
+        if (options.DraftTokens == 0) return null;
         DraftModel? model = null;
         if (draft is not null)
         {

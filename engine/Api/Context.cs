@@ -33,7 +33,7 @@ public sealed class Context : IDisposable
             runner.Dispose();
             speculation?.Dispose();
         });
-        _scheduler = new Scheduler(runner, _lifetime, speculation);
+        _scheduler = new Scheduler(runner, _lifetime, options.PromptShare, speculation);
     }
 
     /// <summary>The model it runs.</summary>

@@ -85,6 +85,17 @@ internal sealed class CacheClaim(KvCache cache)
         return true;
     }
 
+    /// <summary>Whether there is room for all that is claimed.</summary>
+    public bool Fits
+    {
+        get
+        {
+            for (int group = 0; group < _blocks.Length; group++)
+                if (_blocks[group] > cache.Groups[group].Free) return false;
+            return cache.States is not { } states || _states <= states.Free;
+        }
+    }
+
     /// <summary>Throws unless there is room for all that is claimed.</summary>
     /// <exception cref="EdgeLlmException">ContextFull.</exception>
     public void Require()

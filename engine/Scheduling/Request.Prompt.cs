@@ -32,7 +32,7 @@ internal sealed partial class Request
     private void AdoptPrefix()
     {
         _length = Sequence.AdoptPrefix(Text[..^1]);
-        Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
+        if (Statistics.Preemptions == 0) Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
     }
 
     private void HandOver(Logits logits, int row)

@@ -11,6 +11,8 @@ internal sealed partial class Request
 {
     private readonly List<int> _tokens; // the prompt, then the answer
     private readonly int _promptLength;
+    private int _prefillEnd; // tokens that are evaluated before the answer goes on
+    private bool _answers; // the first token was chosen
     private readonly Answer _answer;
     private readonly GenerateOptions _options;
     private readonly AdapterSet? _adapters;
@@ -29,6 +31,7 @@ internal sealed partial class Request
     {
         Check(prompt, tokenizer.Vocabulary.Count, maxLength);
         (_tokens, _promptLength, _options, _adapters, _callers) = ([.. prompt], prompt.Length, options, adapters, cancellation);
+        _prefillEnd = prompt.Length;
         Draft = draft;
         _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
@@ -61,7 +64,13 @@ internal sealed partial class Request
     public bool IsDone => Finish is not null || _error is not null;
 
     /// <summary>Whether its prompt is evaluated, so that each pass continues the answer.</summary>
-    public bool IsDecoding => _length >= _promptLength && _tokens.Count > _promptLength;
+    public bool IsDecoding => _answers && _length >= _prefillEnd;
+
+    /// <summary>Those of a higher priority come first.</summary>
+    public int Priority => _options.Priority;
+
+    /// <summary>Whether it holds blocks of the cache that it could give back.</summary>
+    public bool HoldsBlocks => Sequence.Length > 0;
 
     /// <summary>Whether there is something for the reader: a token, or an error.</summary>
     public bool IsReady => _answer.Unread > 0 || IsDone;
@@ -120,6 +129,31 @@ internal sealed partial class Request
         }
     }
 
+    /// <summary>How many requests had ended when it was preempted; -1: it was not.</summary>
+    public long PreemptedAfter { get; private set; } = -1;
+
+    /// <summary>Gives all blocks back. What they held is computed again when there is room, unless the cache still has it then.</summary>
+    public void Preempt(long ended)
+    {
+        PreemptedAfter = ended;
+        Statistics.Preemptions++;
+        GiveBack();
+    }
+
+    /// <summary>Gives its blocks back as long as it cannot go on.</summary>
+    public void GiveBack()
+    {
+        try
+        {
+            Sequence.Trim(0);
+            (_length, _prefillEnd) = (0, _tokens.Count);
+        }
+        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
+        {
+            Fail(e); // the caller has disposed of the sequence, or runs it
+        }
+    }
+
     /// <summary>Leaves the guesses out: there is no room for them.</summary>
     public void PlanWithoutGuesses()
     {
@@ -140,7 +174,7 @@ internal sealed partial class Request
     /// <param name="row">The first of its own, if it has any.</param>
     public void Advance(Logits logits, int row)
     {
-        bool first = !IsDecoding;
+        bool first = !_answers;
         _length += Planned;
         Statistics.EvaluatedTokens += Planned + Guessed;
         if (first) Report();
@@ -228,6 +262,7 @@ internal sealed partial class Request
             while (true)
             {
                 token = _answer.Choose(logits[row + accepted], Text);
+                _answers = true;
                 if (IsDone) break;
                 _tokens.Add(token);
                 if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;

@@ -1,0 +1,84 @@
+using System.Text.Json;
+
+namespace Edge.Llm.Answers;
+
+/// <summary>The tools that a model may call: name, and the JSON Schema of the arguments.</summary>
+internal sealed class ToolSet
+{
+    private const int MostTools = 1024, LongestName = 256;
+
+    private readonly Dictionary<string, JsonElement> _parameters = [];
+
+    private ToolSet(JsonElement json) => Json = json;
+
+    /// <summary>No tools; calls of any name are calls.</summary>
+    public static ToolSet Any { get; } = new(default);
+
+    /// <summary>The descriptions, as they were given.</summary>
+    public JsonElement Json { get; }
+
+    /// <summary>The names, in their order.</summary>
+    public IReadOnlyCollection<string> Names => _parameters.Keys;
+
+    /// <summary>The schema of a tool's arguments.</summary>
+    public JsonElement ParametersOf(string name) => _parameters[name];
+
+    /// <summary>Reads descriptions of tools as a chat request has them: an array of <c>{"type": "function", "function": {"name": ...,
+    /// "parameters": ...}}</c>, or of what stands for function there.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, with the tool's number.</exception>
+    public static ToolSet Parse(JsonElement json)
+    {
+        if (json.ValueKind != JsonValueKind.Array) throw Error($"expected a JSON array, found {json.ValueKind}");
+        if (json.GetArrayLength() > MostTools) throw Error($"expected at most {MostTools}, found {json.GetArrayLength()}");
+        var tools = new ToolSet(json.Clone());
+        foreach (JsonElement tool in tools.Json.EnumerateArray())
+        {
+            int number = tools._parameters.Count;
+            if (tool.ValueKind != JsonValueKind.Object) throw Error($"[{number}]: expected an object, found {tool.ValueKind}");
+            JsonElement function = tool.TryGetProperty("function", out JsonElement inner) ? inner : tool;
+            string name = NameOf(function, number);
+            JsonElement parameters = function.TryGetProperty("parameters", out JsonElement given) ? given : default;
+            if (parameters.ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined or JsonValueKind.Null))
+                throw Error($"[{number}].parameters: expected a JSON Schema, found {parameters.ValueKind}");
+            if (!tools._parameters.TryAdd(name, parameters)) throw Error($"[{number}].name: a second tool \"{name}\"");
+        }
+        return tools;
+    }
+
+    /// <summary>Whether a call of this name is one.</summary>
+    public bool Has(string name) => this == Any ? name.Length > 0 : _parameters.ContainsKey(name);
+
+    /// <summary>Whether an argument is a text, by its schema.</summary>
+    public bool IsText(string tool, string argument)
+    {
+        if (!_parameters.TryGetValue(tool, out JsonElement schema) || schema.ValueKind != JsonValueKind.Object) return false;
+        if (!schema.TryGetProperty("properties", out JsonElement properties) || properties.ValueKind != JsonValueKind.Object) return false;
+        if (!properties.TryGetProperty(argument, out JsonElement property) || property.ValueKind != JsonValueKind.Object) return false;
+        if (property.TryGetProperty("enum", out JsonElement values) && values.ValueKind == JsonValueKind.Array)
+            return values.EnumerateArray().All(value => value.ValueKind == JsonValueKind.String);
+        return property.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("string");
+    }
+
+    /// <summary>Whether a character may stand in the name of a tool.</summary>
+    public static bool IsNameCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or ':' or '/' or '$' or '@';
+
+    private static string NameOf(JsonElement function, int number)
+    {
+        if (function.ValueKind != JsonValueKind.Object || !function.TryGetProperty("name", out JsonElement value) || value.ValueKind != JsonValueKind.String)
+            throw Error($"[{number}]: expected a function with a \"name\"");
+        string name;
+        try
+        {
+            name = value.GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw ChatMessage.NotUnicode(error);
+        }
+        if (name.Length is 0 or > LongestName || !name.All(IsNameCharacter))
+            throw Error($"[{number}].name: expected 1 to {LongestName} letters, digits and characters of \"_-.:/$@\", found \"{name}\"");
+        return name;
+    }
+
+    private static EdgeLlmException Error(string message) => new(ErrorCode.InvalidArgument, "tools: " + message);
+}

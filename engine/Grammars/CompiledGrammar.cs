@@ -71,8 +71,7 @@ public sealed class CompiledGrammar
         lock (_lock)
         {
             _effort.Restart();
-            int forced = Forced(state) is [int first, ..] ? first : -1;
-            if (forced >= 0 && Fits(Advance(state, forced), tokensLeft - 1))
+            if (FirstForced(state, tokensLeft) is >= 0 and int forced)
             {
                 mask.Clear();
                 mask.Add(forced);
@@ -93,6 +92,25 @@ public sealed class CompiledGrammar
             return Forced(state);
         }
     }
+
+    /// <summary>The token that follows a state whatever is chosen, if the shortest end fits behind it; -1 where there is none.</summary>
+    internal int ForcedToken(int state, int tokensLeft)
+    {
+        lock (_lock)
+        {
+            _effort.Restart();
+            return FirstForced(state, tokensLeft);
+        }
+    }
+
+    /// <summary>Whether the text is complete and nothing may follow.</summary>
+    internal bool MustEnd(int state)
+    {
+        lock (_lock) return _automaton[state] is { IsComplete: true, Live.IsEmpty: true, Tokens.Length: 0 };
+    }
+
+    private int FirstForced(int state, int tokensLeft) =>
+        Forced(state) is [int first, ..] && Fits(Advance(state, first), tokensLeft - 1) ? first : -1;
 
     private int Advance(int state, int token)
     {

@@ -26,13 +26,13 @@ internal static class ForcedText
 
     private static int[] Tokens(byte[] text, State behind, TokenTree tree)
     {
-        int[] tokens = tree.Tokenizer.Encode(text, addSpecial: false, parseSpecial: false);
+        int[] tokens = tree.Tokenizer.EncodeContinuation(text);
         int[] starts = new int[tokens.Length];
         int length = 0;
         for (int i = 0; i < tokens.Length; i++)
         {
             ReadOnlySpan<byte> piece = tree.IsText(tokens[i]) ? tree.TextOf(tokens[i]) : default;
-            if (piece.IsEmpty || !text.AsSpan(length).StartsWith(piece)) return []; // a tokenizer that puts a space before a text
+            if (piece.IsEmpty || !text.AsSpan(length).StartsWith(piece)) return []; // a tokenizer that changes spaces or letters
             starts[i] = length;
             length += piece.Length;
         }

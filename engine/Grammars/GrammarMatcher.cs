@@ -20,6 +20,9 @@ public sealed class GrammarMatcher
     /// <summary>Whether a token has ended the text.</summary>
     public bool IsEnded => _ended;
 
+    /// <summary>Whether the text is complete and no more may follow.</summary>
+    internal bool MustEnd => !_ended && _grammar.MustEnd(State);
+
     private int State => _states.Count == 0 ? _grammar.Start : _states[^1];
 
     /// <summary>Takes the next token. A token that ends the generation is taken where the text is complete.</summary>
@@ -64,6 +67,9 @@ public sealed class GrammarMatcher
         if (_ended) mask.Clear();
         else _grammar.Fill(State, mask, tokensLeft);
     }
+
+    /// <summary>The token that must come next, which is then the only one that <see cref="Fill"/> allows; -1 where there is a choice.</summary>
+    internal int ForcedToken(int tokensLeft) => _ended ? -1 : _grammar.ForcedToken(State, tokensLeft);
 
     /// <summary>The tokens that must come next: while there are some, <see cref="Fill"/> allows the first of them only.</summary>
     public int[] ForcedTokens() => _ended ? [] : [.. _grammar.ForcedTokens(State)];

@@ -13,6 +13,7 @@ public sealed class SamplerChain
     private readonly Candidates _candidates;
     private readonly int _vocabularySize;
     private readonly uint _choice;
+    private readonly IReadOnlyDictionary<int, float>? _bias;
 
     /// <summary>Makes a sampler for a vocabulary; <paramref name="choice"/> numbers the answers to one prompt.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: an option is out of range, or needs the texts of tokens (DRY with breakers).</exception>
@@ -39,7 +40,7 @@ public sealed class SamplerChain
         _stages = SamplerStages.Of(options, vocabularySize, breakers);
         _mirostat = _stages.OfType<Mirostat>().FirstOrDefault();
         _candidates = new Candidates(vocabularySize);
-        (_vocabularySize, _choice, Seed) = (vocabularySize, choice, options.Seed ?? RandomSeed());
+        (_vocabularySize, _choice, _bias, Seed) = (vocabularySize, choice, options.LogitBias, options.Seed ?? RandomSeed());
     }
 
     /// <summary>The seed in use: the options' own, or the one taken at random.</summary>
@@ -76,6 +77,12 @@ public sealed class SamplerChain
         _mirostat?.Accept(_candidates, token);
         return token;
     }
+
+    /// <summary>Whether the logit bias never lets a token be chosen.</summary>
+    internal bool Bans(int token) => _bias is not null && _bias.TryGetValue(token, out float bias) && bias == float.NegativeInfinity;
+
+    /// <summary>Takes in a token that was the only one, as if it had been drawn: it surprises nobody.</summary>
+    internal void SkipForced() => _mirostat?.AcceptOnly();
 
     /// <summary>Takes back the last choices: they were not kept.</summary>
     internal void Rollback(int choices) => _mirostat?.Rollback(choices);

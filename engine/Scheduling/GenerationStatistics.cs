@@ -15,13 +15,17 @@ public sealed record GenerationStatistics
     /// <summary>Tokens generated.</summary>
     public int GeneratedTokens { get; internal set; }
 
+    /// <summary>Of these, tokens that the grammar left no choice about: several go through one pass.</summary>
+    public int ForcedTokens { get; internal set; }
+
     /// <summary>Time of the passes for the tokens after the first.</summary>
     public TimeSpan GenerationTime { get; internal set; }
 
     /// <summary>The seed of the draws.</summary>
     public ulong Seed { get; internal set; }
 
-    /// <summary>Tokens that went through the model: those of the prompt that were not reused, and each one generated but the last.</summary>
+    /// <summary>Tokens that went through the model: those of the prompt that were not reused, and those generated but for the last, behind
+    /// which nothing was to be chosen.</summary>
     public int EvaluatedTokens { get; internal set; }
 
     /// <summary>Prompt tokens evaluated a second.</summary>

@@ -1,31 +1,23 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 using Edge.Llm.Adapters;
 
 namespace Edge.Llm.Scheduling;
 
-/// <summary>A generation as the scheduler sees it: a prompt to evaluate, then token after token until something ends it. What it makes
-/// waits here for its reader.</summary>
+/// <summary>A generation as the scheduler sees it: a text, of which the sequence holds a beginning. Each pass evaluates more of it; behind its
+/// last token the answer grows.</summary>
 internal sealed class Request
 {
-    private const int NoToken = -1;
-
-    private readonly int[] _prompt;
+    private readonly List<int> _tokens; // the prompt, then the answer
+    private readonly int _promptLength;
+    private readonly Answer _answer;
     private readonly GenerateOptions _options;
     private readonly AdapterSet? _adapters;
-    private readonly Vocabulary _vocabulary;
-    private readonly SamplerChain _sampler;
-    private readonly GrammarMatcher? _matcher;
-    private readonly TokenMask? _mask;
-    private readonly StopStrings _stops;
-    private readonly StreamingDecoder _decoder;
     private readonly CancellationToken _callers;
     private readonly CancellationTokenSource? _deadlineSource;
     private readonly long _deadline = long.MaxValue;
-    private readonly ConcurrentQueue<GeneratedToken> _made = [];
     private readonly bool _ownsSequence;
-    private int _last = NoToken; // chosen, and not evaluated yet
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
@@ -35,19 +27,10 @@ internal sealed class Request
     public Request(int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, Sequence? sequence, Func<Sequence> newSequence,
         int maxLength, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(options.Sampling);
-        ArgumentNullException.ThrowIfNull(options.Stop);
-        Check(prompt, options, tokenizer.Vocabulary.Count, maxLength);
-        (_prompt, _options, _adapters, _vocabulary, _callers) = (prompt, options, adapters, tokenizer.Vocabulary, cancellation);
-        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer);
-        if (options.Grammar is { } grammar)
-        {
-            _matcher = Compile(grammar, tokenizer, prompt, options, maxLength, cancellation).NewMatcher();
-            _mask = new TokenMask(_vocabulary.Count);
-        }
-        _stops = new StopStrings(options.Stop);
-        _decoder = new StreamingDecoder(tokenizer, options.RenderSpecial, continuation: true);
-        Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _sampler.Seed };
+        Check(prompt, tokenizer.Vocabulary.Count, maxLength);
+        (_tokens, _promptLength, _options, _adapters, _callers) = ([.. prompt], prompt.Length, options, adapters, cancellation);
+        _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
+        Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
         Cancellation = cancellation;
         _ownsSequence = sequence is null;
         Sequence = sequence ?? newSequence();
@@ -68,7 +51,7 @@ internal sealed class Request
     public GenerationStatistics Statistics { get; }
 
     /// <summary>Why it ended, or null.</summary>
-    public FinishReason? Finish { get; private set; }
+    public FinishReason? Finish => _answer.Finish;
 
     /// <summary>Ends it early: cancelled, or out of time.</summary>
     public CancellationToken Cancellation { get; }
@@ -76,11 +59,11 @@ internal sealed class Request
     /// <summary>Whether it needs no more passes.</summary>
     public bool IsDone => Finish is not null || _error is not null;
 
-    /// <summary>Whether its prompt is evaluated, so that each pass takes one token.</summary>
-    public bool IsDecoding => _last != NoToken;
+    /// <summary>Whether its prompt is evaluated, so that each pass continues the answer.</summary>
+    public bool IsDecoding => _length >= _promptLength && _tokens.Count > _promptLength;
 
     /// <summary>Whether there is something for the reader: a token, or an error.</summary>
-    public bool IsReady => !_made.IsEmpty || IsDone;
+    public bool IsReady => _answer.Unread > 0 || IsDone;
 
     /// <summary>Tokens that it adds to the batch being filled.</summary>
     public int Planned { get; private set; }
@@ -95,7 +78,7 @@ internal sealed class Request
             if (_started == 0) Start();
             _stepStarted = Stopwatch.GetTimestamp();
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
-            int left = IsDecoding ? 1 : _prompt.Length - _length;
+            int left = _tokens.Count - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && !mayHaveLogits) Planned--;
             // Recurrent layers keep snapshots at multiples of 64 tokens that are ends of passes.
@@ -109,23 +92,20 @@ internal sealed class Request
     }
 
     /// <summary>Adds the tokens planned to a batch.</summary>
-    public void AddTo(Batch batch)
-    {
-        if (IsDecoding) batch.Add(Sequence, _last, wantLogits: true);
-        else batch.Add(Sequence, _prompt.AsSpan(_length, Planned), _length + Planned == _prompt.Length ? LogitsOf.Last : LogitsOf.None);
-    }
+    public void AddTo(Batch batch) =>
+        batch.Add(Sequence, CollectionsMarshal.AsSpan(_tokens).Slice(_length, Planned), WantsLogits ? LogitsOf.Last : LogitsOf.None);
 
     /// <summary>Whether the batch gives it a row of logits.</summary>
-    public bool WantsLogits => Planned > 0 && (IsDecoding || _length + Planned == _prompt.Length);
+    public bool WantsLogits => Planned > 0 && _length + Planned == _tokens.Count;
 
-    /// <summary>The tokens planned are in the cache. With logits it chooses the next one.</summary>
+    /// <summary>The tokens planned are in the cache. With logits the answer grows.</summary>
     public void Advance(ReadOnlySpan<float> logits)
     {
         bool first = !IsDecoding;
         _length = Sequence.Length;
         Statistics.EvaluatedTokens += Planned;
         if (first) Report();
-        if (!logits.IsEmpty && !(first && EndIfCancelled())) Choose(logits);
+        if (!logits.IsEmpty && !(first && EndIfCancelled())) Continue(logits);
         long now = Stopwatch.GetTimestamp();
         if (first) Statistics.PromptTime = Stopwatch.GetElapsedTime(_started, now);
         else Statistics.GenerationTime += Stopwatch.GetElapsedTime(_stepStarted, now);
@@ -139,13 +119,13 @@ internal sealed class Request
     }
 
     /// <summary>Its reader has gone.</summary>
-    public void Abandon() => Finish ??= FinishReason.Cancelled;
+    public void Abandon() => _answer.Abandon();
 
     /// <summary>The next token for the reader; false if there is none.</summary>
     /// <exception cref="EdgeLlmException">What ended the request.</exception>
     public bool TryRead(out GeneratedToken token)
     {
-        if (_made.TryDequeue(out token)) return true;
+        if (_answer.TryRead(out token)) return true;
         _error?.Throw();
         return false;
     }
@@ -154,10 +134,10 @@ internal sealed class Request
     public void Release()
     {
         _deadlineSource?.Dispose();
-        int unread = IsDone ? 0 : _made.Count;
+        int unread = IsDone ? 0 : _answer.Unread;
         try
         {
-            if (!_ownsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(_length - unread);
+            if (!_ownsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Min(_length, _tokens.Count - 1 - unread));
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
@@ -172,7 +152,7 @@ internal sealed class Request
     {
         try
         {
-            _options.OnPrefill?.Invoke(_length, _prompt.Length);
+            _options.OnPrefill?.Invoke(_length, _promptLength);
         }
         catch (Exception e)
         {
@@ -188,40 +168,26 @@ internal sealed class Request
             if (!Sequence.AdapterSet.Equals(_adapters)) Sequence.Trim(0);
             Sequence.Use(_adapters);
         }
-        int known = _prompt.AsSpan().CommonPrefixLength(Sequence.Tokens);
-        _length = Sequence.Trim(Math.Min(known, _prompt.Length - 1)); // the logits after the last token are not in the cache
+        int known = CollectionsMarshal.AsSpan(_tokens).CommonPrefixLength(Sequence.Tokens);
+        _length = Sequence.Trim(Math.Min(known, _promptLength - 1)); // the logits after the last token are not in the cache
         Statistics.ReusedTokens = _length;
     }
 
-    private void Choose(ReadOnlySpan<float> logits)
+    // What the grammar forces after the token chosen needs no pass of its own: it goes through with the next one.
+    private void Continue(ReadOnlySpan<float> logits)
     {
         try
         {
-            _matcher?.Fill(_mask!, TokensLeft);
-            _last = _sampler.Sample(logits, Sequence.Tokens, _length, _mask);
-            if (_matcher is not null && !_matcher.Accept(_last))
-                throw new EdgeLlmException(ErrorCode.Internal, $"the grammar's mask allows token {_last}, but the grammar does not");
+            int token = _answer.Choose(logits, CollectionsMarshal.AsSpan(_tokens));
+            if (!IsDone) _tokens.Add(token);
+            for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
         }
         catch (EdgeLlmException e)
         {
             Fail(e);
-            return;
         }
-        if (_options.MaxTokens == 0) End(FinishReason.Length);
-        else if (!_options.IgnoreEos && _vocabulary.IsEndOfGeneration(_last)) End(FinishReason.Eos);
-        else
-        {
-            int made = ++Statistics.GeneratedTokens;
-            _made.Enqueue(new GeneratedToken(_last, _stops.Append(_decoder.Append(_last), out bool stopped), null));
-            if (stopped) End(FinishReason.Stop);
-            else if (made == _options.MaxTokens || _length == Sequence.MaxLength)
-                End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);
-        }
+        Statistics.GeneratedTokens = _answer.Count;
     }
-
-    // What may still be made, the next one included: the last one needs no room in the sequence.
-    private int TokensLeft =>
-        Math.Min(Sequence.MaxLength - _length + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens - Statistics.GeneratedTokens);
 
     private bool EndIfCancelled()
     {
@@ -230,49 +196,18 @@ internal sealed class Request
         return IsDone;
     }
 
-    // The last item for the reader, with the text that was held back.
     private void End(FinishReason reason)
     {
-        if (IsDone) return;
-        string rest = "";
-        if (reason != FinishReason.Stop)
-        {
-            rest = _stops.Append(_decoder.Flush(), out bool stopped) + _stops.Flush();
-            if (stopped) reason = FinishReason.Stop;
-        }
-        Finish = reason;
-        _made.Enqueue(new GeneratedToken(NoToken, rest, reason));
+        if (!IsDone) _answer.End(reason);
     }
 
-    private static void Check(int[] prompt, GenerateOptions options, int vocabSize, int maxLength)
+    private static void Check(int[] prompt, int vocabSize, int maxLength)
     {
-        if (options.MaxTokens < -1)
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected -1 or more, found {options.MaxTokens}");
         if (prompt.Length == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the prompt has no tokens");
         if (prompt.Length > maxLength)
             throw new EdgeLlmException(ErrorCode.ContextFull, $"the prompt has {prompt.Length} tokens; the context holds {maxLength}");
         foreach (int token in prompt)
             if ((uint)token >= (uint)vocabSize)
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"token {token} in the prompt: expected 0 to {vocabSize - 1}");
-    }
-
-    private static CompiledGrammar Compile(
-        Grammar grammar, Tokenizer tokenizer, int[] prompt, GenerateOptions options, int maxLength, CancellationToken cancellation)
-    {
-        if (options.IgnoreEos) throw new EdgeLlmException(ErrorCode.InvalidArgument, "IgnoreEos beside a grammar: a text of a grammar ends");
-        CompiledGrammar compiled = grammar.Compile(tokenizer, cancellation);
-        int shortest = compiled.ShortestTokens, room = maxLength - prompt.Length + 1;
-        if (options.MaxTokens >= 0 && options.MaxTokens < shortest)
-            throw new EdgeLlmException(
-                ErrorCode.InvalidArgument, $"MaxTokens: expected at least {shortest}, the shortest text of the grammar, found {options.MaxTokens}");
-        return room >= shortest ? compiled
-            : throw new EdgeLlmException(ErrorCode.ContextFull, $"the context has room for {room} tokens; the shortest text of the grammar has {shortest}");
-    }
-
-    private SamplingOptions WithoutEos(SamplingOptions sampling)
-    {
-        var bias = new Dictionary<int, float>(sampling.LogitBias ?? new Dictionary<int, float>());
-        foreach (int id in _vocabulary.EndOfGenerationIds) bias[id] = float.NegativeInfinity;
-        return sampling with { LogitBias = bias };
     }
 }

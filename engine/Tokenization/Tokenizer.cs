@@ -110,6 +110,15 @@ public abstract class Tokenizer
         if (addSpecial && Vocabulary.EndId >= 0) ids.Add(Vocabulary.EndId);
     }
 
+    /// <summary>The ids of text that stands behind other text: without special tokens and without the space before a text's first word.</summary>
+    internal int[] EncodeContinuation(ReadOnlySpan<byte> utf8)
+    {
+        if (utf8.Length > MaxTextBytes) throw TooLong(utf8.Length);
+        var ids = new List<int>();
+        EncodeText(utf8, afterSpecial: false, ids, new SymbolMerger());
+        return [.. ids];
+    }
+
     /// <summary>The ids of a prompt: special tokens count where the mask lets them.</summary>
     /// <param name="text">The prompt.</param>
     /// <param name="mask">What of it came from the conversation.</param>

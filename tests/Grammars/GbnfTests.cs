@@ -7,6 +7,9 @@ public sealed class GbnfTests
 {
     private static Tokenizer Tokenizer => SharedVocabularies.Load("llama-bpe");
 
+    [TestInitialize]
+    public void NeedsAVocabulary() => _ = Tokenizer;
+
     private static bool Accepts(string grammar, string text) => Grammar.Gbnf(grammar).Compile(Tokenizer).Accepts(Tokenizer, text);
 
     [TestMethod]

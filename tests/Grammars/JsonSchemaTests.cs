@@ -7,6 +7,9 @@ public sealed class JsonSchemaTests
 {
     private static Tokenizer Tokenizer => SharedVocabularies.Load("llama-bpe");
 
+    [TestInitialize]
+    public void NeedsAVocabulary() => _ = Tokenizer;
+
     [TestMethod]
     [DataRow("{", "the schema is no JSON")]
     [DataRow("3", "#: expected a schema")]

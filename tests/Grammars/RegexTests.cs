@@ -7,6 +7,9 @@ public sealed class RegexTests
 {
     private static Tokenizer Tokenizer => SharedVocabularies.Load("llama-bpe");
 
+    [TestInitialize]
+    public void NeedsAVocabulary() => _ = Tokenizer;
+
     private static bool Accepts(string pattern, string text) => Grammar.Regex(pattern).Compile(Tokenizer).Accepts(Tokenizer, text);
 
     [TestMethod]

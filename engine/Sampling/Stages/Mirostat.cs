@@ -26,14 +26,15 @@ internal sealed class Mirostat(int version, float tau, float eta, int vocabulary
     }
 
     /// <summary>Takes in what was chosen of the candidates.</summary>
-    public void Accept(Candidates candidates, int token)
-    {
-        double surprise = Surprise(candidates, candidates.Logits[token], DoubleMath.Log(candidates.Total()));
-        _mu.Add((float)(Mu - (eta * (surprise - tau))));
-    }
+    public void Accept(Candidates candidates, int token) => Move(Surprise(candidates, candidates.Logits[token], DoubleMath.Log(candidates.Total())));
+
+    /// <summary>Takes in a token that was the only candidate.</summary>
+    public void AcceptOnly() => Move(0);
 
     /// <summary>Takes back the last choices.</summary>
     public void Rollback(int choices) => _mu.RemoveRange(_mu.Count - choices, choices);
+
+    private void Move(double surprise) => _mu.Add((float)(Mu - (eta * (surprise - tau))));
 
     private static double Surprise(Candidates candidates, float logit, double logTotal) =>
         (logTotal - (((double)logit - candidates.Max) / candidates.Temperature)) / DoubleMath.Log(2);

@@ -39,20 +39,17 @@ public sealed class AnswerScanner
     /// <summary>Calls that have begun so far.</summary>
     public int Calls => _calls;
 
-    /// <summary>Takes the next piece; what it completes is valid until the next call.</summary>
+    /// <summary>Takes the next piece; returns what it completes.</summary>
     public IReadOnlyList<AnswerDelta> Append(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        _deltas.Clear();
         foreach (char c in text) Take(c);
-        EndText();
-        return _deltas;
+        return Made();
     }
 
     /// <summary>The answer has ended: what was held back is no marker.</summary>
     public IReadOnlyList<AnswerDelta> Finish()
     {
-        _deltas.Clear();
         while (_state is State.Name or State.Middle || (_state == State.Arguments && _arguments is null))
         {
             Fail();
@@ -63,8 +60,15 @@ public sealed class AnswerScanner
         _held.Clear();
         if (!_afterMarker) Write(_space);
         _space.Clear();
+        return Made();
+    }
+
+    private AnswerDelta[] Made()
+    {
         EndText();
-        return _deltas;
+        AnswerDelta[] made = [.. _deltas];
+        _deltas.Clear();
+        return made;
     }
 
     private void Take(char c)

@@ -1,3 +1,6 @@
+using System.Text;
+using Edge.Llm.Grammars;
+
 namespace Edge.Llm.Answers;
 
 /// <summary>A text between the parts of an answer, as a model was trained to write it, and how far other white space may stand in it. It is
@@ -54,6 +57,16 @@ internal sealed class Marker
         if (element.Text == Word) return char.IsAsciiLetterOrDigit(c) ? place + 1 : -1;
         if (c == element.Text) return place + 2;
         return element.SpaceBefore && char.IsWhiteSpace(c) ? place : -1;
+    }
+
+    /// <summary>All texts that it matches; it has no word.</summary>
+    public int ToPattern(PatternPool patterns, int space)
+    {
+        int result = PatternPool.Empty;
+        foreach (Element element in _elements.AsEnumerable().Reverse())
+            result = patterns.Sequence(
+                element.SpaceBefore ? space : PatternPool.Empty, patterns.Text(Encoding.UTF8.GetBytes([element.Text])), result);
+        return result;
     }
 
     private readonly record struct Element(char Text, bool SpaceBefore);

@@ -17,7 +17,7 @@ internal sealed class MarkerSet
             Add(style.Next, MarkerRole.Call, Place.AfterCall);
             if (style.End.Length > 0) Add([style.End], MarkerRole.Skipped, Place.AfterCall);
             Add(style.Skipped, MarkerRole.Skipped, Place.Content);
-            (Middle, MayLackMiddle) = (Made(style.Middle), style.Middle.Contains(""));
+            (Middle, MayLackMiddle) = (Made(style.Middle), style.Middle.Any(string.IsNullOrWhiteSpace));
             (Close, MayLackClose) = (Made(style.Close), style.Close.Contains(""));
         }
         if (format.Reasoning is { } reasoning)
@@ -62,5 +62,5 @@ internal sealed class MarkerSet
         foreach (string text in texts) _inText.Add((new Marker(text), role, where));
     }
 
-    private static Marker[] Made(string[] texts) => [.. texts.Where(text => text.Length > 0).Select(text => new Marker(text))];
+    private static Marker[] Made(string[] texts) => [.. texts.Where(text => !string.IsNullOrWhiteSpace(text)).Select(text => new Marker(text))];
 }

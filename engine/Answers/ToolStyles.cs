@@ -21,6 +21,7 @@ internal static class ToolStyles
     public static ToolStyle Hermes { get; } = new("hermes", [["<tool_call>"]], "<tool_call>")
     {
         First = ["<tool_call>\n" + Name],
+        Next = ["\n<tool_call>\n" + Name],
         Middle = [Arguments],
         Close = ["}\n</tool_call>"],
     };
@@ -32,14 +33,16 @@ internal static class ToolStyles
         new("qwen-coder", [["<tool_call>", "<function=", "<parameter="]], "<tool_call>")
         {
             First = ["<tool_call>\n<function="],
-            Middle = [">"],
+            Next = ["\n<tool_call>\n<function="],
+            Middle = [">\n"],
             Close = ["\n</tool_call>"],
             Arguments = new KeyedForm("<parameter=", ">", "</parameter>", "</function>", Lines: true),
         },
         new("glm", [["<tool_call>", "<arg_key>", "<arg_value>"]], "<tool_call>")
         {
             First = ["<tool_call>"],
-            Middle = [""],
+            Next = ["\n<tool_call>"],
+            Middle = ["\n"],
             Arguments = new KeyedForm("<arg_key>", "</arg_key>\n<arg_value>", "</arg_value>", "</tool_call>", Lines: false),
         },
         Hermes,
@@ -96,11 +99,11 @@ internal static class ToolStyles
             Close = ["}"],
             End = "]",
         },
-        new("llama", [["<|python_tag|>"], ["\"parameters\": "]], "")
+        new("llama", [["<|python_tag|>"], ["\"parameters\": "]], "<|python_tag|>")
         {
             First = ["<|python_tag|>" + Name],
             AtStart = [Name],
-            Next = [";·" + Name, Name],
+            Next = ["; " + Name, Name],
             Middle = [Parameters, Arguments],
             Close = ["}"],
         },

@@ -63,8 +63,8 @@ public sealed record ContextOptions
         Check(nameof(LogitsRows), LogitsRows, 0, 1 << 16);
         Check(nameof(Threads), Threads, 0, 1 << 10);
         Check(nameof(MaxSequences), MaxSequences, 1, 1 << 16);
-        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.Q8_0);
-        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.Q8_0);
+        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.IQ4_NL);
+        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.IQ4_NL);
     }
 
     private static void Check(string name, int value, int min, int max)

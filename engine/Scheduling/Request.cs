@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Adapters;
+using Edge.Llm.Cache;
 
 namespace Edge.Llm.Scheduling;
 
@@ -21,6 +22,7 @@ internal sealed class Request
     private readonly List<Request> _followers = []; // they wait for the prompt
     private Request? _leader;
     private int _length; // of the sequence, where this request has left it
+    private int _planned; // that, before the step being planned
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
 
@@ -82,7 +84,10 @@ internal sealed class Request
     }
 
     /// <summary>Begins a step: decides how many tokens it takes of those that are left, and none once it is cancelled.</summary>
-    public void Plan(int budget, bool mayHaveLogits)
+    /// <param name="budget">Tokens that the step still has room for.</param>
+    /// <param name="mayHaveLogits">Whether it has a row of logits for it.</param>
+    /// <param name="claim">What others take from the cache in this step.</param>
+    public void Plan(int budget, bool mayHaveLogits, CacheClaim claim)
     {
         Planned = 0;
         if (EndIfCancelled() || Computes != this) return;
@@ -91,7 +96,8 @@ internal sealed class Request
             if (_started == 0) Start();
             _stepStarted = Stopwatch.GetTimestamp();
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
-            if (!IsDecoding) AdoptPrefix();
+            _planned = _length;
+            if (!IsDecoding) AdoptPrefix(claim);
             int left = _tokens.Count - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && !mayHaveLogits) Planned--;
@@ -112,6 +118,12 @@ internal sealed class Request
         int known = Math.Min(_tokens.Count - 1, Text.CommonPrefixLength(other.Text)), then = other._length + other.Planned;
         int shared = Math.Min(known, then) / Sequence.SnapshotEvery * Sequence.SnapshotEvery;
         return shared > Math.Max(_length, other._length) && (Sequence.Layout.StateBytes == 0 || shared == then);
+    }
+
+    /// <summary>It does not run in this step: what it has only taken over is free for others.</summary>
+    public void Wait()
+    {
+        if (_length > _planned && Statistics.EvaluatedTokens == 0) _length = Sequence.Trim(_planned);
     }
 
     /// <summary>Adds the tokens planned to a batch.</summary>
@@ -200,9 +212,9 @@ internal sealed class Request
     }
 
     // Also in the middle of a prompt: others may have computed more of the same text meanwhile.
-    private void AdoptPrefix()
+    private void AdoptPrefix(CacheClaim claim)
     {
-        _length = Sequence.AdoptPrefix(Text[..^1]);
+        _length = Sequence.AdoptPrefix(Text[..^1], claim);
         Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
     }
 

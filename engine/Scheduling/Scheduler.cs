@@ -70,8 +70,12 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime)
             foreach (Request request in _running)
             {
                 if (budget == 0 || request.IsDone || request.IsDecoding != decoding) continue;
-                request.Plan(budget, mayHaveLogits: rows > 0 || request == driver);
-                if (request.Planned == 0 || (!decoding && Waits(request)) || !_claim.TryAdd(request.Sequence, request.Planned)) continue;
+                request.Plan(budget, mayHaveLogits: rows > 0 || request == driver, _claim);
+                if (request.Planned == 0 || (!decoding && Waits(request)) || !_claim.TryAdd(request.Sequence, request.Planned))
+                {
+                    request.Wait();
+                    continue;
+                }
                 _filled.Add(request);
                 budget -= request.Planned;
                 if (request.WantsLogits && (decoding || request != driver)) rows--;

@@ -37,7 +37,6 @@ public sealed unsafe class KvFormatTests
     }
 
     [TestMethod]
-    [TestCategory("Isa")]
     public void EveryInstructionSetReadsTheBitsOfTheReference()
     {
         var random = new Random(2);

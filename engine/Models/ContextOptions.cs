@@ -83,8 +83,8 @@ public sealed record ContextOptions
         if (!(PromptShare is >= 0 and <= 1))
             throw new EdgeLlmException(ErrorCode.InvalidArgument, FormattableString.Invariant($"{nameof(PromptShare)}: expected 0 to 1, found {PromptShare}"));
         Check(nameof(DraftTokens), DraftTokens, 0, MaxDraftTokens);
-        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.Q8_0);
-        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.Q8_0);
+        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.IQ4_NL);
+        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.IQ4_NL);
     }
 
     private static void Check(string name, int value, int min, int max)

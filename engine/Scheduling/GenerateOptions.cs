@@ -43,6 +43,9 @@ public sealed record GenerateOptions
     /// beginning.</summary>
     public string? Salt { get; init; }
 
+    /// <summary>Is told, after a step, that there is something to read. It runs on the thread that drives the step, and may not read there.</summary>
+    public Action? OnReady { get; init; }
+
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }

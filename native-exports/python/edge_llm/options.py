@@ -12,7 +12,7 @@ from . import checks
 from ._library import Library
 from .errors import InvalidArgument, Status
 
-CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
+CACHE_TYPES = {name: number for number, name in enumerate(("f16", "f32", "q8_0", "bf16", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"))}
 
 
 def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",

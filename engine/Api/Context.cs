@@ -23,13 +23,17 @@ public sealed class Context : IDisposable
     private readonly Scheduler _scheduler;
     private readonly Lifetime _lifetime; // what a pass has computed is read after it: held until then
 
-    internal Context(LanguageModel model, ModelRunner runner, ContextOptions options)
+    internal Context(LanguageModel model, ModelRunner runner, ContextOptions options, Speculation? speculation)
     {
         Model = model;
         Options = options;
         _runner = runner;
-        _lifetime = new Lifetime(this, runner.Dispose);
-        _scheduler = new Scheduler(runner, _lifetime);
+        _lifetime = new Lifetime(this, () =>
+        {
+            runner.Dispose();
+            speculation?.Dispose();
+        });
+        _scheduler = new Scheduler(runner, _lifetime, options.PromptShare, speculation);
     }
 
     /// <summary>The model it runs.</summary>

@@ -58,18 +58,18 @@ public sealed unsafe partial class Sequence
     private PrefixRoot Root() => _root ?? new PrefixRoot(_salt, AdapterSet);
 
     // Makes blocks findable that have become full, and the state if it is that at the end of one.
-    private void IndexFullBlocks()
+    private void IndexFullBlocks(int length)
     {
         if (_hidden || _cache.Prefixes is not { } index) return;
         _root ??= Root();
-        for (int i = _chain.Count; i < Length / AttentionArgs.BlockLength; i++)
+        for (int i = _chain.Count; i < length / AttentionArgs.BlockLength; i++)
         {
             PrefixEntry entry = index.Add(_root, i == 0 ? null : _chain[^1], Tokens.Slice(i * AttentionArgs.BlockLength, AttentionArgs.BlockLength));
             for (int group = 0; group < _tables.Length; group++)
                 if (_tables[group][i] is { } block) index.Keep(entry, group, block);
             _chain.Add(entry);
         }
-        if (_state is not null && Length % AttentionArgs.BlockLength == 0) index.Keep(_chain[^1], _tables.Length, _state);
+        if (_state is not null && length == Length && length % AttentionArgs.BlockLength == 0) index.Keep(_chain[^1], _tables.Length, _state);
     }
 
     private void TrimChain(int length)

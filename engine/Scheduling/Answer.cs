@@ -102,8 +102,8 @@ internal sealed class Answer
     /// <summary>The next item for the reader.</summary>
     public bool TryRead(out GeneratedToken token) => _made.TryDequeue(out token);
 
-    // What may still be made, the next one included: the last one needs no room in the sequence.
-    private int TokensLeft =>
+    /// <summary>What may still be made, the next one included: the last one needs no room in the sequence.</summary>
+    public int TokensLeft =>
         Math.Min(_maxLength - _promptLength + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens) - Count;
 
     private void Append(int token)

@@ -25,6 +25,12 @@ public sealed record GenerateOptions
     /// <summary>Render control tokens as text.</summary>
     public bool RenderSpecial { get; init; }
 
+    /// <summary>Tokens that may be drafted ahead of the answer for one pass, if the context drafts; 0: none. Null: as many as the context does.</summary>
+    public int? DraftTokens { get; init; }
+
+    /// <summary>Requests of a higher priority come first; of equal ones, the earlier.</summary>
+    public int Priority { get; init; }
+
     /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
     public TimeSpan? Deadline { get; init; }
 

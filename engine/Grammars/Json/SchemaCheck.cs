@@ -24,7 +24,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     public bool Matches(string regex, string text)
     {
         if (!_matches.TryGetValue((regex, text), out bool matches))
-            _matches[(regex, text)] = matches = Matches(scalars.Search(regex), JsonStrings.Write(text).AsSpan()[1..^1]);
+            _matches[(regex, text)] = matches = Matches(scalars.Search(regex), scalars.Inside(text));
         return matches;
     }
 
@@ -51,7 +51,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         if (shape.Excluded.Exists(other => JsonValues.AreEqual(value, other))) return false;
         switch (type)
         {
-            case JsonTypes.String: return Matches(scalars.Text(shape, 0, unique: true), JsonStrings.Write(value.GetString()!).AsSpan()[1..^1]);
+            case JsonTypes.String: return Matches(scalars.Text(shape, 0, unique: true), scalars.Inside(value.GetString()!));
             case JsonTypes.Integer or JsonTypes.Fraction:
                 return DecimalNumber.Parse(value.GetRawText()) is { } number
                     && (shape.Min is not { } min || number.CompareTo(min.Value) is var low && (low > 0 || (low == 0 && !min.Excluded)))
@@ -162,7 +162,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     public bool AcceptsName(string name, Shape shape) =>
         alternatives.Of(shape.PropertyNames).Exists(names => names.Types.HasFlag(JsonTypes.String) && (names.Values is { } values
             ? values.Exists(value => value.ValueKind == JsonValueKind.String && value.GetString() == name && Accepts(value, names))
-            : Matches(scalars.Text(names, 0, unique: true), JsonStrings.Write(name).AsSpan()[1..^1])));
+            : Matches(scalars.Text(names, 0, unique: true), scalars.Inside(name))));
 
     /// <summary>The names that properties may have, without quotes.</summary>
     public int Names(Shape shape)
@@ -172,7 +172,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
             if (!names.Types.HasFlag(JsonTypes.String)) continue;
             else if (names.Values is { } values)
                 ways.Add(_patterns.Literals(values.Where(value => value.ValueKind == JsonValueKind.String && Accepts(value, names, listed: true))
-                    .Select(value => JsonStrings.Write(value.GetString()!)[1..^1])));
+                    .Select(value => scalars.Inside(value.GetString()!))));
             else ways.Add(scalars.Text(names, shape.PropertyNames[0].Id, unique: true));
         return _patterns.Either([.. ways]);
     }

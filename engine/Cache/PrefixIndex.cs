@@ -134,7 +134,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         for (int pool = 0; pool < cache.Pools.Length && all; pool++)
             for (int i = First(pool, chain.Count); i < chain.Count && all; i++)
                 if (all = chain[i].TryHold(cache.Pools[pool], pool)) held.Add((pool, chain[i].Kept(pool)!));
-        if (all && claim?.Fits() is not false) return true;
+        if (all && claim?.Fits is not false) return true;
         foreach ((int pool, Block block) in held) cache.Pools[pool].Release(block);
         return false;
     }

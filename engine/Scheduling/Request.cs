@@ -21,9 +21,9 @@ internal sealed partial class Request
     private readonly CancellationTokenSource? _deadlineSource;
     private readonly long _deadline = long.MaxValue;
     private readonly bool _ownsSequence;
+    private int _planned; // length, before the step being planned
     private int _told; // tokens that the reader was told of
     private int _length; // of the sequence, where this request has left it
-    private int _planned; // that, before the step being planned
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
 

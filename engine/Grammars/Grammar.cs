@@ -12,6 +12,7 @@ public sealed record Grammar
     private readonly string _text;
     private readonly string _root;
     private readonly JsonGrammarOptions _json;
+    private readonly GrammarSource? _source;
 
     private Grammar(GrammarKind kind, string text, string root = "", JsonGrammarOptions? json = null)
     {
@@ -19,6 +20,8 @@ public sealed record Grammar
             throw new EdgeLlmException(ErrorCode.GrammarError, $"a grammar of {text.Length} characters: expected at most {LongestText}");
         (_kind, _text, _root, _json) = (kind, text, root, json ?? JsonGrammarOptions.Default);
     }
+
+    private Grammar(GrammarSource source) : this(GrammarKind.Source, "") => _source = source;
 
     /// <summary>A grammar in GBNF, llama.cpp's notation.</summary>
     public static Grammar Gbnf(string text, string root = "root")
@@ -45,6 +48,9 @@ public sealed record Grammar
         return new Grammar(GrammarKind.JsonSchema, schema, "", options);
     }
 
+    /// <summary>A grammar that another part of the engine makes.</summary>
+    internal static Grammar Of(GrammarSource source) => new(source);
+
     /// <summary>Makes it ready for a vocabulary, or finds that it was before.</summary>
     /// <exception cref="EdgeLlmException">GrammarError: with line or path; Cancelled.</exception>
     public CompiledGrammar Compile(Tokenizer tokenizer, CancellationToken cancellation = default)
@@ -54,7 +60,17 @@ public sealed record Grammar
     }
 
     /// <summary>What equal grammars take in the store of compiled ones, beside what they were compiled to.</summary>
-    internal int Bytes => 200 + 2 * _text.Length;
+    internal int Bytes => 200 + 2 * _text.Length + (_source?.Bytes ?? 0);
+
+    /// <summary>Adds it to others.</summary>
+    /// <returns>The production of its root.</returns>
+    internal int AddTo(Productions productions, Tokenizer tokenizer) => _kind switch
+    {
+        GrammarKind.Gbnf => GbnfParser.Parse(_text, _root, tokenizer, productions),
+        GrammarKind.Regex => productions.Pattern(RegexParser.Parse(_text).ToWholePattern(productions.Patterns, set => set.ToPattern(productions.Patterns))),
+        GrammarKind.JsonSchema => JsonSchemaGrammar.Make(_text, _json, productions),
+        _ => _source!.Make(productions, tokenizer),
+    };
 
     private GrammarStates Make(Tokenizer tokenizer, CancellationToken cancellation)
     {
@@ -62,14 +78,8 @@ public sealed record Grammar
         var effort = new Effort();
         effort.Restart(cancellation);
         var productions = new Productions(effort);
-        int root = _kind switch
-        {
-            GrammarKind.Gbnf => GbnfParser.Parse(_text, _root, tokenizer, productions),
-            GrammarKind.Regex => productions.Pattern(RegexParser.Parse(_text).ToWholePattern(productions.Patterns, set => set.ToPattern(productions.Patterns))),
-            _ => JsonSchemaGrammar.Make(_text, _json, productions),
-        };
-        return new GrammarStates(tree, productions, root, effort);
+        return new GrammarStates(tree, productions, AddTo(productions, tokenizer), effort);
     }
 
-    private enum GrammarKind { Gbnf, Regex, JsonSchema }
+    private enum GrammarKind { Gbnf, Regex, JsonSchema, Source }
 }

@@ -27,7 +27,7 @@ internal sealed class Answer
         if (options.MaxTokens < -1)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected -1 or more, found {options.MaxTokens}");
         (_options, _vocabulary, _promptLength, _maxLength) = (options, tokenizer.Vocabulary, promptLength, maxLength);
-        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer);
+        _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer, options.Choice);
         if (options.Grammar is { } grammar)
         {
             _matcher = Compile(grammar, tokenizer, cancellation).NewMatcher();
@@ -102,8 +102,8 @@ internal sealed class Answer
     /// <summary>The next item for the reader.</summary>
     public bool TryRead(out GeneratedToken token) => _made.TryDequeue(out token);
 
-    // What may still be made, the next one included: the last one needs no room in the sequence.
-    private int TokensLeft =>
+    /// <summary>What may still be made, the next one included: the last one needs no room in the sequence.</summary>
+    public int TokensLeft =>
         Math.Min(_maxLength - _promptLength + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens) - Count;
 
     private void Append(int token)

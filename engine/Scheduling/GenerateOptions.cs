@@ -9,6 +9,9 @@ public sealed record GenerateOptions
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
+    /// <summary>Number of the answer among several to one prompt: each number draws other tokens with the same seed.</summary>
+    public uint Choice { get; init; }
+
     /// <summary>Texts that end the generation; they are not part of the result.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
@@ -22,12 +25,23 @@ public sealed record GenerateOptions
     /// <summary>Render control tokens as text.</summary>
     public bool RenderSpecial { get; init; }
 
+    /// <summary>Tokens that may be drafted ahead of the answer for one pass, if the context drafts; 0: none. Null: as many as the context does.</summary>
+    public int? DraftTokens { get; init; }
+
+    /// <summary>Requests of a higher priority come first; of equal ones, the earlier.</summary>
+    public int Priority { get; init; }
+
     /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
     public TimeSpan? Deadline { get; init; }
 
     /// <summary>The adapters that the text is computed with; null: those of the sequence. A sequence that was computed with others is computed
     /// from its beginning.</summary>
     public IReadOnlyList<AdapterScale>? Adapters { get; init; }
+
+    /// <summary>Only texts of equal salt share what the cache holds of a common beginning: from the time to its first token nobody learns whether
+    /// another tenant has asked the same. Null: that of the sequence (of a new one, ""). A sequence of another salt is computed from its
+    /// beginning.</summary>
+    public string? Salt { get; init; }
 
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>

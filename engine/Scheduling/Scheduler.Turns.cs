@@ -6,6 +6,7 @@ namespace Edge.Llm.Scheduling;
 internal sealed partial class Scheduler
 {
     private readonly object _gate = new();
+    private long _retired; // requests that have ended
     private int _driver; // the thread that drives a step, or 0
 
     /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
@@ -17,7 +18,7 @@ internal sealed partial class Scheduler
             try
             {
                 using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
-                Step(request);
+                Step();
             }
             finally
             {
@@ -52,6 +53,12 @@ internal sealed partial class Scheduler
         }
     }
 
+    // Behind those of the same priority.
+    private void Enqueue(Request request)
+    {
+        lock (_gate) _requests.Insert(_requests.FindLastIndex(other => other.Priority >= request.Priority) + 1, request);
+    }
+
     // False when the request has something for its reader; true when this thread is to drive a step.
     private bool BeginStep(Request request)
     {
@@ -63,8 +70,7 @@ internal sealed partial class Scheduler
             if (request.IsReady) return false;
             _driver = Environment.CurrentManagedThreadId;
             _running.Clear();
-            _running.Add(request);
-            foreach (Request other in _requests) if (other != request) _running.Add(other);
+            _running.AddRange(_requests);
             return true;
         }
     }
@@ -73,7 +79,7 @@ internal sealed partial class Scheduler
     {
         lock (_gate)
         {
-            _requests.RemoveAll(Retire);
+            _retired += _requests.RemoveAll(Retire);
             _driver = 0;
             Monitor.PulseAll(_gate);
         }

@@ -26,7 +26,8 @@ public sealed partial class DependencyTests
         ["Grammars"] = ["Tokenization"],
         ["Sampling"] = ["Grammars", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
-        ["Api"] = ["Scheduling", "Templates"],
+        ["Answers"] = ["Scheduling", "Templates"],
+        ["Api"] = ["Answers"],
         ["Evaluation"] = ["Api", "Quantization"],
     });
 

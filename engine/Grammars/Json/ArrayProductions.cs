@@ -63,7 +63,7 @@ internal sealed class ArrayProductions(
             if (item.Values is { } values)
             {
                 if (values.Exists(one => one.ValueKind is System.Text.Json.JsonValueKind.Array or System.Text.Json.JsonValueKind.Object)) throw Unsupported(id);
-                ways.Add(syntax.Patterns.Literals(values.Where(one => check.Accepts(one, item, listed: true)).Select(JsonSyntax.Scalar)));
+                ways.Add(syntax.Patterns.Literals(values.Where(one => check.Accepts(one, item, listed: true)).Select(syntax.Scalar)));
             }
             else if ((item.Types & (JsonTypes.Array | JsonTypes.Object)) != 0) throw Unsupported(id);
             else ways.Add(scalars.Of(item, id, unique: true));

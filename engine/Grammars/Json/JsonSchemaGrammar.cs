@@ -19,12 +19,12 @@ internal sealed class JsonSchemaGrammar
     private readonly Dictionary<string, int> _rules = [];
     private readonly Queue<(SchemaRef[] Schemas, int Rule)> _waiting = [];
 
-    private JsonSchemaGrammar(JsonElement root, JsonGrammarOptions options, Productions productions)
+    private JsonSchemaGrammar(JsonElement root, JsonGrammarOptions options, Productions productions, TextNotation? notation)
     {
         _productions = productions;
         _table = new SchemaTable(root, productions.Effort);
         _alternatives = new Alternatives(_table, new SchemaReader(_table), productions.Effort);
-        _syntax = new JsonSyntax(productions, options);
+        _syntax = new JsonSyntax(productions, options, notation);
         _scalars = new ScalarPatterns(_syntax, _table);
         _check = new SchemaCheck(_table, _alternatives, _scalars, productions.Effort);
         _alternatives.AreDisjoint = _check.AreDisjoint;
@@ -32,8 +32,14 @@ internal sealed class JsonSchemaGrammar
         _arrays = new ArrayProductions(_syntax, _table, _check, _scalars, Value);
     }
 
+    /// <summary>The production of a schema.</summary>
+    /// <param name="schema">The document.</param>
+    /// <param name="options">How JSON is written.</param>
+    /// <param name="productions">Where to.</param>
+    /// <param name="at">A place in the document, as a reference names it.</param>
+    /// <param name="notation">How texts are written; null: as JSON has them.</param>
     /// <exception cref="EdgeLlmException">GrammarError, with the line of a text that is no JSON, or the path of what is not supported.</exception>
-    public static int Make(string schema, JsonGrammarOptions options, Productions productions)
+    public static int Make(string schema, JsonGrammarOptions options, Productions productions, string at = "#", TextNotation? notation = null)
     {
         JsonDocument document;
         try
@@ -48,7 +54,7 @@ internal sealed class JsonSchemaGrammar
         {
             try
             {
-                return new JsonSchemaGrammar(document.RootElement, options, productions).MakeAll();
+                return new JsonSchemaGrammar(document.RootElement, options, productions, notation).MakeAll(at);
             }
             catch (InvalidOperationException e) // a text of the schema has half a surrogate pair
             {
@@ -57,9 +63,9 @@ internal sealed class JsonSchemaGrammar
         }
     }
 
-    private int MakeAll()
+    private int MakeAll(string at)
     {
-        int root = Value([new SchemaRef(0, false)]);
+        int root = Value([at == "#" ? new SchemaRef(0, false) : _table.Resolve(0, at)]);
         while (_waiting.TryDequeue(out (SchemaRef[] Schemas, int Rule) next))
         {
             var ways = new List<int>();

@@ -7,19 +7,27 @@ namespace Edge.Llm.Grammars.Json;
 /// each character as itself, or by its short escape, or, where there is none, by its number.</summary>
 internal sealed class JsonStrings
 {
+    private const string NameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+
     private static readonly (char Character, char Escape)[] s_escapes =
         [('"', '"'), ('\\', '\\'), ('\b', 'b'), ('\f', 'f'), ('\n', 'n'), ('\r', 'r'), ('\t', 't')];
 
     private static readonly CharSet s_plain = ~CharSet.Of((0, 31), ('"', '"'), ('\\', '\\'));
 
     private readonly PatternPool _patterns;
+    private readonly TextNotation? _notation;
     private readonly Dictionary<(string, bool), int> _searches = [];
     private readonly Dictionary<CharSet, int> _encoded = [];
 
-    public JsonStrings(PatternPool patterns)
+    public JsonStrings(PatternPool patterns, TextNotation? notation = null)
     {
-        _patterns = patterns;
+        (_patterns, _notation) = (patterns, notation);
         Character = Encode(CharSet.All);
+        if (notation is not null)
+        {
+            FreeCharacter = Character;
+            return;
+        }
         int hex = patterns.Bytes(Hex("0123456789abcdefABCDEF")), lead = patterns.Either(
             patterns.Sequence(patterns.Bytes(Hex("0123456789abcefABCEF")), hex), patterns.Sequence(patterns.Bytes(Hex("dD")), patterns.Bytes(Hex("01234567"))));
         int high = patterns.Sequence(Text("\\u"), patterns.Bytes(Hex("dD")), patterns.Bytes(Hex("89abAB")), patterns.Repeat(hex, 2, 2));
@@ -36,7 +44,19 @@ internal sealed class JsonStrings
     public int FreeCharacter { get; }
 
     /// <summary>A string in quotes.</summary>
-    public int Quoted(int inside) => _patterns.Sequence(Text("\""), inside, Text("\""));
+    public int Quoted(int inside)
+    {
+        if (_notation is null) return _patterns.Sequence(Text("\""), inside, Text("\""));
+        int forbidden = _patterns.Sequence(PatternPool.Everything, Text(_notation.Forbidden), PatternPool.Everything);
+        return _patterns.Sequence(Text(_notation.Quote), _patterns.Both(inside, _patterns.Not(forbidden)), Text(_notation.Quote));
+    }
+
+    /// <summary>The name of a property, in quotes if names have some.</summary>
+    public int QuotedName(int inside) =>
+        _notation is null ? Quoted(inside) : _patterns.Both(inside, _patterns.Repeat(_patterns.Bytes(Hex(NameCharacters)), 1));
+
+    /// <summary>The name of a property, in quotes if names have some.</summary>
+    public byte[] WriteName(string name) => _notation is null || name.Any(c => !NameCharacters.Contains(c, StringComparison.Ordinal)) ? Write(name) : Inside(name);
 
     /// <summary>Strings that match a regular expression somewhere.</summary>
     public int Search(string regex) => Search(regex, open: false);
@@ -48,19 +68,30 @@ internal sealed class JsonStrings
     public int Whole(string regex) => RegexParser.Parse(regex).ToWholePattern(_patterns, Encode);
 
     /// <summary>A text in quotes, in the one way.</summary>
-    public static byte[] Write(string text)
+    public byte[] Write(string text)
     {
-        var written = new StringBuilder("\"");
+        byte[] quote = Encoding.UTF8.GetBytes(_notation is null ? "\"" : _notation.Quote);
+        return [.. quote, .. Inside(text), .. quote];
+    }
+
+    /// <summary>A text without its quotes, in the one way.</summary>
+    public byte[] Inside(string text)
+    {
+        if (_notation is not null)
+            return !text.Contains(_notation.Forbidden, StringComparison.Ordinal) ? Encoding.UTF8.GetBytes(text)
+                : throw new EdgeLlmException(ErrorCode.GrammarError, $"a text with \"{_notation.Forbidden}\" cannot be written here");
+        var written = new StringBuilder();
         foreach (char c in text)
             if (Array.Find(s_escapes, escape => escape.Character == c) is { Escape: not '\0' } short_) written.Append('\\').Append(short_.Escape);
             else if (c < ' ') written.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
             else written.Append(c);
-        return Encoding.UTF8.GetBytes(written.Append('"').ToString());
+        return Encoding.UTF8.GetBytes(written.ToString());
     }
 
     /// <summary>One of some characters.</summary>
     public int Encode(CharSet set)
     {
+        if (_notation is not null) return set.ToPattern(_patterns);
         if (_encoded.TryGetValue(set, out int known)) return known;
         var ways = new List<int> { (set & s_plain).ToPattern(_patterns) };
         foreach ((char character, char escape) in s_escapes)

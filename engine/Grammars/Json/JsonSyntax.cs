@@ -10,10 +10,10 @@ internal sealed class JsonSyntax
 
     private readonly int _space;
 
-    public JsonSyntax(Productions productions, JsonGrammarOptions options)
+    public JsonSyntax(Productions productions, JsonGrammarOptions options, TextNotation? notation = null)
     {
         (Productions, Patterns) = (productions, productions.Patterns);
-        Strings = new JsonStrings(Patterns);
+        Strings = new JsonStrings(Patterns, notation);
         Numbers = new JsonNumbers(Patterns);
         ByteSet space = ByteSet.Of((byte)' ') | ByteSet.Of((byte)'\t') | ByteSet.Of((byte)'\n') | ByteSet.Of((byte)'\r');
         _space = options.WhiteSpace ? Patterns.Repeat(Patterns.Bytes(space), 0, LongestWhiteSpace) : PatternPool.Empty;
@@ -56,9 +56,9 @@ internal sealed class JsonSyntax
     }
 
     /// <summary>A value without parts, as it is written.</summary>
-    public static byte[] Scalar(JsonElement value) => value.ValueKind switch
+    public byte[] Scalar(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.String => JsonStrings.Write(value.GetString()!),
+        JsonValueKind.String => Strings.Write(value.GetString()!),
         JsonValueKind.Number => Encoding.ASCII.GetBytes(
             DecimalNumber.Parse(value.GetRawText()) is { } number && number.Decimals < 20 ? number.ToString() : value.GetRawText()),
         JsonValueKind.True => "true"u8.ToArray(),
@@ -74,7 +74,7 @@ internal sealed class JsonSyntax
         var parts = new List<int> { Text(isObject ? "{" : "["), _space };
         IEnumerable<int[]> members = isObject
             ? value.EnumerateObject().Select(member =>
-                new[] { Patterns.Text(JsonStrings.Write(member.Name)), _space, Text(":"), _space, Structure(member.Value, depth + 1) })
+                new[] { Patterns.Text(Strings.WriteName(member.Name)), _space, Text(":"), _space, Structure(member.Value, depth + 1) })
             : value.EnumerateArray().Select(item => new[] { Structure(item, depth + 1) });
         int count = 0;
         foreach (int[] member in members)
@@ -93,7 +93,7 @@ internal sealed class JsonSyntax
         int text = Strings.Quoted(Patterns.Repeat(Strings.FreeCharacter, 0));
         int scalar = Productions.Pattern(Patterns.Either(
             text, Numbers.Number(), Patterns.Literals([[.. "true"u8], [.. "false"u8], [.. "null"u8]])));
-        int member = Productions.Sequence(Key(text), value);
+        int member = Productions.Sequence(Key(Strings.QuotedName(Patterns.Repeat(Strings.FreeCharacter, 0))), value);
         Productions.SetBody(rule, Productions.Either(scalar, List('[', ']', value), List('{', '}', member)));
         return value;
     }

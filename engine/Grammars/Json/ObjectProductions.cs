@@ -27,7 +27,7 @@ internal sealed class ObjectProductions(
                 if (required) return Productions.Nothing;
                 continue;
             }
-            declared.Add((_productions.Sequence(syntax.Key(_patterns.Text(JsonStrings.Write(name))), value(schemas)), required));
+            declared.Add((_productions.Sequence(syntax.Key(_patterns.Text(syntax.Strings.WriteName(name))), value(schemas)), required));
         }
         int others = Others(shape, id, [.. names.Union(shape.Forbidden)]);
         return Assemble(declared, others, shape.Properties, id);
@@ -38,7 +38,7 @@ internal sealed class ObjectProductions(
     {
         string[] regexes = [.. shape.Objects.SelectMany(part => part.Patterns.Select(property => property.Pattern)).Distinct()];
         if (regexes.Length > MostPatterns) throw table.Error(id, $"{regexes.Length} patternProperties: expected at most {MostPatterns}");
-        int excluded = names.Length == 0 ? PatternPool.Everything : _patterns.Not(_patterns.Literals(names.Select(name => JsonStrings.Write(name)[1..^1])));
+        int excluded = names.Length == 0 ? PatternPool.Everything : _patterns.Not(_patterns.Literals(names.Select(name => syntax.Strings.Inside(name))));
         int allowed = shape.PropertyNames.Count == 0 ? PatternPool.Everything : check.Names(shape);
         var ways = new List<int>();
         for (int subset = 0; subset < 1 << regexes.Length; subset++)
@@ -56,7 +56,7 @@ internal sealed class ObjectProductions(
             foreach (string regex in regexes) all.Add(Search(regex, matched.Contains(regex), id));
             int name = _patterns.Both([.. all]);
             if (_patterns.MinLength(name) >= Length.Infinite) continue;
-            ways.Add(_productions.Sequence(syntax.Key(syntax.Strings.Quoted(name)), value(schemas)));
+            ways.Add(_productions.Sequence(syntax.Key(syntax.Strings.QuotedName(name)), value(schemas)));
         }
         return _productions.Either([.. ways]);
     }

@@ -17,6 +17,9 @@ internal sealed class ScalarPatterns(JsonSyntax syntax, SchemaTable table)
     /// <summary>Strings that do not match a regular expression anywhere, and much that is no string.</summary>
     public int Exclude(string regex) => _strings.Exclude(regex);
 
+    /// <summary>A string without its quotes.</summary>
+    public byte[] Inside(string text) => _strings.Inside(text);
+
     /// <summary>The scalar values of a shape.</summary>
     /// <param name="shape">The shape; its list of values does not count.</param>
     /// <param name="id">The schema that an error names.</param>
@@ -53,7 +56,7 @@ internal sealed class ScalarPatterns(JsonSyntax syntax, SchemaTable table)
             bool isFree = all.Count == 0;
             foreach (string pattern in shape.ExcludedPatterns) all.Add(_strings.Exclude(pattern));
             byte[][] excluded = [.. shape.Excluded.Where(value => value.ValueKind == JsonValueKind.String)
-                .Select(value => JsonStrings.Write(value.GetString()!)[1..^1])];
+                .Select(value => Inside(value.GetString()!))];
             if (excluded.Length > 0) all.Add(_patterns.Not(_patterns.Literals(excluded)));
             if (all.Count == 0 && !unique) return _patterns.Repeat(_strings.FreeCharacter, shape.Length.Min, shape.Length.Max);
             if (isFree || shape.Length != Count.Any) all.Add(_patterns.Repeat(_strings.Character, shape.Length.Min, shape.Length.Max));

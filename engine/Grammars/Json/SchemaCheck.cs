@@ -25,7 +25,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     public bool Matches(string regex, string text)
     {
         if (!_matches.TryGetValue((regex, text), out bool matches))
-            _matches[(regex, text)] = matches = Matches(scalars.Search(regex), JsonStrings.Write(text).AsSpan()[1..^1]);
+            _matches[(regex, text)] = matches = Matches(scalars.Search(regex), scalars.Inside(text));
         return matches;
     }
 
@@ -52,7 +52,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         if ((!listed && !shape.Lists(value)) || shape.Excludes(value)) return false;
         switch (type)
         {
-            case JsonTypes.String: return Matches(scalars.Text(shape, 0, unique: true), JsonStrings.Write(value.GetString()!).AsSpan()[1..^1]);
+            case JsonTypes.String: return Matches(scalars.Text(shape, 0, unique: true), scalars.Inside(value.GetString()!));
             case JsonTypes.Integer or JsonTypes.Fraction:
                 return DecimalNumber.Parse(value.GetRawText()) is { } number
                     && (shape.Min is not { } min || number.CompareTo(min.Value) is var low && (low > 0 || (low == 0 && !min.Excluded)))
@@ -171,7 +171,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     /// <summary>Whether a property may have a name.</summary>
     public bool AcceptsName(string name, Shape shape) =>
         Shapes(shape.PropertyNames).Exists(names => names.Types.HasFlag(JsonTypes.String) && (names.Values is { } values
-            ? IsAmong(name, values, names) : Matches(scalars.Text(names, 0, unique: true), JsonStrings.Write(name).AsSpan()[1..^1])));
+            ? IsAmong(name, values, names) : Matches(scalars.Text(names, 0, unique: true), scalars.Inside(name))));
 
     private bool IsAmong(string name, List<JsonElement> values, Shape names)
     {
@@ -187,7 +187,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
             if (!names.Types.HasFlag(JsonTypes.String)) continue;
             else if (names.Values is { } values)
                 ways.Add(_patterns.Literals(values.Where(value => value.ValueKind == JsonValueKind.String && Accepts(value, names, listed: true))
-                    .Select(value => JsonStrings.Write(value.GetString()!)[1..^1])));
+                    .Select(value => scalars.Inside(value.GetString()!))));
             else ways.Add(scalars.Text(names, shape.PropertyNames[0].Id, unique: true));
         return _patterns.Either([.. ways]);
     }

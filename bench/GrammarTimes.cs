@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
@@ -27,27 +26,25 @@ internal static class GrammarTimes
         GrammarMatcher text = Grammar.Regex("\"[^\"]*\"").Compile(tokenizer).NewMatcher();
         for (int i = 0; i < 2; i++) text.Fill(mask);
 
-        List<double> compile = [], masks = [];
+        List<ThreadClock.Span> compile = [], masks = [];
         int refused = 0, tokens = 0, forced = 0, stuck = 0;
-        var slow = new List<(double, string)>();
+        var slow = new List<(ThreadClock.Span Time, string What)>();
         foreach (string line in File.ReadLines(schemas))
         {
             JsonElement entry = JsonDocument.Parse(line).RootElement;
             string id = entry.GetProperty("id").GetString()!;
-            int collections = GC.CollectionCount(0);
-            long start = Now();
-            CompiledGrammar grammar;
+            Grammar schema = Grammar.JsonSchema(entry.GetProperty("schema").GetRawText(), options);
+            CompiledGrammar grammar = null!;
             try
             {
-                grammar = Grammar.JsonSchema(entry.GetProperty("schema").GetRawText(), options).Compile(tokenizer);
+                compile.Add(ThreadClock.Measure(() => grammar = schema.Compile(tokenizer)));
             }
             catch (EdgeLlmException)
             {
                 refused++;
                 continue;
             }
-            compile.Add(Microseconds(start));
-            if (compile[^1] > 10_000) slow.Add((compile[^1], id + $", compiling{(GC.CollectionCount(0) > collections ? ", with a collection" : "")}"));
+            if (compile[^1].All > 10_000) slow.Add((compile[^1], id + ", compiling"));
             foreach (JsonElement value in entry.GetProperty("valid").EnumerateArray())
             {
                 string json = Compact(value);
@@ -55,11 +52,8 @@ internal static class GrammarTimes
                 int ahead = 0;
                 foreach (int token in tokenizer.Encode(Encoding.UTF8.GetBytes(json), addSpecial: false, parseSpecial: false))
                 {
-                    collections = GC.CollectionCount(0);
-                    start = Now();
-                    matcher.Fill(mask);
-                    masks.Add(Microseconds(start));
-                    if (masks[^1] > 600) slow.Add((masks[^1], id + " at " + tokenizer.Decode([token]) + (GC.CollectionCount(0) > collections ? ", with a collection" : "")));
+                    masks.Add(ThreadClock.Measure(() => matcher.Fill(mask)));
+                    if (masks[^1].All > 600) slow.Add((masks[^1], id + " at " + tokenizer.Decode([token])));
                     int[] must = ahead > 0 ? [] : matcher.ForcedTokens();
                     if (must.Length > 0) ahead = must.Length;
                     if (ahead > 0) ahead--;
@@ -75,7 +69,8 @@ internal static class GrammarTimes
         Console.WriteLine($"compile, ms: {Percentiles(compile, 1000)}");
         Console.WriteLine($"mask, us: {Percentiles(masks, 1)} of {masks.Count}");
         Console.WriteLine($"forced tokens: {forced} of {tokens + forced} need no pass of their own");
-        foreach ((double us, string what) in slow.OrderByDescending(entry => entry.Item1).Take(30)) Console.WriteLine($"  {us:F0} us: {what}");
+        foreach ((ThreadClock.Span time, string what) in slow.OrderByDescending(entry => entry.Time.All).Take(30))
+            Console.WriteLine($"  {time.All:F0} us, of it collections {time.Pauses:F0}: {what}");
     }
 
     private static string Compact(JsonElement value)
@@ -86,15 +81,8 @@ internal static class GrammarTimes
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
-    // Time of this thread: what else the machine does is left out.
-    private static long Now() => clock_gettime(3, out Time time) == 0 ? time.Seconds * 1_000_000_000 + time.Nanoseconds : 0;
-
-    [DllImport("libc")]
-    private static extern int clock_gettime(int clock, out Time time);
-
-    private record struct Time(long Seconds, long Nanoseconds);
-
-    private static double Microseconds(long start) => (Now() - start) / 1000.0;
+    private static string Percentiles(List<ThreadClock.Span> spans, double unit) =>
+        $"{Percentiles([.. spans.Select(span => span.All)], unit)}; without collections {Percentiles([.. spans.Select(span => span.Work)], unit)}";
 
     private static string Percentiles(List<double> times, double unit)
     {

@@ -17,17 +17,23 @@ public delegate void LogitsHandler(Logits logits, int first);
 /// freed by the garbage collector, when neither it nor a generation of it is in use.</summary>
 public sealed class Context : IDisposable
 {
+    private const int MaxChoices = 1024;
+
     private readonly ModelRunner _runner;
     private readonly Scheduler _scheduler;
     private readonly Lifetime _lifetime; // what a pass has computed is read after it: held until then
 
-    internal Context(LanguageModel model, ModelRunner runner, ContextOptions options)
+    internal Context(LanguageModel model, ModelRunner runner, ContextOptions options, Speculation? speculation)
     {
         Model = model;
         Options = options;
         _runner = runner;
-        _lifetime = new Lifetime(this, runner.Dispose);
-        _scheduler = new Scheduler(runner, _lifetime);
+        _lifetime = new Lifetime(this, () =>
+        {
+            runner.Dispose();
+            speculation?.Dispose();
+        });
+        _scheduler = new Scheduler(runner, _lifetime, speculation);
     }
 
     /// <summary>The model it runs.</summary>
@@ -110,6 +116,26 @@ public sealed class Context : IDisposable
     {
         ArgumentNullException.ThrowIfNull(prompt);
         return Generate(Model.Tokenizer.EncodePrompt(prompt), options, sequence, cancellation);
+    }
+
+    /// <summary>Generates several answers to one prompt, which is computed once. The first one is that of
+    /// <see cref="Generate(IReadOnlyList{int}, GenerateOptions?, Sequence?, CancellationToken)"/>; the others have its seed and the next numbers of
+    /// <see cref="GenerateOptions.Choice"/>. Each is an answer by itself, to read, to cancel and to dispose of.</summary>
+    /// <param name="prompt">All tokens of the text so far.</param>
+    /// <param name="count">How many answers.</param>
+    /// <param name="options">What to generate.</param>
+    /// <param name="cancellation">Ends all of them with <see cref="FinishReason.Cancelled"/>.</param>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull: the prompt does not fit.</exception>
+    public IReadOnlyList<Generation> GenerateChoices(
+        IReadOnlyList<int> prompt, int count, GenerateOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        if (count is < 1 or > MaxChoices)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(count)}: expected 1 to {MaxChoices}, found {count}");
+        using Gate.Use use = _lifetime.Hold();
+        options ??= new GenerateOptions();
+        AdapterSet? adapters = options.Adapters is null ? null : SetOf(options.Adapters);
+        return _scheduler.GenerateChoices([.. prompt], Model.Tokenizer, options, adapters, count, cancellation);
     }
 
     /// <summary>Runs a batch: its tokens join their sequences, and the logits that it asks for come back, valid until the next pass. On an

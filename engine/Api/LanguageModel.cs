@@ -1,5 +1,6 @@
 using Edge.Llm.Adapters;
 using Edge.Llm.Models;
+using Edge.Llm.Scheduling;
 using Edge.Llm.Models.Architectures;
 using Edge.Llm.Threading;
 
@@ -92,11 +93,18 @@ public sealed class LanguageModel : IDisposable
         OpenOwned(GgufFile.Open(data, length, release), options ?? new ModelOptions());
 
     /// <summary>The memory that a context of these options takes; allocates nothing.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="draft">The model that drafts, if any: its memory is part of each number.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
-    public MemoryPlan Plan(ContextOptions? options = null)
+    public MemoryPlan Plan(ContextOptions? options = null, LanguageModel? draft = null)
     {
         using Gate.Use use = _gate.Hold();
-        options = Complete(options);
+        options = Complete(options, draft);
+        if (draft is not null)
+        {
+            MemoryPlan own = Plan(options), drafts = draft.Plan(options.OfDraftModel);
+            return new MemoryPlan(own.Weights + drafts.Weights, own.KvCache + drafts.KvCache, own.Activations + drafts.Activations);
+        }
         LoraAdapter[] adapters;
         lock (_adapters) adapters = [.. _adapters];
         AdapterWidths widths = adapters.Aggregate(default(AdapterWidths), (most, adapter) => AdapterWidths.Max(most, adapter.Widths));
@@ -141,12 +149,16 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the
     /// container's limit) fails here, with the plan, and not in the middle of a text.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="draft">A smaller model with the same tokens, which drafts what this one checks: the answers are the same, and come sooner. It stays
+    /// the caller's.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument, OutOfMemory, Unsupported.</exception>
-    public Context CreateContext(ContextOptions? options = null)
+    public Context CreateContext(ContextOptions? options = null, LanguageModel? draft = null)
     {
         using Gate.Use use = _gate.Hold();
-        options = Complete(options);
-        MemoryPlan plan = Plan(options);
+        if (draft is not null) CheckDraft(draft);
+        options = Complete(options, draft);
+        MemoryPlan plan = Plan(options, draft);
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (plan.KvCache + plan.Activations > available)
             throw new EdgeLlmException(ErrorCode.OutOfMemory,
@@ -154,7 +166,7 @@ public sealed class LanguageModel : IDisposable
         AdapterSet adapters = AdapterSet.Of(options.Adapters, File);
         var runner = new ModelRunner(Spec, File, _gate, options);
         runner.Cache.Adapters = adapters;
-        return new Context(this, runner, options);
+        return new Context(this, runner, options, SpeculationOf(options, draft));
     }
 
     /// <summary>Closes the file and its adapters, once what reads them at this moment has ended. Contexts over it can no longer compute.</summary>
@@ -189,14 +201,17 @@ public sealed class LanguageModel : IDisposable
     }
 
     // Replaces every number that stands for a default.
-    private ContextOptions Complete(ContextOptions? options)
+    private ContextOptions Complete(ContextOptions? options, LanguageModel? draft = null)
     {
         options ??= new ContextOptions();
         options.Check();
+        bool drafts = options.Lookup || draft is not null;
+        if (!drafts || options.DraftTokens == 0) options = options with { DraftTokens = drafts ? ContextOptions.DefaultDraftTokens : 0 };
+        long rows = options.MaxSequences * (1L + options.DraftTokens);
         options = options with
         {
             ContextSize = options.ContextSizeFor(Spec.ContextLength),
-            LogitsRows = options.LogitsRows == 0 ? Math.Min(options.MaxSequences, options.BatchSize) : options.LogitsRows,
+            LogitsRows = options.LogitsRows == 0 ? (int)Math.Min(rows, options.BatchSize) : options.LogitsRows,
             Threads = options.Threads == 0 ? CpuTopology.DefaultThreads() : options.Threads,
         };
         if (Spec.Embedding.Positions is { } positions && options.ContextSize > positions.Ne1)
@@ -206,11 +221,33 @@ public sealed class LanguageModel : IDisposable
         {
             // A text is one batch, and nothing of it is kept: its keys need not be small.
             int batch = Math.Max(options.BatchSize, Math.Min(options.ContextSize, ContextOptions.MaxBatchSize));
-            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32 };
+            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32, PrefixSharing = false };
         }
         if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");
         return options;
+    }
+
+    private void CheckDraft(LanguageModel draft)
+    {
+        Vocabulary own = Tokenizer.Vocabulary, drafts = draft.Tokenizer.Vocabulary;
+        if (drafts.Count > own.Count)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"the draft model: expected at most {own.Count} tokens, found {drafts.Count}");
+        for (int id = 0; id < drafts.Count; id++)
+            if (!drafts.GetText(id).SequenceEqual(own.GetText(id)))
+                throw new EdgeLlmException(ErrorCode.InvalidArgument, $"the draft model: expected the tokens of the model, found another token {id}");
+    }
+
+    private static Speculation? SpeculationOf(ContextOptions options, LanguageModel? draft)
+    {
+        if (options.DraftTokens == 0) return null;
+        DraftModel? model = null;
+        if (draft is not null)
+        {
+            ContextOptions drafts = draft.Complete(options.OfDraftModel);
+            model = new DraftModel(draft.Held(() => new ModelRunner(draft.Spec, draft.File, draft._gate, drafts)));
+        }
+        return new Speculation(model, options.Lookup, options.DraftTokens);
     }
 
     // The file stays open until the work is done.

@@ -14,17 +14,20 @@ internal sealed class Block(AlignedBuffer memory)
     /// <summary>Tells what it holds: a new number each time it is allocated. A freed block keeps number and content until then.</summary>
     public long Identity;
 
+    /// <summary>Whether an index tells what it holds, so that it is of use after it was freed.</summary>
+    public bool IsFindable;
+
     /// <summary>Its place among the free blocks, if it is free.</summary>
     public LinkedListNode<Block>? FreeNode;
 }
 
-/// <summary>Blocks of one size. Memory is taken from the system a block at a time, when first needed, and kept for reuse; of the free
-/// blocks the one that was freed first is reused first.</summary>
+/// <summary>Blocks of one size. Memory is taken from the system a block at a time, when first needed, and kept for reuse. Free blocks that nobody
+/// can find are reused first; when there is no memory left to take, the findable one that was freed first.</summary>
 internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
 {
     private readonly object _gate = new();
     private readonly List<Block> _all = [];
-    private readonly LinkedList<Block> _free = [];
+    private readonly LinkedList<Block> _free = []; // findable ones last, in the order in which they were freed
     private long _identities;
     private bool _disposed;
 
@@ -59,19 +62,28 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            Block block;
-            if (_free.First is { } oldest) block = Unfree(oldest.Value);
-            else
-            {
-                if (_all.Count == capacity) ThrowFull(1, 0);
-                block = new Block(new AlignedBuffer(blockBytes));
-                block.FreeNode = new LinkedListNode<Block>(block);
-                _all.Add(block);
-            }
+            Block block = _free.First is { } first && (!first.Value.IsFindable || _all.Count == capacity) ? Unfree(first.Value) : Grow();
             block.References = 1;
-            block.Identity = ++_identities;
+            GiveIdentity(block);
             return block;
         }
+    }
+
+    /// <summary>Readies a block for writing if the caller alone holds it: what it held so far is found no more.</summary>
+    public bool TryOwn(Block block)
+    {
+        lock (_gate)
+        {
+            if (block.References > 1) return false;
+            if (block.IsFindable) GiveIdentity(block);
+            return true;
+        }
+    }
+
+    /// <summary>Keeps what a block holds for as long as possible after it was freed.</summary>
+    public void MakeFindable(Block block)
+    {
+        lock (_gate) block.IsFindable = true;
     }
 
     /// <summary>Adds a holder to a block, freed or not, if it still holds what it held under this identity.</summary>
@@ -102,7 +114,9 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
         lock (_gate)
         {
             Debug.Assert(block.References > 0);
-            if (--block.References == 0) _free.AddLast(block.FreeNode!);
+            if (--block.References > 0) return;
+            if (block.IsFindable) _free.AddLast(block.FreeNode!);
+            else _free.AddFirst(block.FreeNode!);
         }
     }
 
@@ -136,6 +150,29 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
     {
         _free.Remove(block.FreeNode!);
         return block;
+    }
+
+    // Where the system has no more memory, a findable block is given up.
+    private Block Grow()
+    {
+        if (_all.Count == capacity) ThrowFull(1, 0);
+        try
+        {
+            var block = new Block(new AlignedBuffer(blockBytes));
+            block.FreeNode = new LinkedListNode<Block>(block);
+            _all.Add(block);
+            return block;
+        }
+        catch (EdgeLlmException) when (_free.First is not null)
+        {
+            return Unfree(_free.First!.Value);
+        }
+    }
+
+    private void GiveIdentity(Block block)
+    {
+        block.Identity = ++_identities;
+        block.IsFindable = false;
     }
 
     private void ThrowFull(int needed, int free) =>

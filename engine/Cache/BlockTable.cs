@@ -29,6 +29,9 @@ internal sealed unsafe class BlockTable : IDisposable
     /// <summary>Behind the last one.</summary>
     public int End => _blocks.Count;
 
+    /// <summary>A block; null if it was given back.</summary>
+    public Block? this[int index] => _blocks[index];
+
     /// <summary>Blocks that <see cref="Reserve"/> would take.</summary>
     public int BlocksNeeded(int length, int count)
     {
@@ -40,7 +43,8 @@ internal sealed unsafe class BlockTable : IDisposable
     /// <exception cref="EdgeLlmException">ContextFull, OutOfMemory.</exception>
     public void Reserve(int length, int count)
     {
-        if (WritesToShared(length, count)) CopyOnWrite(length / BlockLength);
+        int next = length / BlockLength;
+        if (count > 0 && next < _blocks.Count && !_pool.TryOwn(_blocks[next]!)) CopyOnWrite(next);
         while (_blocks.Count < KvShape.Blocks((long)length + count)) Append(_pool.Allocate());
     }
 
@@ -62,6 +66,13 @@ internal sealed unsafe class BlockTable : IDisposable
         First = block;
     }
 
+    /// <summary>Adds a block that is held already; null: one that lies behind the window.</summary>
+    public void Append(Block? block)
+    {
+        Addresses[_blocks.Count] = block is null ? null : block.Memory.Data;
+        _blocks.Add(block);
+    }
+
     /// <summary>Whether all that a token at position <paramref name="length"/> looks back to is held.</summary>
     public bool Reaches(int length) => FirstSeen(length) >= First;
 
@@ -69,7 +80,7 @@ internal sealed unsafe class BlockTable : IDisposable
     public void Trim(int length)
     {
         int keep = KvShape.Blocks(length);
-        for (int i = Math.Max(keep, First); i < _blocks.Count; i++) _pool.Release(_blocks[i]!);
+        for (int i = _blocks.Count - 1; i >= Math.Max(keep, First); i--) _pool.Release(_blocks[i]!); // the beginning of a text is reused last
         if (keep < _blocks.Count) _blocks.RemoveRange(keep, _blocks.Count - keep);
         First = Math.Min(First, _blocks.Count);
     }
@@ -108,11 +119,5 @@ internal sealed unsafe class BlockTable : IDisposable
         _blocks[index] = own;
         Addresses[index] = own.Memory.Data;
         _pool.Release(shared);
-    }
-
-    private void Append(Block? block)
-    {
-        Addresses[_blocks.Count] = block is null ? null : block.Memory.Data;
-        _blocks.Add(block);
     }
 }

@@ -56,8 +56,10 @@ internal sealed class CacheLayout
     /// <summary>Bytes of all layers' states of one sequence.</summary>
     public long StateBytes { get; }
 
-    /// <summary>States there may be: each sequence has the one it is in, the one that a pass computes, and its snapshots.</summary>
-    public int StateCapacity => (int)Math.Min(int.MaxValue, (2L + Sequence.MaxSnapshots) * Size.MaxSequences);
+    /// <summary>States there may be: each sequence has the one it is in, the one that a pass computes, its snapshots, and the one before a guess; as many
+    /// are kept for other texts of the same beginning.</summary>
+    public int StateCapacity => (int)Math.Min(
+        int.MaxValue, (2L + Sequence.MaxSnapshots + (Size.DraftTokens > 0 ? 1 : 0)) * (Size.SharesPrefixes ? 2 : 1) * Size.MaxSequences);
 
     /// <summary>Bytes of the cache when it is full.</summary>
     public long Bytes => Groups.Sum(group => group.Capacity * group.Shape.BlockBytes) + (StateBytes == 0 ? 0 : StateCapacity * StateBytes);
@@ -72,7 +74,7 @@ internal sealed class CacheLayout
     private Group GroupOf(KvRows kv, int layers)
     {
         int blocks = KvShape.Blocks(Size.ContextSize);
-        if (kv.Window < Size.ContextSize) blocks = Math.Min(blocks, KvShape.Blocks((long)kv.Window + Size.BatchSize) + 1);
+        if (kv.Window < Size.ContextSize) blocks = Math.Min(blocks, KvShape.Blocks((long)kv.Window + Size.BatchSize + Size.DraftTokens) + 1);
         return new Group(new KvShape(layers, kv, Size.TypeK, Size.TypeV), (int)Math.Min(int.MaxValue, (long)blocks * Size.MaxSequences));
     }
 }
@@ -83,4 +85,7 @@ internal sealed class CacheLayout
 /// <param name="BatchSize">Tokens of one batch.</param>
 /// <param name="TypeK">Type of the cached keys.</param>
 /// <param name="TypeV">Type of the cached values.</param>
-internal readonly record struct CacheSize(int ContextSize, int MaxSequences, int BatchSize, KvType TypeK, KvType TypeV);
+/// <param name="SharesPrefixes">Whether texts of the same beginning share its blocks.</param>
+/// <param name="DraftTokens">Tokens that a pass may guess for a sequence.</param>
+internal readonly record struct CacheSize(
+    int ContextSize, int MaxSequences, int BatchSize, KvType TypeK, KvType TypeV, bool SharesPrefixes = false, int DraftTokens = 0);

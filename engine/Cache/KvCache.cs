@@ -5,7 +5,7 @@ namespace Edge.Llm.Cache;
 /// <summary>What the sequences of a context remember: a pool of blocks for each group of layers, and one of states.</summary>
 internal sealed class KvCache : IDisposable
 {
-    private readonly BlockPool[] _groups;
+    private readonly BlockPool[] _groups, _pools;
 
     /// <summary>A cache without sequences. It takes memory as they grow.</summary>
     public KvCache(CacheLayout layout)
@@ -13,6 +13,8 @@ internal sealed class KvCache : IDisposable
         Layout = layout;
         _groups = [.. layout.Groups.Select(group => new BlockPool(group.Shape.BlockBytes, group.Capacity))];
         if (layout.StateBytes > 0) States = new BlockPool(layout.StateBytes, layout.StateCapacity);
+        _pools = States is null ? _groups : [.. _groups, States];
+        if (layout.Size.SharesPrefixes) Prefixes = new PrefixIndex(this, UInt128.MaxValue);
     }
 
     /// <summary>The adapters of sequences that name none.</summary>
@@ -26,6 +28,12 @@ internal sealed class KvCache : IDisposable
 
     /// <summary>The states, or null where no layer has one.</summary>
     public BlockPool? States { get; }
+
+    /// <summary>The blocks of each group, then the states.</summary>
+    public ReadOnlySpan<BlockPool> Pools => _pools;
+
+    /// <summary>Finds blocks by the text that they hold; null: texts share none.</summary>
+    public PrefixIndex? Prefixes { get; set; }
 
     /// <summary>Tokens that a sequence may hold.</summary>
     public int MaxLength => Layout.Size.ContextSize;

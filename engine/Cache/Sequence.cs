@@ -8,7 +8,7 @@ namespace Edge.Llm;
 
 /// <summary>A text in the cache: its tokens so far, and what the layers remember of them. One thread at a time may use it. While a forward
 /// pass runs it, it can only be disposed of, which happens when the pass has ended.</summary>
-public sealed unsafe class Sequence : IDisposable
+public sealed unsafe partial class Sequence : IDisposable
 {
     /// <summary>Earlier states kept of a sequence of a recurrent model: those at the last multiples of 64 tokens.</summary>
     internal const int MaxSnapshots = 2;
@@ -22,6 +22,7 @@ public sealed unsafe class Sequence : IDisposable
     private readonly List<(int Length, Block State)> _snapshots = []; // ascending
     private readonly Gate _gate;
     private Block? _state, _nextState; // after the tokens, and after those of the pass under way
+    private (int Length, Block State)? _beforeGuess; // of the last pass, if it had guesses
     private object? _owner;
     private AdapterSet? _named;
     private AdapterSet _computedWith;
@@ -78,8 +79,9 @@ public sealed unsafe class Sequence : IDisposable
     public Sequence Fork()
     {
         using Gate.Use use = _gate.Hold();
-        var fork = new Sequence(_cache) { _named = _named, _computedWith = _computedWith };
+        var fork = new Sequence(_cache) { _named = _named, _computedWith = _computedWith, _root = _root, _salt = _salt, _hidden = _hidden };
         fork._tokens.AddRange(_tokens);
+        fork._chain.AddRange(_chain);
         for (int group = 0; group < _tables.Length; group++) fork._tables[group].ShareFrom(_tables[group], Length);
         fork._state = Shared(_state);
         foreach ((int length, Block state) in _snapshots) fork._snapshots.Add((length, Shared(state)!));
@@ -95,7 +97,7 @@ public sealed unsafe class Sequence : IDisposable
         using Gate.Use use = _gate.Hold();
         if (length < 0 || length > Length)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"trim to {length}: expected 0 to the sequence's length, {Length}");
-        if (length < Length && _state is not null) length = _snapshots.FindLast(snapshot => snapshot.Length <= length).Length;
+        if (length < Length && _state is not null) length = StateUpTo(length).Length;
         foreach (BlockTable table in _tables)
             if (!table.Reaches(length)) length = 0;
         TrimTo(length);
@@ -154,17 +156,28 @@ public sealed unsafe class Sequence : IDisposable
         if (_cache.States is { } states) _nextState = states.Allocate();
     }
 
-    /// <summary>Appends tokens: what layers remember of them is in the reserved room now.</summary>
-    internal void Commit(ReadOnlySpan<int> tokens)
+    /// <summary>Appends tokens: what layers remember of them is in the reserved room now. The last <paramref name="guessed"/> of them may be
+    /// trimmed next: what the text without them needs is kept until the next pass.</summary>
+    internal void Commit(ReadOnlySpan<int> tokens, int guessed = 0)
     {
         if (tokens.IsEmpty) return;
         if (_nextState is not null)
         {
-            if (_state is not null) KeepOrRelease(_state);
+            ReleaseGuess();
+            if (_state is not null && guessed > 0) _beforeGuess = (Length, _state);
+            else if (_state is not null) KeepOrRelease(Length, _state);
             (_state, _nextState) = (_nextState, null);
         }
         _tokens.AddRange(tokens);
-        foreach (BlockTable table in _tables) table.DropBehind(Length);
+        IndexFullBlocks(Length - guessed);
+        foreach (BlockTable table in _tables) table.DropBehind(Length - guessed);
+    }
+
+    /// <summary>Appends tokens that were computed elsewhere, to an empty sequence. Other texts do not share them: nobody has checked them.</summary>
+    internal void CommitLoaded(ReadOnlySpan<int> tokens)
+    {
+        _hidden = true;
+        Commit(tokens);
     }
 
     /// <summary>Forgets tokens of a sequence that is acquired.</summary>
@@ -173,11 +186,14 @@ public sealed unsafe class Sequence : IDisposable
         Debug.Assert(length <= Length);
         if (_state is not null && length < Length)
         {
+            Block? state = length == 0 ? null : Shared(StateUpTo(length).State);
+            ReleaseGuess();
             while (_snapshots.Count > 0 && _snapshots[^1].Length > length) ReleaseLastSnapshot();
             _cache.States!.Release(_state);
-            _state = length == 0 ? null : Shared(_snapshots[^1].State);
+            _state = state;
         }
         _tokens.RemoveRange(length, Length - length);
+        TrimChain(length);
         foreach (BlockTable table in _tables) table.Trim(length);
         FixAdapters();
     }
@@ -191,11 +207,21 @@ public sealed unsafe class Sequence : IDisposable
         return state;
     }
 
-    // A state at a multiple of 64 tokens becomes a snapshot; the oldest one goes.
-    private void KeepOrRelease(Block state)
+    // The last state that is kept of at most so many tokens.
+    private (int Length, Block? State) StateUpTo(int length) =>
+        _beforeGuess is { } before && before.Length <= length ? before : _snapshots.FindLast(snapshot => snapshot.Length <= length);
+
+    private void ReleaseGuess()
     {
-        bool known = _snapshots.Count > 0 && _snapshots[^1].Length == Length;
-        if (Length % SnapshotEvery != 0 || known)
+        if (_beforeGuess is { } before) KeepOrRelease(before.Length, before.State);
+        _beforeGuess = null;
+    }
+
+    // A state at a multiple of 64 tokens becomes a snapshot; the oldest one goes.
+    private void KeepOrRelease(int length, Block state)
+    {
+        bool known = _snapshots.Count > 0 && _snapshots[^1].Length == length;
+        if (length % SnapshotEvery != 0 || known)
         {
             _cache.States!.Release(state);
             return;
@@ -205,7 +231,7 @@ public sealed unsafe class Sequence : IDisposable
             _cache.States!.Release(_snapshots[0].State);
             _snapshots.RemoveAt(0);
         }
-        _snapshots.Add((Length, state));
+        _snapshots.Add((length, state));
     }
 
     private void ReleaseLastSnapshot()

@@ -114,7 +114,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
             ulong expected = hash.GetCurrentHashAsUInt64(), found = 0;
             Read(MemoryMarshal.AsBytes(new Span<ulong>(ref found)));
             if (found != expected) throw Damaged($"checksum: expected {expected:x16}, found {found:x16}");
-            sequence.Commit(tokens);
+            sequence.CommitLoaded(tokens);
         }
         catch
         {

@@ -29,12 +29,8 @@ internal sealed class CompiledGrammars
             if (_known.TryGetValue(grammar, out var known))
             {
                 _byUse.Remove(known);
-                if (!known.Value.Value.IsLarge)
-                {
-                    _byUse.AddFirst(known);
-                    return known.Value.Value;
-                }
-                _known.Remove(grammar); // texts that follow it keep it; the next ones begin with a small one
+                _byUse.AddFirst(known);
+                return known.Value.Value;
             }
         CompiledGrammar made = make();
         lock (_known)

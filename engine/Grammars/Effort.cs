@@ -4,8 +4,10 @@ namespace Edge.Llm.Grammars;
 /// grammar below a second and 64 MB.</summary>
 internal sealed class Effort
 {
+    /// <summary>Bytes that a grammar may keep.</summary>
+    public const long MostBytes = 48 << 20;
+
     private const long StepsOfOneCall = 6_000_000;
-    private const long MostBytes = 48 << 20;
 
     private long _steps = StepsOfOneCall;
     private long _bytes;

@@ -56,7 +56,7 @@ public sealed record Grammar
     public CompiledGrammar Compile(Tokenizer tokenizer, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return CompiledGrammars.Of(tokenizer).Get(this, () => Make(tokenizer, cancellation));
+        return CompiledGrammars.Of(tokenizer).Get(this, () => new CompiledGrammar(tokenizer.Vocabulary, making => Make(tokenizer, making), cancellation));
     }
 
     /// <summary>What equal grammars take in the store of compiled ones, beside what they were compiled to.</summary>
@@ -72,13 +72,13 @@ public sealed record Grammar
         _ => _source!.Make(productions, tokenizer),
     };
 
-    private CompiledGrammar Make(Tokenizer tokenizer, CancellationToken cancellation)
+    private GrammarStates Make(Tokenizer tokenizer, CancellationToken cancellation)
     {
         TokenTree tree = TokenTree.Of(tokenizer);
         var effort = new Effort();
         effort.Restart(cancellation);
         var productions = new Productions(effort);
-        return new CompiledGrammar(tree, productions, AddTo(productions, tokenizer), effort);
+        return new GrammarStates(tree, productions, AddTo(productions, tokenizer), effort);
     }
 
     private enum GrammarKind { Gbnf, Regex, JsonSchema, Source }

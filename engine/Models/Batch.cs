@@ -19,7 +19,8 @@ public enum LogitsOf
 /// and filled again.</summary>
 public sealed class Batch
 {
-    internal readonly record struct Run(Sequence Sequence, int Row, int Count);
+    /// <summary>Tokens of a sequence; the last <paramref name="Guessed"/> may be taken back.</summary>
+    internal readonly record struct Run(Sequence Sequence, int Row, int Count, int Guessed);
 
     private readonly List<int> _tokens = [];
     private readonly List<Run> _runs = [];
@@ -47,7 +48,7 @@ public sealed class Batch
         ArgumentNullException.ThrowIfNull(sequence);
         if (tokens.IsEmpty) return;
         int row = _tokens.Count;
-        _runs.Add(new Run(sequence, row, tokens.Length));
+        _runs.Add(new Run(sequence, row, tokens.Length, 0));
         _tokens.AddRange(tokens);
         if (wanted == LogitsOf.All) _logitsRows.AddRange(Enumerable.Range(row, tokens.Length));
         else if (wanted == LogitsOf.Last) _logitsRows.Add(_tokens.Count - 1);
@@ -55,6 +56,17 @@ public sealed class Batch
 
     /// <summary>Adds the next token of a sequence.</summary>
     public void Add(Sequence sequence, int token, bool wantLogits) => Add(sequence, [token], wantLogits ? LogitsOf.Last : LogitsOf.None);
+
+    /// <summary>Adds the next tokens of a sequence and guesses of what follows them: the last of the tokens and each guess get logits. What is guessed
+    /// wrong is trimmed after the pass.</summary>
+    internal void AddGuessed(Sequence sequence, ReadOnlySpan<int> tokens, ReadOnlySpan<int> guesses)
+    {
+        int row = _tokens.Count;
+        _runs.Add(new Run(sequence, row, tokens.Length + guesses.Length, guesses.Length));
+        _tokens.AddRange(tokens);
+        _tokens.AddRange(guesses);
+        for (int last = row + tokens.Length - 1; last < _tokens.Count; last++) _logitsRows.Add(last);
+    }
 
     /// <summary>Empties it.</summary>
     public void Clear()

@@ -77,7 +77,7 @@ internal sealed unsafe class BatchPlan
     /// <summary>The forward pass is done: its tokens are part of their sequences now.</summary>
     public void Commit()
     {
-        foreach (Batch.Run run in _batch.Runs) run.Sequence.Commit(_batch.Tokens.Slice(run.Row, run.Count));
+        foreach (Batch.Run run in _batch.Runs) run.Sequence.Commit(_batch.Tokens.Slice(run.Row, run.Count), run.Guessed);
     }
 
     /// <summary>Gives the sequences back.</summary>
@@ -115,7 +115,7 @@ internal sealed unsafe class BatchPlan
         for (int i = 0; i < given.Length;)
         {
             // Runs of one sequence that follow one another are one.
-            (Sequence sequence, int row, int count) = given[i++];
+            (Sequence sequence, int row, int count, _) = given[i++];
             while (i < given.Length && given[i].Sequence == sequence) count += given[i++].Count;
             if (_cache.States is not null) _states.Add(StateOf(sequence, row, count));
             for (int end = row + count; row < end; row += _maxRun)

@@ -12,13 +12,17 @@ public sealed record ContextOptions
     /// <summary>Tokens that one forward pass may take at most.</summary>
     internal const int MaxBatchSize = 1 << 16;
 
+    /// <summary>Tokens that may be drafted by default, and at most.</summary>
+    internal const int DefaultDraftTokens = 8, MaxDraftTokens = 64;
+
     /// <summary>Tokens that a sequence may hold; 0 is the model's own context length, -1 that or <see cref="DefaultContextSize"/>, the shorter.</summary>
     public int ContextSize { get; init; } = -1;
 
     /// <summary>Tokens that one forward pass may take.</summary>
     public int BatchSize { get; init; } = 512;
 
-    /// <summary>Rows of logits that one forward pass may give; 0 is one a sequence (<see cref="MaxSequences"/>).</summary>
+    /// <summary>Rows of logits that one forward pass may give; 0 is one a sequence (<see cref="MaxSequences"/>) and one a token that may be drafted
+    /// for it.</summary>
     public int LogitsRows { get; init; }
 
     /// <summary>Threads; 0 is one a physical core, within the affinity mask and the cgroup quota.</summary>
@@ -32,6 +36,16 @@ public sealed record ContextOptions
 
     /// <summary>Sequences of full length that the cache has room for. There may be more, shorter ones.</summary>
     public int MaxSequences { get; init; } = 1;
+
+    /// <summary>Drafts tokens of an answer from what stood in its text before: the answers are the same, and come sooner where they copy.</summary>
+    public bool Lookup { get; init; }
+
+    /// <summary>Tokens that may be drafted ahead of an answer for one pass; 0 is 8 where there is <see cref="Lookup"/> or a draft model.</summary>
+    public int DraftTokens { get; init; }
+
+    /// <summary>Whether a text goes on from what the cache still holds of another one with the same beginning, salt and adapters
+    /// (<see cref="GenerateOptions.Salt"/>). No token depends on it.</summary>
+    public bool PrefixSharing { get; init; } = true;
 
     /// <summary>The adapters of sequences that name none; <see cref="Context.Adapters"/> changes them.</summary>
     public IReadOnlyList<AdapterScale> Adapters { get; init; } = [];
@@ -47,8 +61,11 @@ public sealed record ContextOptions
         _ => ContextSize,
     };
 
+    /// <summary>The options of the draft model's cache beside a context of these.</summary>
+    internal ContextOptions OfDraftModel => this with { LogitsRows = MaxSequences, DraftTokens = 0, Lookup = false, Adapters = [] };
+
     /// <summary>What they say about the cache.</summary>
-    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV);
+    internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV, PrefixSharing, DraftTokens);
 
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
@@ -59,6 +76,7 @@ public sealed record ContextOptions
         Check(nameof(LogitsRows), LogitsRows, 0, 1 << 16);
         Check(nameof(Threads), Threads, 0, 1 << 10);
         Check(nameof(MaxSequences), MaxSequences, 1, 1 << 16);
+        Check(nameof(DraftTokens), DraftTokens, 0, MaxDraftTokens);
         Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.Q8_0);
         Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.Q8_0);
     }

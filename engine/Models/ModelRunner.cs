@@ -26,6 +26,7 @@ internal sealed class ModelRunner : IDisposable
     public ModelRunner(ModelSpec spec, GgufFile file, Gate model, ContextOptions options)
     {
         _file = file;
+        VocabSize = spec.VocabSize;
         _model = model;
         _gate = new Gate(this, 1, "a forward pass is under way in this context", Free);
         KernelSet kernels = options.Isa is { } isa ? KernelSet.For(isa) : KernelSet.Default();
@@ -63,6 +64,9 @@ internal sealed class ModelRunner : IDisposable
 
     /// <summary>Rows of logits that a pass can give.</summary>
     public int LogitsRows => _transformer.LogitsRows;
+
+    /// <summary>Tokens that the model knows.</summary>
+    public int VocabSize { get; }
 
     /// <summary>Passes so far.</summary>
     public long Passes { get; private set; }

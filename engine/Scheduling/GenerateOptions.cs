@@ -9,6 +9,9 @@ public sealed record GenerateOptions
     /// <summary>How tokens are chosen.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
+    /// <summary>Number of the answer among several to one prompt: each number draws other tokens with the same seed.</summary>
+    public uint Choice { get; init; }
+
     /// <summary>Texts that end the generation; they are not part of the result.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
@@ -22,6 +25,15 @@ public sealed record GenerateOptions
     /// <summary>Render control tokens as text.</summary>
     public bool RenderSpecial { get; init; }
 
+    /// <summary>Tokens that may be drafted ahead of the answer for one pass, if the context drafts; 0: none. Null: as many as the context does.</summary>
+    public int? DraftTokens { get; init; }
+
+    /// <summary>How long the model may write to itself before it answers; null: as long as it likes.</summary>
+    public ReasoningLimit? Reasoning { get; init; }
+
+    /// <summary>Control tokens that are rendered as text in any case.</summary>
+    internal IReadOnlySet<int>? RenderedTokens { get; init; }
+
     /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
     public TimeSpan? Deadline { get; init; }
 
@@ -29,10 +41,22 @@ public sealed record GenerateOptions
     /// from its beginning.</summary>
     public IReadOnlyList<AdapterScale>? Adapters { get; init; }
 
+    /// <summary>Only texts of equal salt share what the cache holds of a common beginning: from the time to its first token nobody learns whether
+    /// another tenant has asked the same. Null: that of the sequence (of a new one, ""). A sequence of another salt is computed from its
+    /// beginning.</summary>
+    public string? Salt { get; init; }
+
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }
 }
+
+/// <summary>How long a section may be in which a model writes to itself. When its tokens are used up, the section is closed.</summary>
+/// <param name="MaxTokens">Tokens of the section at most.</param>
+/// <param name="Open">What the section begins with; only the first thing of the text can be one.</param>
+/// <param name="Close">What it ends with.</param>
+/// <param name="IsOpen">Whether the prompt has opened the section.</param>
+public sealed record ReasoningLimit(int MaxTokens, string Open, string Close, bool IsOpen = false);
 
 /// <summary>One step of a generation.</summary>
 /// <param name="Token">The token; -1 if the generation ended without another one.</param>

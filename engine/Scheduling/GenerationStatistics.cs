@@ -6,7 +6,7 @@ public sealed record GenerationStatistics
     /// <summary>Tokens of the prompt.</summary>
     public int PromptTokens { get; internal set; }
 
-    /// <summary>Of these, tokens that the sequence held already.</summary>
+    /// <summary>Of these, tokens that it did not evaluate: the cache had them.</summary>
     public int ReusedTokens { get; internal set; }
 
     /// <summary>Time from the first pass until the first token was chosen.</summary>
@@ -18,6 +18,12 @@ public sealed record GenerationStatistics
     /// <summary>Of these, tokens that the grammar left no choice about: several go through one pass.</summary>
     public int ForcedTokens { get; internal set; }
 
+    /// <summary>Tokens that were drafted ahead of the answer.</summary>
+    public int DraftedTokens { get; internal set; }
+
+    /// <summary>Of these, tokens that were chosen indeed.</summary>
+    public int AcceptedTokens { get; internal set; }
+
     /// <summary>Time of the passes for the tokens after the first.</summary>
     public TimeSpan GenerationTime { get; internal set; }
 
@@ -25,7 +31,7 @@ public sealed record GenerationStatistics
     public ulong Seed { get; internal set; }
 
     /// <summary>Tokens that went through the model: those of the prompt that were not reused, and those generated but for the last, behind
-    /// which nothing was to be chosen.</summary>
+    /// which nothing was to be chosen, and those drafted in vain.</summary>
     public int EvaluatedTokens { get; internal set; }
 
     /// <summary>Prompt tokens evaluated a second.</summary>

@@ -7,7 +7,7 @@ namespace Edge.Llm.Scheduling;
 
 /// <summary>A generation as the scheduler sees it: a text, of which the sequence holds a beginning. Each pass evaluates more of it; behind its
 /// last token the answer grows.</summary>
-internal sealed class Request
+internal sealed partial class Request
 {
     private readonly List<int> _tokens; // the prompt, then the answer
     private readonly int _promptLength;
@@ -25,10 +25,11 @@ internal sealed class Request
     /// <summary>Checks everything and computes nothing.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy, GrammarError.</exception>
     public Request(int[] prompt, Tokenizer tokenizer, GenerateOptions options, AdapterSet? adapters, Sequence? sequence, Func<Sequence> newSequence,
-        int maxLength, CancellationToken cancellation)
+        int maxLength, Draft? draft, CancellationToken cancellation)
     {
         Check(prompt, tokenizer.Vocabulary.Count, maxLength);
         (_tokens, _promptLength, _options, _adapters, _callers) = ([.. prompt], prompt.Length, options, adapters, cancellation);
+        Draft = draft;
         _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
         Cancellation = cancellation;
@@ -45,7 +46,7 @@ internal sealed class Request
     }
 
     /// <summary>Where it happens.</summary>
-    public Sequence Sequence { get; }
+    public Sequence Sequence { get; private set; }
 
     /// <summary>Counts and times.</summary>
     public GenerationStatistics Statistics { get; }
@@ -65,25 +66,53 @@ internal sealed class Request
     /// <summary>Whether there is something for the reader: a token, or an error.</summary>
     public bool IsReady => _answer.Unread > 0 || IsDone;
 
-    /// <summary>Tokens that it adds to the batch being filled.</summary>
+    /// <summary>Tokens of the text that it adds to the batch being filled.</summary>
     public int Planned { get; private set; }
 
+    /// <summary>Tokens drafted that it adds behind them.</summary>
+    public int Guessed { get; private set; }
+
+    /// <summary>Rows of logits that the batch gives it.</summary>
+    public int LogitsRows { get; private set; }
+
+    /// <summary>What is drafted for it, or null.</summary>
+    public Draft? Draft { get; }
+
+    /// <summary>The text so far.</summary>
+    public ReadOnlySpan<int> Text => CollectionsMarshal.AsSpan(_tokens);
+
+    /// <summary>Tokens to draft at most for the next pass: behind them one more is chosen.</summary>
+    public int MostDrafted => IsDecoding && !IsDone ? Math.Min(Draft!.Pace.Length, _answer.TokensLeft - 1) : 0;
+
+    /// <summary>The number of the answer to its prompt.</summary>
+    public uint Choice => _options.Choice;
+
+    /// <summary>How a draft model chooses: as this request does, but for stages that remember more than the text.</summary>
+    public SamplingOptions DraftSampling => _options.Sampling with { Seed = _answer.Seed, Mirostat = 0, DryMultiplier = 0 };
+
     /// <summary>Begins a step: decides how many tokens it takes of those that are left, and none once it is cancelled.</summary>
-    public void Plan(int budget, bool mayHaveLogits)
+    /// <param name="budget">Tokens that the batch has room for.</param>
+    /// <param name="rows">Rows of logits that are left.</param>
+    /// <param name="started">When the step began.</param>
+    public void Plan(int budget, int rows, long started)
     {
-        Planned = 0;
-        if (EndIfCancelled()) return;
+        (Planned, Guessed, LogitsRows) = (0, 0, 0);
+        if (EndIfCancelled() || Computes != this) return;
         try
         {
             if (_started == 0) Start();
-            _stepStarted = Stopwatch.GetTimestamp();
+            _stepStarted = started;
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
+            if (!IsDecoding) AdoptPrefix();
             int left = _tokens.Count - _length;
             Planned = Math.Min(budget, left);
-            if (Planned == left && !mayHaveLogits) Planned--;
+            if (Planned == left && rows == 0) Planned--;
             // Recurrent layers keep snapshots at multiples of 64 tokens that are ends of passes.
             int past = (_length + Planned) % Sequence.SnapshotEvery;
             if (Sequence.Layout.StateBytes > 0 && past < Planned) Planned -= past;
+            if (Planned != left) return;
+            if (Draft is not null) Guessed = Math.Min(Math.Min(Draft.Tokens.Count, budget - Planned), rows - 1);
+            LogitsRows = 1 + Guessed;
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
@@ -91,24 +120,38 @@ internal sealed class Request
         }
     }
 
-    /// <summary>Adds the tokens planned to a batch.</summary>
-    public void AddTo(Batch batch) =>
-        batch.Add(Sequence, CollectionsMarshal.AsSpan(_tokens).Slice(_length, Planned), WantsLogits ? LogitsOf.Last : LogitsOf.None);
+    /// <summary>Leaves the guesses out: there is no room for them.</summary>
+    public void PlanWithoutGuesses()
+    {
+        LogitsRows -= Guessed;
+        Guessed = 0;
+    }
 
-    /// <summary>Whether the batch gives it a row of logits.</summary>
-    public bool WantsLogits => Planned > 0 && _length + Planned == _tokens.Count;
+    /// <summary>Adds the tokens planned to a batch.</summary>
+    public void AddTo(Batch batch)
+    {
+        ReadOnlySpan<int> tokens = Text.Slice(_length, Planned);
+        if (Guessed > 0) batch.AddGuessed(Sequence, tokens, CollectionsMarshal.AsSpan(Draft!.Tokens)[..Guessed]);
+        else batch.Add(Sequence, tokens, LogitsRows > 0 ? LogitsOf.Last : LogitsOf.None);
+    }
 
     /// <summary>The tokens planned are in the cache. With logits the answer grows.</summary>
-    public void Advance(ReadOnlySpan<float> logits)
+    /// <param name="logits">The rows of the batch.</param>
+    /// <param name="row">The first of its own, if it has any.</param>
+    public void Advance(Logits logits, int row)
     {
         bool first = !IsDecoding;
-        _length = Sequence.Length;
-        Statistics.EvaluatedTokens += Planned;
+        _length += Planned;
+        Statistics.EvaluatedTokens += Planned + Guessed;
         if (first) Report();
-        if (!logits.IsEmpty && !(first && EndIfCancelled())) Continue(logits);
+        int accepted = 0;
+        if (first && LogitsRows > 0) HandOver(logits, row);
+        if (LogitsRows > 0 && !(first && EndIfCancelled())) accepted = Continue(logits, row);
+        if (Guessed > 0) Settle(accepted);
         long now = Stopwatch.GetTimestamp();
         if (first) Statistics.PromptTime = Stopwatch.GetElapsedTime(_started, now);
         else Statistics.GenerationTime += Stopwatch.GetElapsedTime(_stepStarted, now);
+        if (!first) Draft?.Pace.Observe(Guessed, accepted, Stopwatch.GetElapsedTime(_stepStarted, now).TotalSeconds);
     }
 
     /// <summary>Ends it with an error, which its reader gets; a cancelled one ends as such.</summary>
@@ -145,6 +188,7 @@ internal sealed class Request
         }
         Sequence.Disown(this);
         if (_ownsSequence) Sequence.Dispose();
+        Draft?.Dispose();
     }
 
     // What the callback throws goes to this request's reader.
@@ -168,18 +212,27 @@ internal sealed class Request
             if (!Sequence.AdapterSet.Equals(_adapters)) Sequence.Trim(0);
             Sequence.Use(_adapters);
         }
-        int known = CollectionsMarshal.AsSpan(_tokens).CommonPrefixLength(Sequence.Tokens);
+        if (_options.Salt is { } salt) Sequence.Salt = salt;
+        int known = Text.CommonPrefixLength(Sequence.Tokens);
         _length = Sequence.Trim(Math.Min(known, _promptLength - 1)); // the logits after the last token are not in the cache
-        Statistics.ReusedTokens = _length;
     }
 
-    // What the grammar forces after the token chosen needs no pass of its own: it goes through with the next one.
-    private void Continue(ReadOnlySpan<float> logits)
+    // Chooses a token, and one behind each guess that was right. What the grammar forces after them needs no pass of its own: it goes through
+    // with the next one.
+    private int Continue(Logits logits, int row)
     {
+        int accepted = 0;
         try
         {
-            int token = _answer.Choose(logits, CollectionsMarshal.AsSpan(_tokens));
-            if (!IsDone) _tokens.Add(token);
+            int token;
+            while (true)
+            {
+                token = _answer.Choose(logits[row + accepted], Text);
+                if (IsDone) break;
+                _tokens.Add(token);
+                if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
+                accepted++;
+            }
             for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
         }
         catch (EdgeLlmException e)
@@ -187,6 +240,23 @@ internal sealed class Request
             Fail(e);
         }
         Statistics.GeneratedTokens = _answer.Count;
+        return accepted;
+    }
+
+    // Guesses that were wrong leave the sequence. A recurrent layer goes back to the state before the pass.
+    private void Settle(int accepted)
+    {
+        Statistics.DraftedTokens += Guessed;
+        Statistics.AcceptedTokens += accepted;
+        _length += accepted;
+        try
+        {
+            if (accepted < Guessed) _length = Sequence.Trim(_length);
+        }
+        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
+        {
+            Fail(e); // the caller has disposed of the sequence, or runs it
+        }
     }
 
     private bool EndIfCancelled()

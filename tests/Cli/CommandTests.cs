@@ -180,6 +180,27 @@ public sealed class CommandTests
     }
 
     [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public void BatchedBenchCountsTheTokensOfAllSequences(bool shared)
+    {
+        string[] words = ["bench", "--batched", "-m", s_story.File, "-p", "40", "-n", "3", "-npl", "1,3", "-r", "2", "-b", "32", .. shared ? (string[])["-pps"] : []];
+        using JsonDocument json = JsonDocument.Parse(CommandLine.Run([.. words, "--json"]).Output);
+        Assert.AreEqual(shared, json.RootElement.GetProperty("is_pp_shared").GetBoolean());
+        JsonElement[] rows = [.. json.RootElement.GetProperty("results").EnumerateArray()];
+        CollectionAssert.AreEqual(new[] { 1, 3 }, rows.Select(row => row.GetProperty("pl").GetInt32()).ToArray());
+        CollectionAssert.AreEqual(new[] { 43, shared ? 49 : 129 }, rows.Select(row => row.GetProperty("n_kv").GetInt32()).ToArray());
+        foreach (JsonElement row in rows)
+            foreach (string name in (string[])["t_pp", "speed_pp", "t_tg", "speed_tg", "t", "speed"])
+                Assert.IsTrue(row.GetProperty(name).GetDouble() > 0, name);
+        string[] lines = CommandLine.Run(words).Output.TrimEnd('\n').Split('\n');
+        Assert.HasCount(4, lines);
+        CollectionAssert.AreEqual(new[] { "", "PP", "TG", "B", "N_KV", "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s", "" },
+            lines[0].Split('|').Select(cell => cell.Trim()).ToArray());
+        CollectionAssert.AreEqual(new[] { "40", "3", "3", shared ? "49" : "129" }, lines[3].Split('|').Skip(1).Take(4).Select(cell => cell.Trim()).ToArray());
+    }
+
+    [TestMethod]
     public void InspectShowsKeysAndTensors()
     {
         using JsonDocument json = JsonDocument.Parse(CommandLine.Run("inspect", s_story.File, "--json").Output);

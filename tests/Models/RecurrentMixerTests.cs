@@ -95,7 +95,7 @@ public sealed unsafe class RecurrentMixerTests
     [TestMethod]
     public void TheNextPromptGoesOnFromASnapshot()
     {
-        using var run = new Run();
+        using var run = new Run(sharing: false);
         var scheduler = new Scheduler(run.Runner, new Lifetime(run, () => { }));
         using Sequence sequence = run.Runner.NewSequence();
         var options = new GenerateOptions { MaxTokens = 3, IgnoreEos = true, Sampling = SamplingOptions.Greedy };
@@ -134,13 +134,13 @@ public sealed unsafe class RecurrentMixerTests
         private readonly TinyModel _file = new(GgmlType.F32, GgmlType.F32, chatTemplate: "");
         private readonly LanguageModel _model;
 
-        public Run()
+        public Run(bool sharing = true)
         {
             _model = LanguageModel.Open(_file.File);
             ModelSpec spec = _model.Spec;
             spec = spec with { Layers = [spec.Layers[0] with { Mixer = new HalvingSpec(spec.EmbeddingLength) }, .. spec.Layers[1..]] };
             Runner = new ModelRunner(spec, _model.File, new Gate(this, 1, "", () => { }),
-                new ContextOptions { ContextSize = 512, MaxSequences = 3, Threads = 2, LogitsRows = 1, BatchSize = 512 });
+                new ContextOptions { ContextSize = 512, MaxSequences = 3, Threads = 2, LogitsRows = 1, BatchSize = 512, PrefixSharing = sharing });
         }
 
         public ModelRunner Runner { get; }

@@ -18,7 +18,8 @@ internal static class ModelSpecFile
     /// <summary>The bytes of a model's GGUF file.</summary>
     /// <param name="name">The text's name.</param>
     /// <param name="edit">Replaces lines of the text.</param>
-    public static byte[] Make(string name, Func<string, string?>? edit = null)
+    /// <param name="withTokens">Whether it gets a tokenizer: of characters, as far as its vocabulary goes.</param>
+    public static byte[] Make(string name, Func<string, string?>? edit = null, bool withTokens = false)
     {
         IEnumerable<string> text = File.ReadAllLines(Path.Combine(s_folder, name + ".txt"));
         if (edit is not null) text = text.Select(edit).OfType<string>().SelectMany(line => line.Split('\n'));
@@ -26,6 +27,7 @@ internal static class ModelSpecFile
         int blank = Array.IndexOf(lines, "");
         var writer = new GgufWriter();
         foreach (string line in lines[..blank]) AddMetadata(writer, line);
+        if (withTokens) AddTokens(writer, lines);
         var contents = new Dictionary<string, Func<long, float>>();
         foreach (string line in lines[(blank + 1)..]) AddTensors(writer, line, contents);
         using var stream = new MemoryStream();
@@ -51,6 +53,17 @@ internal static class ModelSpecFile
         if (shape[1] != "1") shape[1] = "2";
         parts[at] = string.Join(',', shape);
         return string.Join(' ', parts);
+    }
+
+    private static void AddTokens(GgufWriter writer, string[] lines)
+    {
+        string embedding = lines.First(line => line.StartsWith("token_embd.weight ", StringComparison.Ordinal));
+        int count = int.Parse(embedding.Split(' ')[1].Split(',')[1], CultureInfo.InvariantCulture);
+        string[] texts = ["<unk>", "<s>", "</s>", "▁", .. Enumerable.Range('!', '~' - '!' + 1).Select(code => ((char)code).ToString())];
+        writer.AddMetadata("tokenizer.ggml.model", "llama");
+        writer.AddMetadata("tokenizer.ggml.tokens", (string[])[.. texts.Take(count), .. Enumerable.Range(0, Math.Max(0, count - texts.Length)).Select(i => $"word{i}")]);
+        writer.AddMetadata("tokenizer.ggml.scores", new float[count]);
+        writer.AddMetadata("tokenizer.ggml.token_type", (int[])[.. Enumerable.Range(0, count).Select(id => id == 0 ? 2 : id < 3 ? 3 : 1)]);
     }
 
     private static void AddMetadata(GgufWriter writer, string line)

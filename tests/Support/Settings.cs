@@ -29,6 +29,15 @@ internal static class Settings
         return "";
     }
 
+    /// <summary>EDGE_LLM_AJV: the folder that the JSON Schema validator ajv was installed to (npm install --prefix). Without it the test is
+    /// inconclusive.</summary>
+    public static string Ajv()
+    {
+        if (Path("EDGE_LLM_AJV") is { } folder) return folder;
+        Assert.Inconclusive("EDGE_LLM_AJV is not set: the folder of npm install --prefix FOLDER ajv@8.20.0 ajv-formats@3.0.1");
+        return "";
+    }
+
     /// <summary>A file of the folder that EDGE_LLM_SHARED names, which has models, vocabularies and the reference tools. Without it the test is
     /// inconclusive.</summary>
     public static string Shared(params string[] path)

@@ -33,11 +33,14 @@ internal static class WatchedGeneration
         return finish;
     }
 
-    public static void WriteStatistics(GenerationStatistics statistics, FinishReason finish) =>
+    public static void WriteStatistics(GenerationStatistics statistics, FinishReason finish)
+    {
+        string drafts = statistics.DraftedTokens == 0 ? "" : $"drafted: {statistics.DraftedTokens}, {statistics.AcceptedTokens} of them accepted; ";
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"prompt: {statistics.PromptTokens - statistics.ReusedTokens} tokens, {statistics.PromptTokensPerSecond:F1} tokens/s; "
             + $"generation: {statistics.GeneratedTokens} tokens, {statistics.GenerationTokensPerSecond:F1} tokens/s; "
-            + $"finish: {Name(finish)}; seed: {statistics.Seed}"));
+            + $"{drafts}finish: {Name(finish)}; seed: {statistics.Seed}"));
+    }
 
     public static string Name(FinishReason finish) => finish switch
     {

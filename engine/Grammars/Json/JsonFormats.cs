@@ -52,11 +52,11 @@ internal static class JsonFormats
     {
         string character = PathCharacter(unreserved);
         return "(?://" + Authority(unreserved) + "(?:/" + character + "*)*|/(?:" + character + "+(?:/" + character + "*)*)?|" + character + "+(?:/"
-            + character + "*)*|)";
+            + character + "*)*)";
     }
 
-    // A scheme of one letter is a drive to many readers.
-    private static string Uri(string unreserved) => "[A-Za-z][A-Za-z0-9+.-]+:" + Hierarchy(unreserved) + Ending(unreserved);
+    // Some readers know no scheme of one letter, which is a drive to them, or of a thousand, and nothing that ends with the scheme.
+    private static string Uri(string unreserved) => "[A-Za-z][A-Za-z0-9+.-]{1,63}:" + Hierarchy(unreserved) + Ending(unreserved);
 
     // A relative reference has no colon in its first segment.
     private static string Reference(string unreserved)

@@ -7,7 +7,7 @@ namespace Edge.Llm.Cli.Commands;
 
 /// <summary>Speed, measured as llama-bench does: the prompt test prefills P tokens, the generation test decodes N tokens one by one, both
 /// after a prompt of D tokens that is not timed; each once to warm up and then R times. With S sequences each decodes N tokens, one of
-/// each in a batch.</summary>
+/// each in a batch. <see cref="BatchedBench"/> measures several numbers of sequences.</summary>
 internal static class BenchCommand
 {
     public static Command Make()
@@ -17,17 +17,28 @@ internal static class BenchCommand
         Option<int> depth = Opt.Integer("--n-depth", ["-d"], "Tokens in the context before each test.", 0, 0, 1 << 20);
         Option<int> parallel = Opt.Integer("--n-parallel", ["-np"], "Sequences that the generation test decodes together.", 1, 1, 256);
         Option<int> repetitions = Opt.Integer("--repetitions", ["-r"], "Samples of each test; their median counts.", 5, 1, 1000);
+        Option<bool> batched = Opt.Flag("--batched", "Measure numbers of sequences that run together, each with a prompt of its own.");
+        Option<string?> sizes = Opt.Text("--batch-sizes", ["-npl"], "The numbers of sequences for --batched; by default 1,2,4,8,16,32.", "N,N,...");
+        Option<bool> shared = Opt.Flag("--shared-prompt", "One prompt for all sequences of --batched, computed once.", "-pps");
         Option<bool> json = Opt.Flag("--json", "Print JSON.");
         var command = new CommandWithExamples("bench", "Measures prompt and generation speed and the resident memory.",
-            "-m model.gguf", "-m model.gguf -p 512 -n 128 -t 1 -r 5 --json", "-m model.gguf -p 0 -n 32 -d 4096", "-m model.gguf -p 0 -n 32 -np 16")
-            { prompt, generate, depth, parallel, repetitions, json };
+            "-m model.gguf", "-m model.gguf -p 512 -n 128 -t 1 -r 5 --json", "-m model.gguf -p 0 -n 32 -d 4096", "-m model.gguf -p 0 -n 32 -np 16",
+            "-m model.gguf --batched -p 128 -n 64 --batch-sizes 1,4,16 -r 1")
+            { prompt, generate, depth, parallel, repetitions, batched, sizes, shared, json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command, withContextSize: false);
         command.SetAction(parsed =>
         {
             int promptTokens = parsed.GetValue(prompt), generated = parsed.GetValue(generate), samples = parsed.GetValue(repetitions);
             int before = parsed.GetValue(depth), sequences = parsed.GetValue(parallel);
+            CheckTogether(parsed, parsed.GetValue(batched), [depth, parallel], [sizes, shared]);
+            int[] counts = BatchedBench.ParseSizes(parsed.GetValue(sizes) ?? "1,2,4,8,16,32");
             using LanguageModel model = modelOptions.Open(parsed);
             ContextOptions options = modelOptions.Context(parsed, model);
+            if (parsed.GetValue(batched))
+            {
+                RunBatched(model, options, counts, promptTokens, generated, samples, parsed.GetValue(shared), parsed.GetValue(json));
+                return Failure.Ok;
+            }
             using Context context = model.CreateContext(options with
             {
                 ContextSize = Math.Max(1, before + Math.Max(promptTokens, generated)),
@@ -51,6 +62,41 @@ internal static class BenchCommand
             return Failure.Ok;
         });
         return command;
+    }
+
+    // Options that would change nothing are refused.
+    private static void CheckTogether(ParseResult parsed, bool batched, Option[] without, Option[] with)
+    {
+        foreach (Option option in batched ? without : with)
+            if (parsed.GetResult(option) is { Implicit: false })
+                throw new UsageException($"{option.Name}: {(batched ? "not with --batched" : "only with --batched")}");
+    }
+
+    private static void RunBatched(
+        LanguageModel model, ContextOptions options, int[] counts, int prompt, int generated, int samples, bool shared, bool asJson)
+    {
+        if (prompt + generated == 0) throw new UsageException("--batched: expected tokens to measure, found -p 0 and -n 0");
+        using Context context = model.CreateContext(options with
+        {
+            ContextSize = prompt + generated, BatchSize = Math.Max(options.BatchSize, counts.Max()),
+            MaxSequences = counts.Max() + (shared ? 1 : 0), // all copy the last block of the prompt at once
+        });
+        using var interrupts = new Interrupts();
+        using var progress = new Progress("measuring", reports: true);
+        var bench = new BatchedBench(context, model.VocabSize, prompt, generated, shared, interrupts.Token);
+        int done = 0;
+        BatchedBench.Times[] rows = [.. counts.Select(count => bench.Measure(count, samples, () => progress.Report(++done, samples * counts.Length)))];
+        progress.Dispose();
+        using var output = new Output();
+        if (!asJson)
+        {
+            bench.WriteTable(output, rows);
+            return;
+        }
+        using var json = new Utf8JsonWriter(output, Json.Indented);
+        bench.WriteJson(json, rows);
+        json.Flush();
+        output.WriteLine();
     }
 
     private sealed class Bench(Context context, int vocabSize, Progress progress, int runs, CancellationToken cancellation)
@@ -137,7 +183,8 @@ internal static class BenchCommand
         json.WriteEndObject();
     }
 
-    private static double Median(double[] values)
+    /// <summary>The median, of an even number the mean of the two in the middle.</summary>
+    public static double Median(double[] values)
     {
         double[] sorted = [.. values.Order()];
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;

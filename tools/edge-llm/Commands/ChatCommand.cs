@@ -23,6 +23,8 @@ internal static class ChatCommand
         };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 512).AddTo(command);
+        var drafts = new DraftOptionsBinding();
+        drafts.AddTo(command);
         LlamaCppOptions.AddTo(command, converses: true);
         command.SetAction(parsed =>
         {
@@ -30,7 +32,8 @@ internal static class ChatCommand
             GenerateOptions generate = generateOptions.Get(parsed);
             using LanguageModel model = modelOptions.Open(parsed);
             (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, model.Tokenizer);
-            using Context context = model.CreateContext(modelOptions.Context(parsed, model));
+            using LanguageModel? draft = drafts.Open(parsed, modelOptions);
+            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
             using var conversation = new Conversation(context, chatTemplate)
             {
                 System = generateOptions.Text(parsed, parsed.GetValue(system)),

@@ -20,6 +20,8 @@ internal static class RunCommand
             "-m model.gguf -p \"List three birds:\" -e --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
+        var drafts = new DraftOptionsBinding();
+        drafts.AddTo(command);
         LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
@@ -28,7 +30,8 @@ internal static class RunCommand
                 generateOptions.Text(parsed, parsed.GetValue(promptArgument)), parsed.GetValue(file));
             using LanguageModel model = modelOptions.Open(parsed);
             int[] tokens = parsed.GetValue(noBos) ? model.Tokenizer.Encode(prompt, addSpecial: false) : model.Tokenizer.EncodePrompt(prompt);
-            using Context context = model.CreateContext(modelOptions.Context(parsed, model));
+            using LanguageModel? draft = drafts.Open(parsed, modelOptions);
+            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
             return parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
         });
         return command;
@@ -84,6 +87,8 @@ internal static class RunCommand
         json.WriteNumber("seed", statistics.Seed);
         json.WriteNumber("prompt_tokens", statistics.PromptTokens);
         json.WriteNumber("generated_tokens", statistics.GeneratedTokens);
+        json.WriteNumber("drafted_tokens", statistics.DraftedTokens);
+        json.WriteNumber("accepted_tokens", statistics.AcceptedTokens);
         json.WriteNumber("prompt_tokens_per_second", Math.Round(statistics.PromptTokensPerSecond, 2));
         json.WriteNumber("generation_tokens_per_second", Math.Round(statistics.GenerationTokensPerSecond, 2));
         json.WriteEndObject();

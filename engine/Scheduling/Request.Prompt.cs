@@ -1,0 +1,66 @@
+using System.Diagnostics;
+
+namespace Edge.Llm.Scheduling;
+
+/// <content>Prompts that requests have in common are computed once.</content>
+internal sealed partial class Request
+{
+    private readonly List<Request> _followers = []; // they wait for the prompt
+    private Request? _leader;
+
+    /// <summary>Who computes what it needs next: itself, or the request whose prompt it shares.</summary>
+    public Request Computes => _leader is { IsDone: false, IsDecoding: false } leader ? leader : this;
+
+    /// <summary>Makes it one more answer to the prompt of a request that has not begun, which computes the prompt for both. If that one ends before, it
+    /// goes on by itself.</summary>
+    public void Follow(Request leader)
+    {
+        _leader = leader;
+        leader._followers.Add(this);
+    }
+
+    /// <summary>Whether another request of this step computes what its own prompt goes on with, so that it can be taken over in the next step.</summary>
+    public bool WaitsFor(Request other)
+    {
+        if (IsDecoding || other.IsDecoding || !Sequence.SharesWith(other.Sequence)) return false;
+        int known = Math.Min(_tokens.Count - 1, Text.CommonPrefixLength(other.Text)), then = other._length + other.Planned;
+        int shared = Math.Min(known, then) / Sequence.SnapshotEvery * Sequence.SnapshotEvery;
+        return shared > Math.Max(_length, other._length) && (Sequence.Layout.StateBytes == 0 || shared == then);
+    }
+
+    // Also in the middle of a prompt: others may have computed more of the same text meanwhile.
+    private void AdoptPrefix()
+    {
+        _length = Sequence.AdoptPrefix(Text[..^1]);
+        Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
+    }
+
+    private void HandOver(Logits logits, int row)
+    {
+        foreach (Request follower in _followers) follower.TakeOver(this, logits, row);
+        _followers.Clear();
+    }
+
+    // The prompt is computed: a fork of the sequence holds it.
+    private void TakeOver(Request leader, Logits logits, int row)
+    {
+        _leader = null;
+        if (EndIfCancelled()) return;
+        try
+        {
+            Sequence fork = leader.Sequence.Fork();
+            Sequence.Dispose();
+            Sequence = fork;
+            Sequence.Own(this);
+        }
+        catch (EdgeLlmException e)
+        {
+            Fail(e);
+            return;
+        }
+        _started = leader._started;
+        _length = Statistics.ReusedTokens = Sequence.Length;
+        Continue(logits, row);
+        Statistics.PromptTime = Stopwatch.GetElapsedTime(_started);
+    }
+}

@@ -88,7 +88,7 @@ internal static class Requests
                 case FunctionCallContent call: calls.Add(new ToolCall(call.CallId, call.Name, Json(call.Arguments ?? new Dictionary<string, object?>()))); break;
                 case FunctionResultContent result:
                     hasResults = true;
-                    yield return new Turn(ChatRole.Tool.Value, result.Result is string text ? text : Json(result.Result)).With("tool_call_id", Element(result.CallId));
+                    yield return Turn.OfTool(result.CallId, result.Result is string text ? text : Json(result.Result));
                     break;
                 default: throw Unsupported($"content of type {content.GetType().Name}");
             }

@@ -37,6 +37,7 @@ public sealed class LoadTests
             MaxTokens = hasGrammar ? 60 : length, IgnoreEos = !hasGrammar, Grammar = hasGrammar ? s_grammars[random.Next(s_grammars.Length)] : null,
             Sampling = sampling, Salt = random.Next(3) == 0 ? "other" : null, Priority = random.Next(3), Choice = (uint)random.Next(3),
             Stop = random.Next(4) == 0 ? ["ab", "q"] : [],
+            Reasoning = random.Next(3) == 0 ? new ReasoningLimit(random.Next(6), "<", "b>", IsOpen: random.Next(2) == 0) : null,
         }, random.Next(5) == 0 ? random.Next(0, 20) : int.MaxValue);
     }
 

@@ -73,11 +73,12 @@ public sealed class ChatFormat
     {
         if (answer.ReasoningBudget < -1)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"ReasoningBudget: expected -1 or more, found {answer.ReasoningBudget}");
+        if (answer.ToolChoice == ToolChoice.None) return ToolSet.None;
         ToolSet tools = answer.Tools is { ValueKind: not JsonValueKind.Null } json ? ToolSet.Parse(json) : ToolSet.None;
         if (answer.ToolName is { } name && !tools.Has(name))
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"the tool to call: expected the name of one of the tools, found \"{name}\"");
         if (answer.ToolChoice == ToolChoice.Required && tools.Names.Count == 0)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, "a call is required, and there are no tools");
-        return answer.ToolChoice == ToolChoice.None ? ToolSet.None : tools;
+        return tools;
     }
 }

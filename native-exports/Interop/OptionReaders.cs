@@ -14,6 +14,8 @@ internal static unsafe class OptionReaders
 
     public static ChatOptionsData Chat() => new() { StructSize = (uint)sizeof(ChatOptionsData), AddGenerationPrompt = 1 };
 
+    public static AnswerOptionsData Answer() => new() { StructSize = (uint)sizeof(AnswerOptionsData), ReasoningBudget = -1 };
+
     public static ContextOptionsData Context() => new()
     {
         StructSize = (uint)sizeof(ContextOptionsData), ContextSize = s_context.ContextSize, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
@@ -61,6 +63,17 @@ internal static unsafe class OptionReaders
     }
 
     public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
+
+    public static AnswerOptions Answer(AnswerOptionsData* options)
+    {
+        AnswerOptionsData data = options is null ? Answer() : Versioned.Read(options);
+        Range(data.ToolChoice, (int)ToolChoice.Auto, (int)ToolChoice.Required, "tool_choice");
+        return new AnswerOptions
+        {
+            ToolChoice = (ToolChoice)data.ToolChoice, ToolName = Pointers.OptionalText(data.ToolName, data.ToolNameLength, "tool_name"),
+            ParallelToolCalls = !Pointers.Flag(data.SingleToolCall, "single_tool_call"), ReasoningBudget = data.ReasoningBudget,
+        };
+    }
 
     public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options)
     {

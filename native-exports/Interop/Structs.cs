@@ -129,6 +129,30 @@ internal unsafe struct ChatOptionsData
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal unsafe struct AnswerOptionsData
+{
+    public uint StructSize;
+    public int ToolChoice;
+    public byte* ToolName;
+    public nuint ToolNameLength;
+    public int SingleToolCall, ReasoningBudget;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PartData
+{
+    public uint StructSize;
+    public int Kind, Index;
+    public uint Reserved;
+    public byte* Text;
+    public nuint TextLength;
+    public byte* Id;
+    public nuint IdLength;
+    public byte* Name;
+    public nuint NameLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct ContextOptionsData
 {
     public uint StructSize;

@@ -72,6 +72,9 @@ Counters = _struct("Counters", finish=i32, seed=u64, prompt_tokens=i64, reused_t
                    generation_nanoseconds=i64, evaluated_tokens=i64, evaluation_nanoseconds=i64, kv_bytes=i64, activation_bytes=i64)
 Piece = _struct("Piece", token=i32, finish=i32, id=u32, text=ptr, text_length=size)
 
+AnswerOptions = _struct("AnswerOptions", tool_choice=i32, tool_name=c.c_char_p, tool_name_length=size, single_tool_call=i32, reasoning_budget=i32)
+Part = _struct("Part", kind=i32, index=i32, reserved=u32, text=ptr, text_length=size, id=ptr, id_length=size, name=ptr, name_length=size)
+
 
 class ChatMessage(c.Structure):
     _fields_ = [("role", c.c_char_p), ("role_length", size), ("content", c.c_char_p), ("content_length", size), ("json", c.c_char_p),
@@ -147,6 +150,9 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "context_sample": (ptr, size, i32, _p(SamplingOptions), _p(i32)),
     "context_start": (ptr, *_tokens, _p(GenerateOptions)),
     "context_next": (ptr, _p(Piece)),
+    "answer_options_default": (_p(AnswerOptions), size),
+    "context_start_chat": (ptr, _p(ChatMessage), size, _p(ChatOptions), _p(AnswerOptions), _p(GenerateOptions)),
+    "context_next_part": (ptr, _p(Part)),
     "sequence_tokens": (ptr, i32, *_buffer),
     "sequence_copy": (ptr, i32, i32),
     "sequence_remove": (ptr, i32),

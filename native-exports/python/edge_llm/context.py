@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from ._library import Handle, give_back
 from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 from .generation import FINISH_REASONS, Generation, Piece
-from .model import Model, encode, held
-from .options import context_options, grammar_option, milliseconds, sampling_options
+from .model import Message, Model, chat_request, encode, held
+from .options import answer_options, context_options, grammar_option, milliseconds, sampling_options
 
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
 
@@ -135,6 +135,29 @@ class Context:
         tokens = None if prompt is None else checks.tokens("prompt", self._tokens(prompt, prompt=True))
         if tokens is not None and len(tokens) == 0:
             raise InvalidArgument(Status.INVALID_ARGUMENT, "the prompt has no tokens; None goes on from what the sequence holds")
+        options = self._generate_options(max_tokens=max_tokens, stop=stop, ignore_eos=ignore_eos, render_special=render_special, sequence=sequence,
+                                         timeout=timeout, grammar=grammar, regex=regex, json_schema=json_schema, **sampling)
+        length = 0 if tokens is None else len(tokens)
+        self._library("context_start", self._handle, tokens, length, options)
+        return Generation(self, length, options.id)
+
+    def chat(self, messages: Iterable[Message], *, tools: Sequence[Mapping[str, Any]] | None = None, tool_choice: str | Mapping[str, Any] = "auto",
+             parallel_tool_calls: bool = True, reasoning_budget: int | None = None, chat_template: str | None = None, template_name: str | None = None,
+             variables: Mapping[str, Any] | None = None, date: float | None = None, **options: Any) -> Generation:
+        """The answer to a conversation, piece by piece; each piece has parts: content, reasoning, and calls of tools with their arguments as they
+        come. messages, tools and tool_choice ("auto", "none", "required", or what names a function) are as in a chat request. reasoning_budget:
+        tokens that the model may write to itself; None: as many as it likes. Options: those of generate."""
+        array, chat, keep = chat_request(self._library, messages, tools=tools, chat_template=chat_template, template_name=template_name,
+                                         variables=variables, date=date)
+        generate = self._generate_options(**options)
+        answer = answer_options(self._library, tool_choice, parallel_tool_calls, reasoning_budget)
+        self._library("context_start_chat", self._handle, array, len(array), chat, answer, generate)
+        del keep
+        return Generation(self, LONG, generate.id, is_chat=True)
+
+    def _generate_options(self, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None, ignore_eos: bool = False,
+                          render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
+                          regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, **sampling: Any) -> s.Struct:
         options = self._library.defaults(s.GenerateOptions(), "generate")
         chosen = sampling_options(self._library, **sampling)
         texts = checks.texts("stop", stop)
@@ -148,9 +171,7 @@ class Context:
         options.stop_count = len(texts)
         if (form := grammar_option(grammar, regex, json_schema)) is not None:
             options.grammar_kind, options.grammar, options.grammar_length = form[0], form[1], len(form[1])
-        length = 0 if tokens is None else len(tokens)
-        self._library("context_start", self._handle, tokens, length, options)
-        return Generation(self, length, options.id)
+        return options
 
     def _interruptibly(self, tokens: int, call: Callable[[], Any]) -> Any:
         """Makes a call that computes this many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a

@@ -108,3 +108,23 @@ def grammar_option(grammar: str | None, regex: str | None, json_schema: str | Ma
 def milliseconds(seconds: float | None) -> int:
     """A time from now as C has it: what has passed is 0, none is -1."""
     return -1 if seconds is None else max(0, int(min(checks.real("seconds", seconds), 1e12) * 1000))
+
+
+def answer_options(loaded: Library, tool_choice: Any, parallel_tool_calls: bool, reasoning_budget: int | None) -> s.Struct:
+    """What an answer may hold besides text, as C has it."""
+    options = loaded.defaults(s.AnswerOptions(), "answer")
+    choices = ("auto", "none", "required")
+    if isinstance(tool_choice, Mapping):
+        function = tool_choice.get("function", tool_choice)
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if not isinstance(name, str):
+            raise checks.wrong_type("tool_choice", "a mapping that names a function", tool_choice)
+        options.tool_name = name.encode()
+        options.tool_name_length = len(options.tool_name)
+    elif isinstance(tool_choice, str) and tool_choice in choices:
+        options.tool_choice = choices.index(tool_choice)
+    else:
+        raise InvalidArgument(Status.INVALID_ARGUMENT, f"tool_choice: expected {', '.join(choices)} or a function, found {tool_choice!r}")
+    options.single_tool_call = not checks.flag("parallel_tool_calls", parallel_tool_calls)
+    options.reasoning_budget = -1 if reasoning_budget is None else checks.integer("reasoning_budget", reasoning_budget)
+    return options

@@ -19,8 +19,7 @@ _NOT_FOR_THE_ANSWER = ("model", "user", "metadata", "store", "service_tier", "sa
 # Values that ask for nothing beside what is done anyway. None is one everywhere.
 _HARMLESS: dict[str, dict[str, tuple[Any, ...]]] = {
     "chat.completions": {
-        "logprobs": (False,), "top_logprobs": (0,), "modalities": (["text"],), "tool_choice": ("auto", "none"),
-        "parallel_tool_calls": (True, False), "functions": ([],), "function_call": ("auto", "none"), "audio": (), "prediction": (),
+        "logprobs": (False,), "top_logprobs": (0,), "modalities": (["text"],), "functions": ([],), "function_call": ("auto", "none"), "audio": (), "prediction": (),
         "reasoning_effort": ("none",), "verbosity": ("medium",), "web_search_options": (),
     },
     "completions": {"logprobs": (), "best_of": (1,), "echo": (False,), "suffix": ("",)},

@@ -26,6 +26,8 @@ internal sealed class Answer
         ArgumentNullException.ThrowIfNull(options.Stop);
         if (options.MaxTokens < -1)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected -1 or more, found {options.MaxTokens}");
+        if (options.LogProbabilities < 0)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"LogProbabilities: expected 0 or more, found {options.LogProbabilities}");
         (_options, _vocabulary, _promptLength, _maxLength) = (options, tokenizer.Vocabulary, promptLength, maxLength);
         _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer, options.Choice);
         if (options.Grammar is { } grammar)
@@ -59,7 +61,7 @@ internal sealed class Answer
             throw new EdgeLlmException(ErrorCode.Internal, $"the grammar's mask allows token {token}, but the grammar does not");
         if (_options.MaxTokens == 0) End(FinishReason.Length);
         else if (!_options.IgnoreEos && _vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
-        else Append(token);
+        else Append(token, _options.LogProbabilities is { } top ? _sampler.Explain(logits, token, top) : null);
         return token;
     }
 
@@ -106,10 +108,10 @@ internal sealed class Answer
     public int TokensLeft =>
         Math.Min(_maxLength - _promptLength + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens) - Count;
 
-    private void Append(int token)
+    private void Append(int token, ChoiceProbabilities? probabilities = null)
     {
         Count++;
-        _made.Enqueue(new GeneratedToken(token, _stops.Append(_decoder.Append(token), out bool stopped), null));
+        _made.Enqueue(new GeneratedToken(token, _stops.Append(_decoder.Append(token), out bool stopped), null) { Probabilities = probabilities });
         if (stopped) End(FinishReason.Stop);
         else if (TokensLeft == 0) End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);
     }

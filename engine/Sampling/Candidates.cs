@@ -76,16 +76,30 @@ internal sealed class Candidates(int vocabularySize)
     /// <summary>The same of a logit.</summary>
     public float Weight(float logit) => ScalarMath.Exp((logit - Max) / Temperature);
 
-    /// <summary>The sum of weights. Candidates count in the order of their ranks; the whole vocabulary in that of its ids, which needs no
+    /// <summary>One of the tokens, each under one number below <see cref="Count"/>: by rank, but by id while nothing is left out, which needs no
     /// sorting.</summary>
+    public int this[int i] => IsWhole ? i : TokenAt(i);
+
+    /// <summary>The sum of weights, in the order of the numbers.</summary>
     public double Total()
     {
         double sum = 0;
-        if (IsWhole)
-            foreach (float logit in _ranking.Logits) sum += Weight(logit);
-        else
-            for (int rank = 0; rank < Count; rank++) sum += WeightAt(rank);
+        for (int i = 0; i < Count; i++) sum += Weight(Logits[this[i]]);
         return sum;
+    }
+
+    /// <summary>The logarithm of a token's probability among what is left.</summary>
+    /// <param name="token">The token.</param>
+    /// <param name="logTotal">The logarithm of <see cref="Total"/>.</param>
+    public float LogProbability(int token, double logTotal) => (float)((((double)Logits[token] - Max) / Temperature) - logTotal);
+
+    /// <summary>The likeliest of what is left, with the logarithms of their probabilities; none that is banned.</summary>
+    public TokenLogProbability[] Top(int count, double logTotal)
+    {
+        var top = new List<TokenLogProbability>();
+        for (int rank = 0; rank < Math.Min(count, Count) && LogitAt(rank) != float.NegativeInfinity; rank++)
+            top.Add(new TokenLogProbability(TokenAt(rank), LogProbability(TokenAt(rank), logTotal)));
+        return [.. top];
     }
 
     /// <summary>Keeps the likeliest.</summary>
@@ -128,13 +142,12 @@ internal sealed class Candidates(int vocabularySize)
     /// rounding keeps the sum below it.</summary>
     public int Draw(double uniform)
     {
-        bool whole = IsWhole;
         double target = uniform * Total(), sum = 0;
         int drawn = 0;
         for (int i = 0; i < Count; i++)
         {
-            int token = whole ? i : TokenAt(i);
-            float weight = Weight(_ranking.Logits[token]);
+            int token = this[i];
+            float weight = Weight(Logits[token]);
             if (weight == 0) continue;
             sum += weight;
             drawn = token;

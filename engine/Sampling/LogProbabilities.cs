@@ -15,11 +15,17 @@ internal static class LogProbabilities
     }
 
     /// <summary>The likeliest tokens with their log-probabilities.</summary>
-    public static TokenLogProbability[] Top(ReadOnlySpan<float> logits, int count)
+    public static TokenLogProbability[] Top(ReadOnlySpan<float> logits, int count) => Top(logits, count, LogSumExp(logits), new Ranking(logits.Length));
+
+    /// <summary>The same, with their <see cref="LogSumExp"/>.</summary>
+    /// <param name="logits">The logits.</param>
+    /// <param name="count">How many, at most.</param>
+    /// <param name="logSum">Their <see cref="LogSumExp"/>.</param>
+    /// <param name="ranking">Is written over.</param>
+    public static TokenLogProbability[] Top(ReadOnlySpan<float> logits, int count, double logSum, Ranking ranking)
     {
-        var ranking = new Ranking(logits.Length);
         logits.CopyTo(ranking.Logits);
-        double logSum = LogSumExp(logits);
+        ranking.Reset();
         var top = new TokenLogProbability[Math.Min(count, logits.Length)];
         for (int rank = 0; rank < top.Length; rank++)
         {

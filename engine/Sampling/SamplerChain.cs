@@ -13,6 +13,7 @@ public sealed class SamplerChain
     private readonly Candidates _candidates;
     private readonly int _vocabularySize;
     private readonly uint _choice;
+    private Ranking? _ranking; // of the model's logits, for who asks
     private readonly IReadOnlyDictionary<int, float>? _bias;
 
     /// <summary>Makes a sampler for a vocabulary; <paramref name="choice"/> numbers the answers to one prompt.</summary>
@@ -76,6 +77,17 @@ public sealed class SamplerChain
         int token = _candidates.Count == 1 ? _candidates.TokenAt(0) : _candidates.Draw(Philox.Uniform(Seed, _choice, (ulong)position));
         _mirostat?.Accept(_candidates, token);
         return token;
+    }
+
+    /// <summary>How likely the last choice was.</summary>
+    /// <param name="logits">The logits that it was made of.</param>
+    /// <param name="token">The token chosen.</param>
+    /// <param name="top">How many of the likeliest tokens to name.</param>
+    internal ChoiceProbabilities Explain(ReadOnlySpan<float> logits, int token, int top)
+    {
+        double logSum = LogProbabilities.LogSumExp(logits), logTotal = DoubleMath.Log(_candidates.Total());
+        return new ChoiceProbabilities((float)(logits[token] - logSum), _candidates.LogProbability(token, logTotal),
+            LogProbabilities.Top(logits, top, logSum, _ranking ??= new Ranking(_vocabularySize)), _candidates.Top(top, logTotal));
     }
 
     /// <summary>Whether the logit bias never lets a token be chosen.</summary>

@@ -1,4 +1,4 @@
 namespace Edge.Llm;
 
-/// <summary>A token and the natural logarithm of the probability that the model gave it, before any filter.</summary>
+/// <summary>A token and the natural logarithm of its probability.</summary>
 public readonly record struct TokenLogProbability(int Token, float LogProbability);

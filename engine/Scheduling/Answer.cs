@@ -27,6 +27,8 @@ internal sealed class Answer
         ArgumentNullException.ThrowIfNull(options.Stop);
         if (options.MaxTokens < -1)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected -1 or more, found {options.MaxTokens}");
+        if (options.LogProbabilities < 0)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"LogProbabilities: expected 0 or more, found {options.LogProbabilities}");
         (_options, _vocabulary, _promptLength, _maxLength) = (options, tokenizer.Vocabulary, promptLength, maxLength);
         _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer, options.Choice);
         if (options.Grammar is { } grammar)
@@ -55,7 +57,8 @@ internal sealed class Answer
     /// <exception cref="EdgeLlmException">NonFinite, InvalidArgument, GrammarError.</exception>
     public int Choose(ReadOnlySpan<float> logits, ReadOnlySpan<int> text)
     {
-        if (!TryCloseReasoning(out int token))
+        bool isForced = TryCloseReasoning(out int token);
+        if (!isForced)
         {
             _matcher?.Fill(_mask!, TokensLeft);
             token = _sampler.Sample(logits, text, text.Length, _mask);
@@ -64,7 +67,7 @@ internal sealed class Answer
         }
         if (_options.MaxTokens == 0) End(FinishReason.Length);
         else if (!_options.IgnoreEos && _vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
-        else Append(token);
+        else Append(token, !isForced && _options.LogProbabilities is { } top ? _sampler.Explain(logits, token, top) : null);
         return token;
     }
 
@@ -86,6 +89,7 @@ internal sealed class Answer
             End(FinishReason.Eos);
             return false;
         }
+        if (_options.LogProbabilities is not null) return false; // they are made of logits
         token = _matcher.ForcedToken(TokensLeft);
         if (token < 0 || _sampler.Bans(token) || !_matcher.Accept(token)) return false;
         _sampler.SkipForced();
@@ -126,11 +130,11 @@ internal sealed class Answer
         return true;
     }
 
-    private void Append(int token)
+    private void Append(int token, ChoiceProbabilities? probabilities = null)
     {
         Count++;
         _budget?.Append(token);
-        _made.Enqueue(new GeneratedToken(token, _stops.Append(_decoder.Append(token), out bool stopped), null));
+        _made.Enqueue(new GeneratedToken(token, _stops.Append(_decoder.Append(token), out bool stopped), null) { Probabilities = probabilities });
         if (stopped) End(FinishReason.Stop);
         else if (TokensLeft == 0) End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);
     }

@@ -25,6 +25,9 @@ public sealed record GenerateOptions
     /// <summary>Render control tokens as text.</summary>
     public bool RenderSpecial { get; init; }
 
+    /// <summary>Tells how likely each token was, and as many of the likeliest tokens; null: does not.</summary>
+    public int? LogProbabilities { get; init; }
+
     /// <summary>Tokens that may be drafted ahead of the answer for one pass, if the context drafts; 0: none. Null: as many as the context does.</summary>
     public int? DraftTokens { get; init; }
 
@@ -68,4 +71,9 @@ public sealed record ReasoningLimit(int MaxTokens, string Open, string Close, bo
 /// <param name="Token">The token; -1 if the generation ended without another one.</param>
 /// <param name="Text">The text that is complete now: whole characters only, and nothing that may yet become a stop string.</param>
 /// <param name="Finish">Why this is the last step, or null.</param>
-public readonly record struct GeneratedToken(int Token, string Text, FinishReason? Finish);
+public readonly record struct GeneratedToken(int Token, string Text, FinishReason? Finish)
+{
+    /// <summary>How likely the token was, if <see cref="GenerateOptions.LogProbabilities"/> asks for it. Null for a token that closes a
+    /// section at <see cref="GenerateOptions.Reasoning"/>'s limit: it was not drawn.</summary>
+    public ChoiceProbabilities? Probabilities { get; init; }
+}

@@ -38,6 +38,23 @@ public sealed class GenerationTests
     }
 
     [TestMethod]
+    public void TokensTellHowLikelyTheyWere()
+    {
+        using var run = new Run(s_words, s_story);
+        foreach (GeneratedToken step in run.Generate([s_story[0]], s_greedy with { LogProbabilities = 2 }).SkipLast(1))
+        {
+            ChoiceProbabilities told = step.Probabilities!;
+            Assert.AreEqual((step.Token, told.Model), (told.TopOfModel[0].Token, told.TopOfModel[0].LogProbability));
+            Assert.IsGreaterThanOrEqualTo(told.TopOfModel[1].LogProbability, told.Model);
+            Assert.AreEqual(0, told.Sampled, "nothing else was left");
+            Assert.AreEqual(new TokenLogProbability(step.Token, 0), told.TopOfSampled.Single());
+        }
+        Assert.IsTrue(run.Generate([s_story[0]], s_greedy).TrueForAll(step => step.Probabilities is null));
+        Assert.AreEqual(ErrorCode.InvalidArgument,
+            Assert.ThrowsExactly<EdgeLlmException>(() => run.Generate([s_story[0]], s_greedy with { LogProbabilities = -1 })).Code);
+    }
+
+    [TestMethod]
     public void TheDefaultSamplingTellsItToo()
     {
         using var run = new Run(s_words, s_story);

@@ -132,8 +132,26 @@ public sealed class SamplerStageTests
             compared++;
             CollectionAssert.AreEqual(Array.ConvertAll(expected, item => item.Token), Left(chain), $"{name}, round {round}: {chosen}");
             CollectionAssert.Contains(Array.ConvertAll(expected, item => item.Token), token);
+            AssertProbabilities(chain.Explain(logits, token, 10), logits, expected, token);
         }
         Assert.IsGreaterThan(rounds / 2, compared, name);
+    }
+
+    private static void AssertProbabilities(ChoiceProbabilities found, float[] logits, (int Token, double Probability)[] left, int token)
+    {
+        const double Tolerance = 2e-4;
+        double logSum = Math.Log(logits.Sum(logit => Math.Exp(logit)));
+        int[] byModel = [.. Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).Take(10)];
+        Assert.AreEqual(logits[token] - logSum, found.Model, Tolerance);
+        Assert.AreEqual(Math.Log(left.Single(item => item.Token == token).Probability), found.Sampled, Tolerance);
+        CollectionAssert.AreEqual(byModel, found.TopOfModel.Select(item => item.Token).ToArray());
+        foreach (TokenLogProbability item in found.TopOfModel) Assert.AreEqual(logits[item.Token] - logSum, item.LogProbability, Tolerance);
+        Assert.HasCount(Math.Min(10, left.Length), found.TopOfSampled);
+        for (int rank = 0; rank < found.TopOfSampled.Count; rank++)
+        {
+            Assert.AreEqual(left[rank].Token, found.TopOfSampled[rank].Token);
+            Assert.AreEqual(Math.Log(left[rank].Probability), found.TopOfSampled[rank].LogProbability, Tolerance);
+        }
     }
 
     private static int[] Left(SamplerChain chain) => [.. Enumerable.Range(0, chain.CandidateCount).Select(chain.Candidate)];

@@ -9,7 +9,7 @@ internal sealed class TopNSigma(float n) : ISamplerStage
         int count = 0;
         for (int i = 0; i < candidates.Count; i++)
         {
-            float logit = candidates.IsWhole ? candidates.Logits[i] : candidates.LogitAt(i);
+            float logit = candidates.Logits[candidates[i]];
             if (logit == float.NegativeInfinity) continue; // banned
             sum += logit;
             count++;
@@ -17,7 +17,7 @@ internal sealed class TopNSigma(float n) : ISamplerStage
         double mean = sum / count;
         for (int i = 0; i < candidates.Count; i++)
         {
-            float logit = candidates.IsWhole ? candidates.Logits[i] : candidates.LogitAt(i);
+            float logit = candidates.Logits[candidates[i]];
             if (logit != float.NegativeInfinity) squares += (logit - mean) * (logit - mean);
         }
         // Logits are divided by the temperature, and so is their deviation.

@@ -22,6 +22,7 @@ internal static class RunCommand
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
         var drafts = new DraftOptionsBinding();
         drafts.AddTo(command);
+        PromptCacheBinding promptCache = new PromptCacheBinding().AddTo(command);
         LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
@@ -31,8 +32,10 @@ internal static class RunCommand
             using LanguageModel model = modelOptions.Open(parsed);
             int[] tokens = parsed.GetValue(noBos) ? model.Tokenizer.Encode(prompt, addSpecial: false) : model.Tokenizer.EncodePrompt(prompt);
             using LanguageModel? draft = drafts.Open(parsed, modelOptions);
-            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
-            return parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
+            using Context context = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), draft);
+            int status = parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
+            PromptCacheBinding.Warn(context);
+            return status;
         });
         return command;
     }

@@ -51,6 +51,9 @@ public sealed class Context : IDisposable
     /// <summary>Blocks of 64 positions that no sequence holds.</summary>
     public int FreeCacheBlocks => _runner.Cache.FreeBlocks;
 
+    /// <summary>What went wrong last with the files of <see cref="ContextOptions.PromptCache"/>, or null. Texts are computed then.</summary>
+    public string? PromptCacheWarning => _runner.Cache.Files?.Warning;
+
     /// <summary>Forward passes so far.</summary>
     public long Passes => _runner.Passes;
 
@@ -306,5 +309,5 @@ public sealed class Context : IDisposable
         return AdapterSet.Of(adapters, Model.File);
     }
 
-    private SequenceState State() => new(Model.Fingerprint, EngineVersion.Arithmetic, Model.VocabSize);
+    private SequenceState State() => new(Model.FingerprintFor(Options.ContextSize), EngineVersion.Arithmetic, Model.VocabSize);
 }

@@ -1,4 +1,5 @@
 using Edge.Llm.Adapters;
+using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Cache;
 
@@ -34,6 +35,13 @@ internal sealed class KvCache : IDisposable
 
     /// <summary>Finds blocks by the text that they hold; null: texts share none.</summary>
     public PrefixIndex? Prefixes { get; set; }
+
+    /// <summary>The same texts on disk; null: nowhere.</summary>
+    public PromptCache? Files { get; set; }
+
+    /// <summary>The first block of a pool that the tokens behind so many blocks look back to.</summary>
+    public int FirstNeeded(int pool, int blocks) =>
+        pool < _groups.Length ? KvShape.FirstSeen(blocks * AttentionArgs.BlockLength, Layout.Groups[pool].Shape.Rows.Window) : blocks - 1;
 
     /// <summary>Tokens that a sequence may hold.</summary>
     public int MaxLength => Layout.Size.ContextSize;

@@ -65,7 +65,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
     {
         lock (_gate)
         {
-            UInt128 hash = Hash(parent?.Hash ?? Hash(root), tokens);
+            UInt128 hash = Hash(parent?.Hash ?? Hash(root), tokens) & hashMask;
             if (_entries.TryGetValue(hash, out PrefixEntry? known) && known.Is(root, parent, tokens)) return known;
             if (_entries.Count >= _sweepAt) Sweep();
             return _entries[hash] = new PrefixEntry(root, parent, tokens.ToArray(), hash, cache.Pools.Length);
@@ -100,10 +100,6 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         }
     }
 
-    /// <summary>The first block of a pool that the tokens behind so many blocks look back to.</summary>
-    public int First(int pool, int blocks) =>
-        pool < cache.Groups.Length ? KvShape.FirstSeen(blocks * BlockLength, cache.Layout.Groups[pool].Shape.Rows.Window) : blocks - 1;
-
     private List<PrefixEntry> Find(PrefixRoot root, ReadOnlySpan<int> tokens)
     {
         var chain = new List<PrefixEntry>();
@@ -111,7 +107,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         PrefixEntry? parent = null;
         for (; tokens.Length >= BlockLength; tokens = tokens[BlockLength..])
         {
-            hash = Hash(hash, tokens[..BlockLength]);
+            hash = Hash(hash, tokens[..BlockLength]) & hashMask;
             if (!_entries.TryGetValue(hash, out PrefixEntry? entry) || !entry.Is(root, parent, tokens[..BlockLength])) break;
             chain.Add(parent = entry);
         }
@@ -121,7 +117,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
     private bool IsThere(List<PrefixEntry> chain)
     {
         for (int pool = 0; pool < cache.Pools.Length; pool++)
-            for (int i = First(pool, chain.Count); i < chain.Count; i++)
+            for (int i = cache.FirstNeeded(pool, chain.Count); i < chain.Count; i++)
                 if (chain[i].Kept(pool) is null) return false;
         return true;
     }
@@ -132,7 +128,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         var held = new List<(int Pool, Block Block)>();
         bool all = true;
         for (int pool = 0; pool < cache.Pools.Length && all; pool++)
-            for (int i = First(pool, chain.Count); i < chain.Count && all; i++)
+            for (int i = cache.FirstNeeded(pool, chain.Count); i < chain.Count && all; i++)
                 if (all = chain[i].TryHold(cache.Pools[pool], pool)) held.Add((pool, chain[i].Kept(pool)!));
         if (all && claim?.Fits is not false) return true;
         foreach ((int pool, Block block) in held) cache.Pools[pool].Release(block);
@@ -151,19 +147,20 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         _sweepAt = Math.Max(64, 2 * _entries.Count);
     }
 
-    private UInt128 Hash(PrefixRoot root)
+    private static UInt128 Hash(PrefixRoot root)
     {
         var hash = new XxHash128();
         hash.Append(MemoryMarshal.AsBytes([root.Adapters.Fingerprint(0)]));
         hash.Append(MemoryMarshal.AsBytes(root.Salt.AsSpan()));
-        return hash.GetCurrentHashAsUInt128() & hashMask;
+        return hash.GetCurrentHashAsUInt128();
     }
 
-    private UInt128 Hash(UInt128 parent, ReadOnlySpan<int> tokens)
+    /// <summary>Hash of a chain that goes on with 64 tokens.</summary>
+    public static UInt128 Hash(UInt128 before, ReadOnlySpan<int> tokens)
     {
         Span<int> chained = stackalloc int[4 + BlockLength];
-        MemoryMarshal.Cast<int, UInt128>(chained)[0] = parent;
+        MemoryMarshal.Cast<int, UInt128>(chained)[0] = before;
         tokens.CopyTo(chained[4..]);
-        return XxHash128.HashToUInt128(MemoryMarshal.AsBytes(chained)) & hashMask;
+        return XxHash128.HashToUInt128(MemoryMarshal.AsBytes(chained));
     }
 }

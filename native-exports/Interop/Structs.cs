@@ -153,11 +153,16 @@ internal unsafe struct PartData
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct ContextOptionsData
+internal unsafe struct ContextOptionsData
 {
     public uint StructSize;
     public int ContextSize, BatchSize, LogitsRows, Threads, CacheTypeK, CacheTypeV, MaxSequences;
     public ulong Seed;
+    public byte* PromptCache;
+    public nuint PromptCacheLength;
+    public long PromptCacheBytes;
+    public int NoPrefixSharing;
+    public uint Reserved;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -240,4 +245,6 @@ internal unsafe struct GenerateOptionsData
     public nuint GrammarLength;
     public int GrammarKind;
     public uint Reserved;
+    public byte* Salt;
+    public nuint SaltLength;
 }

@@ -357,6 +357,11 @@ typedef struct edge_llm_context_options {
     int32_t cache_type_v;    /* and of the values */
     int32_t max_sequences;   /* sequences of full length that the cache has room for; there may be more, shorter ones. Default 1 */
     uint64_t seed;           /* for sampling options without a seed. Default EDGE_LLM_RANDOM_SEED */
+    const char *prompt_cache;     /* a folder that keeps texts for later processes; it is made if need be. NULL (default): none */
+    size_t prompt_cache_length;   /* may be EDGE_LLM_ZERO_TERMINATED */
+    int64_t prompt_cache_bytes;   /* that its files may take; 0 (default): 4 GiB */
+    int32_t no_prefix_sharing;    /* 1: a text does not go on from what the cache holds of another one with the same beginning. Default 0 */
+    uint32_t reserved;            /* 0 */
 } edge_llm_context_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -588,6 +593,8 @@ typedef struct edge_llm_generate_options {
     size_t grammar_length;  /* may be EDGE_LLM_ZERO_TERMINATED */
     int32_t grammar_kind;   /* an edge_llm_grammar_kind. Default EDGE_LLM_GRAMMAR_NONE */
     uint32_t reserved;      /* 0 */
+    const char *salt;       /* only texts of equal salt share what the cache holds of a common beginning; NULL (default): that of the sequence */
+    size_t salt_length;     /* may be EDGE_LLM_ZERO_TERMINATED */
 } edge_llm_generate_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */

@@ -175,6 +175,7 @@ struct GenerateOptions {
     std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the context's
     edge_llm_grammar_kind grammar_kind = EDGE_LLM_GRAMMAR_NONE;
     std::string grammar{}; ///< what the text must look like
+    std::optional<std::string> salt{}; ///< only texts of equal salt share what the cache holds of a common beginning; none: that of the sequence
 };
 
 /// An open model. Any number of threads may use one; contexts made from it outlive it.
@@ -560,6 +561,10 @@ private:
         if (options.grammar_kind != EDGE_LLM_GRAMMAR_NONE) {
             c.grammar = options.grammar.data();
             c.grammar_length = options.grammar.size();
+        }
+        if (options.salt) {
+            c.salt = options.salt->data();
+            c.salt_length = options.salt->size();
         }
         static std::atomic<std::uint32_t> generations{0};
         do c.id = ++generations;

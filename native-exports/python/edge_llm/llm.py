@@ -30,7 +30,8 @@ class LLM:
     def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
                  n_gpu_layers: int = 0, offload_kqv: bool = True, use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16",
                  type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, max_streams: int = 4,
-                 overrides: Mapping[str, int | float | bool | str] | None = None, adapters: Sequence[Any] = (), verbose: bool = False) -> None:
+                 overrides: Mapping[str, int | float | bool | str] | None = None, adapters: Sequence[Any] = (),
+                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, verbose: bool = False) -> None:
         self.name = os.path.basename(os.fspath(model_path))
         self._chat_template, self._seed = chat_template, seed
         self._turn = threading.RLock()  # held by who computes; a signal handler may come between
@@ -40,7 +41,7 @@ class LLM:
         try:
             loaded = [(self.model.load_adapter(path), scale) for path, scale in map(_with_scale, checks.items("adapters", adapters, "a list of files"))]
             self._contexts = _Contexts(lambda: Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
-                                                       seed=seed, adapters=loaded), checks.integer("max_streams", max_streams))
+                                                       seed=seed, adapters=loaded, prompt_cache=prompt_cache, prompt_cache_bytes=prompt_cache_bytes), checks.integer("max_streams", max_streams))
         except BaseException:
             self.model.close()
             raise

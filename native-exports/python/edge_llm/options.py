@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -16,7 +17,9 @@ CACHE_TYPES = {name: number for number, name in enumerate(("f16", "f32", "q8_0",
 
 
 def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
-                    type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> s.Struct:
+                    type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None,
+                    prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None,
+                    prefix_sharing: bool = True) -> s.Struct:
     """The options of a context as C has them."""
     for name, value in (("type_k", type_k), ("type_v", type_v)):
         if not isinstance(value, str) or value not in CACHE_TYPES:
@@ -30,6 +33,12 @@ def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int =
     options.cache_type_k, options.cache_type_v = CACHE_TYPES[type_k], CACHE_TYPES[type_v]
     if seed is not None:
         options.seed = checks.seed(seed)
+    if prompt_cache is not None:
+        options.prompt_cache = folder = os.fsencode(prompt_cache)
+        options.prompt_cache_length = len(folder)
+    if prompt_cache_bytes is not None:
+        options.prompt_cache_bytes = checks.integer("prompt_cache_bytes", prompt_cache_bytes)
+    options.no_prefix_sharing = 1 - checks.flag("prefix_sharing", prefix_sharing)
     return options
 
 

@@ -28,6 +28,7 @@ internal static class ChatCommand
         var answers = new AnswerOptionsBinding();
         answers.AddTo(command);
         LlamaCppOptions.AddTo(command, converses: true);
+        PromptCacheBinding promptCache = new PromptCacheBinding().AddTo(command);
         command.SetAction(parsed =>
         {
             StandardStreams.NeedInput();
@@ -36,14 +37,16 @@ internal static class ChatCommand
             using LanguageModel model = modelOptions.Open(parsed);
             (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, model.Tokenizer);
             using LanguageModel? draft = drafts.Open(parsed, modelOptions);
-            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
+            using Context context = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), draft);
             using var conversation = new Conversation(context, chatTemplate)
             {
                 System = generateOptions.Text(parsed, parsed.GetValue(system)),
                 AnswerOptions = answer,
             };
-            return Talk(conversation, generate with { Stop = [.. generate.Stop, .. stop] },
+            int status = Talk(conversation, generate with { Stop = [.. generate.Stop, .. stop] },
                 generateOptions.Text(parsed, parsed.GetValue(prompt)), parsed.GetValue(noHistory));
+            PromptCacheBinding.Warn(context);
+            return status;
         });
         return command;
     }

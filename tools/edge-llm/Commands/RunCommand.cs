@@ -24,6 +24,7 @@ internal static class RunCommand
         drafts.AddTo(command);
         var answers = new AnswerOptionsBinding();
         answers.AddTo(command);
+        PromptCacheBinding promptCache = new PromptCacheBinding().AddTo(command);
         LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
@@ -37,13 +38,17 @@ internal static class RunCommand
                 ChatTemplate template = Chat.ChatTemplates.Choose(null, model, model.Tokenizer).Template;
                 ChatPrompt chat = new ChatFormat(template, model.Tokenizer).Prepare([new ChatMessage("user", Encoding.UTF8.GetString(prompt))], answer, generate);
                 using LanguageModel? drafting = drafts.Open(parsed, modelOptions);
-                using Context answering = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), drafting);
-                return parsed.GetValue(json) ? WriteJson(answering, [.. chat.Tokens], chat.Options, chat) : WriteAnswer(answering, chat);
+                using Context answering = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), drafting);
+                int ended = parsed.GetValue(json) ? WriteJson(answering, [.. chat.Tokens], chat.Options, chat) : WriteAnswer(answering, chat);
+                PromptCacheBinding.Warn(answering);
+                return ended;
             }
             int[] tokens = parsed.GetValue(noBos) ? model.Tokenizer.Encode(prompt, addSpecial: false) : model.Tokenizer.EncodePrompt(prompt);
             using LanguageModel? draft = drafts.Open(parsed, modelOptions);
-            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
-            return parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
+            using Context context = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), draft);
+            int status = parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
+            PromptCacheBinding.Warn(context);
+            return status;
         });
         return command;
     }

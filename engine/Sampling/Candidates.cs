@@ -7,6 +7,8 @@ namespace Edge.Llm.Sampling;
 /// which is sorted only as far as a stage looks.</summary>
 internal sealed class Candidates(int vocabularySize)
 {
+    private const int ManySorted = 1024;
+
     private readonly Ranking _ranking = new(vocabularySize);
     private int[] _listed = []; // by rank, once they are not neighbours in the ranking
     private bool _isListed;
@@ -106,7 +108,7 @@ internal sealed class Candidates(int vocabularySize)
     public void KeepFirst(int count)
     {
         Debug.Assert(count is > 0 && count <= Count);
-        if (!_isListed && count > 1 && count < Count) _ranking.Sort(_first + count);
+        if (!_isListed && count is > 1 and <= ManySorted && count < Count) _ranking.Sort(_first + count); // of more, who looks at a rank sorts as far as that
         Count = count;
     }
 

@@ -356,6 +356,12 @@ ENTRY(edge_llm_context_start,
     (edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options),
     (context, prompt, prompt_count, options))
 ENTRY(edge_llm_context_next, (edge_llm_context *context, edge_llm_piece *piece), (context, piece))
+ENTRY(edge_llm_answer_options_default, (edge_llm_answer_options *options, size_t struct_size), (options, struct_size))
+ENTRY(edge_llm_context_start_chat,
+    (edge_llm_context *context, const edge_llm_chat_message *messages, size_t message_count, const edge_llm_chat_options *chat,
+        const edge_llm_answer_options *answer, const edge_llm_generate_options *options),
+    (context, messages, message_count, chat, answer, options))
+ENTRY(edge_llm_context_next_part, (edge_llm_context *context, edge_llm_part *part), (context, part))
 
 ENTRY(edge_llm_sequence_tokens, (edge_llm_context *context, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count),
     (context, sequence, tokens, capacity, count))

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Edge.Llm.Grammars;
 using Edge.Llm.Grammars.Json;

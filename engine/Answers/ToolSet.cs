@@ -16,7 +16,10 @@ internal sealed class ToolSet
 
     private ToolSet(JsonElement json) => Json = json;
 
-    /// <summary>No tools; calls of any name are calls.</summary>
+    /// <summary>No tools.</summary>
+    public static ToolSet None { get; } = new(default);
+
+    /// <summary>No tools that are known; calls of any name are calls.</summary>
     public static ToolSet Any { get; } = new(default);
 
     /// <summary>The descriptions, as they were given.</summary>

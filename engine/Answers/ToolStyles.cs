@@ -106,6 +106,7 @@ internal static class ToolStyles
             Next = ["; " + Name, Name],
             Middle = [Parameters, Arguments],
             Close = ["}"],
+            Skipped = ["<|python_start|>", "<|python_end|>"],
         },
     ];
 

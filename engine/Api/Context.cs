@@ -51,6 +51,9 @@ public sealed class Context : IDisposable
     /// <summary>Blocks of 64 positions that no sequence holds.</summary>
     public int FreeCacheBlocks => _runner.Cache.FreeBlocks;
 
+    /// <summary>What went wrong last with the files of <see cref="ContextOptions.PromptCache"/>, or null. Texts are computed then.</summary>
+    public string? PromptCacheWarning => _runner.Cache.Files?.Warning;
+
     /// <summary>Forward passes so far.</summary>
     public long Passes => _runner.Passes;
 
@@ -136,6 +139,23 @@ public sealed class Context : IDisposable
         options ??= new GenerateOptions();
         AdapterSet? adapters = options.Adapters is null ? null : SetOf(options.Adapters);
         return _scheduler.GenerateChoices([.. prompt], Model.Tokenizer, options, adapters, count, cancellation);
+    }
+
+    /// <summary>Drives one step, a forward pass for all generations that fit into it. Who reads generations with <see cref="Generation.MoveNext"/> needs no
+    /// such call.</summary>
+    /// <returns>Generations that need more steps.</returns>
+    /// <exception cref="EdgeLlmException">Busy: another call computes in this context. InvalidFile: the file changed its size.</exception>
+    public int Step()
+    {
+        using Gate.Use use = _lifetime.Hold();
+        return _scheduler.StepForAll();
+    }
+
+    /// <summary>Starts a thread that drives the steps of all generations, now and later, until the context is disposed of. Readers then wait for it.</summary>
+    public void StartThread()
+    {
+        using Gate.Use use = _lifetime.Hold();
+        _scheduler.StartThread();
     }
 
     /// <summary>Runs a batch: its tokens join their sequences, and the logits that it asks for come back, valid until the next pass. On an
@@ -277,7 +297,11 @@ public sealed class Context : IDisposable
 
     /// <summary>Ends the threads and frees cache and workspace; while a call or a step of a generation is under way, as soon as it has
     /// ended.</summary>
-    public void Dispose() => _lifetime.Dispose();
+    public void Dispose()
+    {
+        _scheduler.Close();
+        _lifetime.Dispose();
+    }
 
     private AdapterSet SetOf(IReadOnlyList<AdapterScale> adapters)
     {
@@ -285,5 +309,5 @@ public sealed class Context : IDisposable
         return AdapterSet.Of(adapters, Model.File);
     }
 
-    private SequenceState State() => new(Model.Fingerprint, EngineVersion.Arithmetic, Model.VocabSize);
+    private SequenceState State() => new(Model.FingerprintFor(Options.ContextSize), EngineVersion.Arithmetic, Model.VocabSize);
 }

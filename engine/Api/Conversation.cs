@@ -1,4 +1,4 @@
-using System.Text;
+using Edge.Llm.Answers;
 
 namespace Edge.Llm;
 
@@ -11,7 +11,7 @@ public sealed class Conversation : IDisposable
 
     private readonly Context _context;
     private readonly Sequence _sequence;
-    private readonly Func<IReadOnlyList<ChatMessage>, int[]> _encode;
+    private readonly Func<IReadOnlyList<ChatMessage>, GenerateOptions, ChatPrompt> _prepare;
     private readonly List<ChatMessage> _messages = [];
     private int _firstSeen; // of the messages but the system's
 
@@ -24,21 +24,28 @@ public sealed class Conversation : IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         template ??= context.Model.ChatTemplate;
-        Tokenizer tokenizer = context.Model.Tokenizer;
+        var format = new ChatFormat(template, context.Model.Tokenizer);
         _context = context;
-        _encode = messages => template.Render(messages, now: Date).Encode(tokenizer);
+        _prepare = (messages, options) => format.Prepare(messages, AnswerOptions with { Date = AnswerOptions.Date ?? Date }, options);
         _sequence = context.NewSequence(adapters);
     }
 
     internal Conversation(Context context, Func<IReadOnlyList<ChatMessage>, int[]> encode)
     {
         _context = context;
-        _encode = encode;
+        _prepare = (messages, options) => new ChatPrompt(encode(messages), options, new AnswerFormat(null, null, false, ToolSet.None));
         _sequence = context.NewSequence();
     }
 
     /// <summary>The date that a template may tell the model: that of the conversation's beginning, unless it is set.</summary>
     public DateTime Date { get; init; } = DateTime.Now;
+
+    /// <summary>The tools that the model may call, and how long it may write to itself.</summary>
+    public AnswerOptions AnswerOptions { get; set; } = new();
+
+    /// <summary>What the item read last has completed: content, reasoning, calls of tools. The items themselves have the text as the model wrote
+    /// it.</summary>
+    public IReadOnlyList<AnswerDelta> Deltas { get; private set; } = [];
 
     /// <summary>All messages, oldest first.</summary>
     public IReadOnlyList<ChatMessage> Messages => _messages;
@@ -96,7 +103,7 @@ public sealed class Conversation : IDisposable
         return Generate(messages => messages.Add(new ChatMessage(UserRole, text)), options ?? new GenerateOptions(), cancellation);
     }
 
-    /// <summary>Generates the assistant's next message. What was generated when the caller stops asking or cancels is the message; if that
+    /// <summary>Generates the assistant's next message: content, <c>reasoning_content</c> and <c>tool_calls</c>. What was generated when the caller stops asking or cancels is the message; if that
     /// is nothing, and on an error, the messages are those from before the call.</summary>
     /// <param name="options">What to generate.</param>
     /// <param name="cancellation">Ends the answer with <see cref="FinishReason.Cancelled"/>.</param>
@@ -123,16 +130,20 @@ public sealed class Conversation : IDisposable
     {
         ChatMessage[] before = [.. _messages];
         int firstSeen = _firstSeen;
-        var answer = new StringBuilder();
+        var answer = new ChatAnswer();
+        AnswerScanner? scanner = null;
         bool failed = true, finished = false;
         try
         {
             ask(_messages);
-            using Generation generation = _context.Generate(Prompt(options), options, _sequence, cancellation);
+            ChatPrompt prompt = Prompt(options);
+            using Generation generation = _context.Generate(prompt.Tokens, prompt.Options, _sequence, cancellation);
+            scanner = prompt.NewScanner(generation.Statistics.Seed);
             Statistics = generation.Statistics;
             foreach (GeneratedToken step in generation)
             {
-                answer.Append(step.Text);
+                Deltas = step.Finish is null ? scanner.Append(step.Text) : [.. scanner.Append(step.Text), .. scanner.Finish()];
+                answer.Add(Deltas);
                 finished = step.Finish is not (null or FinishReason.Cancelled);
                 failed = false; // if the caller stops asking
                 yield return step;
@@ -142,7 +153,8 @@ public sealed class Conversation : IDisposable
         }
         finally
         {
-            if (!failed && (finished || answer.Length > 0)) _messages.Add(new ChatMessage(AssistantRole, answer.ToString()));
+            if (!failed && !finished) answer.Add(scanner?.Finish() ?? []);
+            if (!failed && (finished || !answer.IsEmpty)) _messages.Add(answer.ToMessage());
             else
             {
                 _messages.Clear();
@@ -153,14 +165,14 @@ public sealed class Conversation : IDisposable
     }
 
     // The tokens of the messages, oldest turns left out until there is room for an answer.
-    private int[] Prompt(GenerateOptions options)
+    private ChatPrompt Prompt(GenerateOptions options)
     {
         if (_messages.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "there are no messages to answer");
-        int[] prompt = _encode(Seen());
+        ChatPrompt prompt = _prepare(Seen(), options);
         int answer = Math.Min(options.MaxTokens < 0 ? int.MaxValue : options.MaxTokens, ContextSize / 4);
-        if (prompt.Length <= ContextSize - answer) return prompt;
+        if (prompt.Tokens.Count <= ContextSize - answer) return prompt;
         // Whatever is left out makes the model read the rest again: so leave out enough for several turns.
-        while (prompt.Length > ContextSize / 2 && ForgetTurn()) prompt = _encode(Seen());
+        while (prompt.Tokens.Count > ContextSize / 2 && ForgetTurn()) prompt = _prepare(Seen(), options);
         return prompt;
     }
 

@@ -1,4 +1,5 @@
 using Edge.Llm.Adapters;
+using Edge.Llm.Cache;
 using Edge.Llm.Models;
 using Edge.Llm.Scheduling;
 using Edge.Llm.Models.Architectures;
@@ -73,6 +74,9 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Tells its keys and values from those of other models.</summary>
     internal ulong Fingerprint => _fingerprint.Value;
+
+    /// <summary>Tells what a context of a size computes from what others compute.</summary>
+    internal ulong FingerprintFor(int contextSize) => Spec.IsLong(contextSize) ? ~Fingerprint : Fingerprint;
 
     /// <summary>Opens a GGUF file; of a split model, any part opens all.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory, InvalidArgument.</exception>
@@ -166,6 +170,16 @@ public sealed class LanguageModel : IDisposable
         AdapterSet adapters = AdapterSet.Of(options.Adapters, File);
         var runner = new ModelRunner(Spec, File, _gate, options);
         runner.Cache.Adapters = adapters;
+        try
+        {
+            if (options.PromptCache is { } folder)
+                runner.Cache.Files = new PromptCache(runner.Cache, folder, options.PromptCacheBytes, FingerprintFor(options.ContextSize), EngineVersion.Arithmetic);
+        }
+        catch
+        {
+            runner.Dispose();
+            throw;
+        }
         return new Context(this, runner, options, SpeculationOf(options, draft));
     }
 
@@ -221,7 +235,7 @@ public sealed class LanguageModel : IDisposable
         {
             // A text is one batch, and nothing of it is kept: its keys need not be small.
             int batch = Math.Max(options.BatchSize, Math.Min(options.ContextSize, ContextOptions.MaxBatchSize));
-            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32, PrefixSharing = false };
+            options = options with { BatchSize = batch, TypeK = KvType.F32, TypeV = KvType.F32, PrefixSharing = false, PromptCache = null };
         }
         if ((long)options.MaxSequences * options.ContextSize / 64 > int.MaxValue)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{options.MaxSequences} sequences of {options.ContextSize} tokens are too many");

@@ -44,7 +44,7 @@ internal sealed unsafe class BlockTable : IDisposable
     public void Reserve(int length, int count)
     {
         int next = length / BlockLength;
-        if (count > 0 && next < _blocks.Count && !_pool.TryOwn(_blocks[next]!)) CopyOnWrite(next);
+        if (count > 0 && next < _blocks.Count && _blocks[next] is { } block && !_pool.TryOwn(block)) CopyOnWrite(next);
         while (_blocks.Count < KvShape.Blocks((long)length + count)) Append(_pool.Allocate());
     }
 
@@ -109,7 +109,7 @@ internal sealed unsafe class BlockTable : IDisposable
     private bool WritesToShared(int length, int count)
     {
         int next = length / BlockLength;
-        return count > 0 && next < _blocks.Count && _pool.IsShared(_blocks[next]!);
+        return count > 0 && next < _blocks.Count && _blocks[next] is { } block && _pool.IsShared(block);
     }
 
     private void CopyOnWrite(int index)

@@ -1,4 +1,5 @@
 using Edge.Llm.Adapters;
+using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Cache;
 
@@ -34,6 +35,13 @@ internal sealed class KvCache : IDisposable
 
     /// <summary>Finds blocks by the text that they hold; null: texts share none.</summary>
     public PrefixIndex? Prefixes { get; set; }
+
+    /// <summary>The same texts on disk; null: nowhere.</summary>
+    public PromptCache? Files { get; set; }
+
+    /// <summary>The first block of a pool that the tokens behind so many blocks look back to.</summary>
+    public int FirstNeeded(int pool, int blocks) =>
+        pool < _groups.Length ? KvShape.FirstSeen(blocks * AttentionArgs.BlockLength, Layout.Groups[pool].Shape.Rows.Window) : blocks - 1;
 
     /// <summary>Tokens that a sequence may hold.</summary>
     public int MaxLength => Layout.Size.ContextSize;
@@ -78,9 +86,7 @@ internal sealed class CacheClaim(KvCache cache)
     /// <summary>Adds it if there is room for it beside all that is claimed.</summary>
     public bool TryAdd(Sequence sequence, int count)
     {
-        for (int group = 0; group < _blocks.Length; group++)
-            if (_blocks[group] + sequence.Table(group).BlocksNeeded(sequence.Length, count) > cache.Groups[group].Free) return false;
-        if (cache.States is { } states && _states + 1 > states.Free) return false;
+        if (!FitsWith(sequence, count)) return false;
         Add(sequence, count);
         return true;
     }
@@ -94,6 +100,14 @@ internal sealed class CacheClaim(KvCache cache)
                 if (_blocks[group] > cache.Groups[group].Free) return false;
             return cache.States is not { } states || _states <= states.Free;
         }
+    }
+
+    /// <summary>Whether there is room for more tokens of a sequence beside that.</summary>
+    public bool FitsWith(Sequence sequence, int count)
+    {
+        for (int group = 0; group < _blocks.Length; group++)
+            if (_blocks[group] + sequence.Table(group).BlocksNeeded(sequence.Length, count) > cache.Groups[group].Free) return false;
+        return cache.States is not { } states || _states < states.Free;
     }
 
     /// <summary>Throws unless there is room for all that is claimed.</summary>

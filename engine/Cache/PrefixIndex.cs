@@ -65,7 +65,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
     {
         lock (_gate)
         {
-            UInt128 hash = Hash(parent?.Hash ?? Hash(root), tokens);
+            UInt128 hash = Hash(parent?.Hash ?? Hash(root), tokens) & hashMask;
             if (_entries.TryGetValue(hash, out PrefixEntry? known) && known.Is(root, parent, tokens)) return known;
             if (_entries.Count >= _sweepAt) Sweep();
             return _entries[hash] = new PrefixEntry(root, parent, tokens.ToArray(), hash, cache.Pools.Length);
@@ -84,21 +84,21 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
     }
 
     /// <summary>The longest chain of these tokens of which all is there that the tokens behind it look back to. That is held for the caller.</summary>
-    /// <returns>Its entries, or null unless it is longer than <paramref name="longerThan"/> tokens.</returns>
-    public List<PrefixEntry>? Hold(PrefixRoot root, ReadOnlySpan<int> tokens, int longerThan)
+    /// <param name="root">What the text must have in common with the one that they were computed for.</param>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="longerThan">A chain that is no longer is of no use.</param>
+    /// <param name="claim">What must have room beside it; null: nothing.</param>
+    /// <returns>Its entries, or null if there is none.</returns>
+    public List<PrefixEntry>? Hold(PrefixRoot root, ReadOnlySpan<int> tokens, int longerThan, CacheClaim? claim)
     {
         lock (_gate)
         {
             List<PrefixEntry> chain = Find(root, tokens);
             for (; chain.Count * BlockLength > longerThan; chain.RemoveAt(chain.Count - 1))
-                if (IsThere(chain) && TryHold(chain)) return chain;
+                if (IsThere(chain) && TryHold(chain, claim)) return chain;
             return null;
         }
     }
-
-    /// <summary>The first block of a pool that the tokens behind so many blocks look back to.</summary>
-    public int First(int pool, int blocks) =>
-        pool < cache.Groups.Length ? KvShape.FirstSeen(blocks * BlockLength, cache.Layout.Groups[pool].Shape.Rows.Window) : blocks - 1;
 
     private List<PrefixEntry> Find(PrefixRoot root, ReadOnlySpan<int> tokens)
     {
@@ -107,7 +107,7 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         PrefixEntry? parent = null;
         for (; tokens.Length >= BlockLength; tokens = tokens[BlockLength..])
         {
-            hash = Hash(hash, tokens[..BlockLength]);
+            hash = Hash(hash, tokens[..BlockLength]) & hashMask;
             if (!_entries.TryGetValue(hash, out PrefixEntry? entry) || !entry.Is(root, parent, tokens[..BlockLength])) break;
             chain.Add(parent = entry);
         }
@@ -117,27 +117,22 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
     private bool IsThere(List<PrefixEntry> chain)
     {
         for (int pool = 0; pool < cache.Pools.Length; pool++)
-            for (int i = First(pool, chain.Count); i < chain.Count; i++)
+            for (int i = cache.FirstNeeded(pool, chain.Count); i < chain.Count; i++)
                 if (chain[i].Kept(pool) is null) return false;
         return true;
     }
 
-    // Another thread's pass may take a free block meanwhile: then nothing is held.
-    private bool TryHold(List<PrefixEntry> chain)
+    // Another thread's pass may take a free block meanwhile, and others may need the room: then nothing is held.
+    private bool TryHold(List<PrefixEntry> chain, CacheClaim? claim)
     {
         var held = new List<(int Pool, Block Block)>();
-        for (int pool = 0; pool < cache.Pools.Length; pool++)
-            for (int i = First(pool, chain.Count); i < chain.Count; i++)
-            {
-                if (chain[i].TryHold(cache.Pools[pool], pool))
-                {
-                    held.Add((pool, chain[i].Kept(pool)!));
-                    continue;
-                }
-                foreach ((int of, Block block) in held) cache.Pools[of].Release(block);
-                return false;
-            }
-        return true;
+        bool all = true;
+        for (int pool = 0; pool < cache.Pools.Length && all; pool++)
+            for (int i = cache.FirstNeeded(pool, chain.Count); i < chain.Count && all; i++)
+                if (all = chain[i].TryHold(cache.Pools[pool], pool)) held.Add((pool, chain[i].Kept(pool)!));
+        if (all && claim?.Fits is not false) return true;
+        foreach ((int pool, Block block) in held) cache.Pools[pool].Release(block);
+        return false;
     }
 
     // Keeps what leads to a block that is still there.
@@ -152,19 +147,20 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         _sweepAt = Math.Max(64, 2 * _entries.Count);
     }
 
-    private UInt128 Hash(PrefixRoot root)
+    private static UInt128 Hash(PrefixRoot root)
     {
         var hash = new XxHash128();
         hash.Append(MemoryMarshal.AsBytes([root.Adapters.Fingerprint(0)]));
         hash.Append(MemoryMarshal.AsBytes(root.Salt.AsSpan()));
-        return hash.GetCurrentHashAsUInt128() & hashMask;
+        return hash.GetCurrentHashAsUInt128();
     }
 
-    private UInt128 Hash(UInt128 parent, ReadOnlySpan<int> tokens)
+    /// <summary>Hash of a chain that goes on with 64 tokens.</summary>
+    public static UInt128 Hash(UInt128 before, ReadOnlySpan<int> tokens)
     {
         Span<int> chained = stackalloc int[4 + BlockLength];
-        MemoryMarshal.Cast<int, UInt128>(chained)[0] = parent;
+        MemoryMarshal.Cast<int, UInt128>(chained)[0] = before;
         tokens.CopyTo(chained[4..]);
-        return XxHash128.HashToUInt128(MemoryMarshal.AsBytes(chained)) & hashMask;
+        return XxHash128.HashToUInt128(MemoryMarshal.AsBytes(chained));
     }
 }

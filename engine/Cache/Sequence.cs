@@ -130,8 +130,7 @@ public sealed unsafe partial class Sequence : IDisposable
     internal void Release()
     {
         Pending = 0;
-        if (_nextState is not null) _cache.States!.Release(_nextState);
-        _nextState = null;
+        DropNextState();
         _gate.Leave();
     }
 

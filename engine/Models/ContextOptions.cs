@@ -51,6 +51,12 @@ public sealed record ContextOptions
     /// (<see cref="GenerateOptions.Salt"/>). No token depends on it.</summary>
     public bool PrefixSharing { get; init; } = true;
 
+    /// <summary>A folder to keep texts in, so that a later process need not compute them again; null: none. It is made if need be.</summary>
+    public string? PromptCache { get; init; }
+
+    /// <summary>Bytes that the files of <see cref="PromptCache"/> may take; the ones used least recently are deleted.</summary>
+    public long PromptCacheBytes { get; init; } = 4L << 30;
+
     /// <summary>The adapters of sequences that name none; <see cref="Context.Adapters"/> changes them.</summary>
     public IReadOnlyList<AdapterScale> Adapters { get; init; } = [];
 
@@ -66,7 +72,7 @@ public sealed record ContextOptions
     };
 
     /// <summary>The options of the draft model's cache beside a context of these.</summary>
-    internal ContextOptions OfDraftModel => this with { LogitsRows = MaxSequences, DraftTokens = 0, Lookup = false, Adapters = [] };
+    internal ContextOptions OfDraftModel => this with { LogitsRows = MaxSequences, DraftTokens = 0, Lookup = false, Adapters = [], PromptCache = null };
 
     /// <summary>What they say about the cache.</summary>
     internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV, PrefixSharing, DraftTokens);
@@ -83,8 +89,10 @@ public sealed record ContextOptions
         if (!(PromptShare is >= 0 and <= 1))
             throw new EdgeLlmException(ErrorCode.InvalidArgument, FormattableString.Invariant($"{nameof(PromptShare)}: expected 0 to 1, found {PromptShare}"));
         Check(nameof(DraftTokens), DraftTokens, 0, MaxDraftTokens);
-        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.Q8_0);
-        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.Q8_0);
+        if (PromptCacheBytes < 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(PromptCacheBytes)}: expected 0 or more, found {PromptCacheBytes}");
+        if (PromptCache is "") throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(PromptCache)}: expected a folder, found an empty name");
+        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.IQ4_NL);
+        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.IQ4_NL);
     }
 
     private static void Check(string name, int value, int min, int max)

@@ -59,6 +59,14 @@ internal sealed record ModelSpec
     /// <summary>The heads of the first layer that has attention, or null.</summary>
     public AttentionConfig? Attention => Layers.Select(layer => layer.Mixer).OfType<AttentionSpec>().FirstOrDefault()?.Config;
 
+    /// <summary>Whether positions turn by the divisors of long contexts (LongRoPE) in contexts of a size.</summary>
+    public bool IsLong(int contextSize) => Layers.Any(layer => layer.Mixer switch
+    {
+        AttentionSpec { Config.Rope: { LongFactors: not null } rope } => contextSize > rope.OriginalContextLength,
+        LatentSpec { Config.Rope: { LongFactors: not null } rope } => contextSize > rope.OriginalContextLength,
+        _ => false,
+    });
+
     /// <summary>Where the layers find what they remember.</summary>
     public CacheLayout CacheLayout(CacheSize size) => new([.. Layers.Select(layer => layer.Mixer?.Memory ?? default)], size);
 }

@@ -13,6 +13,7 @@ internal sealed class Answer
     private readonly SamplerChain _sampler;
     private readonly GrammarMatcher? _matcher;
     private readonly TokenMask? _mask;
+    private readonly ReasoningBudget? _budget;
     private readonly StopStrings _stops;
     private readonly StreamingDecoder _decoder;
     private readonly ConcurrentQueue<GeneratedToken> _made = [];
@@ -35,8 +36,9 @@ internal sealed class Answer
             _matcher = Compile(grammar, tokenizer, cancellation).NewMatcher();
             _mask = new TokenMask(_vocabulary.Count);
         }
+        if (options.Reasoning is { } limit) _budget = new ReasoningBudget(limit, tokenizer);
         _stops = new StopStrings(options.Stop);
-        _decoder = new StreamingDecoder(tokenizer, options.RenderSpecial, continuation: true);
+        _decoder = new StreamingDecoder(tokenizer, options.RenderSpecial, continuation: true, options.RenderedTokens);
     }
 
     /// <summary>The seed of the draws.</summary>
@@ -55,28 +57,39 @@ internal sealed class Answer
     /// <exception cref="EdgeLlmException">NonFinite, InvalidArgument, GrammarError.</exception>
     public int Choose(ReadOnlySpan<float> logits, ReadOnlySpan<int> text)
     {
-        _matcher?.Fill(_mask!, TokensLeft);
-        int token = _sampler.Sample(logits, text, text.Length, _mask);
-        if (_matcher is not null && !_matcher.Accept(token))
-            throw new EdgeLlmException(ErrorCode.Internal, $"the grammar's mask allows token {token}, but the grammar does not");
+        bool isForced = TryCloseReasoning(out int token);
+        if (!isForced)
+        {
+            _matcher?.Fill(_mask!, TokensLeft);
+            token = _sampler.Sample(logits, text, text.Length, _mask);
+            if (_matcher is not null && !_matcher.Accept(token))
+                throw new EdgeLlmException(ErrorCode.Internal, $"the grammar's mask allows token {token}, but the grammar does not");
+        }
         if (_options.MaxTokens == 0) End(FinishReason.Length);
         else if (!_options.IgnoreEos && _vocabulary.IsEndOfGeneration(token)) End(FinishReason.Eos);
-        else Append(token, _options.LogProbabilities is { } top ? _sampler.Explain(logits, token, top) : null);
+        else Append(token, !isForced && _options.LogProbabilities is { } top ? _sampler.Explain(logits, token, top) : null);
         return token;
     }
 
-    /// <summary>Adds the next token if the grammar leaves no choice: its logits need not be computed.</summary>
+    /// <summary>Adds the next token if grammar or budget leave no choice: its logits need not be computed.</summary>
     /// <returns>Whether there was one. Where nothing but the end may follow, the answer has ended.</returns>
     /// <exception cref="EdgeLlmException">GrammarError.</exception>
     public bool TryForce(out int token)
     {
         token = NoToken;
-        if (_matcher is null || Finish is not null) return false;
+        if (Finish is not null) return false;
+        if (TryCloseReasoning(out token))
+        {
+            Append(token);
+            return true;
+        }
+        if (_matcher is null) return false;
         if (_matcher.MustEnd)
         {
             End(FinishReason.Eos);
             return false;
         }
+        if (_options.LogProbabilities is not null) return false; // they are made of logits
         token = _matcher.ForcedToken(TokensLeft);
         if (token < 0 || _sampler.Bans(token) || !_matcher.Accept(token)) return false;
         _sampler.SkipForced();
@@ -108,9 +121,19 @@ internal sealed class Answer
     public int TokensLeft =>
         Math.Min(_maxLength - _promptLength + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens) - Count;
 
+    // The next token of what closes the model's section for itself, once that is at its limit.
+    private bool TryCloseReasoning(out int token)
+    {
+        token = _budget?.Forced ?? NoToken;
+        if (token < 0 || _sampler.Bans(token) || _matcher?.Accept(token) == false) return false;
+        _sampler.SkipForced();
+        return true;
+    }
+
     private void Append(int token, ChoiceProbabilities? probabilities = null)
     {
         Count++;
+        _budget?.Append(token);
         _made.Enqueue(new GeneratedToken(token, _stops.Append(_decoder.Append(token), out bool stopped), null) { Probabilities = probabilities });
         if (stopped) End(FinishReason.Stop);
         else if (TokensLeft == 0) End(_matcher is { IsComplete: true } ? FinishReason.Eos : FinishReason.Length);

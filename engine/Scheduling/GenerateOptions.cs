@@ -34,6 +34,12 @@ public sealed record GenerateOptions
     /// <summary>Requests of a higher priority come first; of equal ones, the earlier.</summary>
     public int Priority { get; init; }
 
+    /// <summary>How long the model may write to itself before it answers; null: as long as it likes.</summary>
+    public ReasoningLimit? Reasoning { get; init; }
+
+    /// <summary>Control tokens that are rendered as text in any case.</summary>
+    internal IReadOnlySet<int>? RenderedTokens { get; init; }
+
     /// <summary>Time after which it ends with <see cref="FinishReason.Deadline"/>, from the call on; null: none.</summary>
     public TimeSpan? Deadline { get; init; }
 
@@ -46,10 +52,20 @@ public sealed record GenerateOptions
     /// beginning.</summary>
     public string? Salt { get; init; }
 
+    /// <summary>Is told, after a step, that there is something to read. It runs on the thread that drives the step, and may not read there.</summary>
+    public Action? OnReady { get; init; }
+
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }
 }
+
+/// <summary>How long a section may be in which a model writes to itself. When its tokens are used up, the section is closed.</summary>
+/// <param name="MaxTokens">Tokens of the section at most.</param>
+/// <param name="Open">What the section begins with; only the first thing of the text can be one.</param>
+/// <param name="Close">What it ends with.</param>
+/// <param name="IsOpen">Whether the prompt has opened the section.</param>
+public sealed record ReasoningLimit(int MaxTokens, string Open, string Close, bool IsOpen = false);
 
 /// <summary>One step of a generation.</summary>
 /// <param name="Token">The token; -1 if the generation ended without another one.</param>
@@ -57,7 +73,7 @@ public sealed record GenerateOptions
 /// <param name="Finish">Why this is the last step, or null.</param>
 public readonly record struct GeneratedToken(int Token, string Text, FinishReason? Finish)
 {
-    /// <summary>How likely the token was, if <see cref="GenerateOptions.LogProbabilities"/> asks for it. Null for a token that a grammar left no choice
-    /// about: its logits need not be computed.</summary>
+    /// <summary>How likely the token was, if <see cref="GenerateOptions.LogProbabilities"/> asks for it. Null for a token that closes a
+    /// section at <see cref="GenerateOptions.Reasoning"/>'s limit: it was not drawn.</summary>
     public ChoiceProbabilities? Probabilities { get; init; }
 }

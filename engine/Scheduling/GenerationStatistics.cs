@@ -9,6 +9,9 @@ public sealed record GenerationStatistics
     /// <summary>Of these, tokens that it did not evaluate: the cache had them.</summary>
     public int ReusedTokens { get; internal set; }
 
+    /// <summary>Of these, tokens that were read from the files of <see cref="ContextOptions.PromptCache"/>.</summary>
+    public int RestoredTokens { get; internal set; }
+
     /// <summary>Time from the first pass until the first token was chosen.</summary>
     public TimeSpan PromptTime { get; internal set; }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Edge.Llm.Cache;
 
 namespace Edge.Llm.Scheduling;
 
@@ -7,6 +8,7 @@ internal sealed partial class Request
 {
     private readonly List<Request> _followers = []; // they wait for the prompt
     private Request? _leader;
+    private bool _knowsFiles;
 
     /// <summary>Who computes what it needs next: itself, or the request whose prompt it shares.</summary>
     public Request Computes => _leader is { IsDone: false, IsDecoding: false } leader ? leader : this;
@@ -28,11 +30,31 @@ internal sealed partial class Request
         return shared > Math.Max(_length, other._length) && (Sequence.Layout.StateBytes == 0 || shared == then);
     }
 
-    // Also in the middle of a prompt: others may have computed more of the same text meanwhile.
-    private void AdoptPrefix()
+    // Also in the middle of a prompt: others may have computed more of the same text meanwhile. Files are looked at once.
+    private void AdoptPrefix(CacheClaim claim)
     {
-        _length = Sequence.AdoptPrefix(Text[..^1]);
+        _length = Sequence.AdoptPrefix(Text[..^1], claim);
+        if (!_knowsFiles)
+        {
+            _knowsFiles = true;
+            Statistics.RestoredTokens = Sequence.RestorePrefix(Text[..^1], claim);
+            _length = Sequence.Length;
+        }
         if (Statistics.Preemptions == 0) Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
+    }
+
+    /// <summary>Keeps the text of an answer that has ended on disk, if there is a folder for it.</summary>
+    public void SaveIfDone()
+    {
+        if (Finish is null) return;
+        try
+        {
+            Sequence.SavePrefix();
+        }
+        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
+        {
+            // The caller has disposed of the sequence, or runs it: then it is not kept.
+        }
     }
 
     private void HandOver(Logits logits, int row)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Adapters;
+using Edge.Llm.Cache;
 
 namespace Edge.Llm.Scheduling;
 
@@ -20,6 +21,8 @@ internal sealed partial class Request
     private readonly CancellationTokenSource? _deadlineSource;
     private readonly long _deadline = long.MaxValue;
     private readonly bool _ownsSequence;
+    private int _planned; // length, before the step being planned
+    private int _told; // tokens that the reader was told of
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
@@ -102,17 +105,19 @@ internal sealed partial class Request
     /// <summary>Begins a step: decides how many tokens it takes of those that are left, and none once it is cancelled.</summary>
     /// <param name="budget">Tokens that the batch has room for.</param>
     /// <param name="rows">Rows of logits that are left.</param>
+    /// <param name="claim">What others take from the cache in this step.</param>
     /// <param name="started">When the step began.</param>
-    public void Plan(int budget, int rows, long started)
+    public void Plan(int budget, int rows, CacheClaim claim, long started)
     {
         (Planned, Guessed, LogitsRows) = (0, 0, 0);
+        _planned = _length;
         if (EndIfCancelled() || Computes != this) return;
         try
         {
             if (_started == 0) Start();
             _stepStarted = started;
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
-            if (!IsDecoding) AdoptPrefix();
+            if (!IsDecoding) AdoptPrefix(claim);
             int left = _tokens.Count - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && rows == 0) Planned--;
@@ -140,8 +145,7 @@ internal sealed partial class Request
         GiveBack();
     }
 
-    /// <summary>Gives its blocks back as long as it cannot go on.</summary>
-    public void GiveBack()
+    private void GiveBack()
     {
         try
         {
@@ -159,6 +163,12 @@ internal sealed partial class Request
     {
         LogitsRows -= Guessed;
         Guessed = 0;
+    }
+
+    /// <summary>It does not run in this step: what it has only taken over is free for others.</summary>
+    public void Wait()
+    {
+        if (_planned == 0 && _length > 0) GiveBack();
     }
 
     /// <summary>Adds the tokens planned to a batch.</summary>
@@ -225,12 +235,24 @@ internal sealed partial class Request
         Draft?.Dispose();
     }
 
-    // What the callback throws goes to this request's reader.
+    /// <summary>Tells the reader that there is something to read, if the step has made it.</summary>
+    public void TellReader()
+    {
+        if (_options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
+        _told = _answer.Count;
+    }
+
     private void Report()
+    {
+        if (_options.OnPrefill is { } tell) Guard(() => tell(_length, _promptLength));
+    }
+
+    // What a callback throws goes to this request's reader.
+    private void Guard(Action callback)
     {
         try
         {
-            _options.OnPrefill?.Invoke(_length, _promptLength);
+            callback();
         }
         catch (Exception e)
         {

@@ -9,6 +9,7 @@ internal sealed partial class Scheduler
     private readonly PromptPace _promptPace = new(promptShare);
     private readonly List<Request> _filled = []; // those in the batch
     private Request? _blocked; // it found no room in the last pass
+    private EdgeLlmException? _full; // why, where it was alone
 
     // First each answer under way; then prompts, of which each leaves half of the room to those behind it. One that was preempted waits until
     // another request has ended, or nothing else runs.
@@ -28,8 +29,12 @@ internal sealed partial class Scheduler
         void Add(Request request, int tokens, int logits)
         {
             if (budget == 0) return;
-            request.Plan(Math.Min(tokens, budget), Math.Min(logits, rows), started);
-            if (request.Planned == 0 || Waits(request) || !TryClaim(request)) return;
+            request.Plan(Math.Min(tokens, budget), Math.Min(logits, rows), _claim, started);
+            if (request.Planned == 0 || Waits(request) || !TryClaim(request))
+            {
+                request.Wait();
+                return;
+            }
             _filled.Add(request);
             budget -= request.Planned + request.Guessed;
             rows -= request.LogitsRows;
@@ -50,8 +55,8 @@ internal sealed partial class Scheduler
         while (!_claim.TryAdd(request.Sequence, request.Planned))
         {
             if (TryPreemptBelow(request)) continue;
+            if (_filled.Count == 0) _full ??= Full(request);
             _blocked ??= request;
-            if (!_claim.Fits) request.GiveBack(); // what it found of its prompt was counted as free
             return false;
         }
         return true;
@@ -60,7 +65,7 @@ internal sealed partial class Scheduler
     private void MakeRoomForBlocked()
     {
         if (_blocked is { IsDone: false } blocked && _running.Contains(blocked)) TryPreemptBelow(blocked);
-        _blocked = null;
+        (_blocked, _full) = (null, null);
     }
 
     private bool TryPreemptBelow(Request request)
@@ -88,19 +93,24 @@ internal sealed partial class Scheduler
         }
     }
 
-    // Nothing fits: the cache has no room for the first request alone.
+    // The cache has no room for a request alone.
     private EdgeLlmException Full(Request request)
     {
         try
         {
-            _claim.Clear();
             _claim.Add(request.Sequence, request.Planned);
             _claim.Require();
-            return new EdgeLlmException(ErrorCode.Internal, "a request was not run although there is room for it");
+            return NotRun();
         }
         catch (EdgeLlmException e)
         {
             return e;
         }
+        finally
+        {
+            _claim.Clear();
+        }
     }
+
+    private static EdgeLlmException NotRun() => new(ErrorCode.Internal, "a request was not run although there is room for it");
 }

@@ -14,16 +14,17 @@ internal sealed partial class Scheduler
     /// <exception cref="ObjectDisposedException">The context is disposed of.</exception>
     public void Pull(Request request)
     {
-        while (BeginStep(request))
-            try
-            {
-                using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
-                Step();
-            }
-            finally
-            {
-                EndStep();
-            }
+        while (BeginStep(request)) DriveStep();
+    }
+
+    /// <summary>Drives one step, after the one that another thread drives.</summary>
+    /// <returns>Requests that need more steps.</returns>
+    /// <exception cref="EdgeLlmException">As with <see cref="Pull"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The context is disposed of.</exception>
+    public int StepForAll()
+    {
+        if (BeginStep(null)) DriveStep();
+        lock (_gate) return _requests.Count(request => !request.IsDone);
     }
 
     /// <summary>Takes a request out, between two steps.</summary>
@@ -56,18 +57,37 @@ internal sealed partial class Scheduler
     // Behind those of the same priority.
     private void Enqueue(Request request)
     {
-        lock (_gate) _requests.Insert(_requests.FindLastIndex(other => other.Priority >= request.Priority) + 1, request);
+        lock (_gate)
+        {
+            _requests.Insert(_requests.FindLastIndex(other => other.Priority >= request.Priority) + 1, request);
+            Monitor.PulseAll(_gate); // the scheduler's thread may wait for it
+        }
     }
 
-    // False when the request has something for its reader; true when this thread is to drive a step.
-    private bool BeginStep(Request request)
+    private void DriveStep()
+    {
+        try
+        {
+            using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
+            Step();
+            foreach (Request request in _running) request.TellReader();
+        }
+        finally
+        {
+            EndStep();
+        }
+    }
+
+    // False when the request has something for its reader, or, for none, when no request needs a step; true when this thread is to drive one.
+    private bool BeginStep(Request? request)
     {
         lock (_gate)
         {
             if (_driver == Environment.CurrentManagedThreadId)
                 throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
-            while (_driver != 0 && !request.IsReady) Monitor.Wait(_gate);
-            if (request.IsReady) return false;
+            while (request is { IsReady: false } && (_driver != 0 || HasThread)) Monitor.Wait(_gate);
+            while (request is null && _driver != 0) Monitor.Wait(_gate);
+            if (request is null ? !_requests.Exists(other => !other.IsDone) : request.IsReady) return false;
             _driver = Environment.CurrentManagedThreadId;
             _running.Clear();
             _running.AddRange(_requests);

@@ -60,7 +60,8 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, d
         bool hasAnswers = _filled.Exists(request => request.IsDecoding);
         int promptTokens = _filled.Sum(request => request.IsDecoding ? 0 : request.Planned);
         if (_filled.Count > 0) Forward(_filled);
-        else if (_running.Count > 0 && !_running.Exists(request => request.IsDone)) _running[0].Fail(Full(_running[0]));
+        else if (_running.Count > 0 && !_running.Exists(request => request.IsDone)) (_blocked ?? _running[0]).Fail(_full ?? NotRun());
+        foreach (Request request in _running) request.SaveIfDone();
         if (_filled.Count > 0) _promptPace.Observe(hasAnswers, promptTokens, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 

@@ -40,6 +40,17 @@ public sealed class ChatMessage
     /// <summary>A message with one more member: <c>tool_calls</c>, <c>tool_call_id</c>, <c>name</c>, <c>reasoning_content</c>.</summary>
     public ChatMessage With(string name, JsonElement value) => new(Role, Content, HasTextContent, [.. _members, new(name, value.Clone())]);
 
+    /// <summary>What a tool returned.</summary>
+    /// <param name="callId">The id of the call.</param>
+    /// <param name="content">What it returned.</param>
+    public static ChatMessage OfTool(string callId, string content)
+    {
+        ArgumentNullException.ThrowIfNull(callId);
+        ArgumentNullException.ThrowIfNull(content);
+        using JsonDocument id = JsonDocument.Parse($"\"{JsonEncodedText.Encode(callId)}\"");
+        return new ChatMessage("tool", content).With("tool_call_id", id.RootElement);
+    }
+
     /// <summary>A message from the JSON of a chat request: <c>{"role": "user", "content": "..."}</c>. Every member reaches the template.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: not an object with a role and more, or text that is not valid Unicode.</exception>
     public static ChatMessage FromJson(JsonElement message)

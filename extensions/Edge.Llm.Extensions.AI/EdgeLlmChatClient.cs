@@ -10,7 +10,7 @@ namespace Edge.Llm.Extensions.AI;
 public sealed class EdgeLlmChatClient : IChatClient
 {
     private readonly LanguageModel _model;
-    private readonly ChatTemplate _template;
+    private readonly ChatFormat _format;
     private readonly Context _context;
     private readonly List<Sequence> _idle = []; // conversations that no request goes on with
     private readonly SemaphoreSlim _turns;
@@ -25,8 +25,7 @@ public sealed class EdgeLlmChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
-        _template = template ?? model.ChatTemplate;
-        _ = model.Tokenizer; // if it is not supported, the error comes here
+        _format = new ChatFormat(template ?? model.ChatTemplate, model.Tokenizer);
         _context = model.CreateContext(options);
         for (int i = 0; i < _context.Options.MaxSequences; i++) _idle.Add(_context.NewSequence());
         _turns = new SemaphoreSlim(_context.Options.MaxSequences);
@@ -34,7 +33,7 @@ public sealed class EdgeLlmChatClient : IChatClient
     }
 
     /// <inheritdoc/>
-    /// <exception cref="EdgeLlmException">Unsupported: tools, or content that is not text; GrammarError: a JSON schema; ContextFull: the conversation
+    /// <exception cref="EdgeLlmException">Unsupported: tools that are no functions, or content that is no text, call or result; GrammarError: a JSON schema; ContextFull: the conversation
     /// does not fit; InvalidArgument.</exception>
     public Task<ChatResponse> GetResponseAsync(IEnumerable<Message> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
         GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
@@ -45,24 +44,31 @@ public sealed class EdgeLlmChatClient : IChatClient
         IEnumerable<Message> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        GenerateOptions generate = Requests.Options(options);
-        int[] prompt = _template.Render(Requests.Turns(messages, options)).Encode(_model.Tokenizer);
+        ChatPrompt prompt = _format.Prepare(Requests.Turns(messages, options), Requests.Answer(options), Requests.Options(options));
         string id = Guid.NewGuid().ToString("N");
         await _turns.WaitAsync(cancellationToken).ConfigureAwait(false);
         // A reader that stops asking ends the work. One that is slow, or waits for another answer of this client, does not hold it up.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Generation generation = Begin(prompt, generate, stop.Token, out Sequence sequence);
+        Generation generation = Begin([.. prompt.Tokens], prompt.Options, stop.Token, out Sequence sequence);
+        AnswerScanner scanner = prompt.NewScanner(generation.Statistics.Seed);
+        var answer = new ChatAnswer();
         Channel<GeneratedToken> steps = Channel.CreateUnbounded<GeneratedToken>();
         Task work = Task.Run(() => Read(generation, sequence, steps.Writer), CancellationToken.None);
         try
         {
             await foreach (GeneratedToken step in steps.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
             {
-                if (step.Text.Length > 0) yield return Update(id, new TextContent(step.Text));
+                AnswerDelta[] deltas = step.Finish is null ? [.. scanner.Append(step.Text)] : [.. scanner.Append(step.Text), .. scanner.Finish()];
+                foreach (AnswerDelta delta in deltas)
+                {
+                    answer.Add([delta]);
+                    if (Contents.Of(delta, answer) is { } content) yield return Update(id, content);
+                }
                 if (step.Finish is not { } finish) continue;
                 cancellationToken.ThrowIfCancellationRequested();
                 ChatResponseUpdate last = Update(id, new UsageContent(Requests.Usage(generation.Statistics)));
-                last.FinishReason = finish == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
+                last.FinishReason = finish == FinishReason.Length ? ChatFinishReason.Length
+                    : answer.Calls.Count > 0 ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop;
                 yield return last;
             }
         }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 using Message = Microsoft.Extensions.AI.ChatMessage;
 using Turn = Edge.Llm.ChatMessage;
@@ -15,7 +17,6 @@ internal static class Requests
     public static GenerateOptions Options(ChatOptions? options)
     {
         if (options is null) return new GenerateOptions();
-        if (options.Tools is { Count: > 0 }) throw Unsupported("tools");
         return new GenerateOptions
         {
             MaxTokens = options.MaxOutputTokens ?? -1,
@@ -30,16 +31,38 @@ internal static class Requests
         };
     }
 
+    /// <summary>The tools, and whether they are to be called.</summary>
+    public static AnswerOptions Answer(ChatOptions? options)
+    {
+        if (options?.Tools is not { Count: > 0 } tools) return new AnswerOptions();
+        var descriptions = new JsonArray();
+        foreach (AITool tool in tools)
+        {
+            if (tool is not AIFunctionDeclaration function) throw Unsupported($"a tool of type {tool.GetType().Name}");
+            descriptions.Add((JsonNode)new JsonObject
+            {
+                ["type"] = "function",
+                ["function"] = new JsonObject
+                {
+                    ["name"] = function.Name, ["description"] = function.Description, ["parameters"] = JsonNode.Parse(function.JsonSchema.GetRawText()),
+                },
+            });
+        }
+        using JsonDocument json = JsonDocument.Parse(descriptions.ToJsonString());
+        return new AnswerOptions
+        {
+            Tools = json.RootElement.Clone(),
+            ToolChoice = options.ToolMode switch { NoneChatToolMode => ToolChoice.None, RequiredChatToolMode => ToolChoice.Required, _ => ToolChoice.Auto },
+            ToolName = (options.ToolMode as RequiredChatToolMode)?.RequiredFunctionName,
+            ParallelToolCalls = options.AllowMultipleToolCalls ?? true,
+        };
+    }
+
     /// <summary>The conversation as templates see it; instructions come first, as the system's.</summary>
     public static List<Turn> Turns(IEnumerable<Message> messages, ChatOptions? options)
     {
         var turns = new List<Turn>();
-        foreach (Message message in messages)
-        {
-            foreach (AIContent content in message.Contents)
-                if (content is not (TextContent or TextReasoningContent or UsageContent)) throw Unsupported($"content of type {content.GetType().Name}");
-            turns.Add(new Turn(message.Role.Value, message.Text));
-        }
+        foreach (Message message in messages) turns.AddRange(TurnsOf(message));
         if (options?.Instructions is { Length: > 0 } instructions)
         {
             bool hasSystem = turns.Count > 0 && turns[0].Role == ChatRole.System.Value;
@@ -50,6 +73,35 @@ internal static class Requests
         if (turns.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "messages: expected one at least, found none");
         return turns;
     }
+
+    // What each tool returned is a message of its own.
+    private static IEnumerable<Turn> TurnsOf(Message message)
+    {
+        var calls = new List<ToolCall>();
+        string reasoning = "";
+        bool hasResults = false;
+        foreach (AIContent content in message.Contents)
+            switch (content)
+            {
+                case TextContent or UsageContent: break;
+                case TextReasoningContent thought: reasoning += thought.Text; break;
+                case FunctionCallContent call: calls.Add(new ToolCall(call.CallId, call.Name, Json(call.Arguments ?? new Dictionary<string, object?>()))); break;
+                case FunctionResultContent result:
+                    hasResults = true;
+                    yield return Turn.OfTool(result.CallId, result.Result is string text ? text : Json(result.Result));
+                    break;
+                default: throw Unsupported($"content of type {content.GetType().Name}");
+            }
+        if (hasResults && calls.Count == 0 && message.Text.Length == 0) yield break;
+        var turn = new Turn(message.Role.Value, message.Text);
+        if (reasoning.Length > 0) turn = turn.With("reasoning_content", Element(reasoning));
+        yield return calls.Count == 0 ? turn : turn.With("tool_calls", ChatAnswer.CallsJson(calls));
+    }
+
+    private static string Json(object? value) => value is JsonElement { ValueKind: JsonValueKind.String } text ? text.GetString()!
+        : JsonSerializer.Serialize(value, AIJsonUtilities.DefaultOptions.GetTypeInfo(value?.GetType() ?? typeof(object)));
+
+    private static JsonElement Element(string text) => JsonSerializer.SerializeToElement(text, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(string)));
 
     /// <summary>What it took.</summary>
     public static UsageDetails Usage(GenerationStatistics statistics) => new()

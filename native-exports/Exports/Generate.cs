@@ -40,6 +40,32 @@ internal static unsafe class GenerateExports
     private static void Start(ContextResource context, (Input<int> Prompt, Pointer<GenerateOptionsData> Options) a) =>
         context.Replace(Begin(context, a.Prompt, a.Options));
 
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_start_chat")]
+    public static int edge_llm_context_start_chat(nint context, ChatMessageData* messages, nuint messageCount, ChatOptionsData* chat,
+        AnswerOptionsData* answer, GenerateOptionsData* options) =>
+        Call.Changing(context, (Input(messages, messageCount), Pointer(chat), Pointer(answer), Pointer(options)), &StartChat);
+
+    private static void StartChat(ContextResource context,
+        (Input<ChatMessageData> Messages, Pointer<ChatOptionsData> Chat, Pointer<AnswerOptionsData> Answer, Pointer<GenerateOptionsData> Options) a)
+    {
+        GenerateOptionsData data = a.Options.Address is null ? OptionReaders.Generate() : Versioned.Read(a.Options.Address);
+        ChatRequest request = ChatRequest.Read(context.Model, a.Messages, a.Chat);
+        AnswerOptions answer = OptionReaders.Answer(a.Answer.Address) with { Tools = request.Tools, Variables = request.Variables, Date = request.Date };
+        ChatPrompt prompt = new ChatFormat(request.Template, context.Model.Tokenizer).Prepare(request.Turns, answer, OptionReaders.Generate(data, context));
+        context.Replace(new GenerationReader(context, data.Sequence, [.. prompt.Tokens], prompt.Options, data.Deadline) { Id = data.Id, Chat = prompt });
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_next_part")]
+    public static int edge_llm_context_next_part(nint context, PartData* part) => Call.Context(context, Pointer(part), &NextPart);
+
+    private static void NextPart(ContextResource context, Pointer<PartData> part)
+    {
+        Versioned.CheckedSize(part.Address);
+        if (context.Generation?.Parts is not { } parts)
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, "there is no answer to a chat: edge_llm_context_start_chat begins one");
+        Versioned.Write(part.Address, parts.Next());
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_next")]
     public static int edge_llm_context_next(nint context, PieceData* piece) => Call.Context(context, Pointer(piece), &Next);
 

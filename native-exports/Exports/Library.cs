@@ -70,6 +70,9 @@ internal static unsafe class LibraryExports
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_model_options_default")]
     public static int edge_llm_model_options_default(ModelOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Model);
 
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_answer_options_default")]
+    public static int edge_llm_answer_options_default(AnswerOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Answer);
+
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_chat_options_default")]
     public static int edge_llm_chat_options_default(ChatOptionsData* options, nuint size) => Defaults(options, size, &OptionReaders.Chat);
 

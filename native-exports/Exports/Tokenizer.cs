@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using System.Text.Json;
 using static Edge.Llm.Native.Pointers;
 
 namespace Edge.Llm.Native;
@@ -61,7 +60,7 @@ internal static unsafe class TokenizerExports
         Call.Model(model, (Input(messages, messageCount), Pointer(options), Output(tokens, capacity, count)), &ChatTokenize);
 
     private static void ChatTokenize(ModelResource model, (Input<ChatMessageData> Messages, Pointer<ChatOptionsData> Options, Output<int> Tokens) a) =>
-        a.Tokens.Write(Render(model, a.Messages, a.Options).Encode(model.Tokenizer));
+        a.Tokens.Write(ChatRequest.Read(model, a.Messages, a.Options).Render().Encode(model.Tokenizer));
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_chat_render")]
     public static int edge_llm_chat_render(
@@ -69,75 +68,10 @@ internal static unsafe class TokenizerExports
         Call.Model(model, (Input(messages, messageCount), Pointer(options), Output(buffer, capacity, count)), &ChatRender);
 
     private static void ChatRender(ModelResource model, (Input<ChatMessageData> Messages, Pointer<ChatOptionsData> Options, Output<byte> Text) a) =>
-        a.Text.Write(Encoding.UTF8.GetBytes(Render(model, a.Messages, a.Options).Text));
+        a.Text.Write(Encoding.UTF8.GetBytes(ChatRequest.Read(model, a.Messages, a.Options).Render().Text));
 
     private static void CheckFlags(uint flags, uint known)
     {
         if ((flags & ~known) != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"flags 0x{flags:x}: expected bits of 0x{known:x}");
-    }
-
-    private static RenderedPrompt Render(ModelResource model, Input<ChatMessageData> messages, Pointer<ChatOptionsData> options)
-    {
-        ChatOptionsData data = OptionReaders.Chat(options.Address);
-        var turns = new List<ChatMessage>();
-        foreach (ChatMessageData message in messages.Span("messages")) turns.Add(Turn(message));
-        if (turns.Count == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "messages: expected one at least, found none");
-        string? tools = OptionalText(data.Tools, data.ToolsLength, "tools");
-        string? variables = OptionalText(data.Variables, data.VariablesLength, "variables");
-        return Template(model, data).Render(turns, tools is null ? null : Json(tools, "tools"), Flag(data.AddGenerationPrompt, "add_generation_prompt"),
-            variables is null ? null : Members(Json(variables, "variables")), data.Date == 0 ? null : Date(data.Date));
-    }
-
-    private static ChatMessage Turn(ChatMessageData message) => message.Json is not null
-        ? ChatMessage.FromJson(Json(Text(message.Json, message.JsonLength, "json"), "json"))
-        : new ChatMessage(Text(message.Role, message.RoleLength, "role"), Encoding.UTF8.GetString(Bytes(message.Content, message.ContentLength, "content")));
-
-    private static ChatTemplate Template(ModelResource model, ChatOptionsData data)
-    {
-        if (OptionalText(data.ChatTemplate, data.ChatTemplateLength, "chat_template") is { } source)
-            return ChatTemplate.Parse(source, model.Tokenizer.Vocabulary);
-        model.Model.File.CheckUnchanged();
-        return OptionalText(data.TemplateName, data.TemplateNameLength, "template_name") is { } name
-            ? ChatTemplate.FromGguf(model.Model.File.Metadata, model.Tokenizer.Vocabulary, name) : model.Template;
-    }
-
-    private static JsonElement Json(string text, string what)
-    {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(text);
-            return document.RootElement.Clone();
-        }
-        catch (JsonException e)
-        {
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{what}: not valid JSON", e);
-        }
-    }
-
-    private static Dictionary<string, JsonElement> Members(JsonElement json)
-    {
-        if (json.ValueKind != JsonValueKind.Object) throw new EdgeLlmException(ErrorCode.InvalidArgument, "variables: expected a JSON object");
-        var members = new Dictionary<string, JsonElement>();
-        try
-        {
-            foreach (JsonProperty member in json.EnumerateObject()) members[member.Name] = member.Value;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, "variables: a name that is not valid Unicode", e);
-        }
-        return members;
-    }
-
-    private static DateTime Date(long seconds)
-    {
-        try
-        {
-            return DateTimeOffset.FromUnixTimeSeconds(seconds).UtcDateTime;
-        }
-        catch (ArgumentOutOfRangeException)
-        {
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"date: {seconds} seconds are out of range");
-        }
     }
 }

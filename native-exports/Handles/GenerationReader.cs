@@ -36,6 +36,12 @@ internal sealed unsafe class GenerationReader : IDisposable
     /// <summary>What the caller calls it; 0: nothing.</summary>
     public uint Id { get; init; }
 
+    /// <summary>The conversation that it answers, or null.</summary>
+    public ChatPrompt? Chat { init => Parts = value is null ? null : new AnswerParts(value.NewScanner(_generation.Statistics.Seed)); }
+
+    /// <summary>The parts of the answer, or null.</summary>
+    public AnswerParts? Parts { get; private init; }
+
     /// <summary>How the last step ended it, or null.</summary>
     public FinishReason? Finish { get; private set; }
 
@@ -52,6 +58,7 @@ internal sealed unsafe class GenerationReader : IDisposable
         Finish = step.Finish == FinishReason.Cancelled && _owner.Interruption.Reason == ErrorCode.DeadlineExceeded ? FinishReason.Deadline : step.Finish;
         _owner.Finish = Finish;
         _text.Set(step.Text);
+        Parts?.Add(step.Text, isLast: Finish is not null);
         return new PieceData
         {
             StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Id = Id, Text = _text.Data, TextLength = _text.Length,

@@ -14,6 +14,8 @@ internal static unsafe class OptionReaders
 
     public static ChatOptionsData Chat() => new() { StructSize = (uint)sizeof(ChatOptionsData), AddGenerationPrompt = 1 };
 
+    public static AnswerOptionsData Answer() => new() { StructSize = (uint)sizeof(AnswerOptionsData), ReasoningBudget = -1 };
+
     public static ContextOptionsData Context() => new()
     {
         StructSize = (uint)sizeof(ContextOptionsData), ContextSize = s_context.ContextSize, BatchSize = s_context.BatchSize, MaxSequences = s_context.MaxSequences, Seed = RandomSeed,
@@ -62,13 +64,27 @@ internal static unsafe class OptionReaders
 
     public static ChatOptionsData Chat(ChatOptionsData* options) => options is null ? Chat() : Versioned.Read(options);
 
+    public static AnswerOptions Answer(AnswerOptionsData* options)
+    {
+        AnswerOptionsData data = options is null ? Answer() : Versioned.Read(options);
+        Range(data.ToolChoice, (int)ToolChoice.Auto, (int)ToolChoice.Required, "tool_choice");
+        return new AnswerOptions
+        {
+            ToolChoice = (ToolChoice)data.ToolChoice, ToolName = Pointers.OptionalText(data.ToolName, data.ToolNameLength, "tool_name"),
+            ParallelToolCalls = !Pointers.Flag(data.SingleToolCall, "single_tool_call"), ReasoningBudget = data.ReasoningBudget,
+        };
+    }
+
     public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options)
     {
         ContextOptionsData data = options is null ? Context() : Versioned.Read(options);
+        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
         return (new ContextOptions
         {
             ContextSize = data.ContextSize, BatchSize = data.BatchSize, LogitsRows = data.LogitsRows, Threads = data.Threads, TypeK = (KvType)data.CacheTypeK,
-            TypeV = (KvType)data.CacheTypeV, MaxSequences = data.MaxSequences,
+            TypeV = (KvType)data.CacheTypeV, MaxSequences = data.MaxSequences, PrefixSharing = !Pointers.Flag(data.NoPrefixSharing, "no_prefix_sharing"),
+            PromptCache = data.PromptCache is null ? null : Pointers.Text(data.PromptCache, data.PromptCacheLength, "prompt_cache"),
+            PromptCacheBytes = Or(data.PromptCacheBytes, s_context.PromptCacheBytes),
         }, data.Seed);
     }
 
@@ -80,6 +96,7 @@ internal static unsafe class OptionReaders
         {
             ContextSize = options.ContextSize, BatchSize = options.BatchSize, LogitsRows = options.LogitsRows, Threads = options.Threads,
             CacheTypeK = (int)options.TypeK, CacheTypeV = (int)options.TypeV, MaxSequences = options.MaxSequences, Seed = context.Seed,
+            PromptCacheBytes = options.PromptCacheBytes, NoPrefixSharing = options.PrefixSharing ? 0 : 1,
         };
     }
 
@@ -126,6 +143,7 @@ internal static unsafe class OptionReaders
         {
             MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops, Grammar = GrammarOf(data),
             IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
+            Salt = data.Salt is null ? null : Pointers.Text(data.Salt, data.SaltLength, "salt"),
             OnPrefill = data.Prefill is null ? null : (done, total) =>
             {
                 if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) context.Interruption.Cancel();

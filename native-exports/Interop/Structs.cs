@@ -129,11 +129,40 @@ internal unsafe struct ChatOptionsData
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct ContextOptionsData
+internal unsafe struct AnswerOptionsData
+{
+    public uint StructSize;
+    public int ToolChoice;
+    public byte* ToolName;
+    public nuint ToolNameLength;
+    public int SingleToolCall, ReasoningBudget;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PartData
+{
+    public uint StructSize;
+    public int Kind, Index;
+    public uint Reserved;
+    public byte* Text;
+    public nuint TextLength;
+    public byte* Id;
+    public nuint IdLength;
+    public byte* Name;
+    public nuint NameLength;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct ContextOptionsData
 {
     public uint StructSize;
     public int ContextSize, BatchSize, LogitsRows, Threads, CacheTypeK, CacheTypeV, MaxSequences;
     public ulong Seed;
+    public byte* PromptCache;
+    public nuint PromptCacheLength;
+    public long PromptCacheBytes;
+    public int NoPrefixSharing;
+    public uint Reserved;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -216,4 +245,6 @@ internal unsafe struct GenerateOptionsData
     public nuint GrammarLength;
     public int GrammarKind;
     public uint Reserved;
+    public byte* Salt;
+    public nuint SaltLength;
 }

@@ -65,6 +65,7 @@ internal static unsafe class Versioned
     private static int FirstSize<T>() where T : unmanaged =>
         typeof(T) == typeof(ModelOptionsData) ? (int)Marshal.OffsetOf<ModelOptionsData>(nameof(ModelOptionsData.Overrides))
         : typeof(T) == typeof(SamplingOptionsData) ? (int)Marshal.OffsetOf<SamplingOptionsData>(nameof(SamplingOptionsData.DynatempRange))
+        : typeof(T) == typeof(ContextOptionsData) ? (int)Marshal.OffsetOf<ContextOptionsData>(nameof(ContextOptionsData.PromptCache))
         : typeof(T) == typeof(GenerateOptionsData) ? (int)Marshal.OffsetOf<GenerateOptionsData>(nameof(GenerateOptionsData.Grammar))
         : sizeof(T);
 

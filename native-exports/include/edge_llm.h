@@ -97,7 +97,17 @@ typedef enum edge_llm_finish {
     EDGE_LLM_FINISH_DEADLINE = 5     /* the deadline passed */
 } edge_llm_finish;
 
-typedef enum edge_llm_cache_type { EDGE_LLM_CACHE_F16 = 0, EDGE_LLM_CACHE_F32 = 1, EDGE_LLM_CACHE_Q8_0 = 2 } edge_llm_cache_type;
+typedef enum edge_llm_cache_type {
+    EDGE_LLM_CACHE_F16 = 0,
+    EDGE_LLM_CACHE_F32 = 1,
+    EDGE_LLM_CACHE_Q8_0 = 2,
+    EDGE_LLM_CACHE_BF16 = 3,
+    EDGE_LLM_CACHE_Q5_1 = 4,
+    EDGE_LLM_CACHE_Q5_0 = 5,
+    EDGE_LLM_CACHE_Q4_1 = 6,
+    EDGE_LLM_CACHE_Q4_0 = 7,
+    EDGE_LLM_CACHE_IQ4_NL = 8
+} edge_llm_cache_type;
 
 typedef enum edge_llm_log_level {
     EDGE_LLM_LOG_ERROR = 1,
@@ -347,6 +357,11 @@ typedef struct edge_llm_context_options {
     int32_t cache_type_v;    /* and of the values */
     int32_t max_sequences;   /* sequences of full length that the cache has room for; there may be more, shorter ones. Default 1 */
     uint64_t seed;           /* for sampling options without a seed. Default EDGE_LLM_RANDOM_SEED */
+    const char *prompt_cache;     /* a folder that keeps texts for later processes; it is made if need be. NULL (default): none */
+    size_t prompt_cache_length;   /* may be EDGE_LLM_ZERO_TERMINATED */
+    int64_t prompt_cache_bytes;   /* that its files may take; 0 (default): 4 GiB */
+    int32_t no_prefix_sharing;    /* 1: a text does not go on from what the cache holds of another one with the same beginning. Default 0 */
+    uint32_t reserved;            /* 0 */
 } edge_llm_context_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -578,6 +593,8 @@ typedef struct edge_llm_generate_options {
     size_t grammar_length;  /* may be EDGE_LLM_ZERO_TERMINATED */
     int32_t grammar_kind;   /* an edge_llm_grammar_kind. Default EDGE_LLM_GRAMMAR_NONE */
     uint32_t reserved;      /* 0 */
+    const char *salt;       /* only texts of equal salt share what the cache holds of a common beginning; NULL (default): that of the sequence */
+    size_t salt_length;     /* may be EDGE_LLM_ZERO_TERMINATED */
 } edge_llm_generate_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -598,6 +615,61 @@ EDGE_LLM_API edge_llm_status edge_llm_context_generate(edge_llm_context *context
  * Errors: as edge_llm_context_generate, but for those of computing. */
 EDGE_LLM_API edge_llm_status edge_llm_context_start(
     edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options);
+
+/* Whether a model calls tools. */
+typedef enum edge_llm_tool_choice {
+    EDGE_LLM_TOOL_CHOICE_AUTO = 0,    /* it may */
+    EDGE_LLM_TOOL_CHOICE_NONE = 1,    /* it does not; the prompt has no tools */
+    EDGE_LLM_TOOL_CHOICE_REQUIRED = 2 /* it must, and writes nothing else */
+} edge_llm_tool_choice;
+
+/* What the answer of a chat may hold besides text. From version 1.1 on, as is all of chats. */
+typedef struct edge_llm_answer_options {
+    uint32_t struct_size;
+    int32_t tool_choice;       /* an edge_llm_tool_choice. Default EDGE_LLM_TOOL_CHOICE_AUTO */
+    const char *tool_name;     /* the one tool that it must call, once; NULL (default): it chooses */
+    size_t tool_name_length;   /* may be EDGE_LLM_ZERO_TERMINATED */
+    int32_t single_tool_call;  /* 1: one call an answer at most. Default 0 */
+    int32_t reasoning_budget;  /* tokens that it may write to itself before it answers; -1 (default): as many as it likes */
+} edge_llm_answer_options;
+
+/* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
+EDGE_LLM_API edge_llm_status edge_llm_answer_options_default(edge_llm_answer_options *options, size_t struct_size);
+
+/* Begins the answer to a conversation. Its steps are edge_llm_context_next's, and have the text as the model wrote it; edge_llm_context_next_part
+ * tells content, reasoning and calls of tools apart. Once a call has begun, it is one of the tools of the chat options, with arguments of its
+ * schema. Errors: as edge_llm_chat_tokenize and edge_llm_context_start; EDGE_LLM_INVALID_ARGUMENT also: tools that are none, a name that none of
+ * them has; EDGE_LLM_GRAMMAR_ERROR also: a tool's schema, with the tool's name and the path. */
+EDGE_LLM_API edge_llm_status edge_llm_context_start_chat(edge_llm_context *context, const edge_llm_chat_message *messages, size_t message_count,
+    const edge_llm_chat_options *chat, const edge_llm_answer_options *answer, const edge_llm_generate_options *options);
+
+/* What a piece of an answer is. */
+typedef enum edge_llm_part_kind {
+    EDGE_LLM_PART_NONE = 0,
+    EDGE_LLM_PART_CONTENT = 1,     /* text for the user */
+    EDGE_LLM_PART_REASONING = 2,   /* text that the model wrote to itself */
+    EDGE_LLM_PART_CALL_BEGIN = 3,  /* a call, with id and name */
+    EDGE_LLM_PART_ARGUMENTS = 4,   /* more of its arguments: all of them together are a JSON object */
+    EDGE_LLM_PART_CALL_END = 5,    /* its arguments are complete */
+    EDGE_LLM_PART_CALL_BROKEN = 6  /* it broke off; the text is the call as the model wrote it */
+} edge_llm_part_kind;
+
+typedef struct edge_llm_part {
+    uint32_t struct_size; /* set by the caller */
+    int32_t kind;         /* edge_llm_part_kind */
+    int32_t index;        /* of the call in the answer, from 0; -1 outside of calls */
+    uint32_t reserved;    /* 0 */
+    const char *text;     /* zero-terminated, never null, as are id and name; valid until the next call on the context */
+    size_t text_length;
+    const char *id;       /* of a call that begins */
+    size_t id_length;
+    const char *name;     /* of its tool */
+    size_t name_length;
+} edge_llm_part;
+
+/* The next part that the steps so far have completed; EDGE_LLM_PART_NONE if there is none: then edge_llm_context_next goes on. Errors:
+ * EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT (no generation that edge_llm_context_start_chat began). */
+EDGE_LLM_API edge_llm_status edge_llm_context_next_part(edge_llm_context *context, edge_llm_part *part);
 
 /* The next step: computes it. After the step with a finish reason, the generation is over; if that reason is a cancellation or the deadline, the
  * step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. piece->id must be 0 or that of the generation: so nobody

@@ -152,6 +152,9 @@ struct ContextOptions : edge_llm_context_options {
 struct SamplingOptions : edge_llm_sampling_options {
     SamplingOptions() noexcept { detail::defaults<edge_llm_sampling_options>(*this, edge_llm_sampling_options_default); }
 };
+struct AnswerOptions : edge_llm_answer_options {
+    AnswerOptions() noexcept { detail::defaults<edge_llm_answer_options>(*this, edge_llm_answer_options_default); }
+};
 struct ChatOptions : edge_llm_chat_options {
     ChatOptions() noexcept { detail::defaults<edge_llm_chat_options>(*this, edge_llm_chat_options_default); }
 };
@@ -159,6 +162,7 @@ struct ChatOptions : edge_llm_chat_options {
 /// A turn of a conversation.
 struct Message {
     std::string role, content;
+    std::string json{}; ///< the whole message as a JSON object instead, as in a chat request: calls of tools, and what they returned
 };
 
 /// What to generate.
@@ -171,6 +175,7 @@ struct GenerateOptions {
     std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the context's
     edge_llm_grammar_kind grammar_kind = EDGE_LLM_GRAMMAR_NONE;
     std::string grammar{}; ///< what the text must look like
+    std::optional<std::string> salt{}; ///< only texts of equal salt share what the cache holds of a common beginning; none: that of the sequence
 };
 
 /// An open model. Any number of threads may use one; contexts made from it outlive it.
@@ -254,6 +259,15 @@ public:
             [&](char *b, std::size_t n, std::size_t *c) { return edge_llm_chat_render(handle_, turns.data(), turns.size(), &options, b, n, c); });
     }
 
+    /// Messages as the functions of C take them.
+    static std::vector<edge_llm_chat_message> views(const std::vector<Message> &messages)
+    {
+        std::vector<edge_llm_chat_message> turns;
+        for (const Message &m : messages)
+            turns.push_back({m.role.data(), m.role.size(), m.content.data(), m.content.size(), m.json.empty() ? nullptr : m.json.data(), m.json.size()});
+        return turns;
+    }
+
 private:
     std::vector<Token> encode(std::string_view text, std::uint32_t flags) const
     {
@@ -261,13 +275,6 @@ private:
         detail::fill(tokens, text.size() + 2,
             [&](Token *b, std::size_t n, std::size_t *c) { return edge_llm_tokenize(handle_, text.data(), text.size(), flags, b, n, c); });
         return tokens;
-    }
-
-    static std::vector<edge_llm_chat_message> views(const std::vector<Message> &messages)
-    {
-        std::vector<edge_llm_chat_message> turns;
-        for (const Message &m : messages) turns.push_back({m.role.data(), m.role.size(), m.content.data(), m.content.size(), nullptr, 0});
-        return turns;
     }
 
     edge_llm_model *handle_ = nullptr;
@@ -326,6 +333,14 @@ struct Piece {
     edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
 };
 
+/// A part of the answer to a chat.
+struct Part {
+    edge_llm_part_kind kind = EDGE_LLM_PART_NONE;
+    int index = -1;         ///< of the call in the answer
+    std::string text{};
+    std::string id{}, name{}; ///< of a call that begins, and of its tool
+};
+
 /// The steps of a generation, computed as they are asked for: an input range, for one reader. A context has one generation: to read on after
 /// another one has begun, or after the context's end, throws. A generation that is cancelled or out of time ends with a step that says so in
 /// its finish reason; other errors are thrown.
@@ -361,6 +376,20 @@ public:
     Generation &operator=(Generation &&) = default;
     iterator begin() { return iterator(this); }
     iterator end() { return iterator(); }
+
+    /// Of a chat: what the last step has completed.
+    std::vector<Part> parts()
+    {
+        std::vector<Part> parts;
+        for (;;) {
+            edge_llm_part part{};
+            part.struct_size = sizeof part;
+            check(edge_llm_context_next_part(context_, &part));
+            if (part.kind == EDGE_LLM_PART_NONE) return parts;
+            parts.push_back({static_cast<edge_llm_part_kind>(part.kind), part.index, std::string(part.text, part.text_length),
+                std::string(part.id, part.id_length), std::string(part.name, part.name_length)});
+        }
+    }
 
     /// Why the last step was the last one.
     edge_llm_finish finish() const { return piece_.finish; }
@@ -415,6 +444,15 @@ public:
     Expected<Generation> try_generate(const std::vector<Token> &prompt, const GenerateOptions &options = {})
     {
         return detail::attempt([&] { return generate(prompt, options); });
+    }
+
+    /// Begins the answer to a conversation; Generation::parts tells content, reasoning and calls of tools apart.
+    Generation chat(const std::vector<Message> &messages, const ChatOptions &chat = {}, const AnswerOptions &answer = {}, const GenerateOptions &options = {})
+    {
+        std::vector<edge_llm_chat_message> turns = Model::views(messages);
+        return start(options, [&](const edge_llm_generate_options *c) {
+            return edge_llm_context_start_chat(handle_, turns.data(), turns.size(), &chat, &answer, c);
+        });
     }
 
     /// Begins a generation that goes on from what the sequence holds.
@@ -502,6 +540,11 @@ public:
 private:
     Generation start(const Token *prompt, std::size_t count, const GenerateOptions &options)
     {
+        return start(options, [&](const edge_llm_generate_options *c) { return edge_llm_context_start(handle_, prompt, count, c); });
+    }
+
+    template <class Begin> Generation start(const GenerateOptions &options, Begin begin)
+    {
         edge_llm_generate_options c;
         std::vector<edge_llm_text> stops;
         check(edge_llm_generate_options_default(&c, sizeof c));
@@ -519,10 +562,14 @@ private:
             c.grammar = options.grammar.data();
             c.grammar_length = options.grammar.size();
         }
+        if (options.salt) {
+            c.salt = options.salt->data();
+            c.salt_length = options.salt->size();
+        }
         static std::atomic<std::uint32_t> generations{0};
         do c.id = ++generations;
         while (c.id == 0);
-        check(edge_llm_context_start(handle_, prompt, count, &c));
+        check(begin(&c));
         return Generation(handle_, c.id);
     }
 

@@ -76,7 +76,7 @@ public sealed class AnswerGrammarTests
         {
             matcher.Fill(mask, limit - ids.Count);
             int token = marks[random.Next(marks.Length)];
-            if (random.Next(4) > 0 || token < 0 || !mask[token]) token = mask.Next(random.Next(tokenizer.Vocabulary.Count));
+            if (random.Next(2) > 0 || token < 0 || !mask[token]) token = mask.Next(random.Next(tokenizer.Vocabulary.Count));
             if (token < 0) token = mask.Next(0);
             Assert.IsTrue(matcher.Accept(token), $"token {token} is allowed by the mask");
             if (tokenizer.Vocabulary.IsEndOfGeneration(token)) return ids;
@@ -99,7 +99,7 @@ public sealed class AnswerGrammarTests
     {
         ToolCallTexts.Case[] cases = ToolCallTexts.Shared();
         int calls = 0;
-        for (int i = 0; i < (Settings.Full ? 1000 : 78); i++)
+        for (int i = 0; i < (Settings.Full ? 1000 : 65); i++)
         {
             ToolStyle style = ToolStyles.All[i % ToolStyles.All.Count];
             ToolCallTexts.Case given = cases[(i * 7) % cases.Length];

@@ -68,6 +68,30 @@ public sealed class ChatClientTests : IDisposable
     }
 
     [TestMethod]
+    public async Task FunctionsAreCalledAndGetTheirResultsBack()
+    {
+        string[] words = ["<think>", "hm", "</think>", "Hi"];
+        using var file = new ScriptedModel(words, [ScriptedModel.FirstByte + 'X', .. words.Select((_, i) => ScriptedModel.FirstWord + i)],
+            "{# <tool_call> tool_calls <think> #}{% for m in messages %}{{ m.role[0] }}{{ m.content }}{{ m.tool_call_id }}"
+            + "{% for c in m.tool_calls %}{{ c.function.name }}{{ c.function.arguments|tojson }}{% endfor %}{% endfor %}X");
+        using LanguageModel model = LanguageModel.Open(file.File);
+        using var client = new EdgeLlmChatClient(model, new ContextOptions { Threads = 1 });
+        AIFunction double_ = AIFunctionFactory.Create((int n) => 2 * n, "double");
+        var options = new ChatOptions { Temperature = 0, MaxOutputTokens = 90, Tools = [double_], ToolMode = ChatToolMode.RequireSpecific("double") };
+        var messages = new List<Message> { new(ChatRole.User, "?") };
+        ChatResponse response = await client.GetResponseAsync(messages, options);
+        Assert.AreEqual(ChatFinishReason.ToolCalls, response.FinishReason);
+        FunctionCallContent call = response.Messages.Single().Contents.OfType<FunctionCallContent>().Single();
+        Assert.AreEqual("double", call.Name);
+        Assert.AreEqual("hm", response.Messages.Single().Contents.OfType<TextReasoningContent>().Single().Text);
+        object? result = await double_.InvokeAsync(new AIFunctionArguments(call.Arguments));
+        messages = [new(ChatRole.User, "?"), new(ChatRole.Assistant, [call]), new(ChatRole.Tool, [new FunctionResultContent(call.CallId, result)])];
+        response = await client.GetResponseAsync(messages, new ChatOptions { Temperature = 0 });
+        Assert.AreEqual("Hi", response.Text);
+        Assert.AreEqual(ChatFinishReason.Stop, response.FinishReason);
+    }
+
+    [TestMethod]
     public async Task TheSameSeedGivesTheSameText()
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32, chatTemplate: Template);

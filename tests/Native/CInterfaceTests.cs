@@ -39,6 +39,7 @@ public sealed class CInterfaceTests
     [TestMethod]
     [DataRow("abuse")]
     [DataRow("options")]
+    [DataRow("tools")]
     [DataRow("interrupt")]
     [DataRow("threads")]
     [DataRow("fork")]

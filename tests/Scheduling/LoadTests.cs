@@ -37,6 +37,7 @@ public sealed class LoadTests
             MaxTokens = hasGrammar ? 60 : length, IgnoreEos = !hasGrammar, Grammar = hasGrammar ? s_grammars[random.Next(s_grammars.Length)] : null,
             Sampling = sampling, Salt = random.Next(3) == 0 ? "other" : null, Priority = random.Next(3), Choice = (uint)random.Next(3),
             Stop = random.Next(4) == 0 ? ["ab", "q"] : [],
+            Reasoning = random.Next(3) == 0 ? new ReasoningLimit(random.Next(6), "<", "b>", IsOpen: random.Next(2) == 0) : null,
         }, random.Next(5) == 0 ? random.Next(0, 20) : int.MaxValue);
     }
 
@@ -127,5 +128,67 @@ public sealed class LoadTests
         using Generation shorter = context.Generate([5, 6, 7], new GenerateOptions { MaxTokens = 1 });
         Assert.IsTrue(shorter.MoveNext());
         Assert.AreEqual(1L, context.Passes);
+    }
+
+    [TestMethod]
+    public void StepsCanBeDrivenByHand()
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make("llama", withTokens: true));
+        using Context context = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = ContextSize, MaxSequences = 2 });
+        int told = 0;
+        var options = new GenerateOptions { MaxTokens = 5, IgnoreEos = true, Sampling = SamplingOptions.Greedy, OnReady = () => told++ };
+        using Generation first = context.Generate([5, 6, 7], options), second = context.Generate([8, 9], options with { MaxTokens = 2 });
+        Assert.IsFalse(first.TryReadNext(), "nothing is computed yet");
+        int steps = 1;
+        while (context.Step() > 0) steps++;
+        Assert.AreEqual(0, context.Step());
+        Assert.AreEqual(5L, context.Passes);
+        Assert.AreEqual(5, steps);
+        Assert.AreEqual(5 + 2, told);
+        int read = 0;
+        while (first.TryReadNext()) read++;
+        while (second.TryReadNext()) read++;
+        Assert.AreEqual(5 + 1 + 2 + 1, read, "the last item of each tells why it ended");
+        Assert.AreEqual(FinishReason.Length, second.Finish);
+    }
+
+    [TestMethod]
+    public void AThreadOfTheContextDrivesItsSteps()
+    {
+        using LanguageModel model = LanguageModel.Open(ModelSpecFile.Make("llama", withTokens: true));
+        var options = new GenerateOptions { MaxTokens = 20, IgnoreEos = true, Sampling = SamplingOptions.Greedy };
+        int[][] prompts = [.. Enumerable.Range(0, 6).Select(i => (int[])[5 + i, 6, 7 + i])];
+        using Context alone = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = ContextSize });
+        int[][] expected = [.. prompts.Select(prompt => Read(alone.Generate(prompt, options)).Tokens)];
+
+        Context context = model.CreateContext(new ContextOptions { Threads = 1, ContextSize = ContextSize, MaxSequences = 6 });
+        context.StartThread();
+        context.StartThread();
+        using var done = new CountdownEvent(prompts.Length);
+        var generations = new List<Generation>();
+        foreach (int[] prompt in prompts)
+        {
+            int made = 0;
+            generations.Add(context.Generate(prompt, options with { OnReady = () => { if (++made == 20) done.Signal(); } }));
+        }
+        Assert.IsTrue(done.Wait(TimeSpan.FromMinutes(1)), "nobody reads, and the answers are made");
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            var tokens = new List<int>();
+            while (generations[i].TryReadNext() || generations[i].Finish is null)
+                if (generations[i].Current.Finish is null) tokens.Add(generations[i].Current.Token);
+            CollectionAssert.AreEqual(expected[i], tokens);
+        }
+        using Generation waiting = context.Generate(prompts[0], options);
+        CollectionAssert.AreEqual(expected[0], Read(waiting).Tokens, "a reader waits for the thread");
+        Generation unfinished = context.Generate(prompts[0], options with { MaxTokens = 180 });
+        context.Dispose();
+        try
+        {
+            while (unfinished.MoveNext()) { }
+        }
+        catch (ObjectDisposedException)
+        {
+        }
     }
 }

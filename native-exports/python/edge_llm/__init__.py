@@ -17,11 +17,11 @@ from .adapter import Adapter, AdapterInfo
 from .answers import Stream
 from .context import Context, Counters
 from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
-from .generation import Generation, Piece
+from .generation import Generation, Part, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
 
-__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Piece",
+__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Part", "Piece",
            "Status", "Stream", "features", "processor_levels", "version"]
 
 

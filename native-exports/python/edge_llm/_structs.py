@@ -66,11 +66,15 @@ ModelInfo = _struct("ModelInfo", vocab_size=i32, context_length=i32, embedding_l
 ChatOptions = _struct("ChatOptions", add_generation_prompt=i32, chat_template=c.c_char_p, chat_template_length=size, template_name=c.c_char_p,
                       template_name_length=size, tools=c.c_char_p, tools_length=size, variables=c.c_char_p, variables_length=size, date=i64)
 ContextOptions = _struct("ContextOptions", context_size=i32, batch_size=i32, logits_rows=i32, threads=i32, cache_type_k=i32, cache_type_v=i32,
-                         max_sequences=i32, seed=u64)
+                         max_sequences=i32, seed=u64, prompt_cache=c.c_char_p, prompt_cache_length=size, prompt_cache_bytes=i64,
+                         no_prefix_sharing=i32, reserved=u32)
 MemoryPlan = _struct("MemoryPlan", reserved=u32, weights=i64, kv_cache=i64, activations=i64, total=i64)
 Counters = _struct("Counters", finish=i32, seed=u64, prompt_tokens=i64, reused_tokens=i64, generated_tokens=i64, prompt_nanoseconds=i64,
                    generation_nanoseconds=i64, evaluated_tokens=i64, evaluation_nanoseconds=i64, kv_bytes=i64, activation_bytes=i64)
 Piece = _struct("Piece", token=i32, finish=i32, id=u32, text=ptr, text_length=size)
+
+AnswerOptions = _struct("AnswerOptions", tool_choice=i32, tool_name=c.c_char_p, tool_name_length=size, single_tool_call=i32, reasoning_budget=i32)
+Part = _struct("Part", kind=i32, index=i32, reserved=u32, text=ptr, text_length=size, id=ptr, id_length=size, name=ptr, name_length=size)
 
 
 class ChatMessage(c.Structure):
@@ -97,7 +101,7 @@ SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f
                           samplers_length=size)
 GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
                           sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr,
-                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, reserved=u32)
+                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, reserved=u32, salt=c.c_char_p, salt_length=size)
 
 _p = c.POINTER
 _bytes = (c.c_char_p, size)
@@ -147,6 +151,9 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "context_sample": (ptr, size, i32, _p(SamplingOptions), _p(i32)),
     "context_start": (ptr, *_tokens, _p(GenerateOptions)),
     "context_next": (ptr, _p(Piece)),
+    "answer_options_default": (_p(AnswerOptions), size),
+    "context_start_chat": (ptr, _p(ChatMessage), size, _p(ChatOptions), _p(AnswerOptions), _p(GenerateOptions)),
+    "context_next_part": (ptr, _p(Part)),
     "sequence_tokens": (ptr, i32, *_buffer),
     "sequence_copy": (ptr, i32, i32),
     "sequence_remove": (ptr, i32),

@@ -13,7 +13,7 @@ from typing import Any
 
 from .context import Context
 from .errors import EdgeLlmError, InvalidArgument, Status
-from .generation import Piece
+from .generation import Part, Piece
 
 _REASONS = {"eos": "stop", "deadline": "length", "cancelled": "length"}
 
@@ -84,10 +84,33 @@ class Frame:
         return SimpleNamespace(**self._common, object=kind, choices=choices, usage=used)
 
 
-def choice(index: int, piece: Piece, **content: Any) -> SimpleNamespace:
+def choice(index: int, piece: Piece, *, calls: bool = False, **content: Any) -> SimpleNamespace:
     """One of several answers, or a part of it."""
-    reason = piece.finish_reason
-    return SimpleNamespace(index=index, finish_reason=_REASONS.get(reason, reason) if reason else None, logprobs=None, **content)
+    reason = _REASONS.get(piece.finish_reason, piece.finish_reason) if piece.finish_reason else None
+    return SimpleNamespace(index=index, finish_reason="tool_calls" if calls and reason == "stop" else reason, logprobs=None, **content)
+
+
+def message(parts: list[Part]) -> SimpleNamespace:
+    """The assistant's message. A call that broke off stands in its content."""
+    whole = {part.index for part in parts if part.kind == "call_end"}
+    calls = [SimpleNamespace(id=part.id, type="function", function=SimpleNamespace(name=part.name, arguments="".join(
+        more.text for more in parts if more.kind == "arguments" and more.index == part.index))) for part in parts if part.kind == "call_begin" and part.index in whole]
+    content, reasoning = _texts(parts)
+    return SimpleNamespace(role="assistant", content=content if content or not calls else None, reasoning_content=reasoning or None, refusal=None,
+                           tool_calls=calls or None)
+
+
+def delta(parts: list[Part], first: bool) -> SimpleNamespace:
+    """What a part of a stream adds to the message."""
+    calls = [SimpleNamespace(index=part.index, id=part.id or None, type="function" if part.id else None, function=SimpleNamespace(
+        name=part.name or None, arguments=part.text)) for part in parts if part.kind in ("call_begin", "arguments")]
+    content, reasoning = _texts(parts)
+    return SimpleNamespace(role="assistant" if first else None, content=content, reasoning_content=reasoning or None, tool_calls=calls or None)
+
+
+def _texts(parts: list[Part]) -> tuple[str, str]:
+    return ("".join(part.text for part in parts if part.kind in ("content", "call_broken")),
+            "".join(part.text for part in parts if part.kind == "reasoning"))
 
 
 def usage(context: Context) -> SimpleNamespace:

@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from ._library import Handle, give_back
 from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 from .generation import FINISH_REASONS, Generation, Piece
-from .model import Model, encode, held
-from .options import context_options, grammar_option, milliseconds, sampling_options
+from .model import Message, Model, chat_request, encode, held
+from .options import answer_options, context_options, grammar_option, milliseconds, sampling_options
 
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
 
@@ -45,16 +45,20 @@ class Context:
 
     n_ctx: tokens that a sequence may hold; None: the model's own, but 4096 at most; 0: the model's own. n_threads None: one a physical core.
     adapters: LoRA adapters of Model.load_adapter, or pairs of one and a scale, for its texts: see set_adapters.
+    prompt_cache: a folder that keeps texts for later processes, in files of prompt_cache_bytes at most (None: 4 GiB).
+    prefix_sharing: texts go on from what the cache holds of others with the same beginning.
     """
 
     def __init__(self, model: Model, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
-                 type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None, adapters: Sequence[Any] = ()) -> None:
+                 type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None, adapters: Sequence[Any] = (),
+                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, prefix_sharing: bool = True) -> None:
         if not isinstance(model, Model):
             raise checks.wrong_type("model", "a Model", model)
         self._library = model._library
         self._model: Handle | None = held(model._held, "model")  # for texts, after the Model is closed as well
         options = context_options(self._library, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
-                                  n_seq_max=n_seq_max, logits_rows=logits_rows, seed=seed)
+                                  n_seq_max=n_seq_max, logits_rows=logits_rows, seed=seed, prompt_cache=prompt_cache,
+                                  prompt_cache_bytes=prompt_cache_bytes, prefix_sharing=prefix_sharing)
         handle = ctypes.c_void_p()
         self._library("context_create", self._model.value, options, handle)
         self._handle = handle.value
@@ -120,7 +124,7 @@ class Context:
     def generate(self, prompt: str | Sequence[int] | None, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None,
                  ignore_eos: bool = False, render_special: bool = False, sequence: int = 0, timeout: float | None = None,
                  grammar: str | None = None, regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None,
-                 **sampling: Any) -> Generation:
+                 salt: str | None = None, **sampling: Any) -> Generation:
         """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds. A prompt
         that is there and has no tokens is an error.
 
@@ -128,6 +132,7 @@ class Context:
         dynatemp_range, dynatemp_exponent, top_n_sigma, typical_p, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length,
         dry_penalty_last_n, dry_breakers, mirostat, mirostat_tau, mirostat_eta, samplers.
         grammar (GBNF), regex or json_schema (a text or what json.loads makes of one; {}: any JSON) say what the text must look like.
+        salt: only texts of equal salt share what the cache holds of a common beginning; None: that of the sequence.
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
         reading on raises InvalidArgument.
@@ -135,6 +140,30 @@ class Context:
         tokens = None if prompt is None else checks.tokens("prompt", self._tokens(prompt, prompt=True))
         if tokens is not None and len(tokens) == 0:
             raise InvalidArgument(Status.INVALID_ARGUMENT, "the prompt has no tokens; None goes on from what the sequence holds")
+        options = self._generate_options(max_tokens=max_tokens, stop=stop, ignore_eos=ignore_eos, render_special=render_special, sequence=sequence,
+                                         timeout=timeout, grammar=grammar, regex=regex, json_schema=json_schema, salt=salt, **sampling)
+        length = 0 if tokens is None else len(tokens)
+        self._library("context_start", self._handle, tokens, length, options)
+        return Generation(self, length, options.id)
+
+    def chat(self, messages: Iterable[Message], *, tools: Sequence[Mapping[str, Any]] | None = None, tool_choice: str | Mapping[str, Any] = "auto",
+             parallel_tool_calls: bool = True, reasoning_budget: int | None = None, chat_template: str | None = None, template_name: str | None = None,
+             variables: Mapping[str, Any] | None = None, date: float | None = None, **options: Any) -> Generation:
+        """The answer to a conversation, piece by piece; each piece has parts: content, reasoning, and calls of tools with their arguments as they
+        come. messages, tools and tool_choice ("auto", "none", "required", or what names a function) are as in a chat request. reasoning_budget:
+        tokens that the model may write to itself; None: as many as it likes. Options: those of generate."""
+        array, chat, keep = chat_request(self._library, messages, tools=tools, chat_template=chat_template, template_name=template_name,
+                                         variables=variables, date=date)
+        generate = self._generate_options(**options)
+        answer = answer_options(self._library, tool_choice, parallel_tool_calls, reasoning_budget)
+        self._library("context_start_chat", self._handle, array, len(array), chat, answer, generate)
+        del keep
+        return Generation(self, LONG, generate.id, is_chat=True)
+
+    def _generate_options(self, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None, ignore_eos: bool = False,
+                          render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
+                          regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, salt: str | None = None,
+                          **sampling: Any) -> s.Struct:
         options = self._library.defaults(s.GenerateOptions(), "generate")
         chosen = sampling_options(self._library, **sampling)
         texts = checks.texts("stop", stop)
@@ -148,9 +177,10 @@ class Context:
         options.stop_count = len(texts)
         if (form := grammar_option(grammar, regex, json_schema)) is not None:
             options.grammar_kind, options.grammar, options.grammar_length = form[0], form[1], len(form[1])
-        length = 0 if tokens is None else len(tokens)
-        self._library("context_start", self._handle, tokens, length, options)
-        return Generation(self, length, options.id)
+        if salt is not None:
+            options.salt = kept = checks.text("salt", salt)
+            options.salt_length = len(kept)
+        return options
 
     def _interruptibly(self, tokens: int, call: Callable[[], Any]) -> Any:
         """Makes a call that computes this many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a

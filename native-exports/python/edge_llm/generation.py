@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import _structs as s
 from .errors import EdgeLlmError, InvalidArgument, Status
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from .context import Context
 
 FINISH_REASONS = (None, "stop", "length", "eos", "cancelled", "deadline")
+PART_KINDS = (None, "content", "reasoning", "call_begin", "arguments", "call_end", "call_broken")
+
+
+class Part(NamedTuple):
+    """A part of the answer to a chat. kind is "content", "reasoning", "call_begin", "arguments", "call_end" or "call_broken"; index is that of the
+    call, or -1; a call that begins has the id and the name of its tool."""
+
+    kind: str
+    text: str
+    index: int
+    id: str
+    name: str
 
 
 class Piece(str):
@@ -21,24 +33,25 @@ class Piece(str):
 
     token: int
     finish_reason: str | None
+    parts: list[Part]  # of a chat: what it has completed
 
     @classmethod
-    def make(cls, text: str, token: int, finish_reason: str | None) -> Piece:
+    def make(cls, text: str, token: int, finish_reason: str | None, parts: list[Part] | None = None) -> Piece:
         piece = cls(text)
-        piece.token, piece.finish_reason = token, finish_reason
+        piece.token, piece.finish_reason, piece.parts = token, finish_reason, [] if parts is None else parts
         return piece
 
     @classmethod
     def joined(cls, pieces: Sequence[Piece]) -> Piece:
         """All pieces of a generation as one that ends as the last of them."""
-        return cls.make("".join(pieces), pieces[-1].token, pieces[-1].finish_reason)
+        return cls.make("".join(pieces), pieces[-1].token, pieces[-1].finish_reason, [part for piece in pieces for part in piece.parts])
 
 
 class Generation(Iterator[Piece]):
     """The pieces of an answer. It ends with a piece that has a finish reason; whatever keeps it from its end is raised, at every try."""
 
-    def __init__(self, context: Context, prompt_length: int, number: int) -> None:
-        self._context, self._unread = context, prompt_length
+    def __init__(self, context: Context, prompt_length: int, number: int, *, is_chat: bool = False) -> None:
+        self._context, self._unread, self._is_chat = context, prompt_length, is_chat
         self._next = context._library.function("context_next")
         self._piece = s.Piece()
         self._piece.id = number  # the library tells it from one that has begun meanwhile
@@ -62,8 +75,20 @@ class Generation(Iterator[Piece]):
             raise
         piece = self._piece
         read = Piece.make(ctypes.string_at(piece.text, piece.text_length).decode("utf-8", "replace"), piece.token, FINISH_REASONS[piece.finish])
+        if self._is_chat:
+            read.parts = self._parts()
         self._ended, self._interrupted = piece.finish != 0, False
         return read
+
+    def _parts(self) -> list[Part]:
+        parts, part = [], s.Part()
+        while True:
+            self._context._library("context_next_part", self._context._handle, part)
+            if part.kind == 0:
+                return parts
+            text, call, name = (ctypes.string_at(data, length).decode("utf-8", "replace") for data, length in
+                                ((part.text, part.text_length), (part.id, part.id_length), (part.name, part.name_length)))
+            parts.append(Part(PART_KINDS[part.kind] or "", text, part.index, call, name))
 
     def _step(self) -> None:
         status = self._next(self._context._handle, self._pointer)

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from . import checks
-from .answers import Frame, Stream, choice, embedding, usage
+from .answers import Frame, Stream, choice, delta, embedding, message, usage
 from .context import Context
 from .errors import EdgeLlmError, Status
-from .generation import Piece
+from .generation import Generation, Piece
 from .model import Message, Model
 from .requests import answer_options, include_usage, refuse_unknown
 
@@ -30,7 +30,8 @@ class LLM:
     def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
                  n_gpu_layers: int = 0, offload_kqv: bool = True, use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16",
                  type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, max_streams: int = 4,
-                 overrides: Mapping[str, int | float | bool | str] | None = None, adapters: Sequence[Any] = (), verbose: bool = False) -> None:
+                 overrides: Mapping[str, int | float | bool | str] | None = None, adapters: Sequence[Any] = (),
+                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, verbose: bool = False) -> None:
         self.name = os.path.basename(os.fspath(model_path))
         self._chat_template, self._seed = chat_template, seed
         self._turn = threading.RLock()  # held by who computes; a signal handler may come between
@@ -40,7 +41,7 @@ class LLM:
         try:
             loaded = [(self.model.load_adapter(path), scale) for path, scale in map(_with_scale, checks.items("adapters", adapters, "a list of files"))]
             self._contexts = _Contexts(lambda: Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
-                                                       seed=seed, adapters=loaded), checks.integer("max_streams", max_streams))
+                                                       seed=seed, adapters=loaded, prompt_cache=prompt_cache, prompt_cache_bytes=prompt_cache_bytes), checks.integer("max_streams", max_streams))
         except BaseException:
             self.model.close()
             raise
@@ -64,16 +65,31 @@ class LLM:
         """The text that follows a prompt, with a finish_reason."""
         return Piece.joined(self._answer(self._tokens(prompt), options)[0])
 
-    def _create_chat(self, *, messages: Iterable[Message], stream: bool | None = False, tools: Sequence[Any] | None = None, **options: Any) -> Any:
+    def _create_chat(self, *, messages: Iterable[Message], stream: bool | None = False, tools: Sequence[Any] | None = None,
+                     tool_choice: str | Mapping[str, Any] | None = None, parallel_tool_calls: bool | None = None, reasoning_budget: int | None = None,
+                     **options: Any) -> Any:
         streams = bool(checks.flag("stream", False if stream is None else stream))
         n, known = answer_options("chat.completions", options, streams)
-        tokens = self.model.chat_tokenize(messages, tools=None if options.get("tool_choice") == "none" else tools, chat_template=self._chat_template)
+        turns = list(checks.items("messages", messages, "a list of messages"))
+        choose = "auto" if tool_choice is None else tool_choice
+        tokens = self.model.chat_tokenize(turns, tools=None if choose == "none" else tools, chat_template=self._chat_template)
+        chat = {"messages": turns, "tools": tools, "tool_choice": choose, "parallel_tool_calls": parallel_tool_calls is not False,
+                "reasoning_budget": reasoning_budget, "chat_template": self._chat_template}
         frame = Frame("chatcmpl", self.name)
         if streams:
-            return self._stream(tokens, known, options, lambda piece, first: frame.part("chat.completion.chunk", [choice(
-                0, piece, delta=SimpleNamespace(role="assistant" if first else None, content=str(piece), tool_calls=None))]))
-        return self._whole(frame, "chat.completion", [tokens], n, known, lambda index, last, text: choice(
-            index, last, message=SimpleNamespace(role="assistant", content=text, refusal=None, tool_calls=None)))
+            called = []
+
+            def part(piece: Piece, first: bool) -> SimpleNamespace:
+                called.extend(each for each in piece.parts if each.kind == "call_end")
+                return frame.part("chat.completion.chunk", [choice(0, piece, calls=bool(called), delta=delta(piece.parts, first))])
+
+            return self._stream(tokens, known, options, part, chat)
+
+        def whole(index: int, joined: Piece) -> SimpleNamespace:
+            answer = message(joined.parts)
+            return choice(index, joined, calls=answer.tool_calls is not None, message=answer)
+
+        return self._whole(frame, "chat.completion", [tokens], n, known, whole, chat)
 
     def _create_completion(self, *, prompt: str | Sequence[Any], stream: bool | None = False, **options: Any) -> Any:
         streams = bool(checks.flag("stream", False if stream is None else stream))
@@ -81,7 +97,7 @@ class LLM:
         prompts = [self._tokens(each) for each in checks.many_inputs("prompt", prompt)]
         frame = Frame("cmpl", self.name)
         if not streams:
-            return self._whole(frame, "text_completion", prompts, n, known, lambda index, last, text: choice(index, last, text=text))
+            return self._whole(frame, "text_completion", prompts, n, known, lambda index, joined: choice(index, joined, text=str(joined)))
         if len(prompts) != 1:
             raise EdgeLlmError(Status.UNSUPPORTED, f"prompt: expected one with stream=True, found {len(prompts)}")
         return self._stream(prompts[0], known, options, lambda piece, _: frame.part("text_completion", [choice(0, piece, text=str(piece))]))
@@ -103,12 +119,12 @@ class LLM:
     def _tokens(self, prompt: str | bytes | Sequence[int]) -> list[int]:
         return self.model.tokenize(prompt, prompt=True) if isinstance(prompt, (str, bytes)) else list(checks.tokens("prompt", prompt))
 
-    def _answer(self, tokens: list[int], options: dict[str, Any]) -> tuple[list[Piece], SimpleNamespace]:
+    def _answer(self, tokens: list[int], options: dict[str, Any], chat: dict[str, Any] | None = None) -> tuple[list[Piece], SimpleNamespace]:
         with self._turn, self._contexts.borrowed(tokens) as context:
-            return list(context.generate(tokens, **options)), usage(context)
+            return list(_begin(context, tokens, options, chat)), usage(context)
 
     def _whole(self, frame: Frame, kind: str, prompts: list[list[int]], n: int, options: dict[str, Any],
-               make: Callable[[int, Piece, str], SimpleNamespace]) -> SimpleNamespace:
+               make: Callable[[int, Piece], SimpleNamespace], chat: dict[str, Any] | None = None) -> SimpleNamespace:
         choices: list[SimpleNamespace] = []
         seed = options.get("seed", self._seed)
         total = SimpleNamespace(prompt_tokens=0, completion_tokens=0, total_tokens=0)
@@ -116,19 +132,20 @@ class LLM:
             for k in range(n):
                 # The same seed would give the same text again.
                 seeded = options | {"seed": seed + k} if k > 0 and seed is not None else options
-                pieces, used = self._answer(tokens, seeded)
-                choices.append(make(i * n + k, pieces[-1], "".join(pieces)))
+                pieces, used = self._answer(tokens, seeded, chat)
+                choices.append(make(i * n + k, Piece.joined(pieces)))
                 total.completion_tokens += used.completion_tokens
             total.prompt_tokens += used.prompt_tokens
         total.total_tokens = total.prompt_tokens + total.completion_tokens
         return frame.whole(kind, choices, total)
 
-    def _stream(self, tokens: list[int], known: dict[str, Any], options: dict[str, Any], make: Callable[[Piece, bool], SimpleNamespace]) -> Stream:
+    def _stream(self, tokens: list[int], known: dict[str, Any], options: dict[str, Any], make: Callable[[Piece, bool], SimpleNamespace],
+                chat: dict[str, Any] | None = None) -> Stream:
         with_usage = include_usage(options.get("stream_options"))
         with self._turn:
             context = self._contexts.take(tokens, for_stream=True)
             try:
-                pieces = context.generate(tokens, **known)
+                pieces = _begin(context, tokens, known, chat)
             except BaseException:
                 self._contexts.give_back(context)
                 raise
@@ -174,6 +191,11 @@ class _Contexts:
         """Closes all."""
         for context in self._all:
             context.close()
+
+
+def _begin(context: Context, tokens: list[int], options: dict[str, Any], chat: dict[str, Any] | None) -> Generation:
+    """The answer to a prompt, or to a chat whose prompt it is."""
+    return context.generate(tokens, **options) if chat is None else context.chat(**chat, **options)
 
 
 def _with_scale(adapter: Any) -> tuple[Any, float]:

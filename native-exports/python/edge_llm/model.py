@@ -183,7 +183,7 @@ class Model:
 
     def chat_tokenize(self, messages: Iterable[Message], **options: Any) -> list[int]:
         """The prompt of a conversation as tokens; messages and tools as in a chat request. Options: those of chat_render."""
-        array, chat, keep = _chat(self._library, messages, **options)
+        array, chat, keep = chat_request(self._library, messages, **options)
         tokens = self._library.fill(ctypes.c_int32, 1024, "chat_tokenize", self._handle, array, len(array), chat)
         del keep
         return list(tokens)
@@ -191,7 +191,7 @@ class Model:
     def chat_render(self, messages: Iterable[Message], **options: Any) -> str:
         """The same as text, to look at. Options: chat_template, template_name, tools, variables, add_generation_prompt, date
         (seconds since 1970; None: the present)."""
-        array, chat, keep = _chat(self._library, messages, **options)
+        array, chat, keep = chat_request(self._library, messages, **options)
         text = self._library.bytes("chat_render", self._handle, array, len(array), chat)
         del keep
         return text.decode("utf-8", "replace")
@@ -227,9 +227,10 @@ def _message(message: Any) -> dict[str, Any]:
     return dict(message)
 
 
-def _chat(loaded: Library, messages: Iterable[Message], *, chat_template: str | None = None, template_name: str | None = None,
+def chat_request(loaded: Library, messages: Iterable[Message], *, chat_template: str | None = None, template_name: str | None = None,
           tools: Sequence[Mapping[str, Any]] | None = None, variables: Mapping[str, Any] | None = None, add_generation_prompt: bool = True,
           date: float | None = None) -> tuple[ctypes.Array[s.ChatMessage], s.Struct, list[bytes]]:
+    """A conversation as C has it, and what must be kept for it."""
     keep = [json.dumps(_message(message)).encode() for message in checks.items("messages", messages, "a list of messages")]
     array = (s.ChatMessage * len(keep))(*[s.ChatMessage(json=text, json_length=len(text)) for text in keep])
     options = loaded.defaults(s.ChatOptions(), "chat")

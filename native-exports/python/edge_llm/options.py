@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -12,11 +13,13 @@ from . import checks
 from ._library import Library
 from .errors import InvalidArgument, Status
 
-CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
+CACHE_TYPES = {name: number for number, name in enumerate(("f16", "f32", "q8_0", "bf16", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"))}
 
 
 def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
-                    type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None) -> s.Struct:
+                    type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None,
+                    prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None,
+                    prefix_sharing: bool = True) -> s.Struct:
     """The options of a context as C has them."""
     for name, value in (("type_k", type_k), ("type_v", type_v)):
         if not isinstance(value, str) or value not in CACHE_TYPES:
@@ -30,6 +33,12 @@ def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int =
     options.cache_type_k, options.cache_type_v = CACHE_TYPES[type_k], CACHE_TYPES[type_v]
     if seed is not None:
         options.seed = checks.seed(seed)
+    if prompt_cache is not None:
+        options.prompt_cache = folder = os.fsencode(prompt_cache)
+        options.prompt_cache_length = len(folder)
+    if prompt_cache_bytes is not None:
+        options.prompt_cache_bytes = checks.integer("prompt_cache_bytes", prompt_cache_bytes)
+    options.no_prefix_sharing = 1 - checks.flag("prefix_sharing", prefix_sharing)
     return options
 
 
@@ -108,3 +117,23 @@ def grammar_option(grammar: str | None, regex: str | None, json_schema: str | Ma
 def milliseconds(seconds: float | None) -> int:
     """A time from now as C has it: what has passed is 0, none is -1."""
     return -1 if seconds is None else max(0, int(min(checks.real("seconds", seconds), 1e12) * 1000))
+
+
+def answer_options(loaded: Library, tool_choice: Any, parallel_tool_calls: bool, reasoning_budget: int | None) -> s.Struct:
+    """What an answer may hold besides text, as C has it."""
+    options = loaded.defaults(s.AnswerOptions(), "answer")
+    choices = ("auto", "none", "required")
+    if isinstance(tool_choice, Mapping):
+        function = tool_choice.get("function", tool_choice)
+        name = function.get("name") if isinstance(function, Mapping) else None
+        if not isinstance(name, str):
+            raise checks.wrong_type("tool_choice", "a mapping that names a function", tool_choice)
+        options.tool_name = name.encode()
+        options.tool_name_length = len(options.tool_name)
+    elif isinstance(tool_choice, str) and tool_choice in choices:
+        options.tool_choice = choices.index(tool_choice)
+    else:
+        raise InvalidArgument(Status.INVALID_ARGUMENT, f"tool_choice: expected {', '.join(choices)} or a function, found {tool_choice!r}")
+    options.single_tool_call = not checks.flag("parallel_tool_calls", parallel_tool_calls)
+    options.reasoning_budget = -1 if reasoning_budget is None else checks.integer("reasoning_budget", reasoning_budget)
+    return options

@@ -275,6 +275,21 @@ class ContextTests(EdgeLlmTest):
             self.fails(Status.INVALID_ARGUMENT, context.generate, "abc", temperature=float("nan"))
             self.fails(Status.CONTEXT_FULL, context.generate, [5] * 2000)
 
+    def test_texts_are_kept_on_disk_and_shared_by_salt(self) -> None:
+        prompt = [3 + i * 37 % 100 for i in range(200)]
+        with tempfile.TemporaryDirectory() as folder:
+            answers = []
+            for salt, reused in (("a", 0), ("a", 192), ("b", 0), (None, 0)):
+                with self.model.context(n_ctx=256, n_threads=1, prompt_cache=folder, type_k="iq4_nl", type_v="q5_1") as context:
+                    answers.append([p.token for p in context.generate(prompt, max_tokens=4, temperature=0, ignore_eos=True, salt=salt)])
+                    self.assertEqual(reused, context.counters.reused_tokens)
+                    context.remove()
+                    self.assertEqual(answers[0], [p.token for p in context.generate(prompt, max_tokens=4, temperature=0, ignore_eos=True, salt=salt)])
+                    self.assertEqual(192, context.counters.reused_tokens)
+            self.assertEqual([answers[0]] * 4, answers)
+            self.fails(Status.INVALID_ARGUMENT, self.model.context, prompt_cache=folder, prompt_cache_bytes=-1)
+            self.fails(Status.INVALID_FILE, self.model.context, prompt_cache=os.path.join(folder, os.listdir(folder)[0]))
+
     def test_going_on_and_stopping_early(self) -> None:
         with self.model.context(n_threads=1) as context:
             whole = [p.token for p in context.generate("abc", max_tokens=10, temperature=0, ignore_eos=True)][:-1]

@@ -242,7 +242,7 @@ class RequestTests(EdgeLlmTest):
 
     def test_what_cannot_be_done_is_refused_by_name(self) -> None:
         for options in ({"logprobs": True}, {"top_logprobs": 3}, {"response_format": {"type": "xml"}}, {"modalities": ["text", "audio"]},
-                        {"tool_choice": "required"}, {"tool_choice": {"type": "function"}}, {"reasoning_effort": "high"}, {"n": 0}, {"n": 2, "stream": True}):
+                        {"reasoning_effort": "high"}, {"n": 0}, {"n": 2, "stream": True}):
             error = self.fails(Status.UNSUPPORTED, self.llm.chat.completions.create, messages=MESSAGES, **options)
             self.assertIn(next(iter(options)), str(error))
         for options in ({"logprobs": 0}, {"best_of": 2}, {"echo": True}, {"suffix": "x"}):
@@ -256,6 +256,26 @@ class RequestTests(EdgeLlmTest):
                              (self.llm.embeddings.create, {"input": "a"})):
             with self.assertRaisesRegex(TypeError, "temprature"):
                 call(**needed, temprature=1)
+
+    def test_tools_are_called(self) -> None:
+        llm = LLM(self.path, n_ctx=400, n_threads=1, chat_template="{# <tool_call> tool_calls #}{% for m in messages %}{{ m.content }}{% endfor %}")
+        self.addCleanup(llm.close)
+        tools = [{"type": "function", "function": {"name": "get.n", "parameters": {
+            "type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"]}}}]
+        for tool_choice in ("required", {"type": "function", "function": {"name": "get.n"}}):
+            options = {"messages": MESSAGES, "tools": tools, "tool_choice": tool_choice, "parallel_tool_calls": False, "max_tokens": 150, "seed": 3}
+            answer = llm.chat.completions.create(**options).choices[0]
+            call = answer.message.tool_calls[0]
+            self.assertEqual(("tool_calls", None, "get.n", {"n": 7}),
+                             (answer.finish_reason, answer.message.content, call.function.name, json.loads(call.function.arguments)))
+            parts = [part.choices[0] for part in llm.chat.completions.create(stream=True, **options)]
+            deltas = [each for part in parts for each in part.delta.tool_calls or []]
+            self.assertEqual([call.id], [each.id for each in deltas if each.id])
+            self.assertEqual(call.function.arguments, "".join(each.function.arguments for each in deltas))
+            self.assertEqual("tool_calls", parts[-1].finish_reason)
+        for tool_choice in ("some", {"type": "function"}, {"name": "other"}):
+            self.fails(Status.INVALID_ARGUMENT, llm.chat.completions.create, messages=MESSAGES, tools=tools, tool_choice=tool_choice)
+        self.fails(Status.INVALID_ARGUMENT, llm.chat.completions.create, messages=MESSAGES, tool_choice="required")
 
     def test_tokens_stand_for_texts(self) -> None:
         tokens, others = self.llm.model.tokenize("abc"), self.llm.model.tokenize("xyz")

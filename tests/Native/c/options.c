@@ -139,9 +139,14 @@ static void option_values(const char *path)
     REFUSED(logits_rows, -1);
     REFUSED(threads, -1);
     REFUSED(threads, 1 << 20);
-    REFUSED(cache_type_k, 3);
+    REFUSED(cache_type_k, 9);
     REFUSED(cache_type_v, -1);
     REFUSED(max_sequences, 0);
+    REFUSED(no_prefix_sharing, 2);
+    REFUSED(prompt_cache_bytes, -1);
+    REFUSED(prompt_cache, "");
+    REFUSED(prompt_cache, "/dev/null/below");
+    REFUSED(reserved, 1);
     OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = 1 << 30;
     STATUS(EDGE_LLM_OUT_OF_MEMORY, edge_llm_context_create(model, &options, &context));

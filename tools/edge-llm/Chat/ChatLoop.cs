@@ -22,7 +22,9 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
                 ChatCommands.Outcome outcome = ForPerson && typed && message[0] == '/' ? commands.Execute(message) : ChatCommands.Outcome.Ask;
                 if (outcome == ChatCommands.Outcome.Exit) break;
                 if (outcome == ChatCommands.Outcome.Done) continue;
-                FinishReason finish = Answer(outcome == ChatCommands.Outcome.Regenerate ? null : message);
+                bool asks = outcome != ChatCommands.Outcome.Regenerate, isResult = asks && ToolCalls.TryAddResult(conversation, message);
+                if (isResult && ToolCalls.Pending(conversation.Messages).Count > 0) continue;
+                FinishReason finish = Answer(asks ? message : null, isResult);
                 if (finish == FinishReason.Cancelled && !ForPerson) return Failure.Interrupted;
             }
             catch (Exception e) when (ForPerson
@@ -34,19 +36,20 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
         return Failure.Ok;
     }
 
-    // Answers the message, or without one the last message again.
-    private FinishReason Answer(string? message)
+    // Answers the message, or what tools returned; without a message the last one again.
+    private FinishReason Answer(string? message, bool isResult)
     {
         using var progress = new Progress("reading", reports: true);
         CancellationToken stop = interrupts.Begin();
         int forgotten = conversation.ForgottenMessages;
         FinishReason finish = FinishReason.Length;
         bool begun = false;
+        var writer = new AnswerWriter(output, text => _onTerminal ? Printable(text) : text);
         try
         {
             GenerateOptions watched = options with { OnPrefill = (done, total) => progress.Report(done, total) };
-            foreach (GeneratedToken step in message is null
-                ? conversation.Regenerate(Reseeded(watched), stop) : conversation.Ask(message, watched, stop))
+            foreach (GeneratedToken step in message is null ? conversation.Regenerate(Reseeded(watched), stop)
+                : isResult ? conversation.Answer(watched, stop) : conversation.Ask(message, watched, stop))
             {
                 if (!begun)
                 {
@@ -54,15 +57,14 @@ internal sealed class ChatLoop(Conversation conversation, GenerateOptions option
                     progress.Dispose();
                     TellForgotten(conversation.ForgottenMessages - forgotten);
                 }
-                output.Write(_onTerminal ? Printable(step.Text) : step.Text);
-                output.Flush();
+                writer.Write(conversation.Deltas);
                 finish = step.Finish ?? finish;
             }
         }
         finally
         {
             interrupts.End();
-            if (begun) output.WriteLine();
+            if (begun) writer.End();
             output.Flush();
         }
         _totals.Add(conversation.Statistics, finish);

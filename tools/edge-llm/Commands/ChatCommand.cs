@@ -25,21 +25,28 @@ internal static class ChatCommand
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 512).AddTo(command);
         var drafts = new DraftOptionsBinding();
         drafts.AddTo(command);
+        var answers = new AnswerOptionsBinding();
+        answers.AddTo(command);
         LlamaCppOptions.AddTo(command, converses: true);
+        PromptCacheBinding promptCache = new PromptCacheBinding().AddTo(command);
         command.SetAction(parsed =>
         {
             StandardStreams.NeedInput();
             GenerateOptions generate = generateOptions.Get(parsed);
+            AnswerOptions answer = answers.Get(parsed);
             using LanguageModel model = modelOptions.Open(parsed);
             (ChatTemplate chatTemplate, string[] stop) = ChatTemplates.Choose(parsed.GetValue(template), model, model.Tokenizer);
             using LanguageModel? draft = drafts.Open(parsed, modelOptions);
-            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
+            using Context context = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), draft);
             using var conversation = new Conversation(context, chatTemplate)
             {
                 System = generateOptions.Text(parsed, parsed.GetValue(system)),
+                AnswerOptions = answer,
             };
-            return Talk(conversation, generate with { Stop = [.. generate.Stop, .. stop] },
+            int status = Talk(conversation, generate with { Stop = [.. generate.Stop, .. stop] },
                 generateOptions.Text(parsed, parsed.GetValue(prompt)), parsed.GetValue(noHistory));
+            PromptCacheBinding.Warn(context);
+            return status;
         });
         return command;
     }

@@ -22,6 +22,9 @@ internal static class RunCommand
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
         var drafts = new DraftOptionsBinding();
         drafts.AddTo(command);
+        var answers = new AnswerOptionsBinding();
+        answers.AddTo(command);
+        PromptCacheBinding promptCache = new PromptCacheBinding().AddTo(command);
         LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
@@ -29,10 +32,23 @@ internal static class RunCommand
             byte[] prompt = Prompt(generateOptions.Text(parsed, parsed.GetValue(promptOption)),
                 generateOptions.Text(parsed, parsed.GetValue(promptArgument)), parsed.GetValue(file));
             using LanguageModel model = modelOptions.Open(parsed);
+            AnswerOptions answer = answers.Get(parsed);
+            if (answer.Tools is not null) // the prompt is a user's message then
+            {
+                ChatTemplate template = Chat.ChatTemplates.Choose(null, model, model.Tokenizer).Template;
+                ChatPrompt chat = new ChatFormat(template, model.Tokenizer).Prepare([new ChatMessage("user", Encoding.UTF8.GetString(prompt))], answer, generate);
+                using LanguageModel? drafting = drafts.Open(parsed, modelOptions);
+                using Context answering = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), drafting);
+                int ended = parsed.GetValue(json) ? WriteJson(answering, [.. chat.Tokens], chat.Options, chat) : WriteAnswer(answering, chat);
+                PromptCacheBinding.Warn(answering);
+                return ended;
+            }
             int[] tokens = parsed.GetValue(noBos) ? model.Tokenizer.Encode(prompt, addSpecial: false) : model.Tokenizer.EncodePrompt(prompt);
             using LanguageModel? draft = drafts.Open(parsed, modelOptions);
-            using Context context = model.CreateContext(drafts.Context(parsed, modelOptions.Context(parsed, model)), draft);
-            return parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
+            using Context context = model.CreateContext(drafts.Context(parsed, promptCache.Context(parsed, modelOptions.Context(parsed, model))), draft);
+            int status = parsed.GetValue(json) ? WriteJson(context, tokens, generate) : WriteText(context, tokens, generate);
+            PromptCacheBinding.Warn(context);
+            return status;
         });
         return command;
     }
@@ -64,7 +80,23 @@ internal static class RunCommand
         return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
     }
 
-    private static int WriteJson(Context context, int[] prompt, GenerateOptions options)
+    private static int WriteAnswer(Context context, ChatPrompt prompt)
+    {
+        using var output = new Output();
+        var writer = new Chat.AnswerWriter(output, text => text);
+        AnswerScanner scanner = prompt.NewScanner();
+        FinishReason finish = FinishReason.Length;
+        GenerationStatistics statistics = WatchedGeneration.Run(context, [.. prompt.Tokens], prompt.Options, step =>
+        {
+            writer.Write(step.Finish is null ? scanner.Append(step.Text) : [.. scanner.Append(step.Text), .. scanner.Finish()]);
+            finish = step.Finish ?? finish;
+        });
+        writer.End();
+        WatchedGeneration.WriteStatistics(statistics, finish);
+        return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
+    }
+
+    private static int WriteJson(Context context, int[] prompt, GenerateOptions options, ChatPrompt? chat = null)
     {
         using var output = new Output();
         var text = new StringBuilder();
@@ -80,6 +112,7 @@ internal static class RunCommand
         using var json = new Utf8JsonWriter(output, Json.Indented);
         json.WriteStartObject();
         json.WriteString("text", text.ToString());
+        if (chat is not null) WriteParts(json, chat.NewScanner(), text.ToString());
         json.WriteStartArray("tokens");
         foreach (int token in tokens) json.WriteNumberValue(token);
         json.WriteEndArray();
@@ -95,5 +128,17 @@ internal static class RunCommand
         json.Flush();
         output.WriteLine();
         return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
+    }
+
+    // The answer taken apart.
+    private static void WriteParts(Utf8JsonWriter json, AnswerScanner scanner, string text)
+    {
+        var answer = new ChatAnswer();
+        answer.Add(scanner.Append(text));
+        answer.Add(scanner.Finish());
+        json.WriteString("content", answer.Content);
+        json.WriteString("reasoning_content", answer.Reasoning);
+        json.WritePropertyName("tool_calls");
+        ChatAnswer.CallsJson(answer.Calls).WriteTo(json);
     }
 }

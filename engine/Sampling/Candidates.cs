@@ -7,6 +7,8 @@ namespace Edge.Llm.Sampling;
 /// which is sorted only as far as a stage looks.</summary>
 internal sealed class Candidates(int vocabularySize)
 {
+    private const int ManySorted = 1024;
+
     private readonly Ranking _ranking = new(vocabularySize);
     private int[] _listed = []; // by rank, once they are not neighbours in the ranking
     private bool _isListed;
@@ -84,14 +86,14 @@ internal sealed class Candidates(int vocabularySize)
     public double Total()
     {
         double sum = 0;
-        for (int i = 0; i < Count; i++) sum += Weight(Logits[this[i]]);
+        for (int i = 0; i < Count; i++) sum += Weight(_ranking.Logits[this[i]]);
         return sum;
     }
 
     /// <summary>The logarithm of a token's probability among what is left.</summary>
     /// <param name="token">The token.</param>
     /// <param name="logTotal">The logarithm of <see cref="Total"/>.</param>
-    public float LogProbability(int token, double logTotal) => (float)((((double)Logits[token] - Max) / Temperature) - logTotal);
+    public float LogProbability(int token, double logTotal) => (float)((((double)_ranking.Logits[token] - Max) / Temperature) - logTotal);
 
     /// <summary>The likeliest of what is left, with the logarithms of their probabilities; none that is banned.</summary>
     public TokenLogProbability[] Top(int count, double logTotal)
@@ -106,7 +108,7 @@ internal sealed class Candidates(int vocabularySize)
     public void KeepFirst(int count)
     {
         Debug.Assert(count is > 0 && count <= Count);
-        if (!_isListed && count > 1 && count < Count) _ranking.Sort(_first + count);
+        if (!_isListed && count is > 1 and <= ManySorted && count < Count) _ranking.Sort(_first + count); // of more, who looks at a rank sorts as far as that
         Count = count;
     }
 
@@ -147,7 +149,7 @@ internal sealed class Candidates(int vocabularySize)
         for (int i = 0; i < Count; i++)
         {
             int token = this[i];
-            float weight = Weight(Logits[token]);
+            float weight = Weight(_ranking.Logits[token]);
             if (weight == 0) continue;
             sum += weight;
             drawn = token;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 
 namespace Edge.Llm.Sampling;
 
@@ -6,8 +7,8 @@ namespace Edge.Llm.Sampling;
 /// The order is total, so how it is found does not show in the result.</summary>
 internal sealed class Ranking(int vocabularySize)
 {
-    // Enough that most draws need one pass over the vocabulary.
-    private const int FirstSorted = 256;
+    // Enough that most draws need one pass over the vocabulary; more would take longer to sort than to find.
+    private const int FirstSorted = 64;
 
     private readonly float[] _logits = new float[vocabularySize];
     private ulong[] _keys = new ulong[Math.Min(vocabularySize, 2 * FirstSorted)];
@@ -46,7 +47,13 @@ internal sealed class Ranking(int vocabularySize)
         bool full = false;
         for (int id = 0; id < _logits.Length; id++)
         {
-            if (_logits[id] <= bar && full) continue;
+            if (full)
+            {
+                while (id <= _logits.Length - Vector<float>.Count && !Vector.GreaterThanAny(new Vector<float>(_logits, id), new Vector<float>(bar)))
+                    id += Vector<float>.Count;
+                if (id == _logits.Length) break;
+                if (_logits[id] <= bar) continue;
+            }
             if (held == _keys.Length)
             {
                 SortDescending(held);

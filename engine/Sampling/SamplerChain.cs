@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Edge.Llm.Kernels;
 using Edge.Llm.Sampling;
@@ -102,15 +103,19 @@ public sealed class SamplerChain
     /// <summary>The likeliest token, the lowest id among equals.</summary>
     internal static int ArgMax(ReadOnlySpan<float> logits)
     {
-        int best = 0;
         float max = logits[0];
-        for (int id = 1; id < logits.Length; id++)
-            if (logits[id] > max)
-            {
-                max = logits[id];
-                best = id;
-            }
-        return best;
+        int id = 0;
+        if (logits.Length >= Vector<float>.Count)
+        {
+            var best = new Vector<float>(logits);
+            for (; id <= logits.Length - Vector<float>.Count; id += Vector<float>.Count) best = Vector.Max(best, new Vector<float>(logits[id..]));
+            for (int lane = 0; lane < Vector<float>.Count; lane++) max = Math.Max(max, best[lane]);
+        }
+        for (; id < logits.Length; id++) max = Math.Max(max, logits[id]);
+        id = 0;
+        while (id <= logits.Length - Vector<float>.Count && !Vector.EqualsAny(new Vector<float>(logits[id..]), new Vector<float>(max))) id += Vector<float>.Count;
+        while (id < logits.Length - 1 && logits[id] != max) id++; // NaN is equal to nothing
+        return id;
     }
 
     private void Rank(TokenMask? mask)

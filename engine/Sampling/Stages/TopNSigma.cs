@@ -22,8 +22,9 @@ internal sealed class TopNSigma(float n) : ISamplerStage
         }
         // Logits are divided by the temperature, and so is their deviation.
         double threshold = candidates.Max - (n * Math.Sqrt(squares / count));
-        int kept = 1;
-        while (kept < candidates.Count && candidates.LogitAt(kept) >= threshold) kept++;
-        candidates.KeepFirst(kept);
+        int kept = 0;
+        for (int i = 0; i < candidates.Count; i++)
+            if (candidates.Logits[candidates[i]] >= threshold) kept++;
+        candidates.KeepFirst(Math.Max(kept, 1));
     }
 }

@@ -194,5 +194,5 @@ internal sealed unsafe class PromptCache
 
     private static bool IsOurs(FileInfo file) =>
         file.Name.Length >= NameLength + Extension.Length && file.Name.AsSpan(NameLength).StartsWith(Extension)
-        && !file.Name.AsSpan(0, NameLength).ContainsAnyExcept("0123456789abcdef");
+        && file.Name.Take(NameLength).All(char.IsAsciiHexDigitLower);
 }

@@ -145,7 +145,6 @@ static void option_values(const char *path)
     REFUSED(no_prefix_sharing, 2);
     REFUSED(prompt_cache_bytes, -1);
     REFUSED(prompt_cache, "");
-    REFUSED(prompt_cache, "/dev/null/below");
     REFUSED(reserved, 1);
     OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = 1 << 30;

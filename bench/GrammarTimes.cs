@@ -68,6 +68,7 @@ internal static class GrammarTimes
         Console.WriteLine($"{compile.Count} schemas compiled, {refused} refused, {stuck} values not in the schema's order left where they differ");
         Console.WriteLine($"compile, ms: {Percentiles(compile, 1000)}");
         Console.WriteLine($"mask, us: {Percentiles(masks, 1)} of {masks.Count}");
+        Console.WriteLine($"collections: {GC.CollectionCount(0)}, {GC.CollectionCount(1)} of them of generation 1 or 2, {GC.CollectionCount(2)} of generation 2; {GC.GetTotalAllocatedBytes() >> 20} MB allocated");
         Console.WriteLine($"forced tokens: {forced} of {tokens + forced} need no pass of their own");
         foreach ((ThreadClock.Span time, string what) in slow.OrderByDescending(entry => entry.Time.All).Take(30))
             Console.WriteLine($"  {time.All:F0} us, of it collections {time.Pauses:F0}: {what}");

@@ -33,7 +33,7 @@ public sealed class Context : IDisposable
             runner.Dispose();
             speculation?.Dispose();
         });
-        _scheduler = new Scheduler(runner, _lifetime, speculation);
+        _scheduler = new Scheduler(runner, _lifetime, options.PromptShare, speculation);
     }
 
     /// <summary>The model it runs.</summary>
@@ -136,6 +136,23 @@ public sealed class Context : IDisposable
         options ??= new GenerateOptions();
         AdapterSet? adapters = options.Adapters is null ? null : SetOf(options.Adapters);
         return _scheduler.GenerateChoices([.. prompt], Model.Tokenizer, options, adapters, count, cancellation);
+    }
+
+    /// <summary>Drives one step, a forward pass for all generations that fit into it. Who reads generations with <see cref="Generation.MoveNext"/> needs no
+    /// such call.</summary>
+    /// <returns>Generations that need more steps.</returns>
+    /// <exception cref="EdgeLlmException">Busy: another call computes in this context. InvalidFile: the file changed its size.</exception>
+    public int Step()
+    {
+        using Gate.Use use = _lifetime.Hold();
+        return _scheduler.StepForAll();
+    }
+
+    /// <summary>Starts a thread that drives the steps of all generations, now and later, until the context is disposed of. Readers then wait for it.</summary>
+    public void StartThread()
+    {
+        using Gate.Use use = _lifetime.Hold();
+        _scheduler.StartThread();
     }
 
     /// <summary>Runs a batch: its tokens join their sequences, and the logits that it asks for come back, valid until the next pass. On an
@@ -277,7 +294,11 @@ public sealed class Context : IDisposable
 
     /// <summary>Ends the threads and frees cache and workspace; while a call or a step of a generation is under way, as soon as it has
     /// ended.</summary>
-    public void Dispose() => _lifetime.Dispose();
+    public void Dispose()
+    {
+        _scheduler.Close();
+        _lifetime.Dispose();
+    }
 
     private AdapterSet SetOf(IReadOnlyList<AdapterScale> adapters)
     {

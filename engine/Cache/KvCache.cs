@@ -78,11 +78,28 @@ internal sealed class CacheClaim(KvCache cache)
     /// <summary>Adds it if there is room for it beside all that is claimed.</summary>
     public bool TryAdd(Sequence sequence, int count)
     {
-        for (int group = 0; group < _blocks.Length; group++)
-            if (_blocks[group] + sequence.Table(group).BlocksNeeded(sequence.Length, count) > cache.Groups[group].Free) return false;
-        if (cache.States is { } states && _states + 1 > states.Free) return false;
+        if (!FitsWith(sequence, count)) return false;
         Add(sequence, count);
         return true;
+    }
+
+    /// <summary>Whether there is room for all that is claimed.</summary>
+    public bool Fits
+    {
+        get
+        {
+            for (int group = 0; group < _blocks.Length; group++)
+                if (_blocks[group] > cache.Groups[group].Free) return false;
+            return cache.States is not { } states || _states <= states.Free;
+        }
+    }
+
+    /// <summary>Whether there is room for more tokens of a sequence beside that.</summary>
+    public bool FitsWith(Sequence sequence, int count)
+    {
+        for (int group = 0; group < _blocks.Length; group++)
+            if (_blocks[group] + sequence.Table(group).BlocksNeeded(sequence.Length, count) > cache.Groups[group].Free) return false;
+        return cache.States is not { } states || _states < states.Free;
     }
 
     /// <summary>Throws unless there is room for all that is claimed.</summary>

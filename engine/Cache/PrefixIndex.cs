@@ -84,14 +84,18 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
     }
 
     /// <summary>The longest chain of these tokens of which all is there that the tokens behind it look back to. That is held for the caller.</summary>
-    /// <returns>Its entries, or null unless it is longer than <paramref name="longerThan"/> tokens.</returns>
-    public List<PrefixEntry>? Hold(PrefixRoot root, ReadOnlySpan<int> tokens, int longerThan)
+    /// <param name="root">What the text must have in common with the one that they were computed for.</param>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="longerThan">A chain that is no longer is of no use.</param>
+    /// <param name="claim">What must have room beside it; null: nothing.</param>
+    /// <returns>Its entries, or null if there is none.</returns>
+    public List<PrefixEntry>? Hold(PrefixRoot root, ReadOnlySpan<int> tokens, int longerThan, CacheClaim? claim)
     {
         lock (_gate)
         {
             List<PrefixEntry> chain = Find(root, tokens);
             for (; chain.Count * BlockLength > longerThan; chain.RemoveAt(chain.Count - 1))
-                if (IsThere(chain) && TryHold(chain)) return chain;
+                if (IsThere(chain) && TryHold(chain, claim)) return chain;
             return null;
         }
     }
@@ -122,22 +126,17 @@ internal sealed class PrefixIndex(KvCache cache, UInt128 hashMask)
         return true;
     }
 
-    // Another thread's pass may take a free block meanwhile: then nothing is held.
-    private bool TryHold(List<PrefixEntry> chain)
+    // Another thread's pass may take a free block meanwhile, and others may need the room: then nothing is held.
+    private bool TryHold(List<PrefixEntry> chain, CacheClaim? claim)
     {
         var held = new List<(int Pool, Block Block)>();
-        for (int pool = 0; pool < cache.Pools.Length; pool++)
-            for (int i = First(pool, chain.Count); i < chain.Count; i++)
-            {
-                if (chain[i].TryHold(cache.Pools[pool], pool))
-                {
-                    held.Add((pool, chain[i].Kept(pool)!));
-                    continue;
-                }
-                foreach ((int of, Block block) in held) cache.Pools[of].Release(block);
-                return false;
-            }
-        return true;
+        bool all = true;
+        for (int pool = 0; pool < cache.Pools.Length && all; pool++)
+            for (int i = First(pool, chain.Count); i < chain.Count && all; i++)
+                if (all = chain[i].TryHold(cache.Pools[pool], pool)) held.Add((pool, chain[i].Kept(pool)!));
+        if (all && claim?.Fits is not false) return true;
+        foreach ((int pool, Block block) in held) cache.Pools[pool].Release(block);
+        return false;
     }
 
     // Keeps what leads to a block that is still there.

@@ -27,13 +27,15 @@ public sealed unsafe partial class Sequence
     }
 
     /// <summary>Takes over what the cache has of the beginning of a text, if that is more than this beginning of it that the sequence holds.</summary>
+    /// <param name="tokens">The text.</param>
+    /// <param name="claim">What must still have room in the cache; null: nothing.</param>
     /// <returns>Its length now.</returns>
     /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
-    internal int AdoptPrefix(ReadOnlySpan<int> tokens)
+    internal int AdoptPrefix(ReadOnlySpan<int> tokens, CacheClaim? claim = null)
     {
         using Gate.Use use = _gate.Hold();
         Debug.Assert(tokens.StartsWith(Tokens));
-        if (_cache.Prefixes is not { } index || index.Hold(Root(), tokens, Length) is not { } chain) return Length;
+        if (_cache.Prefixes is not { } index || index.Hold(Root(), tokens, Length, claim) is not { } chain) return Length;
         PrefixRoot root = Root();
         TrimTo(0);
         for (int group = 0; group < _tables.Length; group++)

@@ -125,7 +125,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         void ReadFinite(Span<byte> bytes, KvType type)
         {
             Read(bytes);
-            if (AllFinite(type, bytes)) return;
+            if (KvFormat.All[(int)type].AreFinite(bytes)) return;
             bytes.Clear(); // the block's next holder expects finite numbers in it
             throw Damaged("a key, value or state is not a finite number");
         }
@@ -157,17 +157,6 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
     private static long StateBytes(Sequence sequence) => sequence.Length == 0 ? 0 : sequence.Layout.StateBytes;
 
     private static int Used(int length, int block) => Math.Min(AttentionArgs.BlockLength, length - (block * AttentionArgs.BlockLength));
-
-    private static bool AllFinite(KvType type, ReadOnlySpan<byte> rows)
-    {
-        const int HalfExponent = 0x7c00;
-        if (type == KvType.F32) return Finite.All(MemoryMarshal.Cast<byte, float>(rows));
-        ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(rows);
-        int step = type == KvType.F16 ? 1 : Q8_0.Bytes / sizeof(ushort); // of a Q8_0 block the scale, which comes first
-        for (int i = 0; i < halves.Length; i += step)
-            if ((halves[i] & HalfExponent) == HalfExponent) return false;
-        return true;
-    }
 
     private Header Describe(Sequence sequence, int tokens) => new()
     {

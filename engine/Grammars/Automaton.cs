@@ -41,6 +41,15 @@ internal sealed class State
     /// <summary>The bytes that may come next; more of them where something is excluded.</summary>
     public required ByteSet Live { get; init; }
 
+    /// <summary>What each byte leads to, once many were asked for.</summary>
+    public int[]? Row { get; set; }
+
+    /// <summary>How many bytes were asked for.</summary>
+    public int Steps { get; set; }
+
+    /// <summary>The classes of bytes that lead back to the state, once that was asked for.</summary>
+    public ulong? Staying { get; set; }
+
     /// <summary>Its mask, while there is room to keep it.</summary>
     public StateMask? Mask { get; set; }
 
@@ -61,6 +70,8 @@ internal sealed partial class Automaton
 {
     /// <summary>No text of the grammar goes on like this.</summary>
     public const int Dead = -1;
+
+    private const int Unknown = -2, StepsOfRow = 24;
 
     /// <summary>The frame behind the root rule.</summary>
     private const int End = 0;
@@ -95,6 +106,7 @@ internal sealed partial class Automaton
     public int Step(int state, byte value)
     {
         State from = _states[state];
+        if (from.Row is { } row && row[value] != Unknown) return row[value];
         if (!from.Live.Contains(value)) return Dead;
         long key = ((long)state << 8) | value;
         if (_steps.TryGetValue(key, out int known)) return known;
@@ -105,10 +117,37 @@ internal sealed partial class Automaton
             if (pattern == PatternPool.Nothing) continue;
             kernel.Add(item with { Pattern = pattern, Text = item.Text == 0 ? 0 : _productions.Texts.Append(item.Text, value) });
         }
-        _effort.Keep(40);
         int next = Intern(kernel);
-        _steps[key] = next;
+        if (++from.Steps == StepsOfRow) MakeRow(state);
+        if (from.Row is not null) from.Row[value] = next;
+        else
+        {
+            _effort.Keep(40);
+            _steps[key] = next;
+        }
         return next;
+    }
+
+    // Where many bytes are asked for, an array is smaller than a table of all of them, and faster.
+    private void MakeRow(int state)
+    {
+        _effort.Keep(1100);
+        int[] row = new int[256];
+        ByteSet live = _states[state].Live;
+        for (int value = 0; value < row.Length; value++)
+            row[value] = !live.Contains((byte)value) ? Dead : _steps.Remove(((long)state << 8) | (uint)value, out int known) ? known : Unknown;
+        _states[state].Row = row;
+    }
+
+    /// <summary>The classes of bytes that lead from a state back to it.</summary>
+    public ulong Staying(int state)
+    {
+        State at = _states[state];
+        if (at.Staying is { } known) return known;
+        for (int value = at.Live.Next(0); value >= 0; value = at.Live.Next(value + 1)) Step(state, (byte)value);
+        ulong staying = at.Row is { } row ? ByteClasses.Leading(row, state) : 0;
+        at.Staying = staying;
+        return staying;
     }
 
     /// <summary>The state of some places; <see cref="Dead"/> if there are none.</summary>

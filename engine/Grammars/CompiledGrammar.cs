@@ -25,7 +25,13 @@ public sealed class CompiledGrammar
 
     internal int VocabularySize => _vocabulary.Count;
 
-    internal long KeptBytes => States().KeptBytes;
+    internal long KeptBytes
+    {
+        get
+        {
+            lock (_lock) return _states.KeptBytes;
+        }
+    }
 
     internal bool IsEndOfGeneration(int token) => _vocabulary.IsEndOfGeneration(token);
 

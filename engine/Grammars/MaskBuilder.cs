@@ -7,6 +7,9 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     /// <summary>A terminal that this many bytes may begin has a mask of its own.</summary>
     private const int ManyBytes = 24;
 
+    /// <summary>More nodes than this below one are not walked where their bytes change nothing.</summary>
+    private const int ManyNodes = 16;
+
     /// <summary>Where a text must differ from others, the shortest one may be longer than the shortest of all, by this at most.</summary>
     public const int LongestDistinct = 256;
 
@@ -62,7 +65,7 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
             if (next == Automaton.Dead) continue;
             foreach (int node in nodes)
             {
-                AddTokensAt(node, next, mask);
+                AddTokens(tree.TokensAt(node), next, mask);
                 Walk(next, node, mask);
             }
         }
@@ -79,9 +82,8 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
                 if (tree.IsText(token) && !set.Names(token)) mask.Add(token);
     }
 
-    private void AddTokensAt(int node, int state, TokenMask mask)
+    private void AddTokens(ReadOnlySpan<int> tokens, int state, TokenMask mask)
     {
-        ReadOnlySpan<int> tokens = tree.TokensAt(node);
         if (tokens.IsEmpty || _fits?.Invoke(state) == false) return;
         mask.AddAll(tokens);
         _longestEnd = Math.Max(_longestEnd, automaton[state].MinLength);
@@ -110,7 +112,13 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
                 node = end;
                 continue;
             }
-            AddTokensAt(node, next, mask);
+            if (next == _states[depth] && end > node + ManyNodes && (tree.ClassesBelow(node) & ~automaton.Staying(next)) == 0)
+            {
+                AddTokens(tree.TokensBelow(node), next, mask);
+                node = end;
+                continue;
+            }
+            AddTokens(tree.TokensAt(node), next, mask);
             if (++node == end) continue;
             depth++;
             (_states[depth], _ends[depth]) = (next, end);

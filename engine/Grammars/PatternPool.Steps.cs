@@ -106,32 +106,34 @@ internal sealed partial class PatternPool
         return min;
     }
 
-    // Breadth first over what is left after each byte. The expressions on the shortest way know their lengths afterwards; if there is none,
-    // all those seen do.
+    // Breadth first over what is left after each byte, as far as lengths are not known. The expressions on the shortest way know theirs
+    // afterwards; if there is none, all those seen do.
     private long Search(int pattern)
     {
         var from = new Dictionary<int, int> { [pattern] = -1 };
-        var level = new List<int> { pattern };
-        for (int steps = 0; level.Count > 0; steps++)
+        List<int> level = [pattern], next = [];
+        (long best, int end) = (Length.Infinite, -1);
+        for (int steps = 1; level.Count > 0 && steps < best; steps++)
         {
-            foreach (int at in level)
-                if (IsNullable(at))
-                {
-                    int left = 0;
-                    for (int back = at; back >= 0; back = from[back]) _nodes[back].Min = left++;
-                    return steps;
-                }
-            var next = new List<int>();
+            next.Clear();
             foreach (int at in level)
                 foreach (int after in Derivatives(at))
                 {
                     _effort.Spend(4);
-                    if (after != Nothing && _nodes[after].Min != Length.Infinite && from.TryAdd(after, at)) next.Add(after);
+                    if (!from.TryAdd(after, at)) continue;
+                    if (_nodes[after].Min < 0) next.Add(after);
+                    else if (Length.Add(_nodes[after].Min, steps) is var length && length < best) (best, end) = (length, after);
                 }
-            level = next;
+            (level, next) = (next, level);
         }
-        foreach (int seen in from.Keys) _nodes[seen].Min = Length.Infinite;
-        return Length.Infinite;
+        if (end < 0)
+        {
+            foreach (int seen in from.Keys) _nodes[seen].Min = Length.Infinite;
+            return Length.Infinite;
+        }
+        long left = _nodes[end].Min;
+        for (int back = from[end]; back >= 0; back = from[back]) _nodes[back].Min = ++left;
+        return best;
     }
 
     private List<int> Derivatives(int pattern)

@@ -6,6 +6,8 @@ internal sealed class TerminalMask
 {
     private const int MostExits = 60_000;
 
+    [ThreadStatic] private static List<(byte Label, int Node)>? t_exits; // what is found, before it is sorted: large, and not kept
+
     private readonly int[] _exits; // tree nodes behind the place where the terminal may end, by their bytes
     private readonly int[] _exitsOf; // the first of a byte; the next byte's first is the end
 
@@ -43,6 +45,7 @@ internal sealed class TerminalMask
         var mask = new TokenMask(tree.Tokenizer.Vocabulary.Count);
         mask.CopyFrom(ofWider.Tokens);
         var gone = new List<(int First, int End)>(); // exits, in the order of the tree
+        var staying = new Dictionary<(int, int), ulong>();
         long longestEnd = ofWider.LongestEnd;
         ReadOnlySpan<byte> labels = tree.Labels;
         ReadOnlySpan<int> ends = tree.Ends;
@@ -70,17 +73,32 @@ internal sealed class TerminalMask
                 continue;
             }
             longestEnd = Math.Max(longestEnd, patterns.MinLength(narrow));
-            if (patterns.IsNullable(wide) && !patterns.IsNullable(narrow))
+            bool lacksExits = patterns.IsNullable(wide) && !patterns.IsNullable(narrow);
+            if (narrow == narrowAt && wide == wideAt && !lacksExits && (tree.ClassesBelow(node) & ~Staying(narrow, wide)) == 0)
+            {
+                node = end;
+                continue;
+            }
+            if (lacksExits)
                 for (int child = node + 1; child < end; child = ends[child]) gone.Add((child, child + 1));
             path.Push((narrow, wide, end));
             node++;
         }
-        var exits = new List<(byte, int)>();
+        List<(byte, int)> exits = (t_exits ??= []);
+        exits.Clear();
         for (int label = 0; label < 256; label++)
             foreach (int node in ofWider.ExitsOf((byte)label))
                 if (!IsIn(gone, node)) exits.Add(((byte)label, node));
         return new TerminalMask(mask, exits, longestEnd);
+
+        ulong Staying(int narrow, int wide)
+        {
+            if (staying.TryGetValue((narrow, wide), out ulong known)) return known;
+            return staying[(narrow, wide)] = StayingOf(patterns, narrow) & StayingOf(patterns, wide);
+        }
     }
+
+    private static ulong StayingOf(PatternPool patterns, int pattern) => patterns.KnownRow(pattern) is { } row ? ByteClasses.Leading(row, pattern) : 0;
 
     private static bool IsIn(List<(int First, int End)> ranges, int node)
     {
@@ -98,25 +116,32 @@ internal sealed class TerminalMask
     public static TerminalMask? Compute(PatternPool patterns, int pattern, TokenTree tree)
     {
         var mask = new TokenMask(tree.Tokenizer.Vocabulary.Count);
-        var exits = new List<(byte, int)>();
+        List<(byte, int)> exits = (t_exits ??= []);
+        exits.Clear();
         ReadOnlySpan<byte> labels = tree.Labels;
         ReadOnlySpan<int> ends = tree.Ends;
+        var places = new Places(patterns);
         var path = new (Place Place, int End)[tree.LongestText + 1];
         int depth = 0, node = 1, count = tree.NodeCount;
-        path[0] = (new Place(pattern, patterns), count);
-        var places = new Dictionary<int, Place> { [pattern] = path[0].Place };
+        path[0] = (places.Of(pattern), count);
         while (node < count)
         {
             while (node >= path[depth].End) depth--;
-            Place at = path[depth].Place;
-            int next = at.Row is { } row ? row[labels[node]] : patterns.Step(at.Pattern, labels[node]), end = ends[node];
-            if (next == PatternPool.Nothing)
+            Place from = path[depth].Place;
+            Place at = places.Behind(from, labels[node]);
+            int end = ends[node];
+            if (at == places.Dead)
             {
                 node = end;
                 continue;
             }
+            if (at == from && (tree.ClassesBelow(node) & ~at.Staying) == 0) // most texts stay where they are
+            {
+                mask.AddAll(tree.TokensBelow(node));
+                node = end;
+                continue;
+            }
             mask.AddAll(tree.TokensAt(node));
-            if (next != at.Pattern && !places.TryGetValue(next, out at!)) places.Add(next, at = new Place(next, patterns)); // most texts stay where they are
             if (end == node + 1)
             {
                 node = end;
@@ -126,7 +151,7 @@ internal sealed class TerminalMask
             {
                 for (int child = node + 1; child < end; child = ends[child]) exits.Add((labels[child], child));
                 if (exits.Count > MostExits) return null;
-                if (next == PatternPool.Empty)
+                if (at.Pattern == PatternPool.Empty)
                 {
                     node = end;
                     continue;
@@ -135,15 +160,41 @@ internal sealed class TerminalMask
             path[++depth] = (at, end);
             node++;
         }
-        return new TerminalMask(mask, exits, places.Values.Max(place => place.MinLength));
+        return new TerminalMask(mask, exits, places.LongestEnd);
     }
 
     /// <summary>What a walk needs to know about what is left of a terminal.</summary>
     private sealed class Place(int pattern, PatternPool patterns)
     {
         public int Pattern { get; } = pattern;
-        public int[]? Row { get; } = patterns.KnownRow(pattern);
         public bool IsNullable { get; } = patterns.IsNullable(pattern);
-        public long MinLength { get; } = patterns.MinLength(pattern);
+
+        /// <summary>Classes of bytes that change nothing; none where exits are looked for.</summary>
+        public ulong Staying { get; } = patterns.IsNullable(pattern) ? 0 : StayingOf(patterns, pattern);
+
+        /// <summary>The place behind each byte; null is not known yet.</summary>
+        public Place?[] Behind { get; } = new Place?[256];
+    }
+
+    /// <summary>The places of a terminal.</summary>
+    private sealed class Places(PatternPool patterns)
+    {
+        private readonly Dictionary<int, Place> _places = [];
+
+        /// <summary>No text goes on like this.</summary>
+        public Place Dead { get; } = new(PatternPool.Nothing, patterns);
+
+        /// <summary>Bytes to the end from one of them, at most.</summary>
+        public long LongestEnd { get; private set; }
+
+        public Place Behind(Place place, byte value) => place.Behind[value] ??= Of(patterns.Step(place.Pattern, value));
+
+        public Place Of(int pattern)
+        {
+            if (pattern == PatternPool.Nothing) return Dead;
+            if (_places.TryGetValue(pattern, out Place? known)) return known;
+            LongestEnd = Math.Max(LongestEnd, patterns.MinLength(pattern));
+            return _places[pattern] = new Place(pattern, patterns);
+        }
     }
 }

@@ -13,6 +13,7 @@ internal sealed class TokenTree
     private readonly int[] _firstToken; // of a node; the next node's first is the end
     private readonly int[] _tokens;
     private readonly ushort[] _longestBelow; // bytes of the longest token that ends at a node or below it
+    private readonly ulong[] _classesBelow; // of the bytes below a node
 
     private TokenTree(Tokenizer tokenizer)
     {
@@ -51,6 +52,10 @@ internal sealed class TokenTree
         while (path.Count > 0) Close();
         first.Add(sorted.Length);
         (_labels, _ends, _firstToken, _tokens, _longestBelow) = ([.. labels], [.. ends], [.. first], sorted, [.. longest]);
+        _classesBelow = new ulong[_labels.Length];
+        for (int node = _labels.Length - 1; node >= 0; node--)
+            for (int child = node + 1; child < _ends[node]; child = _ends[child])
+                _classesBelow[node] |= _classesBelow[child] | ByteClasses.Of(_labels[child]);
 
         void Close()
         {
@@ -80,6 +85,9 @@ internal sealed class TokenTree
 
     /// <summary>Bytes of the longest token that ends at a node or below it.</summary>
     public int LongestBelow(int node) => _longestBelow[node];
+
+    /// <summary>The classes of the bytes below a node.</summary>
+    public ulong ClassesBelow(int node) => _classesBelow[node];
 
     /// <summary>The tokens that end at a node.</summary>
     public ReadOnlySpan<int> TokensAt(int node) => _tokens.AsSpan(_firstToken[node].._firstToken[node + 1]);

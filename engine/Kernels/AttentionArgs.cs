@@ -59,6 +59,12 @@ internal unsafe struct AttentionArgs
     /// <summary>First byte of each of the sequence's cache blocks, by position / 64.</summary>
     public byte** Blocks;
 
+    /// <summary>Brings keys to floats: <see cref="IFloatSet.LoadKv"/> of their type.</summary>
+    public delegate*<byte*, nint, int, int, float*, void> LoadKeys;
+
+    /// <summary>The same for the values.</summary>
+    public delegate*<byte*, nint, int, int, float*, void> LoadValues;
+
     /// <summary>Offset in a block of this layer's and KV head's keys: 64 rows.</summary>
     public nint KeyOffset;
 
@@ -94,12 +100,7 @@ internal unsafe struct AttentionArgs
     public static int PaddedHeadDim(int headDim) => (headDim + 31) & ~31;
 
     /// <summary>Bytes of one cached row of a head.</summary>
-    public static int RowBytes(KvType type, int headDim) => type switch
-    {
-        KvType.F32 => 4 * PaddedHeadDim(headDim),
-        KvType.F16 => 2 * PaddedHeadDim(headDim),
-        _ => PaddedHeadDim(headDim) / 32 * 34,
-    };
+    public static int RowBytes(KvType type, int headDim) => PaddedHeadDim(headDim) / 32 * KvFormat.All[(int)type].Bytes32;
 
     /// <summary>Working memory for tokens and heads: queries, outputs, maximum and sum of each; the floats of one block of keys
     /// and of values; one block's scores and output.</summary>

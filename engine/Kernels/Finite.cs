@@ -16,6 +16,15 @@ internal static unsafe class Finite
         return finite;
     }
 
+    /// <summary>Every half is a finite number; they stand <paramref name="step"/> bytes apart.</summary>
+    public static bool Halves(byte* p, int count, int step)
+    {
+        const int Exponent = 0x7c00;
+        bool finite = true;
+        for (int i = 0; i < count; i++, p += step) finite &= (*(ushort*)p & Exponent) != Exponent;
+        return finite;
+    }
+
     /// <summary>Every value is a finite number.</summary>
     public static bool All(ReadOnlySpan<float> x)
     {

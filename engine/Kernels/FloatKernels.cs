@@ -39,9 +39,11 @@ internal unsafe interface IFloatSet
     /// half of sin negated.</summary>
     static abstract void RopeNeox(float* x, float* cos, float* sin, int n);
 
-    /// <summary>Attention over a cache of these formats.</summary>
-    static abstract void Attention<TKey, TValue>(AttentionArgs* args)
-        where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue>;
+    /// <summary>Brings cached rows to floats: count rows of dim values, a multiple of 32, that stand stride bytes apart, to dst [count][dim].</summary>
+    static abstract void LoadKv<TFormat>(byte* rows, nint stride, int count, int dim, float* dst) where TFormat : struct, IKvFormat;
+
+    /// <summary>Attention over a cache.</summary>
+    static abstract void Attention(AttentionArgs* args);
 }
 
 /// <summary>Everything but the weight matmuls, for one instruction set: the functions of an <see cref="IFloatSet"/> and of an
@@ -81,12 +83,11 @@ internal sealed unsafe class FloatKernels
     /// <summary><see cref="IQuantizer.ToQ8_32"/>.</summary>
     public required delegate*<float*, int, byte*, nint, bool> QuantizeQ8_32 { get; init; }
 
-    /// <summary>Attention over a cache; the types of keys and values choose the kernel: index [(int)keyType * 3 + (int)valueType].</summary>
-    public required delegate*<AttentionArgs*, void>[] Attention { get; init; }
+    /// <summary><see cref="IFloatSet.LoadKv"/>, by <see cref="KvType"/>.</summary>
+    public required delegate*<byte*, nint, int, int, float*, void>[] LoadKv { get; init; }
 
-    /// <summary>Stores a head's n floats as one cache row of PaddedHeadDim(n) values, padded with zeros; by <see cref="KvType"/>.
-    /// False if a value is not finite.</summary>
-    public required delegate*<float*, byte*, int, bool>[] StoreKv { get; init; }
+    /// <summary><see cref="IFloatSet.Attention"/>.</summary>
+    public required delegate*<AttentionArgs*, void> Attention { get; init; }
 
     /// <summary>The kernels of an instruction set this machine has.</summary>
     public static FloatKernels For(Isa isa) => isa switch
@@ -115,12 +116,11 @@ internal sealed unsafe class FloatKernels
         RopeNeox = &TSet.RopeNeox,
         QuantizeQ8_K = &TQuantizer.ToQ8_K,
         QuantizeQ8_32 = &TQuantizer.ToQ8_32,
-        Attention =
+        LoadKv =
         [
-            &TSet.Attention<KvF16, KvF16>, &TSet.Attention<KvF16, KvF32>, &TSet.Attention<KvF16, KvQ8_0>,
-            &TSet.Attention<KvF32, KvF16>, &TSet.Attention<KvF32, KvF32>, &TSet.Attention<KvF32, KvQ8_0>,
-            &TSet.Attention<KvQ8_0, KvF16>, &TSet.Attention<KvQ8_0, KvF32>, &TSet.Attention<KvQ8_0, KvQ8_0>,
+            &TSet.LoadKv<KvF16>, &TSet.LoadKv<KvF32>, &TSet.LoadKv<KvQ8_0>, &TSet.LoadKv<KvBF16>, &TSet.LoadKv<KvNibbles<Q5_1>>,
+            &TSet.LoadKv<KvNibbles<Q5_0>>, &TSet.LoadKv<KvNibbles<Q4_1>>, &TSet.LoadKv<KvNibbles<Q4_0>>, &TSet.LoadKv<KvIQ4_NL>,
         ],
-        StoreKv = [&KvF16.Store, &KvF32.Store, &KvQ8_0.Store],
+        Attention = &TSet.Attention,
     };
 }

@@ -40,6 +40,10 @@ public sealed record ContextOptions
     /// <summary>Drafts tokens of an answer from what stood in its text before: the answers are the same, and come sooner where they copy.</summary>
     public bool Lookup { get; init; }
 
+    /// <summary>The share of the time that prompts may take while answers are under way, 0 to 1: with a half, an answer goes on at half its speed or
+    /// more beside a long prompt. 1: a prompt fills each batch.</summary>
+    public double PromptShare { get; init; } = 0.5;
+
     /// <summary>Tokens that may be drafted ahead of an answer for one pass; 0 is 8 where there is <see cref="Lookup"/> or a draft model.</summary>
     public int DraftTokens { get; init; }
 
@@ -76,9 +80,11 @@ public sealed record ContextOptions
         Check(nameof(LogitsRows), LogitsRows, 0, 1 << 16);
         Check(nameof(Threads), Threads, 0, 1 << 10);
         Check(nameof(MaxSequences), MaxSequences, 1, 1 << 16);
+        if (!(PromptShare is >= 0 and <= 1))
+            throw new EdgeLlmException(ErrorCode.InvalidArgument, FormattableString.Invariant($"{nameof(PromptShare)}: expected 0 to 1, found {PromptShare}"));
         Check(nameof(DraftTokens), DraftTokens, 0, MaxDraftTokens);
-        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.Q8_0);
-        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.Q8_0);
+        Check(nameof(TypeK), (int)TypeK, 0, (int)KvType.IQ4_NL);
+        Check(nameof(TypeV), (int)TypeV, 0, (int)KvType.IQ4_NL);
     }
 
     private static void Check(string name, int value, int min, int max)

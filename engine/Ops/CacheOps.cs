@@ -105,7 +105,7 @@ internal static unsafe class CacheOps
             var body = new StoreBody
             {
                 Runs = first, Layer = layer, K = k, V = v,
-                StoreKey = cpu.Float.StoreKv[(int)layer.KeyType], StoreValue = cpu.Float.StoreKv[(int)layer.ValueType],
+                StoreKey = KvFormat.All[(int)layer.KeyType].Store, StoreValue = KvFormat.All[(int)layer.ValueType].Store,
             };
             cpu.Pool.Run(runs.Length, ref body);
             return !body.NonFinite;
@@ -120,12 +120,13 @@ internal static unsafe class CacheOps
             int heads = q.Width / layer.KeyDim / layer.Heads;
             var body = new AttendBody
             {
-                Kernel = cpu.Float.Attention[((int)layer.KeyType * 3) + (int)layer.ValueType],
+                Kernel = cpu.Float.Attention,
                 Runs = first, RunCount = runs.Length, Layer = layer, Scratch = cpu.Scratch, ScratchStride = cpu.ScratchStride,
                 Args = new AttentionArgs
                 {
                     Q = q.Data, QTokenStride = q.Stride, Heads = heads, KeyDim = layer.KeyDim, ValueDim = layer.ValueDim,
                     KeyStride = layer.KeyStride, ValueStride = layer.ValueStride, Window = layer.Window, Chunk = scoring.Chunk, Scale = scoring.Scale, Softcap = scoring.Softcap, Sinks = scoring.Sinks,
+                    LoadKeys = cpu.Float.LoadKv[(int)layer.KeyType], LoadValues = cpu.Float.LoadKv[(int)layer.ValueType],
                     Bias = scoring.Bias, BiasStride = scoring.BiasStride, Out = y.Data, OutTokenStride = y.Stride,
                 },
                 BothDirections = scoring.BothDirections,

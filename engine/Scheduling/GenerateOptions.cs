@@ -28,6 +28,9 @@ public sealed record GenerateOptions
     /// <summary>Tokens that may be drafted ahead of the answer for one pass, if the context drafts; 0: none. Null: as many as the context does.</summary>
     public int? DraftTokens { get; init; }
 
+    /// <summary>Requests of a higher priority come first; of equal ones, the earlier.</summary>
+    public int Priority { get; init; }
+
     /// <summary>How long the model may write to itself before it answers; null: as long as it likes.</summary>
     public ReasoningLimit? Reasoning { get; init; }
 
@@ -45,6 +48,9 @@ public sealed record GenerateOptions
     /// another tenant has asked the same. Null: that of the sequence (of a new one, ""). A sequence of another salt is computed from its
     /// beginning.</summary>
     public string? Salt { get; init; }
+
+    /// <summary>Is told, after a step, that there is something to read. It runs on the thread that drives the step, and may not read there.</summary>
+    public Action? OnReady { get; init; }
 
     /// <summary>Is told, after each batch of the prompt, how many of how many tokens are done. It runs on the thread that drives the step, which may
     /// be another generation's reader.</summary>

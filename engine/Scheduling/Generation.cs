@@ -45,9 +45,33 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
         ObjectDisposedException.ThrowIf(_disposed, this);
         using Gate.Use reading = _reader.Hold();
         _scheduler.Pull(_request);
+        ObjectDisposedException.ThrowIf(!TryTake(), this);
+        return true;
+    }
+
+    /// <summary>Reads the next item if it is there; computes nothing. Steps are driven elsewhere: by <see cref="Context.Step"/>, by the context's own
+    /// thread, or by readers of other generations.</summary>
+    /// <returns>Whether <see cref="Current"/> is a new item; false also after the last one.</returns>
+    /// <exception cref="EdgeLlmException">What ended it.</exception>
+    /// <exception cref="ObjectDisposedException">It was disposed of before its end.</exception>
+    public bool TryReadNext()
+    {
+        if (_told) return false;
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        using Gate.Use reading = _reader.Hold();
+        return TryTake();
+    }
+
+    /// <summary>Itself.</summary>
+    public IEnumerator<GeneratedToken> GetEnumerator() => this;
+
+    IEnumerator IEnumerable.GetEnumerator() => this;
+
+    private bool TryTake()
+    {
         try
         {
-            ObjectDisposedException.ThrowIf(!_request.TryRead(out GeneratedToken token), this);
+            if (!_request.TryRead(out GeneratedToken token)) return false;
             Current = token;
             _told = token.Finish is not null;
             return true;
@@ -58,11 +82,6 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
             throw;
         }
     }
-
-    /// <summary>Itself.</summary>
-    public IEnumerator<GeneratedToken> GetEnumerator() => this;
-
-    IEnumerator IEnumerable.GetEnumerator() => this;
 
     /// <summary>Not possible.</summary>
     /// <exception cref="NotSupportedException">Always.</exception>

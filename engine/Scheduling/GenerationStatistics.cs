@@ -18,6 +18,9 @@ public sealed record GenerationStatistics
     /// <summary>Of these, tokens that the grammar left no choice about: several go through one pass.</summary>
     public int ForcedTokens { get; internal set; }
 
+    /// <summary>How often it gave its part of the cache to a request that came before it, and was computed again.</summary>
+    public int Preemptions { get; internal set; }
+
     /// <summary>Tokens that were drafted ahead of the answer.</summary>
     public int DraftedTokens { get; internal set; }
 

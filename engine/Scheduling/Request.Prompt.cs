@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Edge.Llm.Cache;
 
 namespace Edge.Llm.Scheduling;
 
@@ -29,10 +30,10 @@ internal sealed partial class Request
     }
 
     // Also in the middle of a prompt: others may have computed more of the same text meanwhile.
-    private void AdoptPrefix()
+    private void AdoptPrefix(CacheClaim claim)
     {
-        _length = Sequence.AdoptPrefix(Text[..^1]);
-        Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
+        _length = Sequence.AdoptPrefix(Text[..^1], claim);
+        if (Statistics.Preemptions == 0) Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
     }
 
     private void HandOver(Logits logits, int row)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Adapters;
+using Edge.Llm.Cache;
 
 namespace Edge.Llm.Scheduling;
 
@@ -11,6 +12,8 @@ internal sealed partial class Request
 {
     private readonly List<int> _tokens; // the prompt, then the answer
     private readonly int _promptLength;
+    private int _prefillEnd; // tokens that are evaluated before the answer goes on
+    private bool _answers; // the first token was chosen
     private readonly Answer _answer;
     private readonly GenerateOptions _options;
     private readonly AdapterSet? _adapters;
@@ -18,6 +21,8 @@ internal sealed partial class Request
     private readonly CancellationTokenSource? _deadlineSource;
     private readonly long _deadline = long.MaxValue;
     private readonly bool _ownsSequence;
+    private int _planned; // length, before the step being planned
+    private int _told; // tokens that the reader was told of
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
@@ -29,6 +34,7 @@ internal sealed partial class Request
     {
         Check(prompt, tokenizer.Vocabulary.Count, maxLength);
         (_tokens, _promptLength, _options, _adapters, _callers) = ([.. prompt], prompt.Length, options, adapters, cancellation);
+        _prefillEnd = prompt.Length;
         Draft = draft;
         _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
@@ -61,7 +67,13 @@ internal sealed partial class Request
     public bool IsDone => Finish is not null || _error is not null;
 
     /// <summary>Whether its prompt is evaluated, so that each pass continues the answer.</summary>
-    public bool IsDecoding => _length >= _promptLength && _tokens.Count > _promptLength;
+    public bool IsDecoding => _answers && _length >= _prefillEnd;
+
+    /// <summary>Those of a higher priority come first.</summary>
+    public int Priority => _options.Priority;
+
+    /// <summary>Whether it holds blocks of the cache that it could give back.</summary>
+    public bool HoldsBlocks => Sequence.Length > 0;
 
     /// <summary>Whether there is something for the reader: a token, or an error.</summary>
     public bool IsReady => _answer.Unread > 0 || IsDone;
@@ -93,17 +105,19 @@ internal sealed partial class Request
     /// <summary>Begins a step: decides how many tokens it takes of those that are left, and none once it is cancelled.</summary>
     /// <param name="budget">Tokens that the batch has room for.</param>
     /// <param name="rows">Rows of logits that are left.</param>
+    /// <param name="claim">What others take from the cache in this step.</param>
     /// <param name="started">When the step began.</param>
-    public void Plan(int budget, int rows, long started)
+    public void Plan(int budget, int rows, CacheClaim claim, long started)
     {
         (Planned, Guessed, LogitsRows) = (0, 0, 0);
+        _planned = _length;
         if (EndIfCancelled() || Computes != this) return;
         try
         {
             if (_started == 0) Start();
             _stepStarted = started;
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
-            if (!IsDecoding) AdoptPrefix();
+            if (!IsDecoding) AdoptPrefix(claim);
             int left = _tokens.Count - _length;
             Planned = Math.Min(budget, left);
             if (Planned == left && rows == 0) Planned--;
@@ -120,11 +134,41 @@ internal sealed partial class Request
         }
     }
 
+    /// <summary>How many requests had ended when it was preempted; -1: it was not.</summary>
+    public long PreemptedAfter { get; private set; } = -1;
+
+    /// <summary>Gives all blocks back. What they held is computed again when there is room, unless the cache still has it then.</summary>
+    public void Preempt(long ended)
+    {
+        PreemptedAfter = ended;
+        Statistics.Preemptions++;
+        GiveBack();
+    }
+
+    private void GiveBack()
+    {
+        try
+        {
+            Sequence.Trim(0);
+            (_length, _prefillEnd) = (0, _tokens.Count);
+        }
+        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
+        {
+            Fail(e); // the caller has disposed of the sequence, or runs it
+        }
+    }
+
     /// <summary>Leaves the guesses out: there is no room for them.</summary>
     public void PlanWithoutGuesses()
     {
         LogitsRows -= Guessed;
         Guessed = 0;
+    }
+
+    /// <summary>It does not run in this step: what it has only taken over is free for others.</summary>
+    public void Wait()
+    {
+        if (_planned == 0 && _length > 0) GiveBack();
     }
 
     /// <summary>Adds the tokens planned to a batch.</summary>
@@ -140,7 +184,7 @@ internal sealed partial class Request
     /// <param name="row">The first of its own, if it has any.</param>
     public void Advance(Logits logits, int row)
     {
-        bool first = !IsDecoding;
+        bool first = !_answers;
         _length += Planned;
         Statistics.EvaluatedTokens += Planned + Guessed;
         if (first) Report();
@@ -191,12 +235,24 @@ internal sealed partial class Request
         Draft?.Dispose();
     }
 
-    // What the callback throws goes to this request's reader.
+    /// <summary>Tells the reader that there is something to read, if the step has made it.</summary>
+    public void TellReader()
+    {
+        if (_options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
+        _told = _answer.Count;
+    }
+
     private void Report()
+    {
+        if (_options.OnPrefill is { } tell) Guard(() => tell(_length, _promptLength));
+    }
+
+    // What a callback throws goes to this request's reader.
+    private void Guard(Action callback)
     {
         try
         {
-            _options.OnPrefill?.Invoke(_length, _promptLength);
+            callback();
         }
         catch (Exception e)
         {
@@ -228,6 +284,7 @@ internal sealed partial class Request
             while (true)
             {
                 token = _answer.Choose(logits[row + accepted], Text);
+                _answers = true;
                 if (IsDone) break;
                 _tokens.Add(token);
                 if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;

@@ -6,6 +6,7 @@ namespace Edge.Llm.Scheduling;
 internal sealed partial class Scheduler
 {
     private readonly object _gate = new();
+    private long _retired; // requests that have ended
     private int _driver; // the thread that drives a step, or 0
 
     /// <summary>Returns when a request has something for its reader, and drives steps until then unless another thread does.</summary>
@@ -13,16 +14,17 @@ internal sealed partial class Scheduler
     /// <exception cref="ObjectDisposedException">The context is disposed of.</exception>
     public void Pull(Request request)
     {
-        while (BeginStep(request))
-            try
-            {
-                using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
-                Step(request);
-            }
-            finally
-            {
-                EndStep();
-            }
+        while (BeginStep(request)) DriveStep();
+    }
+
+    /// <summary>Drives one step, after the one that another thread drives.</summary>
+    /// <returns>Requests that need more steps.</returns>
+    /// <exception cref="EdgeLlmException">As with <see cref="Pull"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The context is disposed of.</exception>
+    public int StepForAll()
+    {
+        if (BeginStep(null)) DriveStep();
+        lock (_gate) return _requests.Count(request => !request.IsDone);
     }
 
     /// <summary>Takes a request out, between two steps.</summary>
@@ -52,19 +54,43 @@ internal sealed partial class Scheduler
         }
     }
 
-    // False when the request has something for its reader; true when this thread is to drive a step.
-    private bool BeginStep(Request request)
+    // Behind those of the same priority.
+    private void Enqueue(Request request)
+    {
+        lock (_gate)
+        {
+            _requests.Insert(_requests.FindLastIndex(other => other.Priority >= request.Priority) + 1, request);
+            Monitor.PulseAll(_gate); // the scheduler's thread may wait for it
+        }
+    }
+
+    private void DriveStep()
+    {
+        try
+        {
+            using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
+            Step();
+            foreach (Request request in _running) request.TellReader();
+        }
+        finally
+        {
+            EndStep();
+        }
+    }
+
+    // False when the request has something for its reader, or, for none, when no request needs a step; true when this thread is to drive one.
+    private bool BeginStep(Request? request)
     {
         lock (_gate)
         {
             if (_driver == Environment.CurrentManagedThreadId)
                 throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
-            while (_driver != 0 && !request.IsReady) Monitor.Wait(_gate);
-            if (request.IsReady) return false;
+            while (request is { IsReady: false } && (_driver != 0 || HasThread)) Monitor.Wait(_gate);
+            while (request is null && _driver != 0) Monitor.Wait(_gate);
+            if (request is null ? !_requests.Exists(other => !other.IsDone) : request.IsReady) return false;
             _driver = Environment.CurrentManagedThreadId;
             _running.Clear();
-            _running.Add(request);
-            foreach (Request other in _requests) if (other != request) _running.Add(other);
+            _running.AddRange(_requests);
             return true;
         }
     }
@@ -73,7 +99,7 @@ internal sealed partial class Scheduler
     {
         lock (_gate)
         {
-            _requests.RemoveAll(Retire);
+            _retired += _requests.RemoveAll(Retire);
             _driver = 0;
             Monitor.PulseAll(_gate);
         }

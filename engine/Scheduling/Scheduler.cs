@@ -1,20 +1,17 @@
 using System.Diagnostics;
 using Edge.Llm.Adapters;
-using Edge.Llm.Cache;
 using Edge.Llm.Models;
 using Edge.Llm.Threading;
 
 namespace Edge.Llm.Scheduling;
 
-/// <summary>Runs the generations of a context together. A reader without a token drives a step for all: every request that decodes takes one
-/// token, then prompts fill the batch in the order of arrival. A request's tokens do not depend on its neighbours.</summary>
-internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, Speculation? speculation = null)
+/// <summary>Runs the generations of a context together. A reader without a token drives steps for all until it has one: every answer under way
+/// goes on by a token, and prompts fill the rest of the batch. A request's tokens do not depend on its neighbours.</summary>
+internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, double promptShare, Speculation? speculation = null)
 {
-    private readonly List<Request> _requests = []; // by arrival
-    private readonly List<Request> _running = [];  // those of this step
-    private readonly List<Request> _filled = [];   // those in the batch
+    private readonly List<Request> _requests = []; // by rank
+    private readonly List<Request> _running = []; // those of this step
     private readonly Batch _batch = new();
-    private readonly CacheClaim _claim = new(runner.Cache);
 
     /// <summary>Adds a request. Its tokens come as the result is read.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
@@ -23,7 +20,7 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, S
     {
         var request = new Request(prompt, tokenizer, options, adapters, sequence, runner.NewSequence, runner.Cache.MaxLength,
             speculation?.DraftFor(options), cancellation);
-        lock (_gate) _requests.Add(request);
+        Enqueue(request);
         return new Generation(this, request);
     }
 
@@ -49,66 +46,22 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, S
             foreach (Request request in requests) request.Release();
             throw;
         }
-        lock (_gate) _requests.AddRange(requests);
+        foreach (Request request in requests) Enqueue(request);
         return [.. requests.Select(request => new Generation(this, request))];
     }
 
     // One forward pass for all that fits into it.
-    private void Step(Request reader)
+    private void Step()
     {
-        Request driver = reader.Computes;
         long started = Stopwatch.GetTimestamp();
         speculation?.Propose(_running);
-        Fill(driver, started);
+        Fill(started);
         GroupByAdapters();
+        bool hasAnswers = _filled.Exists(request => request.IsDecoding);
+        int promptTokens = _filled.Sum(request => request.IsDecoding ? 0 : request.Planned);
         if (_filled.Count > 0) Forward(_filled);
-        else if (!driver.IsDone) driver.Fail(Full(driver));
-    }
-
-    // First those that decode, then prompts; of each kind the driver's request comes first. It always has a row of logits.
-    private void Fill(Request driver, long started)
-    {
-        _filled.Clear();
-        _claim.Clear();
-        int budget = runner.BatchSize, rows = runner.LogitsRows - (driver.IsDecoding ? 0 : 1);
-        foreach (bool decoding in (ReadOnlySpan<bool>)[true, false])
-            foreach (Request request in _running)
-            {
-                if (budget == 0 || request.IsDone || request.IsDecoding != decoding) continue;
-                int reserved = !decoding && request == driver ? 1 : 0;
-                request.Plan(budget, rows + reserved, started);
-                if (request.Planned == 0 || (!decoding && Waits(request)) || !TryClaim(request)) continue;
-                _filled.Add(request);
-                budget -= request.Planned + request.Guessed;
-                rows -= Math.Max(0, request.LogitsRows - reserved);
-            }
-    }
-
-    private bool TryClaim(Request request)
-    {
-        if (request.Guessed > 0 && _claim.TryAdd(request.Sequence, request.Planned + request.Guessed)) return true;
-        request.PlanWithoutGuesses();
-        return _claim.TryAdd(request.Sequence, request.Planned);
-    }
-
-    private bool Waits(Request request)
-    {
-        foreach (Request other in _filled) if (request.WaitsFor(other)) return true;
-        return false;
-    }
-
-    // Requests with the same adapters stand together, so that their rows are multiplied together.
-    private void GroupByAdapters()
-    {
-        for (int i = 2; i < _filled.Count; i++)
-        {
-            Request request = _filled[i];
-            int before = i - 1;
-            while (before >= 0 && !_filled[before].Sequence.AdapterSet.Equals(request.Sequence.AdapterSet)) before--;
-            if (before < 0 || before == i - 1) continue;
-            _filled.RemoveAt(i);
-            _filled.Insert(before + 1, request);
-        }
+        else if (_running.Count > 0 && !_running.Exists(request => request.IsDone)) (_blocked ?? _running[0]).Fail(_full ?? NotRun());
+        if (_filled.Count > 0) _promptPace.Observe(hasAnswers, promptTokens, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
     // A pass that fails is run again for each request alone, so that only the one at fault ends.
@@ -130,21 +83,6 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, S
         {
             if (requests.Count == 1) requests[0].Fail(e);
             else foreach (Request request in requests) Forward([request]);
-        }
-    }
-
-    private EdgeLlmException Full(Request request)
-    {
-        try
-        {
-            _claim.Clear();
-            _claim.Add(request.Sequence, request.Planned);
-            _claim.Require();
-            return new EdgeLlmException(ErrorCode.Internal, "a request was not run although there is room for it");
-        }
-        catch (EdgeLlmException e)
-        {
-            return e;
         }
     }
 }

@@ -97,7 +97,17 @@ typedef enum edge_llm_finish {
     EDGE_LLM_FINISH_DEADLINE = 5     /* the deadline passed */
 } edge_llm_finish;
 
-typedef enum edge_llm_cache_type { EDGE_LLM_CACHE_F16 = 0, EDGE_LLM_CACHE_F32 = 1, EDGE_LLM_CACHE_Q8_0 = 2 } edge_llm_cache_type;
+typedef enum edge_llm_cache_type {
+    EDGE_LLM_CACHE_F16 = 0,
+    EDGE_LLM_CACHE_F32 = 1,
+    EDGE_LLM_CACHE_Q8_0 = 2,
+    EDGE_LLM_CACHE_BF16 = 3,
+    EDGE_LLM_CACHE_Q5_1 = 4,
+    EDGE_LLM_CACHE_Q5_0 = 5,
+    EDGE_LLM_CACHE_Q4_1 = 6,
+    EDGE_LLM_CACHE_Q4_0 = 7,
+    EDGE_LLM_CACHE_IQ4_NL = 8
+} edge_llm_cache_type;
 
 typedef enum edge_llm_log_level {
     EDGE_LLM_LOG_ERROR = 1,

@@ -18,6 +18,9 @@ public sealed class InvarianceTests
     [DataRow(GgmlType.Q4_K, GgmlType.Q8_0, KvType.F16, KvType.Q8_0)]
     [DataRow(GgmlType.IQ3_S, GgmlType.NVFP4, KvType.F16, KvType.F16)]
     [DataRow(GgmlType.IQ4_XS, GgmlType.Q8_K, KvType.F16, KvType.F16)]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.BF16, KvType.Q5_1)]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.Q5_0, KvType.Q4_1)]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.Q4_0, KvType.IQ4_NL)]
     public void ThreadsAndBatchSizeChangeNoBit(GgmlType type, GgmlType downType, KvType typeK, KvType typeV)
     {
         using var file = new TinyModel(type, downType);
@@ -41,13 +44,16 @@ public sealed class InvarianceTests
     {
         using var file = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
         using LanguageModel model = LanguageModel.Open(file.File);
-        string? expected = null;
-        foreach (Isa isa in KernelTable.SupportedIsas())
+        foreach (KvType type in Enum.GetValues<KvType>())
         {
-            using Context context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa });
-            string hash = Hash(context.AllLogits(Tokens(1, Length), 64));
-            expected ??= hash;
-            Assert.AreEqual(expected, hash, $"{isa}");
+            string? expected = null;
+            foreach (Isa isa in KernelTable.SupportedIsas())
+            {
+                using Context context = model.CreateContext(new ContextOptions { Threads = 2, LogitsRows = 512, Isa = isa, TypeK = type, TypeV = type });
+                string hash = Hash(context.AllLogits(Tokens(1, Length), 64));
+                expected ??= hash;
+                Assert.AreEqual(expected, hash, $"{isa} {type}");
+            }
         }
     }
 
@@ -64,6 +70,12 @@ public sealed class InvarianceTests
     [DataRow(GgmlType.TQ1_0, GgmlType.TQ2_0, KvType.F16, "59CF07A015EDD0BFD7F3463698117D7485DB5F2326EDC8183B9620DE0AA75B4F")]
     [DataRow(GgmlType.NVFP4, GgmlType.Q1_0, KvType.F16, "14D299C0EE0F72651C05B89246A70F798B7A48FB9F357931E8BABBDBB6248C45")]
     [DataRow(GgmlType.Q2_0, GgmlType.Q8_1, KvType.F16, "E0EB7E7D7ADC2035FFE451C5F9C1A526F6C7491F7DBB52E50C4C5BA713738476")]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.BF16, "1E80CE4BDA0768583D41870454F4214F9E79140DD0A50134E345D400CAA9431E")]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.Q5_1, "96EF85FC2D0CBAB53062751041DDF0F802D7F25F92ACB189D0EC3101F6189FBC")]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.Q5_0, "DE04F205B49CFE7A831DA1270371340B08A0CBE221654ADFB3F912B8F62EB51C")]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.Q4_1, "1D56A6C0744D38F828410CF0FEB06C23A68D713146245DF60DBA0427D7F2AE88")]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.Q4_0, "33F8BE939280F16962E4398EE2971274B3F357AE03676574D4D67C4D1AE49EA6")]
+    [DataRow(GgmlType.F32, GgmlType.F32, KvType.IQ4_NL, "485ACFF87E3C196FE76DA18C074F4A63578CD96F3DAC80C8829F9FF697D77308")]
     public void TheLogitsAreTheseBits(GgmlType type, GgmlType downType, KvType kvType, string expected)
     {
         using var file = new TinyModel(type, downType);

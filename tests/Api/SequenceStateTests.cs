@@ -11,6 +11,9 @@ public sealed class SequenceStateTests
     [DataRow(KvType.F16, KvType.F16, 1)]
     [DataRow(KvType.F32, KvType.Q8_0, 64)]
     [DataRow(KvType.Q8_0, KvType.F32, 150)]
+    [DataRow(KvType.BF16, KvType.Q5_1, 70)]
+    [DataRow(KvType.Q5_0, KvType.Q4_1, 70)]
+    [DataRow(KvType.Q4_0, KvType.IQ4_NL, 70)]
     [DataRow(KvType.F16, KvType.F16, 0)]
     public void ALoadedSequenceGoesOnWithTheSameBits(KvType typeK, KvType typeV, int length)
     {
@@ -56,6 +59,9 @@ public sealed class SequenceStateTests
     [DataRow(KvType.F16)]
     [DataRow(KvType.F32)]
     [DataRow(KvType.Q8_0)]
+    [DataRow(KvType.BF16)]
+    [DataRow(KvType.Q5_1)]
+    [DataRow(KvType.IQ4_NL)]
     public void NumbersThatAreNotFiniteNeverEnterTheCache(KvType type)
     {
         using var file = new TinyModel(GgmlType.F32, GgmlType.F32);

@@ -30,7 +30,7 @@ public sealed class UsageTests
     [DataRow("--ctx-size: expected an integer", "run -m MODEL -p x -c -1")]
     [DataRow("--threads: expected", "run -m MODEL -p x -t -2")]
     [DataRow("--batch-size: expected", "run -m MODEL -p x -b 0")]
-    [DataRow("--type-k: expected f16, f32, q8_0, found 'q9'", "run -m MODEL -p x --type-k q9")]
+    [DataRow("--type-k: expected f16, f32, q8_0, bf16, q5_1, q5_0, q4_1, q4_0, iq4_nl, found 'q9'", "run -m MODEL -p x --type-k q9")]
     [DataRow("--top-p: expected a number from 0 to 1, found '2'", "run -m MODEL -p x --top-p 2")]
     [DataRow("--temp: expected a number, found 'NaN'", "run -m MODEL -p x --temp NaN")]
     [DataRow("--seed: expected", "run -m MODEL -p x --seed -2")]

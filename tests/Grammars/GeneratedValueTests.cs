@@ -8,18 +8,24 @@ namespace Edge.Llm.Tests.Grammars;
 [TestClass]
 public sealed class GeneratedValueTests
 {
-    private static readonly int s_values = Settings.Full ? 20 : 1;
+    // What the validators judge wrongly, and why.
+    private static readonly Dictionary<string, string> s_wrongInJsonSchemaNet = new()
+    {
+        ["schemastore:luaurc"] = "a slash in a name of patternProperties ends in an exception",
+    };
 
-    // Cases that a validator judges wrongly, and why.
-    private static readonly Dictionary<string, string> s_wrongInJsonSchemaNet = [];
-    private static readonly Dictionary<string, string> s_wrongInAjv = [];
+    private static readonly Dictionary<string, string> s_wrongInAjv = new()
+    {
+        ["schemastore:jsonld"] = "what stands beside $ref is read, which draft 7 ignores",
+        ["WashingtonPost---wp_116_Normalized"] = "the same",
+    };
 
     /// <summary>A schema, and values written by its grammar.</summary>
     private sealed record Generated(string Id, JsonElement Schema, string[] Values);
 
     // A real vocabulary, and one of single bytes almost, whose texts go other ways.
-    private static readonly Lazy<List<Generated>> s_real = new(() => Generate(SharedVocabularies.Load("llama-bpe"), 300));
-    private static readonly Lazy<List<Generated>> s_small = new(() => Generate(SmallVocabularies.Bpe(), 1000));
+    private static readonly Lazy<List<Generated>> s_real = new(() => Generate(SharedVocabularies.Load("llama-bpe"), tokens: 200, values: 4));
+    private static readonly Lazy<List<Generated>> s_small = new(() => Generate(SmallVocabularies.Bpe(), tokens: 1000, values: 20));
 
     [TestMethod]
     [DataRow("llama-bpe")]
@@ -32,8 +38,8 @@ public sealed class GeneratedValueTests
             // Draft 4 is older than the validator, and what names no draft uses the words of draft 7.
             JsonSchema schema = JsonSchema.FromText(element.GetRawText().Replace("/draft-04/", "/draft-07/"),
                 new BuildOptions { Dialect = Dialect.Draft07, SchemaRegistry = new SchemaRegistry() });
-            foreach (string value in values)
-                if (Errors(schema, value) is { Length: > 0 } errors && !s_wrongInJsonSchemaNet.ContainsKey(id)) wrong.Add($"{id}: {errors}: {value}");
+            foreach (string value in s_wrongInJsonSchemaNet.ContainsKey(id) ? [] : values)
+                if (Errors(schema, value) is { Length: > 0 } errors) wrong.Add($"{id}: {errors}: {value}");
         }
         AssertNone(wrong);
     }
@@ -55,7 +61,7 @@ public sealed class GeneratedValueTests
 
     private static List<Generated> Of(string vocabulary) => (vocabulary == "small" ? s_small : s_real).Value;
 
-    private static List<Generated> Generate(Tokenizer tokenizer, int tokens)
+    private static List<Generated> Generate(Tokenizer tokenizer, int tokens, int values)
     {
         var all = new List<Generated>();
         var unfinished = new List<string>();
@@ -73,15 +79,15 @@ public sealed class GeneratedValueTests
                 continue;
             }
             var random = new Random(id.Length);
-            var values = new List<string>();
-            for (int i = 0; i < s_values; i++)
+            var texts = new List<string>();
+            for (int i = 0; i < (Settings.Full ? values : 1); i++)
             {
                 string text = tokenizer.Text(grammar.Random(tokenizer, random, Math.Max(tokens, grammar.ShortestTokens), out bool whole));
                 if (whole) ended++;
-                values.Add(text);
+                texts.Add(text);
                 if (!grammar.Accepts(tokenizer, text)) unfinished.Add($"{id}: not complete: {text}");
             }
-            all.Add(new Generated(id, schema, [.. values]));
+            all.Add(new Generated(id, schema, [.. texts]));
         }
         Console.WriteLine($"{all.Count} schemas, {refused} refused; {all.Sum(one => one.Values.Length)} values, {ended} ended by themselves");
         AssertNone(unfinished);

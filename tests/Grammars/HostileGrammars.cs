@@ -69,7 +69,11 @@ internal static class HostileGrammars
         ("constants of objects", () => Grammar.JsonSchema("{\"enum\":[" + Join(5_000, i => $"{{\"a\":{i},\"b\":[{i},{i + 1}]}}") + "]}")),
         ("formats together", () => Grammar.JsonSchema("{\"type\":\"string\",\"minLength\":50,\"maxLength\":60,\"allOf\":[" + Join(s_formats.Length, i => $"{{\"format\":\"{s_formats[i]}\"}}") + "]}")),
         ("long host names", () => Grammar.JsonSchema("{\"type\":\"string\",\"format\":\"hostname\",\"minLength\":200,\"pattern\":\"a.*b.*c.*d\"}")),
-        ("numbers in ranges", () => Grammar.JsonSchema("{\"anyOf\":[" + Join(200, i => $"{{\"type\":\"number\",\"minimum\":{i}.12345678,\"maximum\":{i}{i}.87654321}}") + "]}")),
+        ("a large enum without another", () => Grammar.JsonSchema("{\"enum\":[" + Join(20_000, i => $"{i}") + "],\"not\":{\"enum\":[" + Join(20_000, i => $"{i + 10_000}") + "]}}")),
+        ("objects without others", () => Grammar.JsonSchema("{\"enum\":[" + Join(3_000, i => $"{{\"a\":{i}}}") + "],\"not\":{\"enum\":[" + Join(3_000, i => $"{{\"a\":{i + 3_000}}}") + "]}}")),
+        ("names of an enum", () => Grammar.JsonSchema("{\"propertyNames\":{\"enum\":[" + Join(10_000, i => $"\"p{i}\"") + "]},\"properties\":{" + Join(10_000, i => $"\"p{i}\":true") + "}}")),
+        ("many properties in many", () => Grammar.JsonSchema("{\"allOf\":[" + Join(1_000, i => $"{{\"properties\":{{\"p{i}\":true}},\"additionalProperties\":{{\"minimum\":{i}}}}}") + "]}")),
+        ("numbers in ranges", () => Grammar.JsonSchema("{\"anyOf\":[" + Join(200, i => $"{{\"type\":\"number\",\"minimum\":{i}.12345678,\"maximum\":{i + 1000}.87654321}}") + "]}")),
         ("excluded texts", () => Grammar.JsonSchema("{\"type\":\"string\",\"not\":{\"enum\":[" + Join(20_000, i => $"\"x{i}\"") + "]},\"pattern\":\"^[a-z0-9]{3,100}$\"}")),
     ];
 

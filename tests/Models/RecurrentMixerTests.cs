@@ -96,7 +96,7 @@ public sealed unsafe class RecurrentMixerTests
     public void TheNextPromptGoesOnFromASnapshot()
     {
         using var run = new Run(sharing: false);
-        var scheduler = new Scheduler(run.Runner, new Lifetime(run, () => { }));
+        var scheduler = new Scheduler(run.Runner, new Lifetime(run, () => { }), promptShare: 1);
         using Sequence sequence = run.Runner.NewSequence();
         var options = new GenerateOptions { MaxTokens = 3, IgnoreEos = true, Sampling = SamplingOptions.Greedy };
         int[] Tokens(int[] prompt, Sequence? where, out int reused)

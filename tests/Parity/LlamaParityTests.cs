@@ -30,6 +30,48 @@ public sealed class LlamaParityTests
         AssertClose(context.AllLogits(s_tokens, 512), expected, tolerance);
     }
 
+    /// <summary>A coarse cache moves the predictions of a trained and of a made-up model about as much as the peer's.</summary>
+    [TestMethod]
+    [DataRow(KvType.BF16)]
+    [DataRow(KvType.Q8_0)]
+    [DataRow(KvType.Q5_1)]
+    [DataRow(KvType.Q5_0)]
+    [DataRow(KvType.Q4_1)]
+    [DataRow(KvType.Q4_0)]
+    [DataRow(KvType.IQ4_NL)]
+    public void ACoarseCacheMovesPredictionsAsThePeersDoes(KvType type)
+    {
+        foreach (string path in (string[])[ShippedModel.Path("edge-llm-small.gguf"), Peer.MakeModel("llama", "f32")])
+        {
+            using LanguageModel model = LanguageModel.Open(path);
+            using Context exact = model.CreateContext(new ContextOptions { TypeK = KvType.F32, TypeV = KvType.F32, LogitsRows = 512, ContextSize = 512 });
+            using Context context = model.CreateContext(new ContextOptions { TypeK = type, TypeV = type, LogitsRows = 512, ContextSize = 512 });
+            float[] expected = exact.AllLogits(s_tokens, 512), found = context.AllLogits(s_tokens, 512), peer = Peer.Logits(path, s_tokens, type.ToString().ToLowerInvariant());
+            double own = Divergence(expected, found, model.VocabSize), theirs = Divergence(expected, peer, model.VocabSize);
+            Console.WriteLine($"{Path.GetFileName(path)}: mean divergence {own:E2}, the peer's {theirs:E2}");
+            Assert.IsLessThanOrEqualTo(2 * theirs, own);
+        }
+    }
+
+    // The mean Kullback-Leibler divergence of the predictions.
+    private static double Divergence(float[] expected, float[] found, int vocabSize)
+    {
+        double sum = 0;
+        for (int at = 0; at < expected.Length; at += vocabSize)
+        {
+            double[] p = LogProbabilities(expected.AsSpan(at, vocabSize)), q = LogProbabilities(found.AsSpan(at, vocabSize));
+            sum += p.Zip(q).Sum(pair => Math.Exp(pair.First) * (pair.First - pair.Second));
+        }
+        return sum / (expected.Length / vocabSize);
+    }
+
+    private static double[] LogProbabilities(ReadOnlySpan<float> logits)
+    {
+        double[] values = Array.ConvertAll(logits.ToArray(), logit => (double)logit);
+        double max = values.Max(), sum = Math.Log(values.Sum(value => Math.Exp(value - max)));
+        return Array.ConvertAll(values, value => value - max - sum);
+    }
+
     [TestMethod]
     [DataRow("Once upon a time")]
     [DataRow("Lily and Tom")]

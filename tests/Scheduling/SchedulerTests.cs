@@ -15,7 +15,7 @@ public sealed class SchedulerTests
         using LanguageModel model = LanguageModel.Open(file.File);
         (int[] Prompt, GenerateOptions Options)[] requests = [.. Enumerable.Range(0, Requests).Select(i => Request(new Random(i), Length))];
         int[][] alone = Alone(model, requests);
-        using Context context = model.CreateContext(new ContextOptions { Threads = 2, ContextSize = 256, MaxSequences = Requests, BatchSize = 512 });
+        using Context context = model.CreateContext(new ContextOptions { Threads = 2, ContextSize = 256, MaxSequences = Requests, BatchSize = 512, PromptShare = 1 });
         Generation[] generations = [.. requests.Select(request => context.Generate(request.Prompt, request.Options))];
         int[][] found = Together(generations);
         for (int i = 0; i < Requests; i++) CollectionAssert.AreEqual(alone[i], found[i], $"request {i}");

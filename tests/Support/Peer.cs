@@ -89,7 +89,7 @@ internal static class Peer
         try
         {
             Run(script, [], [.. first, "logits", model, "--tokens", Join(tokens), "--type-k", cacheType, "--type-v", cacheType,
-                "--fa", cacheType == "q8_0" ? "on" : "off", "--all", "--out", file]);
+                "--fa", cacheType.Contains('q') ? "on" : "off", "--all", "--out", file]);
             return MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(file)).ToArray();
         }
         finally

@@ -5,7 +5,7 @@ namespace Edge.Llm.Cli;
 /// <summary>The options of every command that runs a model: which file, how it is opened, what its context is made for.</summary>
 internal sealed class ModelOptionsBinding
 {
-    private static readonly (string, KvType)[] s_kvTypes = [("f16", KvType.F16), ("f32", KvType.F32), ("q8_0", KvType.Q8_0)];
+    private static readonly (string, KvType)[] s_kvTypes = [.. Enum.GetValues<KvType>().Select(type => (type.ToString().ToLowerInvariant(), type))];
 
     private readonly Option<string?> _model = ModelFile();
     private readonly Option<bool> _noMmap = Opt.Flag("--no-mmap", "Read the file into memory instead of mapping it.");

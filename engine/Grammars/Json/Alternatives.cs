@@ -147,7 +147,10 @@ internal sealed class Alternatives(SchemaTable table, SchemaReader reader, Effor
                 yield return With(before, shape => shape.Types &= ~types);
                 break;
             case "const": yield return With(before, shape => shape.Excluded.Add(word.Value)); break;
-            case "enum": yield return With(before, shape => shape.Excluded.AddRange(word.Value.EnumerateArray())); break;
+            case "enum":
+                effort.Spend(word.Value.GetArrayLength());
+                yield return With(before, shape => shape.Excluded.AddRange(word.Value.EnumerateArray()));
+                break;
             case "required" when word.Value.ValueKind == JsonValueKind.Array:
                 foreach (JsonElement name in word.Value.EnumerateArray())
                     yield return With(before, shape =>

@@ -14,10 +14,11 @@ internal static class JsonValues
         return [.. a.Where(value => HasParts(value) ? b.Exists(other => AreEqual(value, other)) : texts.Contains(Text(value)))];
     }
 
-    private static bool HasParts(JsonElement value) => value.ValueKind is JsonValueKind.Array or JsonValueKind.Object;
+    /// <summary>Whether a value has other values in it.</summary>
+    public static bool HasParts(JsonElement value) => value.ValueKind is JsonValueKind.Array or JsonValueKind.Object;
 
-    // Equal scalars have equal texts.
-    private static string Text(JsonElement value) =>
+    /// <summary>The text of a scalar: equal ones have equal texts.</summary>
+    public static string Text(JsonElement value) =>
         value.ValueKind == JsonValueKind.Number && DecimalNumber.Parse(value.GetRawText()) is { } number ? number.ToString()
         : value.ValueKind == JsonValueKind.String ? '"' + value.GetString() : value.GetRawText();
 
@@ -49,5 +50,27 @@ internal static class JsonValues
                     && a.EnumerateObject().All(member => b.TryGetProperty(member.Name, out JsonElement other) && AreEqual(member.Value, other, depth + 1));
             default: return true;
         }
+    }
+}
+
+/// <summary>Finds values in a list, scalars without looking at all of them.</summary>
+internal sealed class ValueSet
+{
+    private readonly HashSet<string> _texts = [];
+    private List<JsonElement>? _list;
+    private int _count;
+
+    /// <summary>Whether a value is in a list, which may have grown since the last time, or is another one.</summary>
+    public bool Contains(List<JsonElement> list, JsonElement value)
+    {
+        if (JsonValues.HasParts(value)) return list.Exists(other => JsonValues.AreEqual(value, other));
+        if (list != _list)
+        {
+            _texts.Clear();
+            (_list, _count) = (list, 0);
+        }
+        for (; _count < list.Count; _count++)
+            if (!JsonValues.HasParts(list[_count])) _texts.Add(JsonValues.Text(list[_count]));
+        return _texts.Contains(JsonValues.Text(value));
     }
 }

@@ -19,6 +19,7 @@ internal sealed class ObjectProductions(
         string[] names = [.. shape.Objects.SelectMany(part => part.Named.Select(property => property.Name)).Concat(shape.Required).Distinct()];
         foreach (string name in names)
         {
+            _productions.Effort.Spend(10L * (shape.Objects.Count + shape.More.Count));
             bool required = shape.IsRequired(name);
             List<SchemaRef>? schemas = shape.Property(name, check.Matches, check.IsFalse);
             if (schemas is null || (shape.PropertyNames.Count > 0 && !check.AcceptsName(name, shape)))

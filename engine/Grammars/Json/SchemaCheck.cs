@@ -9,6 +9,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
 
     private readonly PatternPool _patterns = scalars.Patterns;
     private readonly Dictionary<(string, string), bool> _matches = [];
+    private readonly Dictionary<SchemaRef, List<Shape>> _shapesOf = []; // of those that were compared with others
     private int _depth;
 
     /// <summary>The shapes of some schemas together.</summary>
@@ -47,8 +48,8 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         if (depth > DeepestValue) throw new EdgeLlmException(ErrorCode.GrammarError, $"a value is nested too deep: expected at most {DeepestValue} levels");
         JsonTypes type = JsonValues.TypeOf(value);
         if ((shape.Types & type) == 0) return false;
-        if (!listed && shape.Values is { } values && !values.Exists(other => JsonValues.AreEqual(value, other))) return false;
-        if (shape.Excluded.Exists(other => JsonValues.AreEqual(value, other))) return false;
+        if (JsonValues.HasParts(value)) effort.Spend(10L * ((shape.Values?.Count ?? 0) + shape.Excluded.Count)); // compared one by one
+        if ((!listed && !shape.Lists(value)) || shape.Excludes(value)) return false;
         switch (type)
         {
             case JsonTypes.String: return Matches(scalars.Text(shape, 0, unique: true), scalars.Inside(value.GetString()!));
@@ -72,7 +73,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         _depth++;
         try
         {
-            List<Shape> of = alternatives.Of(a), other = alternatives.Of(b);
+            List<Shape> of = Shapes(a), other = Shapes(b);
             return of.TrueForAll(x => other.TrueForAll(y => AreDisjoint(x, y, types)));
         }
         catch (EdgeLlmException e) when (e.Code == ErrorCode.GrammarError && e.Message.StartsWith('#'))
@@ -83,6 +84,13 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         {
             _depth--;
         }
+    }
+
+    private List<Shape> Shapes(List<SchemaRef> schemas)
+    {
+        if (schemas.Count != 1) return alternatives.Of(schemas);
+        if (!_shapesOf.TryGetValue(schemas[0], out List<Shape>? known)) _shapesOf[schemas[0]] = known = alternatives.Of(schemas);
+        return known;
     }
 
     private bool AreDisjoint(Shape a, Shape b, JsonTypes types)
@@ -139,6 +147,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
         for (int i = 0; i < items.Length; i++)
         {
             if (ItemsAt(shape, i) is { Count: > 0 } schemas && !AcceptsAll(items[i], schemas, depth + 1)) return false;
+            if (shape.UniqueItems) effort.Spend(i);
             if (shape.UniqueItems && items.Take(i).Any(other => JsonValues.AreEqual(items[i], other))) return false;
         }
         return true;
@@ -148,6 +157,7 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
     {
         string[] names = [.. value.EnumerateObject().Select(member => member.Name)];
         if (names.Length < shape.Properties.Min || (shape.Properties.Max >= 0 && names.Length > shape.Properties.Max)) return false;
+        effort.Spend((long)shape.Required.Count * names.Length / 16);
         if (!shape.Required.All(names.Contains)) return false;
         foreach (JsonProperty member in value.EnumerateObject())
         {
@@ -160,9 +170,14 @@ internal sealed class SchemaCheck(SchemaTable table, Alternatives alternatives, 
 
     /// <summary>Whether a property may have a name.</summary>
     public bool AcceptsName(string name, Shape shape) =>
-        alternatives.Of(shape.PropertyNames).Exists(names => names.Types.HasFlag(JsonTypes.String) && (names.Values is { } values
-            ? values.Exists(value => value.ValueKind == JsonValueKind.String && value.GetString() == name && Accepts(value, names))
-            : Matches(scalars.Text(names, 0, unique: true), scalars.Inside(name))));
+        Shapes(shape.PropertyNames).Exists(names => names.Types.HasFlag(JsonTypes.String) && (names.Values is { } values
+            ? IsAmong(name, values, names) : Matches(scalars.Text(names, 0, unique: true), scalars.Inside(name))));
+
+    private bool IsAmong(string name, List<JsonElement> values, Shape names)
+    {
+        effort.Spend(values.Count);
+        return values.Exists(value => value.ValueKind == JsonValueKind.String && value.ValueEquals(name) && Accepts(value, names));
+    }
 
     /// <summary>The names that properties may have, without quotes.</summary>
     public int Names(Shape shape)

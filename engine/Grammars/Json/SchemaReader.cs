@@ -45,6 +45,7 @@ internal sealed class SchemaReader(SchemaTable table)
                 break;
             case "enum":
                 if (value.ValueKind != JsonValueKind.Array) throw table.Error(id, "enum: expected a list");
+                table.Spend(value.GetArrayLength());
                 shape.Values = shape.Values is null ? [.. value.EnumerateArray()] : JsonValues.Common(shape.Values, [.. value.EnumerateArray()]);
                 break;
             case "const": shape.Values = shape.Values is null ? [value] : JsonValues.Common(shape.Values, [value]); break;
@@ -78,6 +79,7 @@ internal sealed class SchemaReader(SchemaTable table)
             case "maxProperties": shape.Properties = shape.Properties.AtMost(Count(id, word)); break;
             case "propertyNames": shape.PropertyNames.Add(table.Below(id, value, word.Name)); break;
             case "required" when value.ValueKind == JsonValueKind.Array:
+                table.Spend(value.GetArrayLength());
                 foreach (JsonElement name in value.EnumerateArray())
                     shape.Require(name.ValueKind == JsonValueKind.String ? name.GetString()! : throw table.Error(id, "required: expected names"));
                 break;

@@ -38,6 +38,9 @@ internal sealed class SchemaTable
     /// <summary>Whether the document is of a draft in which a reference stands alone.</summary>
     public bool IgnoresBesideReference { get; }
 
+    /// <summary>Counts what is read.</summary>
+    public void Spend(long steps) => _effort.Spend(steps);
+
     public JsonElement this[int id] => _places[id].Element;
 
     public string PathOf(int id) => _places[id].Path;

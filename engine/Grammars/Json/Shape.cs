@@ -7,6 +7,7 @@ internal sealed class Shape
 {
     private readonly List<string> _required = [];
     private readonly HashSet<string> _isRequired = [];
+    private readonly ValueSet _values = new(), _excluded = new();
 
     private Shape(IEnumerable<string> required)
     {
@@ -57,6 +58,12 @@ internal sealed class Shape
     public List<(string Name, SchemaRef Schema)> More { get; private init; } = [];
 
     public List<SchemaRef> PropertyNames { get; private init; } = [];
+
+    /// <summary>Whether a value is among <see cref="Values"/>.</summary>
+    public bool Lists(JsonElement value) => Values is null || _values.Contains(Values, value);
+
+    /// <summary>Whether a value is among <see cref="Excluded"/>.</summary>
+    public bool Excludes(JsonElement value) => _excluded.Contains(Excluded, value);
 
     public Shape Clone() => new(_required)
     {

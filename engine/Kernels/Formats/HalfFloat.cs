@@ -38,6 +38,14 @@ internal static partial class HalfFloat
         return (ushort)(sign | ((magnitude - 0x38000000 + roundToEven) >> 13));
     }
 
+    /// <summary>Single to bfloat16: rounded to nearest even; what would round to infinity becomes the largest number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ushort ToBFloat16(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value), rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+        return (ushort)((rounded & 0x7fff) == 0x7f80 ? rounded - 1 : rounded);
+    }
+
     /// <summary>Bfloat16 to single: exact.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float FromBFloat16(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Edge.Llm.Kernels;
 
@@ -24,8 +25,8 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Sixteen bfloat16.</summary>
     static abstract TSelf LoadBFloat16(ushort* p);
 
-    /// <summary>Sixteen signed bytes.</summary>
-    static abstract TSelf LoadSByte(sbyte* p);
+    /// <summary>Sixteen signed bytes to floats.</summary>
+    static abstract TSelf FromBytes(Vector128<sbyte> bytes);
 
     /// <summary>Stores the sixteen floats.</summary>
     static abstract void Store(TSelf value, float* p);

@@ -2,17 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>How lanes load a row of the KV cache.</summary>
-internal unsafe interface IKvLoad<TFormat> where TFormat : struct, IKvFormat
-{
-    /// <summary>Values i..i+15 of a row; i is a multiple of 16.</summary>
-    static abstract TLanes Load<TLanes>(byte* row, int i) where TLanes : struct, ILanes<TLanes>;
-}
-
 /// <summary>Attention over lanes; equals <see cref="ScalarAttention"/> bit for bit. Blocks of 64 positions go by on the outside: each is
 /// brought to floats once and used by all tokens and heads of the call.</summary>
-internal static unsafe class LaneAttention<TLanes, TKey, TValue>
-    where TLanes : struct, ILanes<TLanes> where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue>
+internal static unsafe class LaneAttention<TLanes> where TLanes : struct, ILanes<TLanes>
 {
     private const int BlockLength = AttentionArgs.BlockLength;
 
@@ -40,8 +32,8 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         {
             int base_ = block * BlockLength;
             int filled = Math.Min(BlockLength, visibleEnd - base_);
-            ToFloats<TKey>(a->Blocks[block] + a->KeyOffset, a->KeyStride, filled, s.KeyDim, s.Keys);
-            ToFloats<TValue>(a->Blocks[block] + a->ValueOffset, a->ValueStride, filled, s.ValueDim, s.Values);
+            a->LoadKeys(a->Blocks[block] + a->KeyOffset, a->KeyStride, filled, s.KeyDim, s.Keys);
+            a->LoadValues(a->Blocks[block] + a->ValueOffset, a->ValueStride, filled, s.ValueDim, s.Values);
             for (int t = 0; t < a->Tokens; t++)
             {
                 int start = Math.Max(0, a->StartOf(t) - base_), end = Math.Min(BlockLength, a->EndOf(t) - base_);
@@ -93,13 +85,6 @@ internal static unsafe class LaneAttention<TLanes, TKey, TValue>
         }
         new Span<float>(s.Outputs, rows * s.ValueDim).Clear();
         return s;
-    }
-
-    private static void ToFloats<TFormat>(byte* rows, nint stride, int count, int dim, float* dst) where TFormat : struct, IKvFormat, IKvLoad<TFormat>
-    {
-        for (int j = 0; j < count; j++)
-            for (int i = 0; i < dim; i += 16)
-                TLanes.Store(TFormat.Load<TLanes>(rows + (j * stride), i), dst + (j * dim) + i);
     }
 
     /// <summary>One query against positions start..end-1 of the block, added to its running output.</summary>

@@ -129,7 +129,13 @@ internal readonly unsafe partial struct LaneFloat<TLanes> : IFloatSet where TLan
         for (; i < half; i++) ScalarFloat.RotatePair(x + i, x + half + i, cos[i], sin[i], cos[half + i], sin[half + i]);
     }
 
-    public static void Attention<TKey, TValue>(AttentionArgs* args)
-        where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue> =>
-        LaneAttention<TLanes, TKey, TValue>.Run(args);
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void LoadKv<TFormat>(byte* rows, nint stride, int count, int dim, float* dst) where TFormat : struct, IKvFormat
+    {
+        for (int j = 0; j < count; j++)
+            for (int i = 0; i < dim; i += 16)
+                TLanes.Store(TFormat.Load<TLanes>(rows + (j * stride), i), dst + (j * dim) + i);
+    }
+
+    public static void Attention(AttentionArgs* args) => LaneAttention<TLanes>.Run(args);
 }

@@ -48,7 +48,7 @@ internal readonly unsafe struct Lanes128(Vector128<float> A, Vector128<float> B,
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes128 LoadSByte(sbyte* p) => Widen(Vector128.Load(p));
+    public static Lanes128 FromBytes(Vector128<sbyte> bytes) => Widen(bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes128 value, float* p)

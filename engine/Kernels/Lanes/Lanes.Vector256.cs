@@ -35,7 +35,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> A, Vector256<float> B)
     public static Lanes256 LoadBFloat16(ushort* p) => new((Avx2.ConvertToVector256Int32(Vector128.Load(p)) << 16).AsSingle(), (Avx2.ConvertToVector256Int32(Vector128.Load(p + 8)) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 LoadSByte(sbyte* p) => new(Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p)), Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p + 8)));
+    public static Lanes256 FromBytes(Vector128<sbyte> bytes) => new(
+        Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(bytes)), Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(bytes, 8))));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes256 value, float* p)

@@ -31,7 +31,7 @@ internal readonly unsafe struct Lanes512(Vector512<float> A) : ILanes<Lanes512>
     public static Lanes512 LoadBFloat16(ushort* p) => new((Avx512F.ConvertToVector512Int32(Vector256.Load(p)) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 LoadSByte(sbyte* p) => new(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(p))));
+    public static Lanes512 FromBytes(Vector128<sbyte> bytes) => new(Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(bytes)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 value, float* p) => value.A.Store(p);

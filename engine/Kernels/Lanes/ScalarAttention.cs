@@ -4,21 +4,20 @@ namespace Edge.Llm.Kernels;
 internal static unsafe class ScalarAttention
 {
     /// <summary>Attends every token and head; see <see cref="AttentionArgs"/> for the canonical order.</summary>
-    public static void Run<TKey, TValue>(AttentionArgs* a) where TKey : struct, IKvFormat where TValue : struct, IKvFormat
+    public static void Run(AttentionArgs* a)
     {
         for (int t = 0; t < a->Tokens; t++)
             for (int h = 0; h < a->Heads; h++)
-                Head<TKey, TValue>(a, t, h, a->Q + (t * a->QTokenStride) + (h * a->KeyDim),
+                Head(a, t, h, a->Q + (t * a->QTokenStride) + (h * a->KeyDim),
                     a->Out + (t * a->OutTokenStride) + (h * a->ValueDim));
     }
 
-    private static void Head<TKey, TValue>(AttentionArgs* a, int token, int head, float* q, float* output)
-        where TKey : struct, IKvFormat where TValue : struct, IKvFormat
+    private static void Head(AttentionArgs* a, int token, int head, float* q, float* output)
     {
-        nint keyStride = a->KeyStride, valueStride = a->ValueStride;
+        int keyDim = AttentionArgs.PaddedHeadDim(a->KeyDim), valueDim = AttentionArgs.PaddedHeadDim(a->ValueDim);
         float* s = stackalloc float[AttentionArgs.BlockLength];
         float* lanes = stackalloc float[16];
-        float* blockOut = (float*)a->Scratch;
+        float* blockOut = (float*)a->Scratch, keys = blockOut + valueDim, values = keys + (AttentionArgs.BlockLength * keyDim);
         int visibleEnd = a->EndOf(token), first = a->StartOf(token);
         float* bias = a->Bias == null ? null : a->Bias + (head * a->BiasStride) - (a->FirstPosition + token);
         float max = float.NegativeInfinity, sum = 0;
@@ -27,11 +26,12 @@ internal static unsafe class ScalarAttention
         {
             int start = Math.Max(first - (block * AttentionArgs.BlockLength), 0);
             int end = Math.Min(visibleEnd - (block * AttentionArgs.BlockLength), AttentionArgs.BlockLength);
-            byte* keys = a->Blocks[block] + a->KeyOffset, values = a->Blocks[block] + a->ValueOffset;
+            a->LoadKeys(a->Blocks[block] + a->KeyOffset, a->KeyStride, end, keyDim, keys);
+            a->LoadValues(a->Blocks[block] + a->ValueOffset, a->ValueStride, end, valueDim, values);
             float blockMax = float.NegativeInfinity;
             for (int j = start; j < end; j++)
             {
-                s[j] = Dot<TKey>(q, keys + (j * keyStride), a->KeyDim) * a->Scale;
+                s[j] = Dot(q, keys + (j * keyDim), a->KeyDim) * a->Scale;
                 if (a->Softcap != 0) s[j] = ScalarMath.SoftCap(s[j], a->Softcap);
                 if (bias != null) s[j] += bias[(block * AttentionArgs.BlockLength) + j];
                 blockMax = Math.Max(blockMax, s[j]);
@@ -43,7 +43,7 @@ internal static unsafe class ScalarAttention
                 float p = ScalarMath.Exp(s[j] - blockMax);
                 lanes[j % 16] += p;
                 for (int i = 0; i < a->ValueDim; i++)
-                    blockOut[i] = MathF.FusedMultiplyAdd(p, TValue.Load(values + (j * valueStride), i), blockOut[i]);
+                    blockOut[i] = MathF.FusedMultiplyAdd(p, values[(j * valueDim) + i], blockOut[i]);
             }
             float newMax = Math.Max(max, blockMax);
             float keep = ScalarMath.Exp(max - newMax), take = ScalarMath.Exp(blockMax - newMax);
@@ -63,10 +63,10 @@ internal static unsafe class ScalarAttention
         return keep;
     }
 
-    private static float Dot<TKey>(float* q, byte* key, int n) where TKey : struct, IKvFormat
+    private static float Dot(float* q, float* key, int n)
     {
         float* lanes = stackalloc float[16];
-        for (int i = 0; i < n; i++) lanes[i % 16] = MathF.FusedMultiplyAdd(q[i], TKey.Load(key, i), lanes[i % 16]);
+        for (int i = 0; i < n; i++) lanes[i % 16] = MathF.FusedMultiplyAdd(q[i], key[i], lanes[i % 16]);
         return Canonical.Tree16(lanes);
     }
 }

@@ -100,9 +100,12 @@ internal readonly unsafe struct ScalarFloat : IFloatSet
         for (int i = 0; i < half; i++) RotatePair(x + i, x + half + i, cos[i], sin[i], cos[half + i], sin[half + i]);
     }
 
-    public static void Attention<TKey, TValue>(AttentionArgs* args)
-        where TKey : struct, IKvFormat, IKvLoad<TKey> where TValue : struct, IKvFormat, IKvLoad<TValue> =>
-        ScalarAttention.Run<TKey, TValue>(args);
+    public static void LoadKv<TFormat>(byte* rows, nint stride, int count, int dim, float* dst) where TFormat : struct, IKvFormat
+    {
+        for (int j = 0; j < count; j++) TFormat.Load(rows + (j * stride), dim, dst + (j * dim));
+    }
+
+    public static void Attention(AttentionArgs* args) => ScalarAttention.Run(args);
 
     /// <summary>(a, b) becomes (a cosA + b sinA, b cosB + a sinB), each with one FMA; sinA is the negated sine.</summary>
     public static void RotatePair(float* a, float* b, float cosA, float sinA, float cosB, float sinB)

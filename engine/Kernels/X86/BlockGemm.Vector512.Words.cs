@@ -10,7 +10,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     private const int WordBytes = 256 * sizeof(short); // of a token's activations
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void WordTokens(byte* tile, byte* x, nint xStride, float* strip, int tokens, NextTile next)
+    private static void WordTokens(byte* tile, byte* x, nint xStride, float* strip, int tokens, NextTile next, NextGroups* ahead)
     {
         byte* words = tile + X;
         for (int count = tokens / 4; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
@@ -23,6 +23,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             Widen(x3, words + (3 * WordBytes));
             for (int b = 0; b < 8; b++)
             {
+                if (ahead != null) ahead->Prefetch();
                 byte* w = tile + (2048 * b), v = words + (64 * b);
                 Vector512<int> t00 = default, t01 = default, t10 = default, t11 = default, t20 = default, t21 = default, t30 = default, t31 = default;
                 for (int j = 0; j < 4; j++, w += 512, v += 16)
@@ -44,6 +45,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             Widen(x, words);
             for (int b = 0; b < 8; b++)
             {
+                if (ahead != null) ahead->Prefetch();
                 byte* w = tile + (2048 * b), v = words + (64 * b);
                 Vector512<int> t0 = default, t1 = default;
                 for (int j = 0; j < 16; j++, w += 128, v += 4) WordProducts(w, Vector512.Create(*(int*)v).AsInt16(), ref t0, ref t1);

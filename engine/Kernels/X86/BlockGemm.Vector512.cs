@@ -24,7 +24,9 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     {
         byte* tile = args->Scratch;
         float* strip = (float*)(tile + Strip);
-        int blocks = args->K / 32, row = 0;
+        int blocks = args->K / 32, row = 0, fours = args->Tokens / 4;
+        bool few = NextGroups.Suits(args->Tokens, T.GroupBytes);
+        NextGroups ahead = default;
         for (; row + Rows <= args->Rows; row += Rows)
         {
             byte* w = args->W + (row * args->RowBytes);
@@ -32,17 +34,17 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
             for (int b = 0; b < blocks; b += 8, w += T.GroupBytes, x += args->XGroupStride)
             {
+                if (few && b % (8 * NextGroups.Count) == 0) ahead = new NextGroups(args, row, Rows, b / 8, T.GroupBytes, 8 * (fours + (args->Tokens % 4)));
+                byte* nextTile = b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes);
+                var next = new NextTile(nextTile, args->RowBytes, few ? 0 : Rows, fours);
                 Unpack(w, args->RowBytes, Math.Min(8, blocks - b), tile);
-                int fours = args->Tokens / 4;
-                var next = new NextTile(b + 8 < blocks ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
-                if (fours == 0) next.Prefetch(T.GroupBytes, 0);
                 if (T.Words)
                 {
-                    WordTokens(tile, x, args->XTokenStride, strip, args->Tokens, next);
+                    WordTokens(tile, x, args->XTokenStride, strip, args->Tokens, next, few ? &ahead : null);
                     continue;
                 }
-                FourTokens(tile, x, args->XTokenStride, strip, fours, next);
-                for (int t = 4 * fours; t < args->Tokens; t++) OneToken(tile, x + (t * args->XTokenStride), strip + (t * Rows));
+                FourTokens(tile, x, args->XTokenStride, strip, fours, next, few ? &ahead : null);
+                for (int t = 4 * fours; t < args->Tokens; t++) OneToken(tile, x + (t * args->XTokenStride), strip + (t * Rows), few ? &ahead : null);
             }
             for (int t = 0; t < args->Tokens; t++)
             {
@@ -78,7 +80,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, NextTile next)
+    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, NextTile next, NextGroups* ahead)
     {
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
@@ -86,6 +88,7 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
             byte* w = tile, x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
             for (int b = 0; b < 8; b++, w += BlockBytes)
             {
+                if (ahead != null) ahead->Prefetch();
                 nint at = 32 * b;
                 Part(w, x + at, x1 + at, x2 + at, x3 + at, out Vector512<short> s00, out Vector512<short> s01,
                     out Vector512<short> s10, out Vector512<short> s11, out Vector512<short> s20, out Vector512<short> s21,
@@ -128,11 +131,12 @@ internal static unsafe partial class BlockGemm512<T> where T : IUnpack512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void OneToken(byte* tile, byte* x, float* strip)
+    private static void OneToken(byte* tile, byte* x, float* strip, NextGroups* ahead)
     {
         byte* w = tile;
         for (int b = 0; b < 8; b++)
         {
+            if (ahead != null) ahead->Prefetch();
             OnePart(w, x + (32 * b), out Vector512<int> t0, out Vector512<int> t1);
             w += 128 * T.Steps;
             if (T.SecondPart != 0)

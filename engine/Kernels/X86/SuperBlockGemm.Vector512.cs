@@ -11,6 +11,13 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
 {
     private const int Rows = 32, Strip = Tile512.Bytes;
 
+    // Of a pass of tokens over a tile: one for each scale.
+    private static int Steps
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16;
+    }
+
     /// <summary>dst[t, r] for every token.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static void Run(MatMulArgs* args)
@@ -18,18 +25,20 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
         Debug.Assert(args->K % 256 == 0 && Strip + (args->Tokens * Rows * sizeof(float)) <= MatMulArgs.GemmScratchBytes(args->Tokens));
         byte* tile = args->Scratch;
         float* strip = (float*)(tile + Strip);
-        int row = 0, fours = args->Tokens / 4;
+        int row = 0, fours = args->Tokens / 4, ones = args->Tokens % 4;
+        bool few = NextGroups.Suits(args->Tokens, T.GroupBytes);
+        NextGroups ahead = default;
         for (; row + Rows <= args->Rows; row += Rows)
         {
             byte* w = args->W + (row * args->RowBytes), x = args->X;
             Unsafe.InitBlockUnaligned(strip, 0, (uint)(args->Tokens * Rows * sizeof(float)));
-            for (int k = args->K; k > 0; k -= 256, w += T.GroupBytes, x += args->XGroupStride)
+            for (int g = 0, groups = args->K / 256; g < groups; g++, w += T.GroupBytes, x += args->XGroupStride)
             {
-                var next = new NextTile(k > 256 ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes), args->RowBytes, Rows, fours);
+                if (few && g % NextGroups.Count == 0) ahead = new NextGroups(args, row, Rows, g, T.GroupBytes, Steps * (fours + ones));
+                byte* nextTile = g + 1 < groups ? w + T.GroupBytes : args->W + ((row + Rows) * args->RowBytes);
                 Tile512.Unpack<T>(w, args->RowBytes, tile);
-                if (fours == 0) next.Prefetch(T.GroupBytes, 0);
-                FourTokens(tile, x, args->XTokenStride, strip, fours, next);
-                OneToken(tile, x + (4 * fours * args->XTokenStride), args->XTokenStride, strip + (4 * fours * Rows), args->Tokens - (4 * fours));
+                FourTokens(tile, x, args->XTokenStride, strip, fours, new NextTile(nextTile, args->RowBytes, few ? 0 : Rows, fours), few ? &ahead : null);
+                OneToken(tile, x + (4 * fours * args->XTokenStride), args->XTokenStride, strip + (4 * fours * Rows), ones, few ? &ahead : null);
             }
             for (int t = 0; t < args->Tokens; t++)
             {
@@ -42,15 +51,16 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, NextTile next)
+    private static void FourTokens(byte* tile, byte* x, nint xStride, float* strip, int count, NextTile next, NextGroups* ahead)
     {
         for (; count > 0; count--, x += 4 * xStride, strip += 4 * Rows)
         {
             next.Prefetch(T.GroupBytes, count - 1);
             byte* w = tile, scales = tile + Tile512.Scales, a0 = x, a1 = x + xStride, a2 = a1 + xStride, a3 = a2 + xStride;
             Vector512<int> s00 = default, s01 = default, s10 = default, s11 = default, s20 = default, s21 = default, s30 = default, s31 = default;
-            for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++)
+            for (int b = 0; b < Steps; b++)
             {
+                if (ahead != null) ahead->Prefetch();
                 First(w, 0, a0, out Vector512<short> p00, out Vector512<short> p01);
                 First(w, 0, a1, out Vector512<short> p10, out Vector512<short> p11);
                 First(w, 0, a2, out Vector512<short> p20, out Vector512<short> p21);
@@ -96,14 +106,15 @@ internal static unsafe class SuperBlockGemm512<T> where T : ISuperBlock512
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
-    private static void OneToken(byte* tile, byte* x, nint xStride, float* strip, int count)
+    private static void OneToken(byte* tile, byte* x, nint xStride, float* strip, int count, NextGroups* ahead)
     {
         for (; count > 0; count--, x += xStride, strip += Rows)
         {
             byte* w = tile, scales = tile + Tile512.Scales, a = x;
             Vector512<int> s0 = default, s1 = default, t0 = default, t1 = default;
-            for (int b = 0; b < (T.ProductsPerInt16 == 8 ? 8 * T.Nibbles : 16); b++, w += T.ProductsPerInt16 == 8 ? 1024 : 512, scales += 128)
+            for (int b = 0; b < Steps; b++, w += T.ProductsPerInt16 == 8 ? 1024 : 512, scales += 128)
             {
+                if (ahead != null) ahead->Prefetch();
                 First(w, 0, a, out Vector512<short> p0, out Vector512<short> p1);
                 First(w, 2, a, out Vector512<short> q0, out Vector512<short> q1);
                 if (T.ProductsPerInt16 == 1)

@@ -54,10 +54,6 @@ internal readonly unsafe struct BF16Encoder : IRowEncoder
     public static void Encode<TLanes>(float* x, float* weights, int k, byte* row, float* memory) where TLanes : struct, ILanes<TLanes>
     {
         var y = (ushort*)row;
-        for (int i = 0; i < k; i++)
-        {
-            uint bits = BitConverter.SingleToUInt32Bits(x[i]), rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-            y[i] = (ushort)((rounded & 0x7fff) == 0x7f80 ? rounded - 1 : rounded);
-        }
+        for (int i = 0; i < k; i++) y[i] = HalfFloat.ToBFloat16(x[i]);
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Edge.Llm.Models;
 
 namespace Edge.Llm.Scheduling;

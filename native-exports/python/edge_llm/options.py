@@ -12,7 +12,7 @@ from . import checks
 from ._library import Library
 from .errors import InvalidArgument, Status
 
-CACHE_TYPES = {"f16": 0, "f32": 1, "q8_0": 2}
+CACHE_TYPES = {name: number for number, name in enumerate(("f16", "f32", "q8_0", "bf16", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"))}
 
 
 def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
@@ -118,7 +118,7 @@ def answer_options(loaded: Library, tool_choice: Any, parallel_tool_calls: bool,
         function = tool_choice.get("function", tool_choice)
         name = function.get("name") if isinstance(function, Mapping) else None
         if not isinstance(name, str):
-            raise checks.wrong_type("tool_choice", "a mapping that names a function", tool_choice)
+            raise InvalidArgument(Status.INVALID_ARGUMENT, "tool_choice: expected a mapping that names a function")
         options.tool_name = name.encode()
         options.tool_name_length = len(options.tool_name)
     elif isinstance(tool_choice, str) and tool_choice in choices:

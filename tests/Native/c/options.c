@@ -139,7 +139,7 @@ static void option_values(const char *path)
     REFUSED(logits_rows, -1);
     REFUSED(threads, -1);
     REFUSED(threads, 1 << 20);
-    REFUSED(cache_type_k, 3);
+    REFUSED(cache_type_k, 9);
     REFUSED(cache_type_v, -1);
     REFUSED(max_sequences, 0);
     OK(edge_llm_context_options_default(&options, sizeof options));

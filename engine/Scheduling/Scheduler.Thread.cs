@@ -1,0 +1,71 @@
+namespace Edge.Llm.Scheduling;
+
+/// <content>A thread of its own that drives the steps, for programs whose readers have none to lend.</content>
+internal sealed partial class Scheduler
+{
+    private Thread? _thread;
+    private bool _closed;
+
+    /// <summary>Starts the thread, unless it runs. From now on readers wait for it.</summary>
+    public void StartThread()
+    {
+        lock (_gate)
+        {
+            if (_closed || _thread is not null) return;
+            _thread = new Thread(DriveSteps) { Name = "edge-llm scheduler", IsBackground = true };
+            _thread.Start();
+        }
+    }
+
+    /// <summary>Ends the thread after the step under way.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private bool HasThread => _thread is not null && !_closed;
+
+    private void DriveSteps()
+    {
+        while (WaitForRequests())
+            try
+            {
+                StepForAll();
+            }
+            catch (EdgeLlmException e) when (e.Code == ErrorCode.Busy)
+            {
+                Thread.Sleep(1); // another call is under way in the context
+            }
+            catch (EdgeLlmException e)
+            {
+                FailAll(e);
+            }
+            catch (ObjectDisposedException)
+            {
+                Close();
+            }
+    }
+
+    private bool WaitForRequests()
+    {
+        lock (_gate)
+        {
+            while (!_closed && !_requests.Exists(request => !request.IsDone)) Monitor.Wait(_gate);
+            return !_closed;
+        }
+    }
+
+    private void FailAll(EdgeLlmException error)
+    {
+        lock (_gate)
+        {
+            foreach (Request request in _requests) request.Fail(error);
+            _retired += _requests.RemoveAll(Retire);
+            Monitor.PulseAll(_gate);
+        }
+    }
+}

@@ -125,6 +125,6 @@ def answer_options(loaded: Library, tool_choice: Any, parallel_tool_calls: bool,
         options.tool_choice = choices.index(tool_choice)
     else:
         raise InvalidArgument(Status.INVALID_ARGUMENT, f"tool_choice: expected {', '.join(choices)} or a function, found {tool_choice!r}")
-    options.single_tool_call = not checks.flag("parallel_tool_calls", parallel_tool_calls)
+    options.single_tool_call = 1 - checks.flag("parallel_tool_calls", parallel_tool_calls)
     options.reasoning_budget = -1 if reasoning_budget is None else checks.integer("reasoning_budget", reasoning_budget)
     return options

@@ -127,13 +127,13 @@ def answer_options(loaded: Library, tool_choice: Any, parallel_tool_calls: bool,
         function = tool_choice.get("function", tool_choice)
         name = function.get("name") if isinstance(function, Mapping) else None
         if not isinstance(name, str):
-            raise checks.wrong_type("tool_choice", "a mapping that names a function", tool_choice)
+            raise InvalidArgument(Status.INVALID_ARGUMENT, "tool_choice: expected a mapping that names a function")
         options.tool_name = name.encode()
         options.tool_name_length = len(options.tool_name)
     elif isinstance(tool_choice, str) and tool_choice in choices:
         options.tool_choice = choices.index(tool_choice)
     else:
         raise InvalidArgument(Status.INVALID_ARGUMENT, f"tool_choice: expected {', '.join(choices)} or a function, found {tool_choice!r}")
-    options.single_tool_call = not checks.flag("parallel_tool_calls", parallel_tool_calls)
+    options.single_tool_call = 1 - checks.flag("parallel_tool_calls", parallel_tool_calls)
     options.reasoning_budget = -1 if reasoning_budget is None else checks.integer("reasoning_budget", reasoning_budget)
     return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import struct
 import subprocess
@@ -258,7 +259,7 @@ class RequestTests(EdgeLlmTest):
                 call(**needed, temprature=1)
 
     def test_tools_are_called(self) -> None:
-        llm = LLM(self.path, n_ctx=400, n_threads=1, chat_template="{# <tool_call> tool_calls #}{% for m in messages %}{{ m.content }}{% endfor %}")
+        llm = LLM(self.path, n_ctx=400, n_threads=1, chat_template="{# [TOOL_CALLS] [ARGS] tool_calls #}{% for m in messages %}{{ m.content }}{% endfor %}")
         self.addCleanup(llm.close)
         tools = [{"type": "function", "function": {"name": "get.n", "parameters": {
             "type": "object", "properties": {"n": {"enum": [7]}}, "required": ["n"]}}}]

@@ -19,11 +19,16 @@ internal sealed class GrammarBinding
         Description = "The text is JSON that the JSON Schema of this file accepts.", HelpName = "FILE",
     };
 
+    private readonly Option<string?> _format = new("--format")
+    {
+        Description = "json: the text is JSON; a JSON Schema: JSON that it accepts. Ollama's name.", HelpName = "json|SCHEMA",
+    };
+
     private readonly Option<string?> _regex = new("--regex") { Description = "The whole text matches this regular expression.", HelpName = "PATTERN" };
 
     public void AddTo(Command command)
     {
-        foreach (Option<string?> option in (Option<string?>[])[_grammar, _grammarFile, _schema, _schemaFile, _regex]) command.Add(option);
+        foreach (Option<string?> option in (Option<string?>[])[_grammar, _grammarFile, _schema, _schemaFile, _format, _regex]) command.Add(option);
     }
 
     /// <summary>The grammar asked for, or null.</summary>
@@ -32,7 +37,8 @@ internal sealed class GrammarBinding
         (Option<string?> Option, Func<string, Grammar> Make)[] all =
         [
             (_grammar, text => Grammar.Gbnf(text)), (_grammarFile, path => Grammar.Gbnf(Read(path))),
-            (_schema, text => Grammar.JsonSchema(text)), (_schemaFile, path => Grammar.JsonSchema(Read(path))), (_regex, Grammar.Regex),
+            (_schema, text => Grammar.JsonSchema(text)), (_schemaFile, path => Grammar.JsonSchema(Read(path))),
+            (_format, text => text == "json" ? Grammar.Json() : Grammar.JsonSchema(text)), (_regex, Grammar.Regex),
         ];
         all = [.. all.Where(way => parsed.GetValue(way.Option) is not null)];
         return all switch

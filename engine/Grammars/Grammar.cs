@@ -19,6 +19,7 @@ public sealed record Grammar
         if (text.Length > LongestText)
             throw new EdgeLlmException(ErrorCode.GrammarError, $"a grammar of {text.Length} characters: expected at most {LongestText}");
         (_kind, _text, _root, _json) = (kind, text, root, json ?? JsonGrammarOptions.Default);
+        _json.Check();
     }
 
     private Grammar(GrammarSource source) : this(GrammarKind.Source, "") => _source = source;

@@ -81,26 +81,14 @@ internal sealed partial class Request
     /// <summary>Tokens of the text that it adds to the batch being filled.</summary>
     public int Planned { get; private set; }
 
-    /// <summary>Tokens drafted that it adds behind them.</summary>
-    public int Guessed { get; private set; }
-
     /// <summary>Rows of logits that the batch gives it.</summary>
     public int LogitsRows { get; private set; }
-
-    /// <summary>What is drafted for it, or null.</summary>
-    public Draft? Draft { get; }
 
     /// <summary>The text so far.</summary>
     public ReadOnlySpan<int> Text => CollectionsMarshal.AsSpan(_tokens);
 
-    /// <summary>Tokens to draft at most for the next pass: behind them one more is chosen.</summary>
-    public int MostDrafted => IsDecoding && !IsDone ? Math.Min(Draft!.Pace.Length, _answer.TokensLeft - 1) : 0;
-
     /// <summary>The number of the answer to its prompt.</summary>
     public uint Choice => _options.Choice;
-
-    /// <summary>How a draft model chooses: as this request does, but for stages that remember more than the text.</summary>
-    public SamplingOptions DraftSampling => _options.Sampling with { Seed = _answer.Seed, Mirostat = 0, DryMultiplier = 0 };
 
     /// <summary>Begins a step: decides how many tokens it takes of those that are left, and none once it is cancelled.</summary>
     /// <param name="budget">Tokens that the batch has room for.</param>
@@ -156,13 +144,6 @@ internal sealed partial class Request
         {
             Fail(e); // the caller has disposed of the sequence, or runs it
         }
-    }
-
-    /// <summary>Leaves the guesses out: there is no room for them.</summary>
-    public void PlanWithoutGuesses()
-    {
-        LogitsRows -= Guessed;
-        Guessed = 0;
     }
 
     /// <summary>It does not run in this step: what it has only taken over is free for others.</summary>
@@ -298,22 +279,6 @@ internal sealed partial class Request
         }
         Statistics.GeneratedTokens = _answer.Count;
         return accepted;
-    }
-
-    // Guesses that were wrong leave the sequence. A recurrent layer goes back to the state before the pass.
-    private void Settle(int accepted)
-    {
-        Statistics.DraftedTokens += Guessed;
-        Statistics.AcceptedTokens += accepted;
-        _length += accepted;
-        try
-        {
-            if (accepted < Guessed) _length = Sequence.Trim(_length);
-        }
-        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
-        {
-            Fail(e); // the caller has disposed of the sequence, or runs it
-        }
     }
 
     private bool EndIfCancelled()

@@ -153,12 +153,18 @@ internal static unsafe class OptionReaders
 
     private static Grammar? GrammarOf(GenerateOptionsData data)
     {
-        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        if (data.GrammarFlags > 7) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"grammar_flags: expected 0 to 7, found {data.GrammarFlags}");
         if (data.GrammarKind == 0) return data.Grammar is null ? null : throw new EdgeLlmException(ErrorCode.InvalidArgument, "grammar_kind: expected 1 to 3, found 0");
         Range(data.GrammarKind, 1, 3, "grammar_kind");
         Pointers.Need(data.Grammar, "grammar");
         string text = Pointers.Text(data.Grammar, data.GrammarLength, "grammar");
-        return data.GrammarKind switch { 1 => Grammar.Gbnf(text), 2 => Grammar.Regex(text), _ => Grammar.JsonSchema(text) };
+        return data.GrammarKind switch { 1 => Grammar.Gbnf(text), 2 => Grammar.Regex(text), _ => Grammar.JsonSchema(text, JsonOptions(data.GrammarFlags)) };
+    }
+
+    private static JsonGrammarOptions JsonOptions(uint flags)
+    {
+        JsonGrammarOptions options = (flags & 2) != 0 ? JsonGrammarOptions.Spaced : new JsonGrammarOptions { WhiteSpace = (flags & 1) == 0 };
+        return options with { AnyOrder = (flags & 4) != 0 };
     }
 
     private static void Range(int value, int min, int max, string what)

@@ -244,7 +244,7 @@ internal unsafe struct GenerateOptionsData
     public byte* Grammar;
     public nuint GrammarLength;
     public int GrammarKind;
-    public uint Reserved;
+    public uint GrammarFlags;
     public byte* Salt;
     public nuint SaltLength;
 }

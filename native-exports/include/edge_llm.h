@@ -575,6 +575,14 @@ typedef enum edge_llm_grammar_kind {
     EDGE_LLM_GRAMMAR_JSON_SCHEMA = 3 /* JSON that a JSON Schema accepts; {}: any JSON */
 } edge_llm_grammar_kind;
 
+/* How JSON is written; may be added up. Default: white space as the model likes, at most 20 characters in a row, and properties in the order of the
+ * schema. */
+typedef enum edge_llm_grammar_flags {
+    EDGE_LLM_GRAMMAR_COMPACT = 1,   /* no white space */
+    EDGE_LLM_GRAMMAR_SPACED = 2,    /* one space behind each comma and colon, and no other; goes before COMPACT */
+    EDGE_LLM_GRAMMAR_ANY_ORDER = 4, /* properties in any order, in objects of at most 10 named ones */
+} edge_llm_grammar_flags;
+
 typedef struct edge_llm_generate_options {
     uint32_t struct_size;
     int32_t max_tokens;     /* -1 (default): until the context is full */
@@ -592,7 +600,7 @@ typedef struct edge_llm_generate_options {
     const char *grammar;
     size_t grammar_length;  /* may be EDGE_LLM_ZERO_TERMINATED */
     int32_t grammar_kind;   /* an edge_llm_grammar_kind. Default EDGE_LLM_GRAMMAR_NONE */
-    uint32_t reserved;      /* 0 */
+    uint32_t grammar_flags; /* edge_llm_grammar_flags together. Default 0 */
     const char *salt;       /* only texts of equal salt share what the cache holds of a common beginning; NULL (default): that of the sequence */
     size_t salt_length;     /* may be EDGE_LLM_ZERO_TERMINATED */
 } edge_llm_generate_options;

@@ -175,6 +175,7 @@ struct GenerateOptions {
     std::optional<std::chrono::milliseconds> deadline{}; ///< from now; none: the context's
     edge_llm_grammar_kind grammar_kind = EDGE_LLM_GRAMMAR_NONE;
     std::string grammar{}; ///< what the text must look like
+    uint32_t grammar_flags = 0; ///< how JSON is written: edge_llm_grammar_flags together
     std::optional<std::string> salt{}; ///< only texts of equal salt share what the cache holds of a common beginning; none: that of the sequence
 };
 
@@ -558,6 +559,7 @@ private:
         c.stop = stops.data();
         c.stop_count = stops.size();
         c.grammar_kind = options.grammar_kind;
+        c.grammar_flags = options.grammar_flags;
         if (options.grammar_kind != EDGE_LLM_GRAMMAR_NONE) {
             c.grammar = options.grammar.data();
             c.grammar_length = options.grammar.size();

@@ -45,6 +45,45 @@ public sealed class JsonSchemaTests
     }
 
     [TestMethod]
+    public void SeparatorsAreTheCallers()
+    {
+        CompiledGrammar spaced = Grammar.Json(JsonGrammarOptions.Spaced).Compile(Tokenizer);
+        Assert.IsTrue(spaced.Accepts(Tokenizer, "{\"a\": [1, 2, {}], \"b\": []}"));
+        foreach (string text in (string[])["{\"a\":1}", "[1,2]", "[1,  2]", "[ 1, 2]", "{\"a\" : 1}"]) Assert.IsFalse(spaced.Accepts(Tokenizer, text), text);
+        CompiledGrammar lines = Grammar.JsonSchema("{\"const\":{\"a\":[1,2]}}", new JsonGrammarOptions { ItemSeparator = ",\n" }).Compile(Tokenizer);
+        Assert.IsTrue(lines.Accepts(Tokenizer, "{\"a\":[1,\n2]}"));
+        foreach (string separator in (string[])["", ";", ",,", ", x", "," + new string(' ', 21)])
+            Assert.AreEqual(ErrorCode.InvalidArgument, Assert.ThrowsExactly<EdgeLlmException>(
+                () => Grammar.Json(new JsonGrammarOptions { ItemSeparator = separator })).Code, separator);
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void PropertiesComeInAnyOrderWhereTheyMay(bool others)
+    {
+        string schema = "{\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{\"enum\":[1]},\"c\":{\"type\":\"null\"}},\"type\":\"object\",\"required\":[\"b\",\"c\"],"
+            + $"\"additionalProperties\":{(others ? "true" : "false")}}}";
+        CompiledGrammar any = Grammar.JsonSchema(schema, new JsonGrammarOptions { WhiteSpace = false, AnyOrder = true }).Compile(Tokenizer);
+        string[] accepted = ["{\"c\":null,\"b\":1}", "{\"b\":1,\"c\":null}", "{\"c\":null,\"a\":-7,\"b\":1}", "{\"b\":1,\"c\":null,\"a\":2}"];
+        string[] refused = ["{\"b\":1}", "{}", "{\"c\":null,\"c\":null,\"b\":1}", "{\"b\":2,\"c\":null}", "{\"c\":null,\"b\":1,}", "{\"c\":null,\"b\":1,\"b\":1}"];
+        foreach (string text in accepted) Assert.IsTrue(any.Accepts(Tokenizer, text), text);
+        foreach (string text in refused) Assert.IsFalse(any.Accepts(Tokenizer, text), text);
+        foreach (string text in (string[])["{\"x\":[],\"c\":null,\"b\":1}", "{\"c\":null,\"x\":1,\"b\":1,\"y\":2}"]) Assert.AreEqual(others, any.Accepts(Tokenizer, text), text);
+        Assert.IsFalse(Grammar.JsonSchema(schema, new JsonGrammarOptions { WhiteSpace = false }).Compile(Tokenizer).Accepts(Tokenizer, accepted[0]), "the schema's order");
+    }
+
+    [TestMethod]
+    public void TooManyPropertiesInAnyOrderAreRefused()
+    {
+        string properties = string.Join(',', Enumerable.Range(0, 11).Select(i => $"\"p{i}\":true"));
+        foreach (string schema in (string[])[$"{{\"type\":\"object\",\"properties\":{{{properties}}}}}", "{\"type\":\"object\",\"properties\":{\"a\":true,\"b\":true},\"maxProperties\":1}"])
+            Assert.AreEqual(ErrorCode.GrammarError, Assert.ThrowsExactly<EdgeLlmException>(
+                () => Grammar.JsonSchema(schema, new JsonGrammarOptions { AnyOrder = true }).Compile(Tokenizer)).Code);
+        Grammar.JsonSchema($"{{\"type\":\"object\",\"properties\":{{{properties[..^11]}}}}}", new JsonGrammarOptions { AnyOrder = true }).Compile(Tokenizer);
+    }
+
+    [TestMethod]
     public void ItemsThatMustDifferDo()
     {
         CompiledGrammar grammar = Grammar.JsonSchema("{\"type\":\"array\",\"uniqueItems\":true,\"items\":{\"type\":\"string\"},\"maxItems\":3}").Compile(Tokenizer);

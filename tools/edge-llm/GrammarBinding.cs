@@ -26,19 +26,27 @@ internal sealed class GrammarBinding
 
     private readonly Option<string?> _regex = new("--regex") { Description = "The whole text matches this regular expression.", HelpName = "PATTERN" };
 
+    private readonly Option<JsonGrammarOptions> _whiteSpace = Opt.Choice("--json-whitespace", [], "White space in JSON: as the model likes, none, or one space behind commas and colons.",
+        JsonGrammarOptions.Default, ("any", JsonGrammarOptions.Default), ("none", new JsonGrammarOptions { WhiteSpace = false }), ("spaced", JsonGrammarOptions.Spaced));
+
+    private readonly Option<bool> _anyOrder = Opt.Flag("--json-any-order", "Let the properties of JSON objects come in any order.");
+
     public void AddTo(Command command)
     {
+        command.Add(_whiteSpace);
+        command.Add(_anyOrder);
         foreach (Option<string?> option in (Option<string?>[])[_grammar, _grammarFile, _schema, _schemaFile, _format, _regex]) command.Add(option);
     }
 
     /// <summary>The grammar asked for, or null.</summary>
     public Grammar? Get(ParseResult parsed)
     {
+        JsonGrammarOptions json = parsed.GetValue(_whiteSpace)! with { AnyOrder = parsed.GetValue(_anyOrder) };
         (Option<string?> Option, Func<string, Grammar> Make)[] all =
         [
             (_grammar, text => Grammar.Gbnf(text)), (_grammarFile, path => Grammar.Gbnf(Read(path))),
-            (_schema, text => Grammar.JsonSchema(text)), (_schemaFile, path => Grammar.JsonSchema(Read(path))),
-            (_format, text => text == "json" ? Grammar.Json() : Grammar.JsonSchema(text)), (_regex, Grammar.Regex),
+            (_schema, text => Grammar.JsonSchema(text, json)), (_schemaFile, path => Grammar.JsonSchema(Read(path), json)),
+            (_format, text => text == "json" ? Grammar.Json(json) : Grammar.JsonSchema(text, json)), (_regex, Grammar.Regex),
         ];
         all = [.. all.Where(way => parsed.GetValue(way.Option) is not null)];
         return all switch

@@ -28,7 +28,7 @@ internal sealed class JsonSchemaGrammar
         _scalars = new ScalarPatterns(_syntax, _table);
         _check = new SchemaCheck(_table, _alternatives, _scalars, productions.Effort);
         _alternatives.AreDisjoint = _check.AreDisjoint;
-        _objects = new ObjectProductions(_syntax, _table, _check, _scalars, Value);
+        _objects = new ObjectProductions(_syntax, _table, _check, _scalars, Value, options.AnyOrder);
         _arrays = new ArrayProductions(_syntax, _table, _check, _scalars, Value);
     }
 

@@ -6,9 +6,9 @@ namespace Edge.Llm.Grammars.Json;
 /// <summary>The parts of JSON that do not depend on a schema.</summary>
 internal sealed class JsonSyntax
 {
-    private const int LongestWhiteSpace = 20, DeepestValue = 64;
+    private const int DeepestValue = 64;
 
-    private readonly int _space;
+    private readonly int _space, _comma, _colon;
 
     public JsonSyntax(Productions productions, JsonGrammarOptions options, TextNotation? notation = null)
     {
@@ -16,8 +16,10 @@ internal sealed class JsonSyntax
         Strings = new JsonStrings(Patterns, notation);
         Numbers = new JsonNumbers(Patterns);
         ByteSet space = ByteSet.Of((byte)' ') | ByteSet.Of((byte)'\t') | ByteSet.Of((byte)'\n') | ByteSet.Of((byte)'\r');
-        _space = options.WhiteSpace ? Patterns.Repeat(Patterns.Bytes(space), 0, LongestWhiteSpace) : PatternPool.Empty;
-        Comma = productions.Pattern(Patterns.Sequence(_space, Text(","), _space));
+        _space = options.IsFree ? Patterns.Repeat(Patterns.Bytes(space), 0, JsonGrammarOptions.LongestWhiteSpace) : PatternPool.Empty;
+        _comma = Patterns.Sequence(_space, Text(options.ItemSeparator ?? ","), _space);
+        _colon = Patterns.Sequence(_space, Text(options.KeySeparator ?? ":"), _space);
+        Comma = productions.Pattern(_comma);
         AnyValue = MakeAnyValue();
     }
 
@@ -42,7 +44,7 @@ internal sealed class JsonSyntax
     public int Close(char bracket, bool afterOpen) => Productions.Pattern(Patterns.Sequence(afterOpen ? PatternPool.Empty : _space, Text(bracket.ToString())));
 
     /// <summary>A property's name, and the colon behind it.</summary>
-    public int Key(int quotedName) => Productions.Pattern(Patterns.Sequence(quotedName, _space, Text(":"), _space));
+    public int Key(int quotedName) => Productions.Pattern(Patterns.Sequence(quotedName, _colon));
 
     /// <summary>One of some values.</summary>
     public int Values(IEnumerable<JsonElement> values)
@@ -74,12 +76,12 @@ internal sealed class JsonSyntax
         var parts = new List<int> { Text(isObject ? "{" : "["), _space };
         IEnumerable<int[]> members = isObject
             ? value.EnumerateObject().Select(member =>
-                new[] { Patterns.Text(Strings.WriteName(member.Name)), _space, Text(":"), _space, Structure(member.Value, depth + 1) })
+                new[] { Patterns.Text(Strings.WriteName(member.Name)), _colon, Structure(member.Value, depth + 1) })
             : value.EnumerateArray().Select(item => new[] { Structure(item, depth + 1) });
         int count = 0;
         foreach (int[] member in members)
         {
-            if (count++ > 0) parts.AddRange([_space, Text(","), _space]);
+            if (count++ > 0) parts.Add(_comma);
             parts.AddRange(member);
         }
         if (count > 0) parts.Add(_space);

@@ -1,10 +1,12 @@
+using System.Numerics;
+
 namespace Edge.Llm.Grammars.Json;
 
-/// <summary>Objects: the properties that a schema names in its order, then others.</summary>
+/// <summary>Objects: the properties that a schema names in its order, then others; or all in any order.</summary>
 internal sealed class ObjectProductions(
-    JsonSyntax syntax, SchemaTable table, SchemaCheck check, ScalarPatterns scalars, Func<IEnumerable<SchemaRef>, int> value)
+    JsonSyntax syntax, SchemaTable table, SchemaCheck check, ScalarPatterns scalars, Func<IEnumerable<SchemaRef>, int> value, bool anyOrder)
 {
-    private const int MostPatterns = 6, MostCounts = 100_000, NamesOfOneRule = 32;
+    private const int MostPatterns = 6, MostCounts = 100_000, NamesOfOneRule = 32, MostInAnyOrder = 10;
 
     private readonly Productions _productions = syntax.Productions;
     private readonly PatternPool _patterns = syntax.Patterns;
@@ -30,7 +32,7 @@ internal sealed class ObjectProductions(
             declared.Add((_productions.Sequence(syntax.Key(_patterns.Text(syntax.Strings.WriteName(name))), value(schemas)), required));
         }
         int others = Others(shape, id, [.. names.Union(shape.Forbidden)]);
-        return Assemble(declared, others, shape.Properties, id);
+        return anyOrder ? InAnyOrder(declared, others, shape.Properties, id) : Assemble(declared, others, shape.Properties, id);
     }
 
     // A name that no schema names may match some of the patterns; what its value must be depends on which.
@@ -111,6 +113,36 @@ internal sealed class ObjectProductions(
         }
         int empty = required || count.Min > 0 ? Productions.Nothing : syntax.Close('}', afterOpen: true);
         return _productions.Sequence(syntax.Open('{'), _productions.Either(more[0], empty));
+    }
+
+    // A rule for each set of properties that have been written.
+    private int InAnyOrder(List<(int Pair, bool Required)> declared, int others, Count count, int id)
+    {
+        if (declared.Count > MostInAnyOrder) throw table.Error(id, $"{declared.Count} properties in any order: expected at most {MostInAnyOrder}");
+        int required = 0, all = (1 << declared.Count) - 1;
+        for (int i = 0; i < declared.Count; i++) required |= declared[i].Required ? 1 << i : 0;
+        bool mayBeTooMany = count.Max >= 0 && (others != Productions.Nothing || count.Max < declared.Count);
+        if (mayBeTooMany || count.Min > Math.Max(1, BitOperations.PopCount((uint)required)))
+            throw table.Error(id, "minProperties or maxProperties beside properties in any order is not supported");
+        int close = syntax.Close('}', afterOpen: false);
+        int[] rules = new int[all + 1];
+        for (int written = 0; written <= all; written++) rules[written] = _productions.NewRule();
+        for (int written = 0; written <= all; written++)
+        {
+            bool mayEnd = (written & required) == required;
+            _productions.SetBody(rules[written], _productions.Either(
+                _productions.Sequence(syntax.Comma, Next(written)), mayEnd ? close : Productions.Nothing));
+        }
+        int empty = required != 0 || count.Min > 0 ? Productions.Nothing : syntax.Close('}', afterOpen: true);
+        return _productions.Sequence(syntax.Open('{'), _productions.Either(Next(0), empty));
+
+        int Next(int written)
+        {
+            var ways = new List<int> { _productions.Sequence(others, _productions.Rule(rules[written])) };
+            for (int i = 0; i < declared.Count; i++)
+                if ((written & (1 << i)) == 0) ways.Add(_productions.Sequence(declared[i].Pair, _productions.Rule(rules[written | (1 << i)])));
+            return _productions.Either([.. ways]);
+        }
     }
 
     private int Rule(int body)

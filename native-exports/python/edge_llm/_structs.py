@@ -101,7 +101,7 @@ SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f
                           samplers_length=size)
 GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
                           sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr,
-                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, reserved=u32, salt=c.c_char_p, salt_length=size)
+                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, grammar_flags=u32, salt=c.c_char_p, salt_length=size)
 
 _p = c.POINTER
 _bytes = (c.c_char_p, size)

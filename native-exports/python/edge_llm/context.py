@@ -18,7 +18,7 @@ from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 from .generation import FINISH_REASONS, Generation, Piece
 from .model import Message, Model, chat_request, encode, held
-from .options import answer_options, context_options, grammar_option, milliseconds, sampling_options
+from .options import answer_options, context_options, grammar_flags, grammar_option, milliseconds, sampling_options
 
 LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
 
@@ -124,7 +124,7 @@ class Context:
     def generate(self, prompt: str | Sequence[int] | None, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None,
                  ignore_eos: bool = False, render_special: bool = False, sequence: int = 0, timeout: float | None = None,
                  grammar: str | None = None, regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None,
-                 salt: str | None = None, **sampling: Any) -> Generation:
+                 json_whitespace: str = "any", json_any_order: bool = False, salt: str | None = None, **sampling: Any) -> Generation:
         """What follows a prompt, piece by piece as it is asked for: a text, or tokens, or None to go on from what the sequence holds. A prompt
         that is there and has no tokens is an error.
 
@@ -132,6 +132,8 @@ class Context:
         dynatemp_range, dynatemp_exponent, top_n_sigma, typical_p, xtc_probability, xtc_threshold, dry_multiplier, dry_base, dry_allowed_length,
         dry_penalty_last_n, dry_breakers, mirostat, mirostat_tau, mirostat_eta, samplers.
         grammar (GBNF), regex or json_schema (a text or what json.loads makes of one; {}: any JSON) say what the text must look like.
+        json_whitespace: "any" (at most 20 characters in a row), "none" or "spaced" (one behind commas and colons). json_any_order: properties need
+        not come in the order of the schema.
         salt: only texts of equal salt share what the cache holds of a common beginning; None: that of the sequence.
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
@@ -141,7 +143,8 @@ class Context:
         if tokens is not None and len(tokens) == 0:
             raise InvalidArgument(Status.INVALID_ARGUMENT, "the prompt has no tokens; None goes on from what the sequence holds")
         options = self._generate_options(max_tokens=max_tokens, stop=stop, ignore_eos=ignore_eos, render_special=render_special, sequence=sequence,
-                                         timeout=timeout, grammar=grammar, regex=regex, json_schema=json_schema, salt=salt, **sampling)
+                                         timeout=timeout, grammar=grammar, regex=regex, json_schema=json_schema, json_whitespace=json_whitespace,
+                                         json_any_order=json_any_order, salt=salt, **sampling)
         length = 0 if tokens is None else len(tokens)
         self._library("context_start", self._handle, tokens, length, options)
         return Generation(self, length, options.id)
@@ -162,8 +165,8 @@ class Context:
 
     def _generate_options(self, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None, ignore_eos: bool = False,
                           render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
-                          regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, salt: str | None = None,
-                          **sampling: Any) -> s.Struct:
+                          regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, json_whitespace: str = "any",
+                          json_any_order: bool = False, salt: str | None = None, **sampling: Any) -> s.Struct:
         options = self._library.defaults(s.GenerateOptions(), "generate")
         chosen = sampling_options(self._library, **sampling)
         texts = checks.texts("stop", stop)
@@ -177,6 +180,7 @@ class Context:
         options.stop_count = len(texts)
         if (form := grammar_option(grammar, regex, json_schema)) is not None:
             options.grammar_kind, options.grammar, options.grammar_length = form[0], form[1], len(form[1])
+        options.grammar_flags = grammar_flags(json_whitespace, json_any_order)
         if salt is not None:
             options.salt = kept = checks.text("salt", salt)
             options.salt_length = len(kept)

@@ -114,6 +114,14 @@ def grammar_option(grammar: str | None, regex: str | None, json_schema: str | Ma
     return kind, checks.text(name, value)
 
 
+def grammar_flags(json_whitespace: str, json_any_order: bool) -> int:
+    """How JSON is written, as C has it."""
+    kinds = ("any", "none", "spaced")
+    if json_whitespace not in kinds:
+        raise InvalidArgument(Status.INVALID_ARGUMENT, f"json_whitespace: expected one of {', '.join(kinds)}, found {json_whitespace!r}")
+    return kinds.index(json_whitespace) | (4 if checks.flag("json_any_order", json_any_order) else 0)
+
+
 def milliseconds(seconds: float | None) -> int:
     """A time from now as C has it: what has passed is 0, none is -1."""
     return -1 if seconds is None else max(0, int(min(checks.real("seconds", seconds), 1e12) * 1000))

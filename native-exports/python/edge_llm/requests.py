@@ -11,7 +11,7 @@ from .errors import EdgeLlmError, InvalidArgument, Status
 _GENERATE = ("max_tokens", "stop", "ignore_eos", "render_special", "timeout", "temperature", "top_k", "top_p", "min_p", "repeat_penalty",
              "repeat_last_n", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "dynatemp_range", "dynatemp_exponent", "top_n_sigma",
              "typical_p", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base", "dry_allowed_length", "dry_penalty_last_n",
-             "dry_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "samplers", "grammar", "regex", "json_schema", "salt")
+             "dry_breakers", "mirostat", "mirostat_tau", "mirostat_eta", "samplers", "grammar", "regex", "json_schema", "json_whitespace", "json_any_order", "salt")
 
 # For the service that OpenAI is, not for the answer.
 _NOT_FOR_THE_ANSWER = ("model", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "stream_options")

@@ -103,6 +103,7 @@ internal sealed partial class Request
         try
         {
             if (_started == 0) Start();
+            _planned = _length; // what the caller's sequence held already stays its own
             _stepStarted = started;
             if (Sequence.Length != _length) throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was changed during its generation");
             if (!IsDecoding) AdoptPrefix(claim);

@@ -40,13 +40,13 @@ internal sealed partial class Scheduler
             {
                 Thread.Sleep(1); // another call is under way in the context
             }
-            catch (EdgeLlmException e)
-            {
-                FailAll(e);
-            }
             catch (ObjectDisposedException)
             {
                 Close();
+            }
+            catch (Exception e) // one that left this thread would end the process
+            {
+                FailAll(e);
             }
     }
 
@@ -59,13 +59,16 @@ internal sealed partial class Scheduler
         }
     }
 
-    private void FailAll(EdgeLlmException error)
+    private void FailAll(Exception error)
     {
+        Request[] failed;
         lock (_gate)
         {
-            foreach (Request request in _requests) request.Fail(error);
+            failed = [.. _requests];
+            foreach (Request request in failed) request.Fail(error);
             _retired += _requests.RemoveAll(Retire);
             Monitor.PulseAll(_gate);
         }
+        foreach (Request request in failed) request.TellReader();
     }
 }

@@ -28,10 +28,15 @@ public sealed partial class LibraryFileTests
     {
         string header = File.ReadAllText(Path.Combine(NativeLibrary.Root, "native-exports", "include", "edge_llm.h"));
         (string, int)[] Members<T>() where T : struct, Enum => [.. Enum.GetValues<T>().Select(value => (value.ToString().ToUpperInvariant(), Convert.ToInt32(value, null)))];
-        (string, int)[] Constants(string prefix, string pattern) => [.. Regex.Matches(header, $@"^    {prefix}({pattern}) = (\d+)", RegexOptions.Multiline)
-            .Select(match => (match.Groups[1].Value.Replace("_", ""), int.Parse(match.Groups[2].Value, null))).Where(constant => constant.Item2 != 0)];
-        CollectionAssert.AreEqual(Members<FinishReason>(), Constants("EDGE_LLM_FINISH_", @"\w+"));
-        CollectionAssert.AreEqual(Members<ErrorCode>(), Constants("EDGE_LLM_", @"(?!FINISH_|LOG_|GRAMMAR_(?!ERROR))\w+"));
+        (string, int)[] Constants(string name, string prefix)
+        {
+            int start = header.IndexOf($"typedef enum {name} {{", StringComparison.Ordinal);
+            string body = header[start..header.IndexOf('}', start)];
+            return [.. Regex.Matches(body, $@"^    {prefix}(\w+) = (\d+)", RegexOptions.Multiline)
+                .Select(match => (match.Groups[1].Value.Replace("_", ""), int.Parse(match.Groups[2].Value, null))).Where(constant => constant.Item2 != 0)];
+        }
+        CollectionAssert.AreEqual(Members<FinishReason>(), Constants("edge_llm_finish", "EDGE_LLM_FINISH_"));
+        CollectionAssert.AreEqual(Members<ErrorCode>(), Constants("edge_llm_status", "EDGE_LLM_"));
     }
 
     [TestMethod]

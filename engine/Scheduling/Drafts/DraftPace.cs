@@ -1,10 +1,10 @@
 namespace Edge.Llm.Scheduling;
 
 /// <summary>How many tokens to draft for a request: more where drafts come true, fewer where they do not, and none for a while where they take
-/// more time than they save. The pauses double, so that text which cannot be drafted costs little.</summary>
+/// more time than they save. The pauses grow, so that text which cannot be drafted costs little.</summary>
 internal sealed class DraftPace(int most)
 {
-    private const int First = 4, Trial = 6, ShortestPause = 16, LongestPause = 1024, Refresh = 64;
+    private const int First = 4, Trial = 4, ShortestPause = 32, LongestPause = 1024, Growth = 4, Refresh = 64;
     private const double Smoothing = 0.25, Worth = 0.98;
 
     private int _length = Math.Min(most, First), _pause = 2, _nextPause = ShortestPause;
@@ -31,7 +31,7 @@ internal sealed class DraftPace(int most)
         if (++_passes % Trial != 0) return;
         if (_draftedTime > Worth * _plainTime)
         {
-            (_pause, _nextPause) = (_nextPause, Math.Min(2 * _nextPause, LongestPause));
+            (_pause, _nextPause) = (_nextPause, Math.Min(Growth * _nextPause, LongestPause));
             (_length, _draftedTime, _passes) = (Math.Min(most, 2), 0, 0);
         }
         else

@@ -39,7 +39,7 @@ internal sealed class KvCache : IDisposable
     /// <summary>The same texts on disk; null: nowhere.</summary>
     public PromptCache? Files { get; set; }
 
-    /// <summary>The first block of a pool that the tokens behind so many blocks look back to.</summary>
+    /// <summary>The first block of a pool that the tokens behind a number of blocks look back to.</summary>
     public int FirstNeeded(int pool, int blocks) =>
         pool < _groups.Length ? KvShape.FirstSeen(blocks * AttentionArgs.BlockLength, Layout.Groups[pool].Shape.Rows.Window) : blocks - 1;
 

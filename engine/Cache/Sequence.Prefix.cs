@@ -99,7 +99,7 @@ public sealed unsafe partial class Sequence
         DropNextState();
     }
 
-    /// <summary>The state behind so many tokens, if it is still there.</summary>
+    /// <summary>The state at a length, if it is still there.</summary>
     internal Block? StateAt(int length) => length == Length ? _state : _snapshots.Find(snapshot => snapshot.Length == length).State;
 
     // Makes blocks findable that have become full, and the state if it is that at the end of one.

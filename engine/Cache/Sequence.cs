@@ -206,7 +206,7 @@ public sealed unsafe partial class Sequence : IDisposable
         return state;
     }
 
-    // The last state that is kept of at most so many tokens.
+    // The last state kept, up to a length.
     private (int Length, Block? State) StateUpTo(int length) =>
         _beforeGuess is { } before && before.Length <= length ? before : _snapshots.FindLast(snapshot => snapshot.Length <= length);
 

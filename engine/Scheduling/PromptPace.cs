@@ -11,7 +11,7 @@ internal sealed class PromptPace(double share)
     private double _answers; // seconds of a pass without prompts
     private double _token;   // seconds that a token of a prompt adds
 
-    /// <summary>Tokens of prompts beside answers, of so many that fit.</summary>
+    /// <summary>Tokens of prompts beside answers, up to those that fit.</summary>
     public int Limit(int budget)
     {
         if (share >= 1 || _answers == 0 || _token == 0) return budget;

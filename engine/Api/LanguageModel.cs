@@ -104,11 +104,14 @@ public sealed class LanguageModel : IDisposable
     {
         using Gate.Use use = _gate.Hold();
         options = Complete(options, draft);
-        if (draft is not null)
-        {
-            MemoryPlan own = Plan(options), drafts = draft.Plan(options.OfDraftModel);
-            return new MemoryPlan(own.Weights + drafts.Weights, own.KvCache + drafts.KvCache, own.Activations + drafts.Activations);
-        }
+        MemoryPlan own = PlanOf(options);
+        if (draft is null) return own;
+        MemoryPlan drafts = draft.Plan(options.OfDraftModel);
+        return new MemoryPlan(own.Weights + drafts.Weights, own.KvCache + drafts.KvCache, own.Activations + drafts.Activations);
+    }
+
+    private MemoryPlan PlanOf(ContextOptions options)
+    {
         LoraAdapter[] adapters;
         lock (_adapters) adapters = [.. _adapters];
         AdapterWidths widths = adapters.Aggregate(default(AdapterWidths), (most, adapter) => AdapterWidths.Max(most, adapter.Widths));
@@ -174,13 +177,13 @@ public sealed class LanguageModel : IDisposable
         {
             if (options.PromptCache is { } folder)
                 runner.Cache.Files = new PromptCache(runner.Cache, folder, options.PromptCacheBytes, FingerprintFor(options.ContextSize), EngineVersion.Arithmetic);
+            return new Context(this, runner, options, SpeculationOf(options, draft));
         }
         catch
         {
             runner.Dispose();
             throw;
         }
-        return new Context(this, runner, options, SpeculationOf(options, draft));
     }
 
     /// <summary>Closes the file and its adapters, once what reads them at this moment has ended. Contexts over it can no longer compute.</summary>

@@ -72,7 +72,7 @@ public sealed record ContextOptions
     };
 
     /// <summary>The options of the draft model's cache beside a context of these.</summary>
-    internal ContextOptions OfDraftModel => this with { LogitsRows = MaxSequences, DraftTokens = 0, Lookup = false, Adapters = [], PromptCache = null };
+    internal ContextOptions OfDraftModel => this with { LogitsRows = 0, DraftTokens = 0, Lookup = false, Adapters = [], PromptCache = null };
 
     /// <summary>What they say about the cache.</summary>
     internal CacheSize CacheSize => new(ContextSize, MaxSequences, BatchSize, TypeK, TypeV, PrefixSharing, DraftTokens);

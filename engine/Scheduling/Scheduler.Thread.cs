@@ -64,6 +64,7 @@ internal sealed partial class Scheduler
         Request[] failed;
         lock (_gate)
         {
+            while (_driver != 0) Monitor.Wait(_gate); // a step that another thread drives
             failed = [.. _requests];
             foreach (Request request in failed) request.Fail(error);
             _retired += _requests.RemoveAll(Retire);

@@ -131,6 +131,15 @@ public sealed class SpeculationTests
     }
 
     [TestMethod]
+    public void ThePlanCountsTheStateBeforeAGuess()
+    {
+        using LanguageModel model = Open("mamba2"), draft = Open("llama");
+        MemoryPlan guessing = model.Plan(s_plain with { Lookup = true }), both = model.Plan(s_plain, draft);
+        Assert.IsGreaterThan(model.Plan(s_plain).KvCache, guessing.KvCache);
+        Assert.AreEqual(guessing.KvCache + draft.Plan(s_plain).KvCache, both.KvCache);
+    }
+
+    [TestMethod]
     public void DraftsThatDoNotPayPause()
     {
         var pace = new DraftPace(8);

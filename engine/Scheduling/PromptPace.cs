@@ -6,26 +6,23 @@ namespace Edge.Llm.Scheduling;
 internal sealed class PromptPace(double share)
 {
     private const int Fewest = 4; // a prompt goes on in any case
-    private const double Smoothing = 0.25;
 
-    private double _answers; // seconds of a pass without prompts
-    private double _token;   // seconds that a token of a prompt adds
+    private MovingAverage _answers; // seconds of a pass without prompts
+    private MovingAverage _token;   // seconds that a token of a prompt adds
 
     /// <summary>Tokens of prompts beside answers, up to those that fit.</summary>
     public int Limit(int budget)
     {
-        if (share >= 1 || _answers == 0 || _token == 0) return budget;
-        double tokens = share / (1 - share) * _answers / _token;
+        if (share >= 1 || _answers.Value == 0 || _token.Value == 0) return budget;
+        double tokens = share / (1 - share) * _answers.Value / _token.Value;
         return tokens >= budget ? budget : Math.Min(budget, Math.Max(Fewest, (int)tokens));
     }
 
     /// <summary>Learns from a pass.</summary>
     public void Observe(bool hasAnswers, int promptTokens, double seconds)
     {
-        if (promptTokens == 0) _answers = Smooth(_answers, seconds);
-        else if (!hasAnswers) _token = Smooth(_token, seconds / promptTokens);
-        else if (_answers > 0) _token = Smooth(_token, Math.Max(seconds - _answers, 0) / promptTokens);
+        if (promptTokens == 0) _answers.Add(seconds);
+        else if (!hasAnswers) _token.Add(seconds / promptTokens);
+        else if (_answers.Value > 0) _token.Add(Math.Max(seconds - _answers.Value, 0) / promptTokens);
     }
-
-    private static double Smooth(double before, double now) => before == 0 ? now : before + (Smoothing * (now - before));
 }

@@ -28,13 +28,6 @@ internal sealed partial class Request
         Statistics.DraftedTokens += Guessed;
         Statistics.AcceptedTokens += accepted;
         _length += accepted;
-        try
-        {
-            if (accepted < Guessed) _length = Sequence.Trim(_length);
-        }
-        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
-        {
-            Fail(e); // the caller has disposed of the sequence, or runs it
-        }
+        if (accepted < Guessed) TrimTo(_length);
     }
 }

@@ -136,10 +136,15 @@ internal sealed partial class Request
 
     private void GiveBack()
     {
+        TrimTo(0);
+        _prefillEnd = _tokens.Count;
+    }
+
+    private void TrimTo(int length)
+    {
         try
         {
-            Sequence.Trim(0);
-            (_length, _prefillEnd) = (0, _tokens.Count);
+            _length = Sequence.Trim(length);
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {

@@ -5,11 +5,11 @@ namespace Edge.Llm.Scheduling;
 internal sealed class DraftPace(int most)
 {
     private const int First = 4, Trial = 4, ShortestPause = 32, LongestPause = 1024, Growth = 4, Refresh = 64;
-    private const double Smoothing = 0.25, Worth = 0.98;
+    private const double Worth = 0.98;
 
     private int _length = Math.Min(most, First), _pause = 2, _nextPause = ShortestPause;
     private int _passes; // with a draft, since the last decision
-    private double _plainTime, _draftedTime; // seconds a token
+    private MovingAverage _plainTime, _draftedTime; // seconds a token
 
     /// <summary>Tokens to draft for the next pass.</summary>
     public int Length => _pause > 0 ? 0 : _length;
@@ -22,17 +22,18 @@ internal sealed class DraftPace(int most)
     {
         if (drafted == 0)
         {
-            _plainTime = Smooth(_plainTime, seconds);
+            _plainTime.Add(seconds);
             if (_pause > 0) _pause--;
             return;
         }
-        _draftedTime = Smooth(_draftedTime, seconds / (accepted + 1));
+        _draftedTime.Add(seconds / (accepted + 1));
         _length = accepted == drafted ? Math.Min(most, _length + 2) : Math.Max(1, accepted + 1);
         if (++_passes % Trial != 0) return;
-        if (_draftedTime > Worth * _plainTime)
+        if (_draftedTime.Value > Worth * _plainTime.Value)
         {
             (_pause, _nextPause) = (_nextPause, Math.Min(Growth * _nextPause, LongestPause));
-            (_length, _draftedTime, _passes) = (Math.Min(most, 2), 0, 0);
+            (_length, _passes) = (Math.Min(most, 2), 0);
+            _draftedTime.Clear();
         }
         else
         {
@@ -43,6 +44,4 @@ internal sealed class DraftPace(int most)
 
     /// <summary>Drafts none for a long while.</summary>
     public void Pause() => _pause = LongestPause;
-
-    private static double Smooth(double before, double now) => before == 0 ? now : before + (Smoothing * (now - before));
 }

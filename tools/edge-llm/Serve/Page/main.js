@@ -200,7 +200,6 @@ async function showModel() {
   const { model } = shown.settings;
   byId('model').replaceChildren(...(names.length > 0 ? names : ['No model']).map(name => el('option', { value: name, selected: name === model }, name)));
   byId('model').disabled = names.length === 0;
-  byId('welcome-model').textContent = names.length > 0 ? `${model} answers.` : '';
   if (names.length > 0 && server.told !== model) {
     server.told = model;
     Object.assign(server, { contextSize: 0, defaults: {} }, await properties(model).catch(() => ({})));

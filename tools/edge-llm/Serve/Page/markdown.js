@@ -52,7 +52,7 @@ function fence(lines, at) {
 function fenceOf(line) {
   const [, marks, info] = /^[ \t]*(```+|~~~+)(.*)$/.exec(line) ?? [];
   if (!marks || (marks[0] === '`' && info.includes('`'))) return null;
-  return { mark: marks[0], length: marks.length, info: info.trim().split(/\s/, 1)[0] };
+  return { mark: marks[0], length: marks.length, info: info.trim() };
 }
 
 function heading(lines, at) {
@@ -136,7 +136,7 @@ function table(lines, at) {
 }
 
 function tableAlignment(lines, at) {
-  if (at + 1 >= lines.length || !lines[at].includes('|') || !/^[ \t:|-]*-[ \t:|-]*$/.test(lines[at + 1])) return null;
+  if (!lines[at].includes('|') || !lines[at + 1]?.includes('|') || !/^[ \t:|-]+$/.test(lines[at + 1])) return null;
   const marks = cells(lines[at + 1]);
   if (marks.length !== cells(lines[at]).length || !marks.every(mark => /^:?-+:?$/.test(mark))) return null;
   return marks.map(mark => (mark.endsWith(':') ? (mark.startsWith(':') ? 'center' : 'end') : 'start'));
@@ -165,11 +165,13 @@ function paragraph(lines, at, depth) {
 
 function interrupts(lines, at, depth) {
   const line = lines[at];
-  if (fenceOf(line) || /^ {0,3}#{1,6}[ \t]/.test(line) || isRule(line) || tableAlignment(lines, at)) return true;
-  if (depth === DEEPEST) return false;
-  if (isQuote(line)) return true;
-  const marker = markerOf(line);
-  return marker !== null && marker.lines[0] !== '' && (!marker.ordered || marker.start === 1);
+  if (fenceOf(line) || /^ {0,3}#{1,6}[ \t]/.test(line) || isRule(line)) return true;
+  if (depth < DEEPEST) {
+    if (isQuote(line)) return true;
+    const marker = markerOf(line);
+    if (marker) return marker.lines[0] !== '' && (!marker.ordered || marker.start === 1);
+  }
+  return tableAlignment(lines, at) !== null;
 }
 
 function isBlank(line) {

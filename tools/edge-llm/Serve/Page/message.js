@@ -35,7 +35,7 @@ export class MessageView {
       role === 'assistant' && iconButton('retry', 'Answer again', () => actions.retry(index)),
       this.#stats);
     this.element = el('article', { class: `message ${role}`, 'aria-label': role === 'user' ? 'You' : 'Answer' },
-      this.#reasoning, this.#body, this.#note, this.#foot);
+      role === 'assistant' && this.#reasoning, this.#body, this.#note, this.#foot);
     if (role === 'user') this.#showQuestion(content);
     else this.#showAnswer();
   }

@@ -42,7 +42,7 @@ export async function* complete(body, signal) {
     for await (const data of events(response.body)) {
       if (data === '[DONE]') return;
       const event = parsed(data);
-      if (event.error) throw new ApiError(messageOf(event), event.error.code ?? 0);
+      if (event.error) throw new ApiError(messageOf(event));
       ended ||= event.choices?.[0]?.finish_reason != null;
       yield event;
     }

@@ -147,6 +147,7 @@ async function generate(parent) {
     save(conversation);
   });
   delete message.live;
+  if (server.contextSize === 0) server.told = ''; // a model that was not loaded is now
   running.delete(conversation);
   messages.end(conversation, index);
   if (store.conversations.has(conversation.id)) save(conversation);

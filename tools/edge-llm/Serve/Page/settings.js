@@ -4,11 +4,11 @@ import { path } from './conversation.js';
 
 /** Numbers that a request may have; an empty one is left to the server. */
 export const NUMBERS = [
-  { name: 'temperature', label: 'Temperature', hint: '0 always takes the likeliest token', min: 0, max: 5, step: 0.05 },
+  { name: 'temperature', label: 'Temperature', hint: '0 always takes the likeliest token', min: 0, max: 2, step: 0.05 },
   { name: 'top_p', label: 'Top p', hint: 'likeliest tokens that have this probability together', min: 0, max: 1, step: 0.01 },
   { name: 'top_k', label: 'Top k', hint: 'this many of the likeliest tokens; 0 takes all', min: 0, max: 1000000, step: 1 },
   { name: 'min_p', label: 'Min p', hint: 'tokens at least this fraction as likely as the likeliest', min: 0, max: 1, step: 0.01 },
-  { name: 'repeat_penalty', label: 'Repeat penalty', hint: '1 has no effect', min: 0, max: 10, step: 0.05 },
+  { name: 'repeat_penalty', label: 'Repeat penalty', hint: '1 has no effect', min: 0.001, max: 10, step: 0.05 },
   { name: 'presence_penalty', label: 'Presence penalty', hint: '0 has no effect', min: -2, max: 2, step: 0.1 },
   { name: 'frequency_penalty', label: 'Frequency penalty', hint: '0 has no effect', min: -2, max: 2, step: 0.1 },
   { name: 'seed', label: 'Seed', hint: 'the same seed gives the same answer', min: 0, max: 4294967295, step: 1, fallback: 'random' },

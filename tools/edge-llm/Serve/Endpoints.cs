@@ -1,0 +1,27 @@
+using Edge.Llm.Cli.Serve.Http;
+using Edge.Llm.Cli.Serve.OpenAi;
+using Edge.Llm.Cli.Serve.Operations;
+
+namespace Edge.Llm.Cli.Serve;
+
+/// <summary>All that the server answers to.</summary>
+internal static class Endpoints
+{
+    public static Routes Make(ServerOptions options)
+    {
+        var routes = new Routes();
+        foreach (string version in (string[])["/v1", ""]) // llama.cpp's clients know both
+        {
+            routes.Post(version + "/chat/completions", ChatCompletions.AnswerAsync, OpenAiError.WriteAsync);
+            routes.Post(version + "/embeddings", Embeddings.AnswerAsync, OpenAiError.WriteAsync);
+            routes.Get(version + "/models", ModelList.AnswerAllAsync, OpenAiError.WriteAsync);
+            routes.GetUnder(version + "/models/", ModelList.AnswerOneAsync, OpenAiError.WriteAsync);
+        }
+        routes.Post("/v1/completions", Completions.AnswerAsync, OpenAiError.WriteAsync);
+        routes.Get("/health", Health.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
+        routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
+        routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);
+        if (options.HasPage) WebPage.AddTo(routes);
+        return routes;
+    }
+}

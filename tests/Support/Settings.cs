@@ -38,6 +38,15 @@ internal static class Settings
         return "";
     }
 
+    /// <summary>EDGE_LLM_CLIENTS: the folder that the server's clients were installed to (npm install --prefix; .ci/run has their versions). Without it
+    /// the test is inconclusive.</summary>
+    public static string Clients()
+    {
+        if (Path("EDGE_LLM_CLIENTS") is { } folder) return folder;
+        Assert.Inconclusive("EDGE_LLM_CLIENTS is not set: the folder of npm install --prefix FOLDER with the server's clients");
+        return "";
+    }
+
     /// <summary>A file of the folder that EDGE_LLM_SHARED names, which has models, vocabularies and the reference tools. Without it the test is
     /// inconclusive.</summary>
     public static string Shared(params string[] path)

@@ -28,6 +28,7 @@ internal static class Endpoints
         routes.Get("/health", Health.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);
+        if (options.HasPage) WebPage.AddTo(routes);
         return routes;
     }
 }

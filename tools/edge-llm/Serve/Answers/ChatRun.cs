@@ -25,13 +25,17 @@ internal sealed class ChatRun : IDisposable
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
     public ChatRun(LoadedModel model, ChatRequest request, CancellationToken cancellation)
     {
-        GenerateOptions generate = request.Generate with { Stop = [.. request.Generate.Stop, .. model.Stop] };
-        _prompt = model.RequireChat().Prepare(request.Messages, request.Answer, generate);
+        _prompt = PromptOf(model, request);
         _stream = new AnswerStream(model, _prompt.Tokens, _prompt.Options, request.Choices, cancellation);
         _scanners = [.. Enumerable.Range(0, request.Choices).Select(i => _prompt.NewScanner(_stream.Statistics(i).Seed + (ulong)i))];
         _reasoningTokens = new int[request.Choices];
         _calls = new int[request.Choices];
     }
+
+    /// <summary>What a model reads before it answers.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
+    public static ChatPrompt PromptOf(LoadedModel model, ChatRequest request) =>
+        model.RequireChat().Prepare(request.Messages, request.Answer, request.Generate with { Stop = [.. request.Generate.Stop, .. model.Stop] });
 
     public int Choices => _stream.Count;
 

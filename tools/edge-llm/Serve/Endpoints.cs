@@ -1,4 +1,5 @@
 using Edge.Llm.Cli.Serve.Http;
+using Edge.Llm.Cli.Serve.Ollama;
 using Edge.Llm.Cli.Serve.OpenAi;
 using Edge.Llm.Cli.Serve.Operations;
 
@@ -21,6 +22,22 @@ internal static class Endpoints
         routes.Get("/health", Health.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);
+        AddOllama(routes);
         return routes;
+    }
+
+    private static void AddOllama(Routes routes)
+    {
+        routes.Get("/", Root.AnswerAsync, OllamaError.WriteAsync, isOpen: true);
+        routes.Post("/api/chat", OllamaChat.AnswerAsync, OllamaError.WriteAsync);
+        routes.Post("/api/generate", OllamaGenerate.AnswerAsync, OllamaError.WriteAsync);
+        routes.Post("/api/embed", OllamaEmbeddings.AnswerAsync, OllamaError.WriteAsync);
+        routes.Post("/api/embeddings", OllamaEmbeddings.AnswerOneAsync, OllamaError.WriteAsync);
+        routes.Get("/api/tags", OllamaModels.AnswerTagsAsync, OllamaError.WriteAsync);
+        routes.Get("/api/ps", OllamaModels.AnswerRunningAsync, OllamaError.WriteAsync);
+        routes.Post("/api/show", OllamaShow.AnswerAsync, OllamaError.WriteAsync);
+        routes.Get("/api/version", OllamaModels.AnswerVersionAsync, OllamaError.WriteAsync);
+        foreach (string path in (string[])["pull", "push", "create", "delete", "copy"]) routes.Any("/api/" + path, OllamaModels.RefuseAsync, OllamaError.WriteAsync);
+        routes.AnyUnder("/api/blobs/", OllamaModels.RefuseAsync, OllamaError.WriteAsync);
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -12,13 +13,13 @@ internal static class InspectCommand
 
     public static Command Make()
     {
-        var file = new Argument<string>("FILE") { Description = "A GGUF file; of a split model any part." };
+        var file = new Argument<string>("FILE") { Description = "A GGUF file, of a split model any part; or the name of a pulled model." };
         Option<bool> json = Opt.Flag("--json", "Print JSON, arrays in full.");
         var command = new CommandWithExamples("inspect", "Prints a file's metadata and tensors.",
             "model.gguf", "model.gguf --json | jq '.metadata[\"general.name\"]'") { file, json };
         command.SetAction(parsed =>
         {
-            using GgufFile gguf = GgufFile.Open(parsed.GetRequiredValue(file));
+            using GgufFile gguf = GgufFile.Open(ModelFolder.Resolve(parsed, parsed.GetRequiredValue(file)));
             using var output = new Output();
             if (parsed.GetValue(json)) WriteJson(gguf, output);
             else WriteText(gguf, output);

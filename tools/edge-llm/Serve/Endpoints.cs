@@ -23,12 +23,13 @@ internal static class Endpoints
         routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);
         AddOllama(routes);
+        if (options.HasPage) WebPage.AddTo(routes);
+        else routes.Get("/", Root.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         return routes;
     }
 
     private static void AddOllama(Routes routes)
     {
-        routes.Get("/", Root.AnswerAsync, OllamaError.WriteAsync, isOpen: true);
         routes.Post("/api/chat", OllamaChat.AnswerAsync, OllamaError.WriteAsync);
         routes.Post("/api/generate", OllamaGenerate.AnswerAsync, OllamaError.WriteAsync);
         routes.Post("/api/embed", OllamaEmbeddings.AnswerAsync, OllamaError.WriteAsync);

@@ -156,9 +156,9 @@ export const answers = {
     assert.deepEqual(given, [undefined, 'Bearer wrong', 'Bearer secret', 'Bearer secret']);
     assert.deepEqual(await page.evaluate(() => [sessionStorage['edge-llm.key'], JSON.stringify(localStorage).includes('secret')]), ['secret', false]);
     await page.getByRole('button', { name: 'Settings' }).click();
-    await page.getByLabel('Keep the key in this browser').check();
+    await page.locator('#settings [name=keep]').check();
     assert.equal(await page.evaluate(() => localStorage['edge-llm.key']), 'secret');
-    await page.getByLabel('Keep the key in this browser').uncheck();
+    await page.locator('#settings [name=keep]').uncheck();
     assert.equal(await page.evaluate(() => localStorage['edge-llm.key']), undefined);
   } },
 

@@ -20,9 +20,9 @@ internal sealed partial class Request
     private readonly CancellationToken _callers;
     private readonly CancellationTokenSource? _deadlineSource;
     private readonly long _deadline = long.MaxValue;
-    private readonly bool _ownsSequence;
     private int _planned; // length, before the step being planned
     private int _told; // tokens that the reader was told of
+    private volatile bool _cancelled, _left; // by its reader, on any thread
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
     private ExceptionDispatchInfo? _error;
@@ -39,7 +39,7 @@ internal sealed partial class Request
         _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
         Cancellation = cancellation;
-        _ownsSequence = sequence is null;
+        OwnsSequence = sequence is null;
         Sequence = sequence ?? newSequence();
         Sequence.Own(this);
         if (options.Deadline is { } time)
@@ -54,6 +54,9 @@ internal sealed partial class Request
     /// <summary>Where it happens.</summary>
     public Sequence Sequence { get; private set; }
 
+    /// <summary>Whether the sequence is its own, and not the caller's.</summary>
+    public bool OwnsSequence { get; }
+
     /// <summary>Counts and times.</summary>
     public GenerationStatistics Statistics { get; }
 
@@ -65,6 +68,9 @@ internal sealed partial class Request
 
     /// <summary>Whether it needs no more passes.</summary>
     public bool IsDone => Finish is not null || _error is not null;
+
+    /// <summary>Whether somebody waits for what it makes.</summary>
+    public bool IsWanted => !(IsDone || _left || IsCancelled || IsLate);
 
     /// <summary>Whether its prompt is evaluated, so that each pass continues the answer.</summary>
     public bool IsDecoding => _answers && _length >= _prefillEnd;
@@ -188,18 +194,30 @@ internal sealed partial class Request
     /// <summary>Ends it with an error, which its reader gets; a cancelled one ends as such.</summary>
     public void Fail(Exception error)
     {
-        if (error is EdgeLlmException { Code: ErrorCode.Cancelled } && EndIfCancelled()) return;
+        if (error is EdgeLlmException { Code: ErrorCode.Cancelled } && (_left || EndIfCancelled())) return;
         _error ??= ExceptionDispatchInfo.Capture(error);
     }
 
+    /// <summary>Ends it as cancelled, when somebody looks next.</summary>
+    public void Cancel() => _cancelled = true;
+
+    /// <summary>Its reader goes: no pass is needed for it.</summary>
+    public void Leave() => _left = true;
+
     /// <summary>Its reader has gone.</summary>
-    public void Abandon() => _answer.Abandon();
+    public void Abandon()
+    {
+        lock (_answer) _answer.Abandon();
+    }
+
+    /// <summary>Ends it for its reader if it is cancelled or out of time, also in the middle of a pass, unless the caller needs its sequence next.</summary>
+    public bool EndsEarly() => OwnsSequence && EndIfCancelled();
 
     /// <summary>The next token for the reader; false if there is none.</summary>
     /// <exception cref="EdgeLlmException">What ended the request.</exception>
     public bool TryRead(out GeneratedToken token)
     {
-        if (_answer.TryRead(out token)) return true;
+        if (_answer.TryRead(out token) || (EndsEarly() && _answer.TryRead(out token))) return true;
         _error?.Throw();
         return false;
     }
@@ -211,21 +229,21 @@ internal sealed partial class Request
         int unread = IsDone ? 0 : _answer.Unread;
         try
         {
-            if (!_ownsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Min(_length, _tokens.Count - 1 - unread));
+            if (!OwnsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Min(_length, _tokens.Count - 1 - unread));
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
             // The caller has disposed of the sequence, or runs it: then it is not this request's to trim.
         }
         Sequence.Disown(this);
-        if (_ownsSequence) Sequence.Dispose();
+        if (OwnsSequence) Sequence.Dispose();
         Draft?.Dispose();
     }
 
     /// <summary>Tells the reader that there is something to read, if the step has made it.</summary>
     public void TellReader()
     {
-        if (_options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
+        if (!_left && _options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
         _told = _answer.Count;
     }
 
@@ -267,17 +285,20 @@ internal sealed partial class Request
         int accepted = 0;
         try
         {
-            int token;
-            while (true)
+            lock (_answer)
             {
-                token = _answer.Choose(logits[row + accepted], Text);
-                _answers = true;
-                if (IsDone) break;
-                _tokens.Add(token);
-                if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
-                accepted++;
+                int token;
+                while (!IsDone)
+                {
+                    token = _answer.Choose(logits[row + accepted], Text);
+                    _answers = true;
+                    if (IsDone) break;
+                    _tokens.Add(token);
+                    if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
+                    accepted++;
+                }
+                for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
             }
-            for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
         }
         catch (EdgeLlmException e)
         {
@@ -287,16 +308,19 @@ internal sealed partial class Request
         return accepted;
     }
 
+    private bool IsCancelled => _cancelled || _callers.IsCancellationRequested;
+
+    private bool IsLate => Cancellation.IsCancellationRequested || Stopwatch.GetTimestamp() >= _deadline;
+
     private bool EndIfCancelled()
     {
-        if (_callers.IsCancellationRequested) End(FinishReason.Cancelled);
-        else if (Cancellation.IsCancellationRequested || Stopwatch.GetTimestamp() >= _deadline) End(FinishReason.Deadline);
-        return IsDone;
-    }
-
-    private void End(FinishReason reason)
-    {
-        if (!IsDone) _answer.End(reason);
+        lock (_answer)
+        {
+            if (IsDone) return true;
+            if (IsCancelled) _answer.End(FinishReason.Cancelled);
+            else if (IsLate) _answer.End(FinishReason.Deadline);
+            return IsDone;
+        }
     }
 
     private static void Check(int[] prompt, int vocabSize, int maxLength)

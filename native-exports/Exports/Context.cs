@@ -105,6 +105,20 @@ internal static unsafe class ContextExports
         a.Scores.Write(context.Rank(context.Model.Tokenizer.EncodePair(Bytes(a.Query, "query"), Bytes(a.Document, "document"))));
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_step")]
+    public static int edge_llm_context_step(nint context, nuint* remaining) => Call.Context(context, Pointer(remaining), &Step);
+
+    private static void Step(ContextResource context, Pointer<nuint> remaining)
+    {
+        nuint* left = remaining.Needed("remaining");
+        *left = (nuint)context.Context.Step();
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_start_thread")]
+    public static int edge_llm_context_start_thread(nint context) => Call.Meanwhile(context, 0, &StartThread);
+
+    private static void StartThread(ContextResource context, int unused) => context.Context.StartThread();
+
     /// <summary>Tokens that may fit the context: more are not even looked at.</summary>
     internal static ReadOnlySpan<int> Tokens(ContextResource context, Input<int> tokens)
     {

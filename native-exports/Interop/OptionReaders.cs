@@ -134,20 +134,27 @@ internal static unsafe class OptionReaders
         return breakers is [""] ? [] : breakers;
     }
 
-    public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context)
+    /// <summary>What callers give, or the defaults for null.</summary>
+    public static GenerateOptionsData Read(Pointer<GenerateOptionsData> options) => options.Address is null ? Generate() : Versioned.Read(options.Address);
+
+    /// <param name="data">What callers give.</param>
+    /// <param name="context">The context.</param>
+    /// <param name="prefill">Is told how far the prompt is, or null.</param>
+    public static GenerateOptions Generate(GenerateOptionsData data, ContextResource context, Action<int, int>? prefill)
     {
         if (data.StopCount > MostTexts) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostTexts}");
         var stops = new List<string>();
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
+        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        Range(data.DraftTokens, -1, int.MaxValue, "draft_tokens");
         return new GenerateOptions
         {
+            Priority = data.Priority, Choice = data.Choice, DraftTokens = data.DraftTokens switch { 0 => null, -1 => 0, int most => most },
+            Adapters = data.Adapters is null && data.AdapterCount == 0 ? null : AdapterExports.Read(Pointers.Input(data.Adapters, data.AdapterCount)),
             MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops, Grammar = GrammarOf(data),
             IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
             Salt = data.Salt is null ? null : Pointers.Text(data.Salt, data.SaltLength, "salt"),
-            OnPrefill = data.Prefill is null ? null : (done, total) =>
-            {
-                if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) context.Interruption.Cancel();
-            },
+            OnPrefill = prefill,
         };
     }
 

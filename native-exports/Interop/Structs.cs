@@ -247,4 +247,22 @@ internal unsafe struct GenerateOptionsData
     public uint GrammarFlags;
     public byte* Salt;
     public nuint SaltLength;
+    public int Priority;
+    public uint Choice;
+    public int DraftTokens;
+    public uint Reserved;
+    public AdapterScaleData* Adapters;
+    public nuint AdapterCount;
+    public delegate* unmanaged<void*, void> Ready;
+    public void* ReadyUser;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct RequestStatistics
+{
+    public uint StructSize;
+    public int Finish;
+    public ulong Seed;
+    public long PromptTokens, ReusedTokens, RestoredTokens, GeneratedTokens, ForcedTokens, EvaluatedTokens, DraftedTokens, AcceptedTokens, Preemptions;
+    public long PromptNanoseconds, GenerationNanoseconds;
 }

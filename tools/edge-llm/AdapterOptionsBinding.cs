@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli;
 
@@ -31,7 +32,7 @@ internal sealed class AdapterOptionsBinding
             .. (parsed.GetValue(_scaled) ?? []).SelectMany(CommaList.Split).Select(
                 text => Split(text) ?? throw new UsageException($"--lora-scaled: expected FILE:SCALE, found '{text}'")),
         ];
-        return Array.ConvertAll(named, adapter => new AdapterScale(model.LoadAdapter(adapter.File), adapter.Scale));
+        return Array.ConvertAll(named, adapter => new AdapterScale(model.LoadAdapter(ModelFolder.Resolve(parsed, adapter.File)), adapter.Scale));
     }
 
     /// <summary>A file's name and the scale behind its last colon, or null where no number stands there.</summary>

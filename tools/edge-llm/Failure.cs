@@ -31,7 +31,7 @@ internal static class Failure
 
     private static string Describe(Exception error) => error switch
     {
-        UsageException or EdgeLlmException or IOException or UnauthorizedAccessException => error.Message,
+        UsageException or EdgeLlmException or IOException or UnauthorizedAccessException or Pull.PullException => error.Message,
         OutOfMemoryException => "out of memory",
         _ => $"unexpected {error.GetType().Name}: {error.Message} (EDGE_LLM_DEBUG=1 shows where)",
     };

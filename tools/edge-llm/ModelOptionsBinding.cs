@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli;
 
@@ -28,13 +29,13 @@ internal sealed class ModelOptionsBinding
 
     /// <summary>The option for the model file, for commands that need nothing else of a model.</summary>
     public static Option<string?> ModelFile() =>
-        Opt.Text("--model", ["-m"], "The GGUF file; of a split model any part. Without it the environment variable EDGE_LLM_MODEL names it, "
-            + "or it is the small built-in model.", "FILE");
+        Opt.Text("--model", ["-m"], "The GGUF file, of a split model any part; or the name of a pulled model. Without it the environment "
+            + "variable EDGE_LLM_MODEL names it, or it is the small built-in model.", "MODEL");
 
     /// <summary>The tokenizer of a file, which is closed again.</summary>
-    public static Tokenizer OpenTokenizer(string? model, IReadOnlyList<MetadataOverride> overrides)
+    public static Tokenizer OpenTokenizer(ParseResult parsed, string? model, IReadOnlyList<MetadataOverride> overrides)
     {
-        using GgufFile file = GgufFile.Open(model ?? DefaultModel.Find(), new GgufOpenOptions { Overrides = overrides });
+        using GgufFile file = GgufFile.Open(ModelFolder.Resolve(parsed, model ?? DefaultModel.Find()), new GgufOpenOptions { Overrides = overrides });
         return Tokenizer.FromGguf(file.Metadata);
     }
 
@@ -52,11 +53,11 @@ internal sealed class ModelOptionsBinding
     /// <summary>Opens the model, with a sign of life on the terminal when that takes long.</summary>
     public LanguageModel Open(ParseResult parsed) => Open(parsed, parsed.GetValue(_model) ?? DefaultModel.Find());
 
-    /// <summary>Opens another model with the same options.</summary>
+    /// <summary>Opens another model, a file or a name, with the same options.</summary>
     public LanguageModel Open(ParseResult parsed, string path)
     {
         using var progress = new Progress("loading", reports: false);
-        var model = LanguageModel.Open(path, Model(parsed));
+        var model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), Model(parsed));
         progress.Dispose();
         if (parsed.GetValue(_gpuLayers) != 0) Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
         if (EngineInfo.ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");

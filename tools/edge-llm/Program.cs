@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Edge.Llm.Cli.Commands;
+using Edge.Llm.Cli.Models;
 using ParsedToken = System.CommandLine.Parsing.TokenType;
 
 namespace Edge.Llm.Cli;
@@ -39,6 +40,7 @@ internal static class Program
             RerankCommand.Make(), ServeCommand.Make(), BenchCommand.Make(),
             InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
             QuantizeCommand.Make(), PerplexityCommand.Make(), ImatrixCommand.Make(), SplitCommand.Make(), MergeCommand.Make(), ConvertCommand.Make(),
+            PullCommand.Make(), ListCommand.Make(), RemoveCommand.Make(), ModelFolder.Option,
         };
         foreach (Option option in root.Options)
         {

@@ -24,13 +24,16 @@ internal sealed class Progress : IDisposable
     }
 
     /// <summary>So much of the whole is done.</summary>
-    public void Report(long done, long total, string note = "")
+    public void Report(long done, long total, string note = "") => Report(done, total, () => $"{done}/{total}{note}");
+
+    /// <summary>The same in words of its own; without a total there is no bar.</summary>
+    public void Report(long done, long total, Func<string> state)
     {
         TimeSpan elapsed = Stopwatch.GetElapsedTime(_start);
         if (!_visible || elapsed < s_patience || elapsed - _shown < s_interval) return;
         _shown = elapsed;
-        int filled = (int)(Width * done / Math.Max(total, 1));
-        Draw($"[{new string('#', filled)}{new string('.', Width - filled)}] {done}/{total}{note}");
+        int filled = total > 0 ? (int)(Width * Math.Min(done, total) / total) : 0;
+        Draw((total > 0 ? $"[{new string('#', filled)}{new string('.', Width - filled)}] " : "") + state());
     }
 
     public void Dispose()

@@ -24,7 +24,7 @@ internal static class DetokenizeCommand
             if (texts is ["-"] || (texts.Length == 0 && Console.IsInputRedirected)) texts = [Encoding.UTF8.GetString(Input.ReadStandardInput())];
             else if (texts.Length == 0) throw new UsageException("no token ids");
             int[] tokens = Input.ParseTokens(texts);
-            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed.GetValue(model), OverrideOption.Get(parsed, overrides));
+            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed, parsed.GetValue(model), OverrideOption.Get(parsed, overrides));
             foreach (int token in tokens)
                 if (token >= tokenizer.Vocabulary.Count)
                     throw new UsageException(string.Create(CultureInfo.InvariantCulture,

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -12,13 +13,13 @@ internal static class InspectCommand
 
     public static Command Make()
     {
-        var file = new Argument<string>("FILE") { Description = "A GGUF file; of a split model any part." };
+        var file = new Argument<string>("FILE") { Description = "A GGUF file, of a split model any part; or the name of a pulled model." };
         Option<bool> json = Opt.Flag("--json", "Print JSON, arrays in full.");
         var command = new CommandWithExamples("inspect", "Prints a file's metadata and tensors.",
             "model.gguf", "model.gguf --json | jq '.metadata[\"general.name\"]'") { file, json };
         command.SetAction(parsed =>
         {
-            using GgufFile gguf = GgufFile.Open(parsed.GetRequiredValue(file));
+            using GgufFile gguf = GgufFile.Open(ModelFolder.Resolve(parsed, parsed.GetRequiredValue(file)));
             using var output = new Output();
             if (parsed.GetValue(json)) WriteJson(gguf, output);
             else WriteText(gguf, output);
@@ -83,7 +84,7 @@ internal static class InspectCommand
         foreach ((string key, GgufValue value) in gguf.Metadata)
         {
             json.WritePropertyName(key);
-            Write(json, value);
+            MetadataJson.Write(json, value);
         }
         json.WriteEndObject();
         json.WriteStartArray("tensors");
@@ -102,20 +103,5 @@ internal static class InspectCommand
         json.WriteEndObject();
         json.Flush();
         output.WriteLine();
-    }
-
-    private static void Write(Utf8JsonWriter json, GgufValue value)
-    {
-        if (value.TryGetArray(out GgufArray array))
-        {
-            json.WriteStartArray();
-            foreach (GgufValue element in array) Write(json, element);
-            json.WriteEndArray();
-        }
-        else if (value.TryGetBool(out bool flag)) json.WriteBooleanValue(flag);
-        else if (value.TryGetString(out string text)) json.WriteStringValue(text);
-        else if (value.TryGetInteger(out _)) json.WriteRawValue(value.ToString());
-        else if (value.TryGetNumber(out double number) && double.IsFinite(number)) json.WriteRawValue(value.ToString()); // as short as its width allows
-        else json.WriteStringValue(value.ToString()); // JSON has no infinities
     }
 }

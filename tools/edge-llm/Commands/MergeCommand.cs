@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -7,14 +8,14 @@ internal static class MergeCommand
 {
     public static Command Make()
     {
-        var file = new Argument<string>("FILE") { Description = "Any part of a split GGUF file." };
+        var file = new Argument<string>("FILE") { Description = "Any part of a split GGUF file, or the name of a pulled model." };
         Option<string?> target = Opt.Text("--output", ["-o"], "The file to write.", "FILE");
         var command = new CommandWithExamples("merge", "Makes one GGUF file of the parts of a split one.",
             "model-00001-of-00003.gguf -o model.gguf") { file, target };
         command.SetAction(parsed =>
         {
             string path = parsed.GetValue(target) ?? throw new UsageException("no file to write: give -o FILE");
-            using GgufFile gguf = GgufFile.Open(parsed.GetRequiredValue(file));
+            using GgufFile gguf = GgufFile.Open(ModelFolder.Resolve(parsed, parsed.GetRequiredValue(file)));
             if (gguf.IsPart(path)) throw new UsageException($"{path}: the output is the input");
             using var interrupts = new Interrupts();
             using var copying = new Copying(gguf, "merging");

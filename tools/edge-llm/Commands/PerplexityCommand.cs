@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using Edge.Llm.Cli.Models;
 using Edge.Llm.Cli.Perplexity;
 
 namespace Edge.Llm.Cli.Commands;
@@ -74,7 +75,7 @@ internal static class PerplexityCommand
     {
         foreach (string path in paths)
         {
-            using LanguageModel model = LanguageModel.Open(path, modelOptions.Model(parsed));
+            using LanguageModel model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), modelOptions.Model(parsed));
             modelOptions.Context(parsed, model); // loads adapters
             Tokenizer.FromGguf(model.File.Metadata);
             if (compare is not null) PerplexityRun.Check(compare, model);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -11,7 +12,7 @@ internal static class QuantizeCommand
 
     public static Command Make()
     {
-        var input = new Argument<string>("IN") { Description = "A GGUF file; of a split model any part." };
+        var input = new Argument<string>("IN") { Description = "A GGUF file, of a split model any part; or the name of a pulled model." };
         var output = new Argument<string>("OUT") { Description = "The file to write." };
         var type = new Argument<string>("TYPE") { Description = $"What to quantize to: {TypeNames}." };
         Option<string?> imatrix = Opt.Text("--imatrix", [], "An importance matrix: which columns matter.", "FILE");
@@ -48,7 +49,8 @@ internal static class QuantizeCommand
                 Importance = matrixPath is null ? null : ImportanceMatrix.Load(matrixPath), ImportancePath = matrixPath ?? "",
                 KeepSplit = parsed.GetValue(keepSplit), Overwrite = parsed.GetValue(force), Threads = parsed.GetValue(threads),
             };
-            using GgufFile file = GgufFile.Open(parsed.GetRequiredValue(input), new GgufOpenOptions { Overrides = OverrideOption.Get(parsed, overrides) });
+            string source = ModelFolder.Resolve(parsed, parsed.GetRequiredValue(input));
+            using GgufFile file = GgufFile.Open(source, new GgufOpenOptions { Overrides = OverrideOption.Get(parsed, overrides) });
             QuantizePlan plan = QuantizePlan.Make(file, fileType, options);
             if (!options.Overwrite && Quantizer.OutputPaths(plan, path).FirstOrDefault(File.Exists) is { } existing && !parsed.GetValue(dryRun))
                 throw new UsageException($"{existing} exists already (--force replaces it)");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -8,7 +9,7 @@ internal static class SplitCommand
 {
     public static Command Make()
     {
-        var file = new Argument<string>("FILE") { Description = "A GGUF file; of a split model any part." };
+        var file = new Argument<string>("FILE") { Description = "A GGUF file, of a split model any part; or the name of a pulled model." };
         Option<string?> prefix = Opt.Text("--output", ["-o"], "Names begin with this; by default with the file's own without .gguf.", "PREFIX");
         Option<string?> maxSize = Opt.Text("--max-size", ["--split-max-size"],
             "Bytes of a part at most: a number, or one followed by M or G (10^6, 10^9).", "SIZE");
@@ -19,7 +20,7 @@ internal static class SplitCommand
             "model.gguf --max-size 2G", "model.gguf --max-tensors 128 -o parts/model") { file, prefix, maxSize, maxTensors, dryRun };
         command.SetAction(parsed =>
         {
-            string path = parsed.GetRequiredValue(file);
+            string given = parsed.GetRequiredValue(file), path = ModelFolder.Resolve(parsed, given);
             long bytes = parsed.GetValue(maxSize) is { } size ? ParseSize(size) : long.MaxValue;
             int tensors = parsed.GetValue(maxTensors) is > 0 and int limit ? limit : int.MaxValue;
             if (bytes == long.MaxValue && tensors == int.MaxValue)
@@ -29,7 +30,8 @@ internal static class SplitCommand
             using var copying = new Copying(gguf, "splitting");
             var splitter = new GgufSplitter(gguf, copying.Done, interrupts.Token);
             splitter.Plan(bytes, tensors);
-            Write(splitter, gguf, parsed.GetValue(prefix) ?? WithoutSuffix(path), parsed.GetValue(dryRun));
+            // Parts of a pulled model are put into the current folder.
+            Write(splitter, gguf, parsed.GetValue(prefix) ?? WithoutSuffix(path == given ? path : Path.GetFileName(path)), parsed.GetValue(dryRun));
             return Failure.Ok;
         });
         return command;
@@ -65,10 +67,7 @@ internal static class SplitCommand
 
     private static string WithoutSuffix(string path)
     {
-        string name = path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? path[..^".gguf".Length] : path;
-        // Parts that are cut again.
-        const int Numbers = 15; // characters of -00001-of-00001
-        bool isPart = name.Length > Numbers && name[^Numbers] == '-' && name[^9..].StartsWith("-of-", StringComparison.Ordinal);
-        return isPart ? name[..^Numbers] : name;
+        string name = ModelName.WithoutEnding(path);
+        return ModelName.Part(name)?.Name ?? name; // parts that are cut again
     }
 }

@@ -27,7 +27,7 @@ internal static class TokenizeCommand
                 _ when Console.IsInputRedirected => Input.ReadStandardInput(),
                 _ => throw new UsageException("no text: give --text or --file"),
             };
-            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed.GetValue(model), OverrideOption.Get(parsed, overrides));
+            Tokenizer tokenizer = ModelOptionsBinding.OpenTokenizer(parsed, parsed.GetValue(model), OverrideOption.Get(parsed, overrides));
             int[] ids = tokenizer.Encode(utf8, !parsed.GetValue(noBos), !parsed.GetValue(noSpecial));
             using var output = new Output();
             using (var json = new Utf8JsonWriter(output, Json.Compact))

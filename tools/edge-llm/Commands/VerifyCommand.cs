@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -9,14 +10,14 @@ internal static class VerifyCommand
 {
     public static Command Make()
     {
-        var file = new Argument<string>("FILE") { Description = "A GGUF file; of a split model any part." };
+        var file = new Argument<string>("FILE") { Description = "A GGUF file, of a split model any part; or the name of a pulled model." };
         Option<bool> json = Opt.Flag("--json", "Print JSON.");
         var command = new CommandWithExamples("verify",
             "Checks a file's structure and sizes, prints the XxHash3 of each tensor, and looks for scales that are not finite numbers.",
             "model.gguf", "model.gguf --json") { file, json };
         command.SetAction(parsed =>
         {
-            using GgufFile gguf = GgufFile.Open(parsed.GetRequiredValue(file));
+            using GgufFile gguf = GgufFile.Open(ModelFolder.Resolve(parsed, parsed.GetRequiredValue(file)));
             using var output = new Output();
             TensorCheck? bad = parsed.GetValue(json) ? WriteJson(gguf, output) : WriteText(gguf, output);
             output.Flush();

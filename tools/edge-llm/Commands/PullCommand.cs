@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Edge.Llm.Cli.Models;
+using Edge.Llm.Cli.Pull;
+
+namespace Edge.Llm.Cli.Commands;
+
+/// <summary>Fetches a model.</summary>
+internal static class PullCommand
+{
+    public static Command Make()
+    {
+        var from = new Argument<string>("SOURCE") { Description = "URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG]." };
+        Option<string?> name = Opt.Text("--name", [], "What to call the model; by default as the file is called.", "NAME");
+        Option<string?> sha256 = Opt.Text("--sha256", [], "The hash that the file must have, where the server tells none.", "HASH");
+        Option<bool> json = Opt.Flag("--json", "Print JSON.");
+        var command = new CommandWithExamples("pull",
+            "Fetches a model into the folder of models; every -m takes its name then. A pull that was stopped goes on where it was.",
+            "hf:bartowski/Llama-3.2-1B-Instruct-GGUF", "hf:bartowski/Llama-3.2-1B-Instruct-GGUF:Q8_0 --name llama", "ollama:llama3.2:1b",
+            "https://example.org/model.gguf --sha256 HASH") { from, name, sha256, json };
+        command.SetAction(parsed =>
+        {
+            Hosts hosts = Hosts.OfEnvironment();
+            Source source = Source.Parse(parsed.GetRequiredValue(from), hosts);
+            if (parsed.GetValue(name) is { } given && !ModelName.IsValid(given))
+                throw new UsageException($"--name: expected {ModelName.Letters}, a letter or digit first, found '{given}'");
+            if (parsed.GetValue(sha256) is { } expected && !RemoteFile.IsSha256(expected))
+                throw new UsageException($"--sha256: expected 64 hexadecimal digits, found '{expected}'");
+            var patience = new Patience();
+            using var interrupts = new Interrupts();
+            using var web = new Web(patience, hosts.HuggingFace, Environment.GetEnvironmentVariable("HF_TOKEN"));
+            using var progress = new Progress("pulling", reports: true);
+            long start = Stopwatch.GetTimestamp(), first = -1;
+            var puller = new Puller(web, ModelFolder.Of(parsed), patience)
+            {
+                Announce = text => Console.Error.WriteLine("edge-llm: " + Failure.OneLine(text)),
+                Progress = (done, total) =>
+                {
+                    if (first < 0) first = done;
+                    progress.Report(done, total, () => State(done, total, (done - first) / Stopwatch.GetElapsedTime(start).TotalSeconds));
+                },
+            };
+            try
+            {
+                (StoredModel model, bool fetched) = puller.Pull(source, parsed.GetValue(name), parsed.GetValue(sha256)?.ToLowerInvariant(), interrupts.Token)
+                    .GetAwaiter().GetResult();
+                progress.Dispose();
+                Print(model, fetched, parsed.GetValue(json));
+                return Failure.Ok;
+            }
+            catch (OperationCanceledException)
+            {
+                progress.Dispose();
+                Console.Error.WriteLine("edge-llm: stopped; the same command goes on from here");
+                return Failure.Interrupted;
+            }
+        });
+        return command;
+    }
+
+    private static string State(long done, long total, double rate)
+    {
+        string of = total > 0 ? $" of {Bytes.Text(total)}" : "";
+        if (rate <= 0) return Bytes.Text(done) + of;
+        string left = total > 0 ? $", {TimeSpan.FromSeconds(Math.Min((total - done) / rate, TimeSpan.FromDays(99).TotalSeconds)):h\\:mm\\:ss} left" : "";
+        return $"{Bytes.Text(done)}{of}, {Bytes.Text((long)rate)}/s{left}";
+    }
+
+    private static void Print(StoredModel model, bool fetched, bool asJson)
+    {
+        using var output = new Output();
+        if (!asJson)
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{model.Name}: {Bytes.Text(model.Bytes)}{(fetched ? "" : ", up to date")}, in {Failure.OneLine(model.Path)}"));
+            return;
+        }
+        using (var json = new Utf8JsonWriter(output, Json.Indented))
+        {
+            json.WriteStartObject();
+            ModelJson.Write(json, model);
+            json.WriteBoolean("fetched", fetched);
+            json.WriteEndObject();
+        }
+        output.WriteLine();
+    }
+}

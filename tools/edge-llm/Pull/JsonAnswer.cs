@@ -1,0 +1,22 @@
+using System.Text.Json;
+
+namespace Edge.Llm.Cli.Pull;
+
+/// <summary>What servers answer in JSON.</summary>
+internal static class JsonAnswer
+{
+    /// <summary>Reads an answer.</summary>
+    /// <exception cref="PullException">It is no JSON, or not of the form that is read.</exception>
+    public static T Read<T>(Uri url, byte[] bytes, Func<JsonElement, T> read)
+    {
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(bytes);
+            return read(json.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or NullReferenceException)
+        {
+            throw new PullException($"{url}: expected JSON that describes a model, found something else ({e.Message})");
+        }
+    }
+}

@@ -28,7 +28,7 @@ if (x < 1 && y > 2)
 - [ ] open
 `;
 
-const RUN = 'window.ran = true';
+const RUN = 'window.ran=true'; // no space: it would end the target of a link
 const HOSTILE = `<script>${RUN}</script><img src=x onerror="${RUN}"><svg onload="${RUN}">
 
 [run](javascript:${RUN}) [run](JaVaScRiPt:${RUN}) [run](  javascript:${RUN}) [run](java&#115;cript:${RUN}) [run](<java\tscript:${RUN}>)

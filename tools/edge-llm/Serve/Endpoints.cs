@@ -1,5 +1,6 @@
 using Edge.Llm.Cli.Serve.Anthropic;
 using Edge.Llm.Cli.Serve.Http;
+using Edge.Llm.Cli.Serve.Ollama;
 using Edge.Llm.Cli.Serve.OpenAi;
 using Edge.Llm.Cli.Serve.Operations;
 using Edge.Llm.Cli.Serve.Responses;
@@ -28,7 +29,23 @@ internal static class Endpoints
         routes.Get("/health", Health.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);
+        AddOllama(routes);
         if (options.HasPage) WebPage.AddTo(routes);
+        else routes.Get("/", Root.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         return routes;
+    }
+
+    private static void AddOllama(Routes routes)
+    {
+        routes.Post("/api/chat", OllamaChat.AnswerAsync, OllamaError.WriteAsync);
+        routes.Post("/api/generate", OllamaGenerate.AnswerAsync, OllamaError.WriteAsync);
+        routes.Post("/api/embed", OllamaEmbeddings.AnswerAsync, OllamaError.WriteAsync);
+        routes.Post("/api/embeddings", OllamaEmbeddings.AnswerOneAsync, OllamaError.WriteAsync);
+        routes.Get("/api/tags", OllamaModels.AnswerTagsAsync, OllamaError.WriteAsync);
+        routes.Get("/api/ps", OllamaModels.AnswerRunningAsync, OllamaError.WriteAsync);
+        routes.Post("/api/show", OllamaShow.AnswerAsync, OllamaError.WriteAsync);
+        routes.Get("/api/version", OllamaModels.AnswerVersionAsync, OllamaError.WriteAsync);
+        foreach (string path in (string[])["pull", "push", "create", "delete", "copy"]) routes.Any("/api/" + path, OllamaModels.RefuseAsync, OllamaError.WriteAsync);
+        routes.AnyUnder("/api/blobs/", OllamaModels.RefuseAsync, OllamaError.WriteAsync);
     }
 }

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.OpenAi;
+using Edge.Llm.Cli.Serve.Operations;
 using Edge.Llm.Cli.Serve.Wire;
 
 namespace Edge.Llm.Cli.Serve;
@@ -22,7 +23,9 @@ internal static class WebPage
         {
             string name = resource[Prefix.Length..];
             byte[] bytes = Read(assembly, resource);
-            routes.Get(name == "index.html" ? "/" : "/" + name, context => AnswerAsync(context, ContentType(name), bytes), OpenAiError.WriteAsync, isOpen: true);
+            Endpoint file = context => AnswerAsync(context, ContentType(name), bytes);
+            if (name == "index.html") routes.Get("/", context => Root.AnswerAsync(context, file), OpenAiError.WriteAsync, isOpen: true);
+            else routes.Get("/" + name, file, OpenAiError.WriteAsync, isOpen: true);
         }
     }
 

@@ -13,29 +13,42 @@ internal readonly record struct ChatPiece(int Choice, IReadOnlyList<AnswerDelta>
     public FinishReason? Finish => Item.Finish;
 }
 
-/// <summary>The answers to a conversation under way, taken apart into text, reasoning and calls.</summary>
+/// <summary>Answers under way: those to a conversation, taken apart into text, reasoning and calls, or the text that goes on with a prompt.</summary>
 internal sealed class ChatRun : IDisposable
 {
-    private readonly ChatPrompt _prompt;
     private readonly AnswerStream _stream;
-    private readonly AnswerScanner[] _scanners;
+    private readonly AnswerScanner[] _scanners; // none: all is text
     private readonly int[] _reasoningTokens, _calls;
 
-    /// <summary>Begins the answers.</summary>
+    /// <summary>Begins the answers to a conversation.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
     public ChatRun(LoadedModel model, ChatRequest request, CancellationToken cancellation)
     {
-        _prompt = PromptOf(model, request);
-        _stream = new AnswerStream(model, _prompt.Tokens, _prompt.Options, request.Choices, cancellation);
-        _scanners = [.. Enumerable.Range(0, request.Choices).Select(i => _prompt.NewScanner(_stream.Statistics(i).Seed + (ulong)i))];
+        ChatPrompt prompt = PromptOf(model, request);
+        _stream = new AnswerStream(model, prompt.Tokens, prompt.Options, request.Choices, cancellation);
+        _scanners = [.. Enumerable.Range(0, request.Choices).Select(i => prompt.NewScanner(_stream.Statistics(i).Seed + (ulong)i))];
         _reasoningTokens = new int[request.Choices];
         _calls = new int[request.Choices];
     }
 
-    /// <summary>What a model reads before it answers.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
-    public static ChatPrompt PromptOf(LoadedModel model, ChatRequest request) =>
-        model.RequireChat().Prepare(request.Messages, request.Answer, request.Generate with { Stop = [.. request.Generate.Stop, .. model.Stop] });
+    /// <summary>Begins one answer behind tokens.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="options">What to generate.</param>
+    /// <param name="prompt">The conversation that they are of; null: all that follows is text.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
+    public ChatRun(LoadedModel model, IReadOnlyList<int> tokens, GenerateOptions options, ChatPrompt? prompt, CancellationToken cancellation)
+    {
+        _stream = new AnswerStream(model, tokens, options, 1, cancellation);
+        _scanners = prompt is null ? [] : [prompt.NewScanner(_stream.Statistics(0).Seed)];
+        _reasoningTokens = [0];
+        _calls = [0];
+    }
+
+    /// <summary>A conversation made ready to be answered.</summary>
+    public static ChatPrompt PromptOf(LoadedModel model, ChatRequest request) => model.RequireChat().Prepare(
+        request.Messages, request.Answer, request.Generate with { Stop = [.. request.Generate.Stop, .. model.Stop] });
 
     public int Choices => _stream.Count;
 
@@ -52,8 +65,7 @@ internal sealed class ChatRun : IDisposable
     {
         await foreach ((int choice, GeneratedToken item) in _stream.ReadAllAsync(cancellation).ConfigureAwait(false))
         {
-            AnswerScanner scanner = _scanners[choice];
-            AnswerDelta[] deltas = item.Finish is null ? [.. scanner.Append(item.Text)] : [.. scanner.Append(item.Text), .. scanner.Finish()];
+            AnswerDelta[] deltas = Deltas(choice, item);
             if (item.Finish is null && deltas.Any(delta => delta.Part == AnswerPart.Reasoning)) _reasoningTokens[choice]++;
             _calls[choice] += deltas.Count(delta => delta.Part == AnswerPart.CallEnd);
             yield return new ChatPiece(choice, deltas, item);
@@ -61,4 +73,11 @@ internal sealed class ChatRun : IDisposable
     }
 
     public void Dispose() => _stream.Dispose();
+
+    private AnswerDelta[] Deltas(int choice, GeneratedToken item)
+    {
+        if (_scanners.Length == 0) return item.Text.Length > 0 ? [new AnswerDelta(AnswerPart.Content, item.Text)] : [];
+        AnswerScanner scanner = _scanners[choice];
+        return item.Finish is null ? [.. scanner.Append(item.Text)] : [.. scanner.Append(item.Text), .. scanner.Finish()];
+    }
 }

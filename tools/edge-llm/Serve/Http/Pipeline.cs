@@ -88,7 +88,7 @@ internal sealed class Pipeline(Server server, Routes routes)
     private static void RequireMethod(HttpContext http, Routes.Route route)
     {
         string method = http.Request.Method;
-        if (method == route.Method || (HttpMethods.IsHead(method) && HttpMethods.IsGet(route.Method))) return;
+        if (route.Method.Length == 0 || method == route.Method || (HttpMethods.IsHead(method) && HttpMethods.IsGet(route.Method))) return;
         http.Response.Headers.Allow = HttpMethods.IsGet(route.Method) ? "GET, HEAD" : route.Method;
         throw new ApiException(405, $"expected {route.Method}, found {Failure.OneLine(method)}", null, "method_not_allowed");
     }

@@ -15,7 +15,7 @@ internal sealed class Routes
     private readonly List<(string Prefix, Route Route)> _prefixes = [];
 
     /// <summary>An endpoint, and who may call it.</summary>
-    /// <param name="Method">GET or POST; HEAD is GET without the body.</param>
+    /// <param name="Method">GET or POST; HEAD is GET without the body. Empty: any.</param>
     /// <param name="Endpoint">What answers.</param>
     /// <param name="Errors">How errors are written.</param>
     /// <param name="IsOpen">Whether it needs no key.</param>
@@ -25,8 +25,13 @@ internal sealed class Routes
 
     public void Post(string path, Endpoint endpoint, ErrorWriter errors) => _exact.Add(path, new Route(HttpMethods.Post, endpoint, errors, IsOpen: false));
 
+    public void Any(string path, Endpoint endpoint, ErrorWriter errors) => _exact.Add(path, new Route("", endpoint, errors, IsOpen: false));
+
     /// <summary>All paths that begin so and have more.</summary>
     public void GetUnder(string prefix, Endpoint endpoint, ErrorWriter errors) => _prefixes.Add((prefix, new Route(HttpMethods.Get, endpoint, errors, IsOpen: false)));
+
+    /// <summary>The same, by any method.</summary>
+    public void AnyUnder(string prefix, Endpoint endpoint, ErrorWriter errors) => _prefixes.Add((prefix, new Route("", endpoint, errors, IsOpen: false)));
 
     /// <summary>The route of a path, or null.</summary>
     public Route? Find(string path)

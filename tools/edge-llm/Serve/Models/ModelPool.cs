@@ -3,7 +3,8 @@ namespace Edge.Llm.Cli.Serve.Models;
 /// <summary>The models that the server offers, by name. The first one answers requests that name none.</summary>
 internal sealed class ModelPool : IAsyncDisposable
 {
-    private const string AnyTag = ":latest"; // Ollama's clients name models so
+    /// <summary>The tag that Ollama's clients give to a model without one.</summary>
+    public const string AnyTag = ":latest";
 
     private readonly List<ModelSlot> _slots;
     private readonly bool _acceptsAnyName;

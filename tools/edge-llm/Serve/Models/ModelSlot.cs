@@ -9,10 +9,12 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
     private readonly SemaphoreSlim _loading = new(1);
     private readonly Lock _gate = new();
     private LoadedModel? _model;
-    private TimeSpan _idle = idle;
+    private TimeSpan? _kept; // what a request asked for, until it is unloaded
     private long _lastUse = Environment.TickCount64;
 
     public ModelSource Source => source;
+
+    private TimeSpan Idle => _kept ?? idle;
 
     /// <summary>Requests that hold it.</summary>
     public int Leases { get; private set; }
@@ -26,7 +28,7 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
         get
         {
             lock (_gate)
-                return _model is null || _idle < TimeSpan.Zero ? null : DateTimeOffset.UtcNow + (_idle - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lastUse));
+                return _model is null || Idle < TimeSpan.Zero ? null : DateTimeOffset.UtcNow + (Idle - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lastUse));
         }
     }
 
@@ -51,9 +53,11 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
         }
     }
 
+    /// <summary>How long it is to stay in memory without requests, until it is unloaded; below zero: without end.</summary>
     public void KeepFor(TimeSpan time)
     {
-        lock (_gate) _idle = time;
+        lock (_gate)
+            if (_model is not null) _kept = time;
     }
 
     public void Return()
@@ -72,9 +76,10 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
         LoadedModel? model;
         lock (_gate)
         {
-            bool isIdle = Leases == 0 && (atOnce || (_idle >= TimeSpan.Zero && Environment.TickCount64 - _lastUse >= _idle.TotalMilliseconds));
+            bool isIdle = Leases == 0 && (atOnce || (Idle >= TimeSpan.Zero && Environment.TickCount64 - _lastUse >= Idle.TotalMilliseconds));
             if (!isIdle) return;
             model = Interlocked.Exchange(ref _model, null);
+            _kept = null;
         }
         model?.Dispose();
     }

@@ -1,0 +1,17 @@
+using Edge.Llm.Cli.Serve.Http;
+using Edge.Llm.Cli.Serve.Wire;
+
+namespace Edge.Llm.Cli.Serve.Operations;
+
+/// <summary>GET /: browsers get the page; clients of Ollama ask there whether there is a server.</summary>
+internal static class Root
+{
+    public static Task AnswerAsync(RequestContext context) => Reply.TextAsync(context.Http, "text/plain; charset=utf-8", "edge-llm is running");
+
+    /// <summary>The same with a page for those who can read one.</summary>
+    public static Task AnswerAsync(RequestContext context, Endpoint page)
+    {
+        context.Http.Response.Headers.Vary = "Accept";
+        return context.Http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) ? page(context) : AnswerAsync(context);
+    }
+}

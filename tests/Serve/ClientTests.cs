@@ -11,6 +11,10 @@ public sealed class ClientTests
     [DataRow("openai")]
     [DataRow("ai-sdk")]
     [DataRow("langchain")]
+    [DataRow("responses")]
+    [DataRow("ai-sdk-responses")]
+    [DataRow("agents")]
+    [DataRow("anthropic")]
     public async Task TheClientIsServed(string script)
     {
         string folder = Settings.Clients();

@@ -108,7 +108,7 @@ internal sealed class Answer
             if (stopped) reason = FinishReason.Stop;
         }
         Finish = reason;
-        _made.Enqueue(new GeneratedToken(NoToken, rest, reason));
+        _made.Enqueue(new GeneratedToken(NoToken, rest, reason) { StopString = _stops.Found });
     }
 
     /// <summary>Its reader has gone.</summary>

@@ -76,4 +76,7 @@ public readonly record struct GeneratedToken(int Token, string Text, FinishReaso
     /// <summary>How likely the token was, if <see cref="GenerateOptions.LogProbabilities"/> asks for it. Null for a token that closes a
     /// section at <see cref="GenerateOptions.Reasoning"/>'s limit: it was not drawn.</summary>
     public ChoiceProbabilities? Probabilities { get; init; }
+
+    /// <summary>The one of <see cref="GenerateOptions.Stop"/> that ended the generation, if <see cref="Finish"/> is <see cref="FinishReason.Stop"/>.</summary>
+    public string? StopString { get; init; }
 }

@@ -31,6 +31,7 @@ internal sealed partial class Scheduler
     public void Cancel(Request request)
     {
         request.Cancel();
+        request.EndsEarly();
         Wake();
     }
 

@@ -97,6 +97,9 @@ public sealed class CInterfaceTests
         Assert.AreNotEqual("", Run("stream", "", model, "abc", "2000"));
         string[] both = Run("two_models", "", model, model, "abc").TrimEnd().Split('\n');
         Assert.AreEqual(both[0], both[1]);
+        string[] many = Run("many", "", model, "abc", "12").TrimEnd('\n').Split('\n');
+        Assert.AreEqual(8, many.Distinct().Count());
+        Assert.AreEqual($"7:{text}".TrimEnd('\n'), many[6], "the same text as alone");
     }
 
     [TestMethod]

@@ -1,7 +1,6 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Text.Json;
-using Edge.Llm.Tests.Support;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Chat;

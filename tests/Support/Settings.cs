@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Edge.Llm.Tests.Support;
 
 /// <summary>What the environment asks of a test run.</summary>
@@ -5,6 +7,10 @@ internal static class Settings
 {
     /// <summary>EDGE_LLM_FULL=1: the long form of the tests that have one.</summary>
     public static bool Full { get; } = Environment.GetEnvironmentVariable("EDGE_LLM_FULL") == "1";
+
+    /// <summary>EDGE_LLM_LOAD_MINUTES: how long the load test runs in full; 30 minutes if it is not set.</summary>
+    public static TimeSpan LoadTime { get; } =
+        TimeSpan.FromMinutes(double.Parse(Environment.GetEnvironmentVariable("EDGE_LLM_LOAD_MINUTES") ?? "30", CultureInfo.InvariantCulture));
 
     /// <summary>EDGE_LLM_CLI: an executable to test instead of the one built with the tests, or null.</summary>
     public static string? Cli { get; } = Path("EDGE_LLM_CLI");

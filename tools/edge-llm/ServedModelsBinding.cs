@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Edge.Llm.Cli.Chat;
+using Edge.Llm.Cli.Models;
 using Edge.Llm.Cli.Serve.Models;
 
 namespace Edge.Llm.Cli;
@@ -9,9 +10,9 @@ internal sealed class ServedModelsBinding
 {
     private readonly Option<string[]> _models = new("--model", "-m")
     {
-        Description = "A GGUF file, and what clients call it (its file's name by default); may be repeated. The first one answers requests that name none. "
-            + "Without it the environment variable EDGE_LLM_MODEL names it, or it is the small built-in model.",
-        HelpName = "[NAME=]FILE",
+        Description = "A GGUF file or a pulled model, and what clients call it; may be repeated. The first one answers requests that name none. "
+            + "Without it the environment variable EDGE_LLM_MODEL names it, or it is all pulled models and the small built-in one.",
+        HelpName = "[NAME=]MODEL",
     };
 
     private readonly Option<string?> _alias = Opt.Text("--alias", ["-a"], "What clients call the first model.", "NAME");
@@ -36,11 +37,10 @@ internal sealed class ServedModelsBinding
     /// <param name="parallel">Requests that each answers at a time.</param>
     public IReadOnlyList<ModelSource> Get(ParseResult parsed, int parallel)
     {
-        string[] named = parsed.GetValue(_models) is { Length: > 0 } models ? models : [DefaultModel.Find()];
         var sources = new List<ModelSource>();
-        foreach (string text in named)
+        foreach ((string given, string file) in Files(parsed))
         {
-            (string name, string file) = Split(text);
+            string name = given;
             if (sources.Count == 0 && parsed.GetValue(_alias) is { } alias) name = alias;
             if (sources.Exists(source => source.Name == name)) throw new UsageException($"--model: two models are called '{name}': give NAME=FILE");
             sources.Add(new ModelSource(name, file, () => Open(parsed, name, file, parallel)));
@@ -65,9 +65,18 @@ internal sealed class ServedModelsBinding
         }
     }
 
-    private static (string Name, string File) Split(string text)
+    private IEnumerable<(string Name, string File)> Files(ParseResult parsed)
     {
-        int equals = text.IndexOf('=');
-        return equals > 0 && !File.Exists(text) ? (text[..equals], text[(equals + 1)..]) : (Path.GetFileNameWithoutExtension(text), text);
+        if (parsed.GetValue(_models) is { Length: > 0 } models) return models.Select(model => Split(parsed, model));
+        if (Environment.GetEnvironmentVariable(DefaultModel.Variable) is { Length: > 0 } model) return [Split(parsed, model)];
+        (string, string)[] pulled = [.. ModelFolder.Of(parsed).All().Select(stored => (stored.Name, stored.Path))];
+        return pulled.Length == 0 ? [Split(parsed, DefaultModel.Find())] : DefaultModel.BuiltIn(AppContext.BaseDirectory) is { } small ? [.. pulled, Split(parsed, small)] : pulled;
+    }
+
+    private static (string Name, string File) Split(ParseResult parsed, string text)
+    {
+        int equals = File.Exists(text) ? -1 : text.IndexOf('=');
+        string model = text[(equals + 1)..], file = ModelFolder.Resolve(parsed, model);
+        return (equals > 0 ? text[..equals] : file == model ? ModelName.Of(file) : model, file);
     }
 }

@@ -15,6 +15,7 @@ i32, u32, i64, u64, f32, size, ptr = c.c_int32, c.c_uint32, c.c_int64, c.c_uint6
 
 LogCallback = c.CFUNCTYPE(None, ptr, i32, ptr, size)
 ReleaseCallback = c.CFUNCTYPE(None, ptr, ptr, size)
+ReadyCallback = c.CFUNCTYPE(None, ptr)
 
 
 _RANGES: dict[Any, tuple[int, int]] = {i32: (-(1 << 31), (1 << 31) - 1), u32: (0, (1 << 32) - 1), i64: (-(1 << 63), (1 << 63) - 1),
@@ -101,7 +102,12 @@ SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f
                           samplers_length=size)
 GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
                           sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr,
-                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, grammar_flags=u32, salt=c.c_char_p, salt_length=size)
+                          grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, grammar_flags=u32, salt=c.c_char_p, salt_length=size,
+                          priority=i32, choice=u32, draft_tokens=i32, reserved=u32, adapters=c.POINTER(AdapterScale), adapter_count=size,
+                          ready=ReadyCallback, ready_user=ptr)
+RequestStatistics = _struct("RequestStatistics", finish=i32, seed=u64, prompt_tokens=i64, reused_tokens=i64, restored_tokens=i64,
+                            generated_tokens=i64, forced_tokens=i64, evaluated_tokens=i64, drafted_tokens=i64, accepted_tokens=i64, preemptions=i64,
+                            prompt_nanoseconds=i64, generation_nanoseconds=i64)
 
 _p = c.POINTER
 _bytes = (c.c_char_p, size)
@@ -154,6 +160,16 @@ FUNCTIONS: dict[str, tuple[type, ...]] = {
     "answer_options_default": (_p(AnswerOptions), size),
     "context_start_chat": (ptr, _p(ChatMessage), size, _p(ChatOptions), _p(AnswerOptions), _p(GenerateOptions)),
     "context_next_part": (ptr, _p(Part)),
+    "context_step": (ptr, _p(size)),
+    "context_start_thread": (ptr,),
+    "request_submit": (ptr, *_tokens, _p(GenerateOptions), size, _p(ptr)),
+    "request_submit_chat": (ptr, _p(ChatMessage), size, _p(ChatOptions), _p(AnswerOptions), _p(GenerateOptions), size, _p(ptr)),
+    "request_next": (ptr, _p(Piece)),
+    "request_wait": (ptr, _p(Piece)),
+    "request_next_part": (ptr, _p(Part)),
+    "request_get_statistics": (ptr, _p(RequestStatistics)),
+    "request_cancel": (ptr,),
+    "request_close": (ptr,),
     "sequence_tokens": (ptr, i32, *_buffer),
     "sequence_copy": (ptr, i32, i32),
     "sequence_remove": (ptr, i32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from . import _structs as s
 from . import checks
 from ._library import Library
+from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 
 CACHE_TYPES = {name: number for number, name in enumerate(("f16", "f32", "q8_0", "bf16", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"))}
@@ -98,6 +100,37 @@ def sampling_options(loaded: Library, *, temperature: float | None = None, top_k
     if samplers is not None:
         name = checks.text("samplers", samplers)
         options.samplers, options.samplers_length = name, len(name)
+    return options
+
+
+def generate_options(loaded: Library, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None, ignore_eos: bool = False,
+                     render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
+                     regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, json_whitespace: str = "any",
+                     json_any_order: bool = False, salt: str | None = None, priority: int = 0, choice: int = 0, draft_tokens: int | None = None,
+                     adapters: Sequence[Any] | None = None, **sampling: Any) -> s.Struct:
+    """What to generate, as C has it."""
+    options = loaded.defaults(s.GenerateOptions(), "generate")
+    chosen = sampling_options(loaded, **sampling)
+    texts = checks.texts("stop", stop)
+    options.max_tokens = -1 if max_tokens is None else max_tokens
+    options.ignore_eos, options.render_special = checks.flag("ignore_eos", ignore_eos), checks.flag("render_special", render_special)
+    options.sequence = sequence
+    options.deadline = milliseconds(timeout)
+    options.sampling = ctypes.pointer(chosen)
+    options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
+    options.stop_count = len(texts)
+    if (form := grammar_option(grammar, regex, json_schema)) is not None:
+        options.grammar_kind, options.grammar, options.grammar_length = form[0], form[1], len(form[1])
+    options.grammar_flags = grammar_flags(json_whitespace, json_any_order)
+    if salt is not None:
+        options.salt = kept = checks.text("salt", salt)
+        options.salt_length = len(kept)
+    options.priority, options.choice = priority, choice
+    if draft_tokens is not None:
+        options.draft_tokens = checks.integer("draft_tokens", draft_tokens) or -1
+    if adapters is not None:
+        scales = adapter_scales(adapters) or (s.AdapterScale * 1)()
+        options.adapters, options.adapter_count = scales, len(adapters)
     return options
 
 

@@ -1,8 +1,10 @@
+using Edge.Llm.Cli.Serve.Anthropic;
 using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.LlamaCpp;
 using Edge.Llm.Cli.Serve.Ollama;
 using Edge.Llm.Cli.Serve.OpenAi;
 using Edge.Llm.Cli.Serve.Operations;
+using Edge.Llm.Cli.Serve.Responses;
 
 namespace Edge.Llm.Cli.Serve;
 
@@ -15,11 +17,16 @@ internal static class Endpoints
         foreach (string version in (string[])["/v1", ""]) // llama.cpp's clients know both
         {
             routes.Post(version + "/chat/completions", ChatCompletions.AnswerAsync, OpenAiError.WriteAsync);
+            routes.Post(version + "/responses", ResponseEndpoints.AnswerAsync, OpenAiError.WriteAsync);
+            routes.Post(version + "/responses/input_tokens", ResponseEndpoints.CountAsync, OpenAiError.WriteAsync);
+            routes.GetUnder(version + "/responses/", ResponseEndpoints.FindAsync, OpenAiError.WriteAsync);
             routes.Post(version + "/embeddings", Embeddings.AnswerAsync, OpenAiError.WriteAsync);
             routes.Get(version + "/models", ModelList.AnswerAllAsync, OpenAiError.WriteAsync);
             routes.GetUnder(version + "/models/", ModelList.AnswerOneAsync, OpenAiError.WriteAsync);
         }
         routes.Post("/v1/completions", Completions.AnswerAsync, OpenAiError.WriteAsync);
+        routes.Post("/v1/messages", MessagesEndpoints.AnswerAsync, AnthropicError.WriteAsync);
+        routes.Post("/v1/messages/count_tokens", MessagesEndpoints.CountAsync, AnthropicError.WriteAsync);
         routes.Get("/health", Health.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);

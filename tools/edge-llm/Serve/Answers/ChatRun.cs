@@ -24,7 +24,7 @@ internal sealed class ChatRun : IDisposable
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
     public ChatRun(LoadedModel model, ChatRequest request, CancellationToken cancellation)
     {
-        ChatPrompt prompt = Prepare(model, request);
+        ChatPrompt prompt = PromptOf(model, request);
         _stream = new AnswerStream(model, prompt.Tokens, prompt.Options, request.Choices, cancellation);
         _scanners = [.. Enumerable.Range(0, request.Choices).Select(i => prompt.NewScanner(_stream.Statistics(i).Seed + (ulong)i))];
         _reasoningTokens = new int[request.Choices];
@@ -47,7 +47,7 @@ internal sealed class ChatRun : IDisposable
     }
 
     /// <summary>A conversation made ready to be answered.</summary>
-    public static ChatPrompt Prepare(LoadedModel model, ChatRequest request) => model.RequireChat().Prepare(
+    public static ChatPrompt PromptOf(LoadedModel model, ChatRequest request) => model.RequireChat().Prepare(
         request.Messages, request.Answer, request.Generate with { Stop = [.. request.Generate.Stop, .. model.Stop] });
 
     public int Choices => _stream.Count;

@@ -77,14 +77,16 @@ internal static class RequestOptions
     {
         if (body["grammar"] is { } gbnf && gbnf.Text(Limits.GrammarBytes) is { Length: > 0 } text) return Grammar.Gbnf(text);
         if (body["json_schema"] is { } schema) return Grammar.JsonSchema(schema.Raw());
-        if (body["response_format"] is not { } format) return null;
-        return format.Require("type").OneOf("text", "json_object", "json_schema") switch
-        {
-            "json_schema" => format["json_schema"] is { } named ? Grammar.JsonSchema(named["schema"]?.Raw() ?? "{}") : Grammar.JsonSchema(format.Require("schema").Raw()),
-            "json_object" => format["schema"] is { } shape ? Grammar.JsonSchema(shape.Raw()) : Grammar.JsonSchema("""{"type":"object"}"""),
-            _ => null,
-        };
+        return body["response_format"] is { } format ? FormatOf(format) : null;
     }
+
+    /// <summary>The grammar of a form that an answer is to have; null: any text.</summary>
+    public static Grammar? FormatOf(Field format) => format.Require("type").OneOf("text", "json_object", "json_schema") switch
+    {
+        "json_schema" => format["json_schema"] is { } named ? Grammar.JsonSchema(named["schema"]?.Raw() ?? "{}") : Grammar.JsonSchema(format.Require("schema").Raw()),
+        "json_object" => format["schema"] is { } shape ? Grammar.JsonSchema(shape.Raw()) : Grammar.JsonSchema("""{"type":"object"}"""),
+        _ => null,
+    };
 
     /// <summary>More variables for the template. Those that are the conversation itself cannot be set.</summary>
     public static IReadOnlyDictionary<string, JsonElement>? Variables(Field? given)
@@ -101,7 +103,7 @@ internal static class RequestOptions
     public static IReadOnlyDictionary<string, JsonElement>? WithEffort(IReadOnlyDictionary<string, JsonElement>? variables, Field? effort)
     {
         if (effort is not { } given) return variables;
-        string level = given.OneOf("none", "minimal", "low", "medium", "high", "xhigh");
+        string level = given.OneOf("none", "minimal", "low", "medium", "high", "xhigh", "max");
         var values = new Dictionary<string, JsonElement>(variables ?? new Dictionary<string, JsonElement>());
         if (level == "none") values.TryAdd("enable_thinking", s_false);
         else values.TryAdd("reasoning_effort", given.Json);

@@ -23,7 +23,7 @@ internal sealed class Origins(ServerOptions options)
         IHeaderDictionary headers = http.Response.Headers;
         headers.AccessControlAllowOrigin = origin;
         headers.Vary = "Origin";
-        headers.AccessControlExposeHeaders = "x-request-id, retry-after, openai-processing-ms";
+        headers.AccessControlExposeHeaders = "x-request-id, request-id, retry-after, openai-processing-ms";
         if (!HttpMethods.IsOptions(request.Method)) return;
         headers.AccessControlAllowMethods = "GET, POST";
         headers.AccessControlAllowHeaders = request.Headers.AccessControlRequestHeaders;

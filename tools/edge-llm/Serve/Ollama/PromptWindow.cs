@@ -33,7 +33,7 @@ internal sealed class PromptWindow(LoadedModel model, OllamaRequest request)
 
     private ChatPrompt Fit(ChatRequest chat)
     {
-        ChatPrompt whole = ChatRun.Prepare(model, chat);
+        ChatPrompt whole = ChatRun.PromptOf(model, chat);
         if (!request.Truncates || whole.Tokens.Count < _size) return whole;
         int[] droppable = [.. Enumerable.Range(0, Math.Max(chat.Messages.Count - 1, 0)).Where(i => chat.Messages[i].Role != "system")];
         int low = 1, high = droppable.Length; // messages to drop
@@ -51,7 +51,7 @@ internal sealed class PromptWindow(LoadedModel model, OllamaRequest request)
             HashSet<int> dropped = [.. droppable.Take(count)];
             try
             {
-                return ChatRun.Prepare(model, chat with { Messages = [.. chat.Messages.Where((_, i) => !dropped.Contains(i))] });
+                return ChatRun.PromptOf(model, chat with { Messages = [.. chat.Messages.Where((_, i) => !dropped.Contains(i))] });
             }
             catch (EdgeLlmException e) when (e.Code == ErrorCode.InvalidArgument)
             {

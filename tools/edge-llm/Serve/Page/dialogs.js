@@ -85,6 +85,7 @@ export function askForKey() {
   const form = dialog.querySelector('form');
   form.reset();
   form.elements.keep.checked = key.kept();
+  form.querySelector('.cancel').onclick = () => dialog.close();
   if (!dialog.open) dialog.showModal();
   return new Promise(resolve => dialog.addEventListener('close', () => {
     const entered = dialog.returnValue === 'ok';

@@ -10,7 +10,7 @@ import { Messages } from './messages.js';
 import { notice, hideNotice } from './notice.js';
 import { problem } from './settings.js';
 import { Sidebar } from './sidebar.js';
-import { Store, browserStorage } from './store.js';
+import { Store, Tab, browserStorage } from './store.js';
 import { isDark, toggle } from './theme.js';
 
 const SAVE_EVERY = 2000; // milliseconds, while an answer grows
@@ -19,10 +19,11 @@ const NO_ROOM = 'The browser has no room for this conversation: it is lost with 
 const byId = id => document.getElementById(id);
 for (const button of document.querySelectorAll('[data-icon]')) button.prepend(icon(button.dataset.icon));
 
-const store = new Store(browserStorage());
+const store = new Store(browserStorage('localStorage'));
+const tab = new Tab(browserStorage('sessionStorage'));
 const running = new Map(); // conversation to { index, controller, saved }
 const server = { models: [], contextSize: 0, defaults: {}, told: '' }; // told: the model that the rest is of
-let shown = create(store.settings);
+let shown = store.conversations.get(tab.shown) ?? create(store.settings);
 
 const settings = new SettingsDialog(changed => {
   store.settings = changed;
@@ -66,6 +67,7 @@ function begin() {
 
 function open(conversation) {
   shown = conversation;
+  tab.shown = conversation.id;
   hideNotice();
   show();
   composer.focus();
@@ -130,6 +132,7 @@ function ready() {
 
 async function generate(parent) {
   const conversation = shown;
+  tab.shown = conversation.id;
   const index = add(conversation, parent, { role: 'assistant', content: '', json: conversation.settings.json === true });
   const message = conversation.messages[index];
   const run = { index, controller: new AbortController(), saved: performance.now() };

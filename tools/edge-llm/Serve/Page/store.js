@@ -4,6 +4,7 @@ import { read } from './conversation.js';
 
 const PREFIX = 'edge-llm.conversation.';
 const SETTINGS = 'edge-llm.settings';
+const SHOWN = 'edge-llm.shown';
 
 export class Store {
   /** By id. */
@@ -73,11 +74,32 @@ export class Store {
   }
 }
 
-/** localStorage, or null where the browser does not allow it. */
-export function browserStorage() {
+/** What one tab remembers when it is loaded again: the conversation that it shows. */
+export class Tab {
+  #storage;
+
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  get shown() {
+    return this.#storage?.getItem(SHOWN) ?? '';
+  }
+
+  set shown(id) {
+    try {
+      this.#storage?.setItem(SHOWN, id);
+    } catch {
+      // It shows a new one then.
+    }
+  }
+}
+
+/** A storage of the browser by its name, or null where the browser does not allow it. */
+export function browserStorage(name) {
   try {
-    localStorage.getItem(SETTINGS);
-    return localStorage;
+    globalThis[name].getItem(SETTINGS);
+    return globalThis[name];
   } catch {
     return null;
   }

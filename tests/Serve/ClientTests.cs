@@ -11,6 +11,7 @@ public sealed class ClientTests
     [DataRow("openai")]
     [DataRow("ai-sdk")]
     [DataRow("langchain")]
+    [DataRow("ollama")]
     public async Task TheClientIsServed(string script)
     {
         string folder = Settings.Clients();

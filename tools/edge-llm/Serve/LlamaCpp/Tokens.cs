@@ -47,7 +47,7 @@ internal static class Tokens
         Field body = await context.ReadBodyAsync().ConfigureAwait(false);
         ChatRequest request = ChatReader.Read(body, context);
         LoadedModel model = await context.UseModelAsync(request.Model).ConfigureAwait(false);
-        await WriteTextAsync(context, "prompt", ChatRun.Prepare(model, request).Text).ConfigureAwait(false);
+        await WriteTextAsync(context, "prompt", ChatRun.PromptOf(model, request).Text).ConfigureAwait(false);
     }
 
     private static Task WriteTextAsync(RequestContext context, string name, string text) => Reply.JsonAsync(context.Http, json =>

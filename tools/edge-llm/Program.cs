@@ -17,7 +17,7 @@ internal static class Program
         ErrorStream.Install();
         try
         {
-            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(args), new ParserConfiguration
+            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(ConfigFile.Expand(args)), new ParserConfiguration
             {
                 EnablePosixBundling = false,      // -ngl is one option, not -n, -g and -l
                 ResponseFileTokenReplacer = null, // a prompt may begin with @

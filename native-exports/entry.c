@@ -205,6 +205,13 @@ int32_t edge_call_prefill(edge_llm_prefill_callback callback, void *user, size_t
     return result;
 }
 
+void edge_call_ready(edge_llm_ready_callback callback, void *user)
+{
+    to_caller();
+    callback(user);
+    from_caller();
+}
+
 /* ----------------------------------------------------------- functions ----------------------------------------------------------- */
 
 extern edge_llm_status managed_edge_llm_last_error(edge_llm_error *error);
@@ -249,6 +256,10 @@ edge_llm_status edge_llm_last_error(edge_llm_error *error)
 
 /* One that makes a handle, which is NULL whatever the error. */
 #define ENTRY_MAKING(handle, name, parameters, arguments) ENTRY_AFTER(if (handle) *handle = NULL, name, parameters, arguments)
+
+/* One that makes several: more than it would make are not touched. */
+#define ENTRY_MAKING_SOME(handles, count, name, parameters, arguments)                                         \
+    ENTRY_AFTER(for (size_t i = 0; handles && count <= EDGE_LLM_MAX_CHOICES && i < count; i++) handles[i] = NULL, name, parameters, arguments)
 
 #define DEFAULTS(type) ENTRY(type##_default, (type *options, size_t struct_size), (options, struct_size))
 
@@ -362,6 +373,23 @@ ENTRY(edge_llm_context_start_chat,
         const edge_llm_answer_options *answer, const edge_llm_generate_options *options),
     (context, messages, message_count, chat, answer, options))
 ENTRY(edge_llm_context_next_part, (edge_llm_context *context, edge_llm_part *part), (context, part))
+
+ENTRY(edge_llm_context_step, (edge_llm_context *context, size_t *remaining), (context, remaining))
+ENTRY(edge_llm_context_start_thread, (edge_llm_context *context), (context))
+ENTRY_MAKING_SOME(requests, choices, edge_llm_request_submit,
+    (edge_llm_context *context, const int32_t *prompt, size_t prompt_count, const edge_llm_generate_options *options, size_t choices,
+        edge_llm_request **requests),
+    (context, prompt, prompt_count, options, choices, requests))
+ENTRY_MAKING_SOME(requests, choices, edge_llm_request_submit_chat,
+    (edge_llm_context *context, const edge_llm_chat_message *messages, size_t message_count, const edge_llm_chat_options *chat,
+        const edge_llm_answer_options *answer, const edge_llm_generate_options *options, size_t choices, edge_llm_request **requests),
+    (context, messages, message_count, chat, answer, options, choices, requests))
+ENTRY(edge_llm_request_next, (edge_llm_request *request, edge_llm_piece *piece), (request, piece))
+ENTRY(edge_llm_request_wait, (edge_llm_request *request, edge_llm_piece *piece), (request, piece))
+ENTRY(edge_llm_request_next_part, (edge_llm_request *request, edge_llm_part *part), (request, part))
+ENTRY(edge_llm_request_get_statistics, (edge_llm_request *request, edge_llm_request_statistics *statistics), (request, statistics))
+ENTRY(edge_llm_request_cancel, (edge_llm_request *request), (request))
+ENTRY(edge_llm_request_close, (edge_llm_request *request), (request))
 
 ENTRY(edge_llm_sequence_tokens, (edge_llm_context *context, int32_t sequence, int32_t *tokens, size_t capacity, size_t *count),
     (context, sequence, tokens, capacity, count))

@@ -20,6 +20,9 @@ public sealed class ChatFormat
         (_template, _tokenizer) = (template, tokenizer);
     }
 
+    /// <summary>Whether the model may write to itself before it answers.</summary>
+    public bool HasReasoning => ToolStyles.ReasoningOf(_template.Source) is not null;
+
     /// <summary>Makes a conversation ready to be answered.</summary>
     /// <param name="messages">The messages so far.</param>
     /// <param name="answer">What the answer may hold besides text.</param>
@@ -46,7 +49,7 @@ public sealed class ChatFormat
         bool inReasoning = reasoning is not null && prompt.Text.TrimEnd().EndsWith(reasoning.Open.TrimEnd(), StringComparison.Ordinal);
         ToolStyle? style = hasTools ? known ?? ToolStyles.Hermes : reasoning?.Open.StartsWith("<|channel|>", StringComparison.Ordinal) == true ? ToolStyles.Harmony : null;
         var format = new AnswerFormat(style, reasoning, inReasoning, tools);
-        return new ChatPrompt(prompt.Encode(_tokenizer), Complete(generate, answer, format, template), format);
+        return new ChatPrompt(prompt.Text, prompt.Encode(_tokenizer), Complete(generate, answer, format, template), format);
     }
 
     private GenerateOptions Complete(GenerateOptions generate, AnswerOptions answer, AnswerFormat format, ChatTemplate template)

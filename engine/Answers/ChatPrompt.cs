@@ -9,7 +9,11 @@ public sealed class ChatPrompt
 {
     private readonly AnswerFormat _format;
 
-    internal ChatPrompt(int[] tokens, GenerateOptions options, AnswerFormat format) => (Tokens, Options, _format) = (tokens, options, format);
+    internal ChatPrompt(string text, int[] tokens, GenerateOptions options, AnswerFormat format) =>
+        (Text, Tokens, Options, _format) = (text, tokens, options, format);
+
+    /// <summary>The prompt as the template wrote it.</summary>
+    public string Text { get; }
 
     /// <summary>The prompt.</summary>
     public IReadOnlyList<int> Tokens { get; }

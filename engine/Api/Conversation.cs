@@ -33,7 +33,7 @@ public sealed class Conversation : IDisposable
     internal Conversation(Context context, Func<IReadOnlyList<ChatMessage>, int[]> encode)
     {
         _context = context;
-        _prepare = (messages, options) => new ChatPrompt(encode(messages), options, new AnswerFormat(null, null, false, ToolSet.None));
+        _prepare = (messages, options) => new ChatPrompt("", encode(messages), options, new AnswerFormat(null, null, false, ToolSet.None));
         _sequence = context.NewSequence();
     }
 

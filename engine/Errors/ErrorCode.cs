@@ -47,4 +47,7 @@ public enum ErrorCode
 
     /// <summary>A buffer given is too small; the call told the size that is needed.</summary>
     BufferTooSmall = 15,
+
+    /// <summary>There is nothing to read yet: a status of the C ABI, and no failure.</summary>
+    NotReady = 16,
 }

@@ -80,10 +80,14 @@ internal sealed class ModelRunner : IDisposable
     }
 
     /// <summary>Runs a batch: its tokens join their sequences. On an error no sequence changes.</summary>
+    /// <param name="batch">The tokens.</param>
+    /// <param name="wantsHidden">Whether hidden states are wanted instead of logits.</param>
+    /// <param name="hasEnded">Asked before each layer whether nobody needs the pass any more; it ends as a cancelled one then.</param>
+    /// <param name="cancellation">Ends it, before the next layer.</param>
     /// <returns>The rows that the batch asks for: logits, or hidden states after the last norm. They are valid until the next pass.</returns>
     /// <exception cref="EdgeLlmException">InvalidArgument, Busy, ContextFull, Cancelled, NonFinite, OutOfMemory, InvalidFile: the file
     /// changed its size.</exception>
-    public FloatRows Forward(Batch batch, bool wantsHidden = false, CancellationToken cancellation = default)
+    public FloatRows Forward(Batch batch, bool wantsHidden = false, Func<bool>? hasEnded = null, CancellationToken cancellation = default)
     {
         using Gate.Use pass = _gate.Hold();
         using Gate.Use model = _model.Hold();
@@ -92,7 +96,7 @@ internal sealed class ModelRunner : IDisposable
         {
             _plan.Prepare(batch, wantsHidden);
             BeginAdapters(batch);
-            FloatRows rows = _transformer.Forward(Cpu, _plan, cancellation);
+            FloatRows rows = _transformer.Forward(Cpu, _plan, hasEnded, cancellation);
             _plan.Commit();
             Passes++;
             return rows;
@@ -117,7 +121,7 @@ internal sealed class ModelRunner : IDisposable
             _batch.Clear();
             _batch.Add(sequence, tokens.Slice(at, unwanted), LogitsOf.None);
             _batch.Add(sequence, tokens.Slice(at + unwanted, wanted), LogitsOf.All);
-            FloatRows rows = Forward(_batch, wantsHidden, cancellation);
+            FloatRows rows = Forward(_batch, wantsHidden, cancellation: cancellation);
             handle(rows, at + unwanted);
             at += unwanted + wanted;
         }

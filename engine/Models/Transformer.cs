@@ -44,7 +44,7 @@ internal sealed unsafe class Transformer
     /// <summary>Runs a batch and returns the logits [rows, n_vocab] or hidden states [rows, n_embd] of the rows that it asks for, valid until
     /// the next call.</summary>
     /// <exception cref="EdgeLlmException">Cancelled, NonFinite: the cache holds no part of the batch then.</exception>
-    public FloatRows Forward(Cpu cpu, BatchPlan batch, CancellationToken cancellation)
+    public FloatRows Forward(Cpu cpu, BatchPlan batch, Func<bool>? hasEnded, CancellationToken cancellation)
     {
         FloatRows x = _x.First(batch.Count);
         _spec.Embedding.Forward(cpu, batch, x, _h.First(batch.Count));
@@ -54,7 +54,7 @@ internal sealed unsafe class Transformer
 
         for (int il = 0; il < _layers.Length; il++)
         {
-            if (cancellation.IsCancellationRequested) ThrowCancelled(il);
+            if (cancellation.IsCancellationRequested || hasEnded?.Invoke() == true) ThrowCancelled(il);
             x = _layers[il].Forward(cpu, batch, x);
         }
         _streams?.Merge(cpu, x);

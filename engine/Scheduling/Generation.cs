@@ -62,6 +62,10 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
         return TryTake();
     }
 
+    /// <summary>Ends it with <see cref="FinishReason.Cancelled"/>, which its reader is told by the next item that is not made yet. Any thread may call this; it
+    /// waits for nothing.</summary>
+    public void Cancel() => _scheduler.Cancel(_request);
+
     /// <summary>Itself.</summary>
     public IEnumerator<GeneratedToken> GetEnumerator() => this;
 
@@ -87,7 +91,7 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
     /// <exception cref="NotSupportedException">Always.</exception>
     void IEnumerator.Reset() => throw new NotSupportedException("a generation can be read once");
 
-    /// <summary>Ends it. Its sequence keeps what was read but for the last token. To read on throws, unless the end was read.</summary>
+    /// <summary>Ends it. A sequence of the caller's keeps what was read but for the last token. To read on throws, unless the end was read.</summary>
     public void Dispose()
     {
         _disposed = true;

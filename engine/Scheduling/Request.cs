@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
@@ -17,15 +16,10 @@ internal sealed partial class Request
     private readonly Answer _answer;
     private readonly GenerateOptions _options;
     private readonly AdapterSet? _adapters;
-    private readonly CancellationToken _callers;
-    private readonly CancellationTokenSource? _deadlineSource;
-    private readonly long _deadline = long.MaxValue;
-    private readonly bool _ownsSequence;
     private int _planned; // length, before the step being planned
     private int _told; // tokens that the reader was told of
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
-    private ExceptionDispatchInfo? _error;
 
     /// <summary>Checks everything and computes nothing.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy, GrammarError.</exception>
@@ -35,11 +29,12 @@ internal sealed partial class Request
         Check(prompt, tokenizer.Vocabulary.Count, maxLength);
         (_tokens, _promptLength, _options, _adapters, _callers) = ([.. prompt], prompt.Length, options, adapters, cancellation);
         _prefillEnd = prompt.Length;
+        if (options.ContextShift is { } shift) _keep = KeptTokens(shift, prompt.Length, maxLength);
         Draft = draft;
         _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
         Cancellation = cancellation;
-        _ownsSequence = sequence is null;
+        OwnsSequence = sequence is null;
         Sequence = sequence ?? newSequence();
         Sequence.Own(this);
         if (options.Deadline is { } time)
@@ -54,14 +49,14 @@ internal sealed partial class Request
     /// <summary>Where it happens.</summary>
     public Sequence Sequence { get; private set; }
 
+    /// <summary>Whether the sequence is its own, and not the caller's.</summary>
+    public bool OwnsSequence { get; }
+
     /// <summary>Counts and times.</summary>
     public GenerationStatistics Statistics { get; }
 
     /// <summary>Why it ended, or null.</summary>
     public FinishReason? Finish => _answer.Finish;
-
-    /// <summary>Ends it early: cancelled, or out of time.</summary>
-    public CancellationToken Cancellation { get; }
 
     /// <summary>Whether it needs no more passes.</summary>
     public bool IsDone => Finish is not null || _error is not null;
@@ -132,6 +127,7 @@ internal sealed partial class Request
         PreemptedAfter = ended;
         Statistics.Preemptions++;
         GiveBack();
+        Draft?.Dispose(); // its sequence; another one is made when it drafts again
     }
 
     private void GiveBack()
@@ -185,47 +181,19 @@ internal sealed partial class Request
         if (!first) Draft?.Pace.Observe(Guessed, accepted, Stopwatch.GetElapsedTime(_stepStarted, now).TotalSeconds);
     }
 
-    /// <summary>Ends it with an error, which its reader gets; a cancelled one ends as such.</summary>
-    public void Fail(Exception error)
-    {
-        if (error is EdgeLlmException { Code: ErrorCode.Cancelled } && EndIfCancelled()) return;
-        _error ??= ExceptionDispatchInfo.Capture(error);
-    }
-
-    /// <summary>Its reader has gone.</summary>
-    public void Abandon() => _answer.Abandon();
-
     /// <summary>The next token for the reader; false if there is none.</summary>
     /// <exception cref="EdgeLlmException">What ended the request.</exception>
     public bool TryRead(out GeneratedToken token)
     {
-        if (_answer.TryRead(out token)) return true;
+        if (_answer.TryRead(out token) || (EndsEarly() && _answer.TryRead(out token))) return true;
         _error?.Throw();
         return false;
-    }
-
-    /// <summary>Gives the sequence back. What the reader has not seen of an unfinished answer is forgotten.</summary>
-    public void Release()
-    {
-        _deadlineSource?.Dispose();
-        int unread = IsDone ? 0 : _answer.Unread;
-        try
-        {
-            if (!_ownsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Min(_length, _tokens.Count - 1 - unread));
-        }
-        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
-        {
-            // The caller has disposed of the sequence, or runs it: then it is not this request's to trim.
-        }
-        Sequence.Disown(this);
-        if (_ownsSequence) Sequence.Dispose();
-        Draft?.Dispose();
     }
 
     /// <summary>Tells the reader that there is something to read, if the step has made it.</summary>
     public void TellReader()
     {
-        if (_options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
+        if (!_left && _options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
         _told = _answer.Count;
     }
 
@@ -267,17 +235,20 @@ internal sealed partial class Request
         int accepted = 0;
         try
         {
-            int token;
-            while (true)
+            lock (_answer)
             {
-                token = _answer.Choose(logits[row + accepted], Text);
-                _answers = true;
-                if (IsDone) break;
-                _tokens.Add(token);
-                if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
-                accepted++;
+                int token;
+                while (!IsDone)
+                {
+                    token = _answer.Choose(logits[row + accepted], Text);
+                    _answers = true;
+                    if (IsDone) break;
+                    _tokens.Add(token);
+                    if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
+                    accepted++;
+                }
+                for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
             }
-            for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
         }
         catch (EdgeLlmException e)
         {
@@ -285,18 +256,6 @@ internal sealed partial class Request
         }
         Statistics.GeneratedTokens = _answer.Count;
         return accepted;
-    }
-
-    private bool EndIfCancelled()
-    {
-        if (_callers.IsCancellationRequested) End(FinishReason.Cancelled);
-        else if (Cancellation.IsCancellationRequested || Stopwatch.GetTimestamp() >= _deadline) End(FinishReason.Deadline);
-        return IsDone;
-    }
-
-    private void End(FinishReason reason)
-    {
-        if (!IsDone) _answer.End(reason);
     }
 
     private static void Check(int[] prompt, int vocabSize, int maxLength)

@@ -27,30 +27,55 @@ internal sealed partial class Scheduler
         lock (_gate) return _requests.Count(request => !request.IsDone);
     }
 
-    /// <summary>Takes a request out, between two steps.</summary>
+    /// <summary>Cancels a request: its reader gets the last item. A step under way goes on for the others.</summary>
+    public void Cancel(Request request)
+    {
+        request.Cancel();
+        request.EndsEarly();
+        Wake();
+    }
+
+    /// <summary>Takes a request out. It waits for the step under way only if the sequence is the caller's, who may use it from now on.</summary>
     public void Remove(Request request)
     {
         lock (_gate)
         {
-            if (_driver == Environment.CurrentManagedThreadId)
+            request.Leave();
+            while (_driver != 0 && _driver != Environment.CurrentManagedThreadId && !request.OwnsSequence) Monitor.Wait(_gate);
+            if (_driver != 0 || runner.Cache.Files is null || !_requests.Contains(request))
             {
-                request.Abandon(); // from a callback: the step under way retires it
+                Forget(request); // the step under way saves its text
                 return;
             }
-            while (_driver != 0) Monitor.Wait(_gate);
-            if (!_requests.Remove(request)) return;
-            request.Release();
-            request.Abandon(); // somebody may wait for its next token
+            _driver = Environment.CurrentManagedThreadId; // no step begins while its text is saved
+        }
+        try
+        {
+            using Gate.Use context = lifetime.Hold();
+            request.Save();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The context is disposed of: then it is not kept.
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _driver = 0;
+                Forget(request);
+            }
         }
     }
 
-    /// <summary>Takes a request out that nobody can read any more; waits for no step.</summary>
+    /// <summary>Takes a request out that nobody can read any more; waits for no step: the one under way retires it.</summary>
     public void Forget(Request request)
     {
         lock (_gate)
         {
             if (_driver == 0 && _requests.Remove(request)) request.Release();
             request.Abandon();
+            Monitor.PulseAll(_gate); // somebody may wait for its next token
         }
     }
 
@@ -85,7 +110,7 @@ internal sealed partial class Scheduler
         {
             if (_driver == Environment.CurrentManagedThreadId)
                 throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
-            while (request is { IsReady: false } && (_driver != 0 || HasThread)) Monitor.Wait(_gate);
+            if (request is { IsReady: false }) WaitForDriver(request);
             while (request is null && _driver != 0) Monitor.Wait(_gate);
             if (request is null ? !_requests.Exists(other => !other.IsDone) : request.IsReady) return false;
             _driver = Environment.CurrentManagedThreadId;
@@ -93,6 +118,19 @@ internal sealed partial class Scheduler
             _running.AddRange(_requests);
             return true;
         }
+    }
+
+    // Until it has something for its reader, or nobody else drives. A pass that goes on for others does not keep a cancelled one.
+    private void WaitForDriver(Request request)
+    {
+        CancellationTokenRegistration wake = request.Cancellation.UnsafeRegister(static scheduler => ((Scheduler)scheduler!).Wake(), this);
+        while (!request.IsReady && !request.EndsEarly() && (_driver != 0 || HasThread)) Monitor.Wait(_gate);
+        wake.Unregister(); // not Dispose, which would wait for Wake, which waits for this lock
+    }
+
+    private void Wake()
+    {
+        lock (_gate) Monitor.PulseAll(_gate);
     }
 
     private void EndStep()

@@ -12,6 +12,7 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, d
     private readonly List<Request> _requests = []; // by rank
     private readonly List<Request> _running = []; // those of this step
     private readonly Batch _batch = new();
+    private List<Request> _pass = []; // those of the pass under way
 
     /// <summary>Adds a request. Its tokens come as the result is read.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy.</exception>
@@ -54,6 +55,7 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, d
     private void Step()
     {
         long started = Stopwatch.GetTimestamp();
+        foreach (Request request in _running) request.ShiftIfFull();
         speculation?.Propose(_running);
         Fill(started);
         GroupByAdapters();
@@ -69,10 +71,11 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, d
     private void Forward(List<Request> requests)
     {
         _batch.Clear();
+        _pass = requests;
         foreach (Request request in requests) request.AddTo(_batch);
         try
         {
-            var logits = new Logits(runner.Forward(_batch, cancellation: requests.Count == 1 ? requests[0].Cancellation : default));
+            var logits = new Logits(runner.Forward(_batch, hasEnded: NobodyNeedsThePass));
             int row = 0;
             foreach (Request request in requests)
             {
@@ -85,5 +88,11 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, d
             if (requests.Count == 1) requests[0].Fail(e);
             else foreach (Request request in requests) Forward([request]);
         }
+    }
+
+    private bool NobodyNeedsThePass()
+    {
+        foreach (Request request in _pass) if (request.IsWanted) return false;
+        return true;
     }
 }

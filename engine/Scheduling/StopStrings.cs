@@ -35,6 +35,9 @@ internal sealed class StopStrings
         LinkShorter();
     }
 
+    /// <summary>The stop string that was found, or null.</summary>
+    public string? Found { get; private set; }
+
     /// <summary>Takes the next piece and returns the text that is free to go. True for <paramref name="stopped"/>: a stop string begins
     /// right after that text; nothing more is to come.</summary>
     public string Append(string piece, out bool stopped)
@@ -47,7 +50,9 @@ internal sealed class StopStrings
         {
             _node = Next(_node, piece[i]);
             if (_found[_node] == 0) continue;
-            _held.Length = held + i + 1 - _found[_node];
+            _held.Length = held + i + 1;
+            Found = _held.ToString(_held.Length - _found[_node], _found[_node]);
+            _held.Length -= Found.Length;
             stopped = true;
         }
         string free = _held.ToString(0, stopped ? _held.Length : _held.Length - _lengths[_node]);

@@ -68,7 +68,8 @@ internal static unsafe class AdapterExports
     private static void SetOfSequence(ContextResource context, (int Sequence, Input<AdapterScaleData> Adapters) a) =>
         context.Context.SetAdapters(context.Sequence(a.Sequence), a.Adapters.Data is null && a.Adapters.Count == 0 ? null : Read(a.Adapters));
 
-    private static List<AdapterScale> Read(Input<AdapterScaleData> adapters)
+    /// <summary>Adapters with their scales.</summary>
+    internal static List<AdapterScale> Read(Input<AdapterScaleData> adapters)
     {
         var read = new List<AdapterScale>();
         foreach (AdapterScaleData item in adapters.Span("adapters"))

@@ -14,8 +14,20 @@ internal static unsafe class ContextExports
     private static void Create(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<nint> Context) a)
     {
         nint* context = a.Context.Needed("context");
-        (ContextOptions options, ulong seed) = OptionReaders.Context(a.Options.Address);
-        *context = HandleTable.Instance.Open(new ContextResource(model, options, seed));
+        (ContextOptions options, ulong seed, nint draft) = OptionReaders.Context(a.Options.Address);
+        WithDraft(draft, drafts => *context = HandleTable.Instance.Open(new ContextResource(model, options, seed, drafts) { DraftModel = draft }));
+    }
+
+    /// <summary>Calls with the model of a handle, or with null where there is none.</summary>
+    internal static void WithDraft(nint handle, Action<ModelResource?> call)
+    {
+        if (handle == 0)
+        {
+            call(null);
+            return;
+        }
+        using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(handle, "draft_model");
+        call(use.Resource);
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_close")]
@@ -104,6 +116,20 @@ internal static unsafe class ContextExports
         a.Scores.Reserve((nuint)context.Model.Model.VectorLength); // before the work, not after
         a.Scores.Write(context.Rank(context.Model.Tokenizer.EncodePair(Bytes(a.Query, "query"), Bytes(a.Document, "document"))));
     }
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_step")]
+    public static int edge_llm_context_step(nint context, nuint* remaining) => Call.Context(context, Pointer(remaining), &Step);
+
+    private static void Step(ContextResource context, Pointer<nuint> remaining)
+    {
+        nuint* left = remaining.Needed("remaining");
+        *left = (nuint)context.Context.Step();
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_start_thread")]
+    public static int edge_llm_context_start_thread(nint context) => Call.Meanwhile(context, 0, &StartThread);
+
+    private static void StartThread(ContextResource context, int unused) => context.Context.StartThread();
 
     /// <summary>Tokens that may fit the context: more are not even looked at.</summary>
     internal static ReadOnlySpan<int> Tokens(ContextResource context, Input<int> tokens)

@@ -48,11 +48,18 @@ internal static unsafe class GenerateExports
     private static void StartChat(ContextResource context,
         (Input<ChatMessageData> Messages, Pointer<ChatOptionsData> Chat, Pointer<AnswerOptionsData> Answer, Pointer<GenerateOptionsData> Options) a)
     {
-        GenerateOptionsData data = a.Options.Address is null ? OptionReaders.Generate() : Versioned.Read(a.Options.Address);
-        ChatRequest request = ChatRequest.Read(context.Model, a.Messages, a.Chat);
-        AnswerOptions answer = OptionReaders.Answer(a.Answer.Address) with { Tools = request.Tools, Variables = request.Variables, Date = request.Date };
-        ChatPrompt prompt = new ChatFormat(request.Template, context.Model.Tokenizer).Prepare(request.Turns, answer, OptionReaders.Generate(data, context));
+        GenerateOptionsData data = OptionReaders.Read(a.Options);
+        ChatPrompt prompt = Prepare(context, a.Messages, a.Chat, a.Answer, Options(context, data));
         context.Replace(new GenerationReader(context, data.Sequence, [.. prompt.Tokens], prompt.Options, data.Deadline) { Id = data.Id, Chat = prompt });
+    }
+
+    /// <summary>The prompt of a conversation, and what its answer may be.</summary>
+    internal static ChatPrompt Prepare(ContextResource context, Input<ChatMessageData> messages, Pointer<ChatOptionsData> chat,
+        Pointer<AnswerOptionsData> answerOptions, GenerateOptions options)
+    {
+        ChatRequest request = ChatRequest.Read(context.Model, messages, chat);
+        AnswerOptions answer = OptionReaders.Answer(answerOptions.Address) with { Tools = request.Tools, Variables = request.Variables, Date = request.Date };
+        return new ChatFormat(request.Template, context.Model.Tokenizer).Prepare(request.Turns, answer, options);
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_next_part")]
@@ -92,9 +99,18 @@ internal static unsafe class GenerateExports
 
     private static GenerationReader Begin(ContextResource context, Input<int> prompt, Pointer<GenerateOptionsData> options)
     {
-        GenerateOptionsData data = options.Address is null ? OptionReaders.Generate() : Versioned.Read(options.Address);
+        GenerateOptionsData data = OptionReaders.Read(options);
         // A null pointer goes on from what the sequence holds. A prompt without tokens does not: it would continue another request's text.
         int[]? tokens = prompt.Data is null && prompt.Count == 0 ? null : ContextExports.Tokens(context, prompt).ToArray();
-        return new GenerationReader(context, data.Sequence, tokens, OptionReaders.Generate(data, context), data.Deadline) { Id = data.Id };
+        return new GenerationReader(context, data.Sequence, tokens, Options(context, data), data.Deadline) { Id = data.Id };
+    }
+
+    private static GenerateOptions Options(ContextResource context, GenerateOptionsData data)
+    {
+        if (data.Ready is not null) throw new EdgeLlmException(ErrorCode.InvalidArgument, "ready: expected null but in requests");
+        return OptionReaders.Generate(data, context, data.Prefill is null ? null : (done, total) =>
+        {
+            if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0) context.Interruption.Cancel();
+        });
     }
 }

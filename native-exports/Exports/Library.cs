@@ -59,7 +59,7 @@ internal static unsafe class LibraryExports
         ReadOnlySpan<byte> text = Name(a.Status);
         *name = (nint)Address(text);
         *length = (nuint)text.Length;
-        if (a.Status is < 0 or > (int)ErrorCode.BufferTooSmall) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{a.Status} is no status");
+        if (a.Status is < 0 or > (int)ErrorCode.NotReady) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{a.Status} is no status");
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_last_error")]
@@ -112,6 +112,7 @@ internal static unsafe class LibraryExports
         (int)ErrorCode.InvalidHandle => "EDGE_LLM_INVALID_HANDLE"u8,
         (int)ErrorCode.Busy => "EDGE_LLM_BUSY"u8,
         (int)ErrorCode.BufferTooSmall => "EDGE_LLM_BUFFER_TOO_SMALL"u8,
+        (int)ErrorCode.NotReady => "EDGE_LLM_NOT_READY"u8,
         _ => "unknown status"u8,
     };
 }

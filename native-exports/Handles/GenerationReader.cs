@@ -59,11 +59,14 @@ internal sealed unsafe class GenerationReader : IDisposable
         _owner.Finish = Finish;
         _text.Set(step.Text);
         Parts?.Add(step.Text, isLast: Finish is not null);
-        return new PieceData
-        {
-            StructSize = (uint)sizeof(PieceData), Token = step.Token, Finish = (int)Finish.GetValueOrDefault(), Id = Id, Text = _text.Data, TextLength = _text.Length,
-        };
+        return Piece(step.Token, Finish, Id, _text);
     }
+
+    /// <summary>A step as callers see it.</summary>
+    public static PieceData Piece(int token, FinishReason? finish, uint id, Utf8Text text) => new()
+    {
+        StructSize = (uint)sizeof(PieceData), Token = token, Finish = (int)finish.GetValueOrDefault(), Id = id, Text = text.Data, TextLength = text.Length,
+    };
 
     /// <summary>A callback asked to stop.</summary>
     public void Stop()

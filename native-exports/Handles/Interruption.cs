@@ -8,9 +8,13 @@ internal sealed class Interruption : IDisposable
     private const long Never = long.MaxValue;
 
     private readonly object _gate = new();
+    private readonly CancellationTokenSource _closing = new();
     private CancellationTokenSource _source = new();
     private bool _working, _cancelled, _closed;
     private long _contextDeadline = Never, _deadline = Never; // in Stopwatch ticks
+
+    /// <summary>Ends the requests of the context when its handle is closed.</summary>
+    public CancellationToken Closing => _closing.Token;
 
     /// <summary>The deadline of this and all later work, in milliseconds from now; negative: none.</summary>
     public void SetContextDeadline(long milliseconds) => _contextDeadline = At(milliseconds);
@@ -69,6 +73,7 @@ internal sealed class Interruption : IDisposable
     {
         lock (_gate) _closed = true;
         Cancel();
+        _closing.Cancel();
     }
 
     /// <summary>Why work that was cancelled was: Cancelled or DeadlineExceeded.</summary>
@@ -86,7 +91,11 @@ internal sealed class Interruption : IDisposable
         ? new EdgeLlmException(ErrorCode.DeadlineExceeded, "the deadline passed")
         : new EdgeLlmException(ErrorCode.Cancelled, "cancelled by the caller");
 
-    public void Dispose() => _source.Dispose();
+    public void Dispose()
+    {
+        _source.Dispose();
+        _closing.Dispose();
+    }
 
     private static long At(long milliseconds)
     {

@@ -43,6 +43,32 @@ internal static unsafe class Call
     public static int Meanwhile<T>(nint context, T arguments, delegate*<ContextResource, T, void> body, [CallerMemberName] string function = "") =>
         Library((context, Hold.Nothing, arguments, (nint)body), &OnContext<T>, function);
 
+    /// <summary>A call on a request that may come at any time.</summary>
+    public static int Request<T>(nint request, T arguments, delegate*<RequestResource, T, void> body, [CallerMemberName] string function = "") =>
+        Library((request, arguments, (nint)body), &OnRequest<T>, function);
+
+    /// <summary>A call that takes what is there; where the body says that nothing is, the status is NotReady, which is no failure.</summary>
+    public static int Poll<T>(nint request, T arguments, delegate*<RequestResource, T, bool> body, [CallerMemberName] string function = "")
+    {
+        bool found = true;
+        int status = Library((request, arguments, (nint)body, (nint)(&found)), &OnPoll<T>, function);
+        return found ? status : (int)ErrorCode.NotReady;
+    }
+
+    private static void OnRequest<T>((nint Request, T Arguments, nint Body) call)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        using Use<RequestResource> use = HandleTable.Instance.Use<RequestResource>(call.Request, "request");
+        ((delegate*<RequestResource, T, void>)call.Body)(use.Resource, call.Arguments);
+    }
+
+    private static void OnPoll<T>((nint Request, T Arguments, nint Body, nint Found) call)
+    {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        using Use<RequestResource> use = HandleTable.Instance.Use<RequestResource>(call.Request, "request");
+        *(bool*)call.Found = ((delegate*<RequestResource, T, bool>)call.Body)(use.Resource, call.Arguments);
+    }
+
     private static void OnModel<T>((nint Model, T Arguments, nint Body) call)
     {
         RuntimeHelpers.EnsureSufficientExecutionStack();

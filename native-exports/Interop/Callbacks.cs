@@ -18,4 +18,7 @@ internal static unsafe partial class Callbacks
 
     [LibraryImport(Library, EntryPoint = "edge_call_prefill")]
     public static partial int Prefill(delegate* unmanaged<void*, nuint, nuint, int> callback, void* user, nuint done, nuint total);
+
+    [LibraryImport(Library, EntryPoint = "edge_call_ready")]
+    public static partial void Ready(delegate* unmanaged<void*, void> callback, void* user);
 }

@@ -161,8 +161,9 @@ internal unsafe struct ContextOptionsData
     public byte* PromptCache;
     public nuint PromptCacheLength;
     public long PromptCacheBytes;
-    public int NoPrefixSharing;
+    public int NoPrefixSharing, Lookup, DraftTokens;
     public uint Reserved;
+    public nint DraftModel;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -180,6 +181,7 @@ internal struct ContextCounters
     public ulong Seed;
     public long PromptTokens, ReusedTokens, GeneratedTokens, PromptNanoseconds, GenerationNanoseconds;
     public long EvaluatedTokens, EvaluationNanoseconds, KvBytes, ActivationBytes;
+    public long RestoredTokens, ForcedTokens, DraftedTokens, AcceptedTokens, ShiftedTokens; // from version 1.1 on
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -247,4 +249,22 @@ internal unsafe struct GenerateOptionsData
     public uint GrammarFlags;
     public byte* Salt;
     public nuint SaltLength;
+    public int Priority;
+    public uint Choice;
+    public int DraftTokens, ContextShift, Keep;
+    public uint Reserved;
+    public AdapterScaleData* Adapters;
+    public nuint AdapterCount;
+    public delegate* unmanaged<void*, void> Ready;
+    public void* ReadyUser;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct RequestStatistics
+{
+    public uint StructSize;
+    public int Finish;
+    public ulong Seed;
+    public long PromptTokens, ReusedTokens, RestoredTokens, GeneratedTokens, ForcedTokens, EvaluatedTokens, DraftedTokens, AcceptedTokens, ShiftedTokens, Preemptions;
+    public long PromptNanoseconds, GenerationNanoseconds;
 }

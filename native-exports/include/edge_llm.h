@@ -4,11 +4,12 @@
  *
  * Status.    Every function returns an edge_llm_status; EDGE_LLM_OK is 0. No input, file or call sequence ends the process: what goes wrong
  *            is a status. edge_llm_last_error tells more, for each thread its own.
- * Handles.   edge_llm_model, edge_llm_context and edge_llm_adapter are never dereferenced by the caller. A handle that was never given out, is closed, or is of
+ * Handles.   edge_llm_model, edge_llm_context, edge_llm_adapter and edge_llm_request are never dereferenced by the caller. A handle that was never given out, is closed, or is of
  *            another kind gives EDGE_LLM_INVALID_HANDLE; so does NULL. A handle's value is never used twice.
  * Threads.   Any thread may call any function. A model may be used by many threads at once. A context does one thing at a time: a second
- *            call while one is under way gives EDGE_LLM_BUSY; only edge_llm_context_cancel, edge_llm_context_close and
- *            edge_llm_context_get_options may be called at any time, also from callbacks.
+ *            call while one is under way gives EDGE_LLM_BUSY; only edge_llm_context_cancel, edge_llm_context_close,
+ *            edge_llm_context_get_options, edge_llm_context_start_thread and the functions of requests may be called at any time, also from
+ *            callbacks.
  * Fork.      In the child of a fork, once the parent has used the library, every function gives EDGE_LLM_FORKED at once and does nothing
  *            (but edge_llm_model_open_memory, which gives back what it was lent).
  * Structs.   Those that begin with struct_size have an _default function, which the caller gives sizeof, and which sets all fields; or, if they
@@ -21,7 +22,8 @@
  *            status is EDGE_LLM_BUFFER_TOO_SMALL and nothing is written but *count; capacity 0 with a NULL buffer thus asks for the size.
  * Memory.    Arguments belong to the caller and are not needed after the call, unless said. Pointers that the library gives out are valid as
  *            long as said, and never to be freed.
- * Callbacks. Run on the calling thread, with the caller's floating-point environment. They must return: no exception, no longjmp, no end of the thread.
+ * Callbacks. Run on the calling thread, with the caller's floating-point environment; those of requests on the thread that computes. They must
+ *            return: no exception, no longjmp, no end of the thread.
  * Floats.    The caller's floating-point environment (rounding mode, flush-to-zero, exceptions) has no influence on results, and is
  *            as it was when a function returns. Where the library calls back, it is the caller's again for that time.
  *
@@ -69,6 +71,9 @@ extern "C" {
 /* Sequences of a context are numbered 0 to this - 1. */
 #define EDGE_LLM_MAX_SEQUENCES 1024
 
+/* Answers to one prompt at most. */
+#define EDGE_LLM_MAX_CHOICES 1024
+
 typedef enum edge_llm_status {
     EDGE_LLM_OK = 0,
     EDGE_LLM_INVALID_FILE = 1,       /* a file is damaged, truncated or not of the format expected, or cannot be opened */
@@ -85,7 +90,8 @@ typedef enum edge_llm_status {
     EDGE_LLM_INTERNAL = 12,          /* a defect of the library */
     EDGE_LLM_INVALID_HANDLE = 13,    /* never given out, closed, or of another kind */
     EDGE_LLM_BUSY = 14,              /* another call is under way in the context */
-    EDGE_LLM_BUFFER_TOO_SMALL = 15   /* the size needed was told */
+    EDGE_LLM_BUFFER_TOO_SMALL = 15,  /* the size needed was told */
+    EDGE_LLM_NOT_READY = 16          /* there is nothing to read yet: no failure, so edge_llm_last_error stays as it was */
 } edge_llm_status;
 
 typedef enum edge_llm_finish {
@@ -131,6 +137,16 @@ typedef struct edge_llm_context edge_llm_context;
 
 /* A LoRA adapter, loaded for a model. */
 typedef struct edge_llm_adapter edge_llm_adapter;
+
+/* An answer that a context computes together with others. */
+typedef struct edge_llm_request edge_llm_request;
+
+/* An adapter that is applied. */
+typedef struct edge_llm_adapter_scale {
+    edge_llm_adapter *adapter;
+    float scale;       /* factor on what it adds; 1: as it was trained, 0: as if it were not named */
+    uint32_t reserved; /* 0 */
+} edge_llm_adapter_scale;
 
 typedef struct edge_llm_text {
     const char *data;
@@ -361,7 +377,12 @@ typedef struct edge_llm_context_options {
     size_t prompt_cache_length;   /* may be EDGE_LLM_ZERO_TERMINATED */
     int64_t prompt_cache_bytes;   /* that its files may take; 0 (default): 4 GiB */
     int32_t no_prefix_sharing;    /* 1: a text does not go on from what the cache holds of another one with the same beginning. Default 0 */
+    int32_t lookup;               /* 1: drafts tokens of an answer from what stood in its text before: the answer is the same, and comes sooner
+                                     where it copies. Default 0 */
+    int32_t draft_tokens;         /* tokens that may be drafted for one pass; 0 (default): 8 where there is lookup or a draft model */
     uint32_t reserved;            /* 0 */
+    edge_llm_model *draft_model;  /* a smaller model with the same tokens, which drafts; NULL (default): none. Its handle may be closed before the
+                                     context's */
 } edge_llm_context_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -411,6 +432,12 @@ typedef struct edge_llm_context_counters {
     int64_t evaluation_nanoseconds; /* spent on that */
     int64_t kv_bytes;            /* of cache, allocated so far */
     int64_t activation_bytes;    /* of working memory */
+    /* From version 1.1 on, of the last generation: as in edge_llm_request_statistics. */
+    int64_t restored_tokens;
+    int64_t forced_tokens;
+    int64_t drafted_tokens;
+    int64_t accepted_tokens;
+    int64_t shifted_tokens;
 } edge_llm_context_counters;
 
 /* Counts, times and memory. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_BUSY. */
@@ -477,13 +504,6 @@ EDGE_LLM_API edge_llm_status edge_llm_adapter_get_info(edge_llm_adapter *adapter
  * it was made for, if they are there. Errors: the same. */
 EDGE_LLM_API edge_llm_status edge_llm_adapter_metadata(
     edge_llm_adapter *adapter, const char *key, size_t key_length, char *buffer, size_t capacity, size_t *count);
-
-/* An adapter that is applied. */
-typedef struct edge_llm_adapter_scale {
-    edge_llm_adapter *adapter;
-    float scale;       /* factor on what it adds; 1: as it was trained, 0: as if it were not named */
-    uint32_t reserved; /* 0 */
-} edge_llm_adapter_scale;
 
 /* The adapters of the context's sequences that name none, once they are empty, and of texts to embed or rank. A count of 0: none. Any number of
  * sequences with different adapters may be in one batch. The array is not needed after the call.
@@ -567,6 +587,9 @@ typedef int32_t (*edge_llm_piece_callback)(void *user, const edge_llm_piece *pie
 /* Is told, after each batch of a prompt, how many of how many tokens are done; anything but 0 ends the generation. */
 typedef int32_t (*edge_llm_prefill_callback)(void *user, size_t done, size_t total);
 
+/* Is told that requests which were submitted together have something to read. */
+typedef void (*edge_llm_ready_callback)(void *user);
+
 /* How a grammar is written. */
 typedef enum edge_llm_grammar_kind {
     EDGE_LLM_GRAMMAR_NONE = 0,
@@ -603,6 +626,17 @@ typedef struct edge_llm_generate_options {
     uint32_t grammar_flags; /* edge_llm_grammar_flags together. Default 0 */
     const char *salt;       /* only texts of equal salt share what the cache holds of a common beginning; NULL (default): that of the sequence */
     size_t salt_length;     /* may be EDGE_LLM_ZERO_TERMINATED */
+    int32_t priority;       /* requests of a higher one come first; of equal ones, the earlier. Default 0 */
+    uint32_t choice;        /* number of the answer among several to one prompt: each number draws other tokens with the same seed. Default 0 */
+    int32_t draft_tokens;   /* tokens that may be drafted for one pass, if the context drafts. 0 (default): as many as it does; -1: none */
+    int32_t context_shift;  /* 1: a text that fills the context loses the older half of what is not kept, in whole blocks of 64 tokens. What is left
+                               is computed again, as the text of a new request would be, and the answer goes on. Default 0: it ends */
+    int32_t keep;           /* tokens of the beginning to keep then at least, made up to whole blocks; -1: the prompt. Default 0 */
+    uint32_t reserved;      /* 0 */
+    const edge_llm_adapter_scale *adapters; /* for the text; NULL (and 0, default): those of the sequence */
+    size_t adapter_count;
+    edge_llm_ready_callback ready; /* of requests only; NULL (default): none. See edge_llm_request_submit */
+    void *ready_user;
 } edge_llm_generate_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -684,6 +718,85 @@ EDGE_LLM_API edge_llm_status edge_llm_context_next_part(edge_llm_context *contex
  * reads the steps of another one that has begun meanwhile. Errors: as edge_llm_context_generate; EDGE_LLM_INVALID_ARGUMENT also: there is no
  * generation, or it has another id. */
 EDGE_LLM_API edge_llm_status edge_llm_context_next(edge_llm_context *context, edge_llm_piece *piece);
+
+/* ----------------------------------------------------------------- requests ------------------------------------------------------------------ */
+
+/* Begins an answer to a prompt, or several (`choices`, at most EDGE_LLM_MAX_CHOICES: the prompt is computed once; they have one seed and the
+ * numbers from options->choice on), and computes nothing. requests[0] to requests[choices - 1] are NULL unless the status is EDGE_LLM_OK; close each
+ * with edge_llm_request_close. All requests of a context share its forward passes, also with the generation that edge_llm_context_generate or
+ * edge_llm_context_start began, and each gets the tokens that it would get alone. Passes are driven by edge_llm_context_step, by the thread of
+ * edge_llm_context_start_thread, or by whoever waits for an answer. From version 1.1 on, as is all of this section.
+ *
+ * A request has a sequence of its own: options->sequence is 0. options->deadline is that of the request; those of the context do not
+ * count, nor does edge_llm_context_cancel.
+ * options->ready is told, on the thread that computes, after each pass that has made something for one of these requests. It may call the
+ * functions of requests but for edge_llm_request_wait. It is not called before this function has written the handles, and no more after all of the
+ * requests are closed; so is options->prefill.
+ * Errors: as edge_llm_context_start, but for EDGE_LLM_BUSY. */
+EDGE_LLM_API edge_llm_status edge_llm_request_submit(edge_llm_context *context, const int32_t *prompt, size_t prompt_count,
+    const edge_llm_generate_options *options, size_t choices, edge_llm_request **requests);
+
+/* The same for the answer to a conversation. Errors: as edge_llm_context_start_chat, but for EDGE_LLM_BUSY. */
+EDGE_LLM_API edge_llm_status edge_llm_request_submit_chat(edge_llm_context *context, const edge_llm_chat_message *messages, size_t message_count,
+    const edge_llm_chat_options *chat, const edge_llm_answer_options *answer, const edge_llm_generate_options *options, size_t choices,
+    edge_llm_request **requests);
+
+/* The next step, if it is there; computes nothing. Its text is valid until the next call of this function or edge_llm_request_wait with this request, and
+ * piece->id is that of the options. After the step with a finish reason, the request is over; if that reason is a cancellation or the
+ * deadline, the step is given and the status is EDGE_LLM_CANCELLED or EDGE_LLM_DEADLINE_EXCEEDED. Errors: EDGE_LLM_NOT_READY,
+ * EDGE_LLM_CANCELLED, EDGE_LLM_DEADLINE_EXCEEDED, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY (another thread reads the request),
+ * EDGE_LLM_INVALID_ARGUMENT (it is over); and what ended it: EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_NON_FINITE,
+ * EDGE_LLM_GRAMMAR_ERROR. */
+EDGE_LLM_API edge_llm_status edge_llm_request_next(edge_llm_request *request, edge_llm_piece *piece);
+
+/* The same, but waits for the step: for as long as another thread computes, else it drives passes itself. Errors: the same, but for
+ * EDGE_LLM_NOT_READY; EDGE_LLM_BUSY and EDGE_LLM_INVALID_FILE as edge_llm_context_step: the request goes on. */
+EDGE_LLM_API edge_llm_status edge_llm_request_wait(edge_llm_request *request, edge_llm_piece *piece);
+
+/* The next part that the steps of a chat's answer so far have completed; EDGE_LLM_PART_NONE if there is none. Errors: EDGE_LLM_INVALID_HANDLE,
+ * EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT (edge_llm_request_submit began it). */
+EDGE_LLM_API edge_llm_status edge_llm_request_next_part(edge_llm_request *request, edge_llm_part *part);
+
+typedef struct edge_llm_request_statistics {
+    uint32_t struct_size;      /* set by the caller */
+    int32_t finish;            /* edge_llm_finish of the last step that was read */
+    uint64_t seed;             /* of its draws */
+    int64_t prompt_tokens;     /* tokens of its prompt */
+    int64_t reused_tokens;     /* of these, tokens that were in the cache already */
+    int64_t restored_tokens;   /* of these, tokens that were read from the prompt cache */
+    int64_t generated_tokens;
+    int64_t forced_tokens;     /* of these, tokens that the grammar left no choice about */
+    int64_t evaluated_tokens;  /* run through the model */
+    int64_t drafted_tokens;    /* drafted ahead of the answer */
+    int64_t accepted_tokens;   /* of these, tokens that were chosen indeed */
+    int64_t shifted_tokens;    /* left out of the text because it filled the context */
+    int64_t preemptions;       /* how often it gave its part of the cache to another request, and was computed again */
+    int64_t prompt_nanoseconds;     /* from its first pass until its first token was chosen */
+    int64_t generation_nanoseconds; /* of the passes for the tokens after the first */
+} edge_llm_request_statistics;
+
+/* Counts and times of a request so far. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT. */
+EDGE_LLM_API edge_llm_status edge_llm_request_get_statistics(edge_llm_request *request, edge_llm_request_statistics *statistics);
+
+/* Ends a request: after the steps that are made already, its reader gets one with EDGE_LLM_FINISH_CANCELLED, without waiting for the pass under way;
+ * that ends at the latest after the layer being computed, unless other requests need it. Nothing happens to one that is over. Errors:
+ * EDGE_LLM_INVALID_HANDLE. */
+EDGE_LLM_API edge_llm_status edge_llm_request_cancel(edge_llm_request *request);
+
+/* Closes a handle; a request that goes on is cancelled. Waits for nothing but a callback of the request on another thread. Its room in the cache
+ * is free after the pass under way. A request keeps the memory of its context, whose handle may be closed before: that cancels the request.
+ * Errors: EDGE_LLM_INVALID_HANDLE, also for a handle that is closed already. */
+EDGE_LLM_API edge_llm_status edge_llm_request_close(edge_llm_request *request);
+
+/* Drives one step: a forward pass for all requests that fit into it. *remaining is how many need more steps; with 0 nothing was to be done.
+ * edge_llm_context_cancel and the context's deadline do not end it. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT,
+ * EDGE_LLM_INVALID_FILE (changed its size). */
+EDGE_LLM_API edge_llm_status edge_llm_context_step(edge_llm_context *context, size_t *remaining);
+
+/* Starts a thread that drives the steps of all requests, now and later, until the context and its requests are closed; a second call does nothing.
+ * While it computes, other calls that compute give EDGE_LLM_BUSY, but for generations, which it computes as well. Errors:
+ * EDGE_LLM_INVALID_HANDLE. */
+EDGE_LLM_API edge_llm_status edge_llm_context_start_thread(edge_llm_context *context);
 
 /* ----------------------------------------------------------------- sequences ----------------------------------------------------------------- */
 

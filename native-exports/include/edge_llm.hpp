@@ -15,6 +15,7 @@
 #include <exception>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -177,6 +178,13 @@ struct GenerateOptions {
     std::string grammar{}; ///< what the text must look like
     uint32_t grammar_flags = 0; ///< how JSON is written: edge_llm_grammar_flags together
     std::optional<std::string> salt{}; ///< only texts of equal salt share what the cache holds of a common beginning; none: that of the sequence
+    int priority = 0; ///< requests of a higher one come first
+    unsigned choice = 0; ///< number of the answer among several to one prompt
+    int draft_tokens = 0; ///< that may be drafted for one pass; 0: as many as the context does, -1: none
+    bool context_shift = false; ///< a text that fills the context loses a part and goes on
+    int keep = 0; ///< tokens of the beginning to keep then; -1: the prompt
+    std::vector<edge_llm_adapter_scale> adapters{}; ///< for the text; empty: those of the sequence
+    std::function<void()> ready{}; ///< of requests only: told, on the thread that computes, that there is something to read; must not throw
 };
 
 /// An open model. Any number of threads may use one; contexts made from it outlive it.
@@ -342,35 +350,63 @@ struct Part {
     std::string id{}, name{}; ///< of a call that begins, and of its tool
 };
 
+namespace detail {
+
+/// Goes over what has next() and piece_.
+template <class Owner>
+class PieceIterator {
+public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Piece;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Piece *;
+    using reference = const Piece &;
+
+    PieceIterator() = default;
+    explicit PieceIterator(Owner *owner) : owner_(owner) { ++*this; }
+    reference operator*() const { return owner_->piece_; }
+    pointer operator->() const { return &owner_->piece_; }
+    PieceIterator &operator++()
+    {
+        if (!owner_->advance()) owner_ = nullptr;
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(const PieceIterator &other) const { return owner_ == other.owner_; }
+    bool operator!=(const PieceIterator &other) const { return owner_ != other.owner_; }
+
+private:
+    Owner *owner_ = nullptr;
+};
+
+/// Parts, until there is none.
+template <class F>
+std::vector<Part> parts(F &&next)
+{
+    std::vector<Part> parts;
+    for (;;) {
+        edge_llm_part part{};
+        part.struct_size = sizeof part;
+        check(next(&part));
+        if (part.kind == EDGE_LLM_PART_NONE) return parts;
+        parts.push_back({static_cast<edge_llm_part_kind>(part.kind), part.index, std::string(part.text, part.text_length),
+            std::string(part.id, part.id_length), std::string(part.name, part.name_length)});
+    }
+}
+
+inline Piece view(const edge_llm_piece &piece)
+{
+    return {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish)};
+}
+
+} // namespace detail
+
 /// The steps of a generation, computed as they are asked for: an input range, for one reader. A context has one generation: to read on after
 /// another one has begun, or after the context's end, throws. A generation that is cancelled or out of time ends with a step that says so in
 /// its finish reason; other errors are thrown.
 class Generation {
 public:
-    class iterator {
-    public:
-        using iterator_category = std::input_iterator_tag;
-        using value_type = Piece;
-        using difference_type = std::ptrdiff_t;
-        using pointer = const Piece *;
-        using reference = const Piece &;
-
-        iterator() = default;
-        explicit iterator(Generation *owner) : owner_(owner) { ++*this; }
-        reference operator*() const { return owner_->piece_; }
-        pointer operator->() const { return &owner_->piece_; }
-        iterator &operator++()
-        {
-            if (!owner_->next()) owner_ = nullptr;
-            return *this;
-        }
-        void operator++(int) { ++*this; }
-        bool operator==(const iterator &other) const { return owner_ == other.owner_; }
-        bool operator!=(const iterator &other) const { return owner_ != other.owner_; }
-
-    private:
-        Generation *owner_ = nullptr;
-    };
+    using iterator = detail::PieceIterator<Generation>;
 
     Generation(edge_llm_context *context, std::uint32_t id) : context_(context), id_(id) {}
     Generation(Generation &&) = default;
@@ -381,22 +417,16 @@ public:
     /// Of a chat: what the last step has completed.
     std::vector<Part> parts()
     {
-        std::vector<Part> parts;
-        for (;;) {
-            edge_llm_part part{};
-            part.struct_size = sizeof part;
-            check(edge_llm_context_next_part(context_, &part));
-            if (part.kind == EDGE_LLM_PART_NONE) return parts;
-            parts.push_back({static_cast<edge_llm_part_kind>(part.kind), part.index, std::string(part.text, part.text_length),
-                std::string(part.id, part.id_length), std::string(part.name, part.name_length)});
-        }
+        return detail::parts([&](edge_llm_part *part) { return edge_llm_context_next_part(context_, part); });
     }
 
     /// Why the last step was the last one.
     edge_llm_finish finish() const { return piece_.finish; }
 
 private:
-    bool next()
+    friend iterator;
+
+    bool advance()
     {
         if (piece_.finish != EDGE_LLM_FINISH_NONE) return false;
         edge_llm_piece piece{};
@@ -404,12 +434,103 @@ private:
         piece.id = id_;
         edge_llm_status status = edge_llm_context_next(context_, &piece);
         if (piece.finish == EDGE_LLM_FINISH_NONE) check(status); // else the step says that it was cancelled or out of time
-        piece_ = {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish)};
+        piece_ = detail::view(piece);
         return true;
     }
 
     edge_llm_context *context_;
     std::uint32_t id_;
+    Piece piece_{};
+};
+
+namespace detail {
+
+/// What requests that were submitted together tell. It lives as long as one of them, and as a call of it.
+struct Ready : std::enable_shared_from_this<Ready> {
+    explicit Ready(std::function<void()> told) : function(std::move(told)) {}
+
+    static void call(void *user) noexcept
+    {
+        std::shared_ptr<Ready> self = static_cast<Ready *>(user)->shared_from_this();
+        self->function();
+    }
+
+    std::function<void()> function;
+};
+
+} // namespace detail
+
+/// An answer that a context computes together with others: see edge_llm_request_submit. It is polled with next, or waited for, or iterated
+/// over, by one thread at a time. One that is cancelled or out of time ends with a step that says so in its finish reason. Its end cancels it.
+class Request {
+public:
+    using iterator = detail::PieceIterator<Request>;
+
+    Request(edge_llm_request *handle, std::shared_ptr<detail::Ready> ready) : handle_(handle), ready_(std::move(ready)) {}
+    Request(Request &&other) noexcept
+        : handle_(std::exchange(other.handle_, nullptr)), ready_(std::move(other.ready_)), piece_(other.piece_) {}
+    Request &operator=(Request &&other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        std::swap(ready_, other.ready_);
+        std::swap(piece_, other.piece_);
+        return *this;
+    }
+    ~Request()
+    {
+        if (handle_) edge_llm_request_close(handle_);
+    }
+
+    edge_llm_request *handle() const noexcept { return handle_; }
+
+    /// The next step if it is there, computing nothing; none also after the last one. Its text is valid until the next step.
+    std::optional<Piece> next() { return read(edge_llm_request_next) ? std::optional<Piece>(piece_) : std::nullopt; }
+
+    /// The next step, waited for; none after the last one.
+    std::optional<Piece> wait() { return advance() ? std::optional<Piece>(piece_) : std::nullopt; }
+
+    iterator begin() { return iterator(this); }
+    iterator end() { return iterator(); }
+
+    /// Of a chat: what the last step has completed.
+    std::vector<Part> parts()
+    {
+        return detail::parts([&](edge_llm_part *part) { return edge_llm_request_next_part(handle_, part); });
+    }
+
+    /// Why the last step was the last one.
+    edge_llm_finish finish() const { return piece_.finish; }
+
+    /// Ends it; any thread may.
+    void cancel() { check(edge_llm_request_cancel(handle_)); }
+
+    edge_llm_request_statistics statistics() const
+    {
+        edge_llm_request_statistics statistics{};
+        statistics.struct_size = sizeof statistics;
+        check(edge_llm_request_get_statistics(handle_, &statistics));
+        return statistics;
+    }
+
+private:
+    friend iterator;
+
+    bool advance() { return read(edge_llm_request_wait); }
+
+    bool read(edge_llm_status (*function)(edge_llm_request *, edge_llm_piece *))
+    {
+        if (piece_.finish != EDGE_LLM_FINISH_NONE) return false;
+        edge_llm_piece piece{};
+        piece.struct_size = sizeof piece;
+        edge_llm_status status = function(handle_, &piece);
+        if (status == EDGE_LLM_NOT_READY) return false;
+        if (piece.finish == EDGE_LLM_FINISH_NONE) check(status);
+        piece_ = detail::view(piece);
+        return true;
+    }
+
+    edge_llm_request *handle_ = nullptr;
+    std::shared_ptr<detail::Ready> ready_; // until the handle is closed
     Piece piece_{};
 };
 
@@ -455,6 +576,43 @@ public:
             return edge_llm_context_start_chat(handle_, turns.data(), turns.size(), &chat, &answer, c);
         });
     }
+
+    /// Begins an answer to a prompt that shares passes with others. step, start_thread, or who waits for one drives them.
+    Request submit(const std::vector<Token> &prompt, const GenerateOptions &options = {}) { return std::move(submit_choices(prompt, 1, options).front()); }
+
+    /// Begins several answers to one prompt, which is computed once.
+    std::vector<Request> submit_choices(const std::vector<Token> &prompt, std::size_t count, const GenerateOptions &options = {})
+    {
+        return submit(count, options, [&](const edge_llm_generate_options *c, edge_llm_request **requests) {
+            return edge_llm_request_submit(handle_, prompt.data(), prompt.size(), c, count, requests);
+        });
+    }
+
+    /// The same for the answer to a conversation.
+    Request submit_chat(const std::vector<Message> &messages, const ChatOptions &chat = {}, const AnswerOptions &answer = {}, const GenerateOptions &options = {})
+    {
+        return std::move(submit_chat_choices(messages, 1, chat, answer, options).front());
+    }
+
+    std::vector<Request> submit_chat_choices(const std::vector<Message> &messages, std::size_t count, const ChatOptions &chat = {},
+        const AnswerOptions &answer = {}, const GenerateOptions &options = {})
+    {
+        std::vector<edge_llm_chat_message> turns = Model::views(messages);
+        return submit(count, options, [&](const edge_llm_generate_options *c, edge_llm_request **requests) {
+            return edge_llm_request_submit_chat(handle_, turns.data(), turns.size(), &chat, &answer, c, count, requests);
+        });
+    }
+
+    /// Drives one pass for all requests; how many need more.
+    std::size_t step()
+    {
+        std::size_t remaining = 0;
+        check(edge_llm_context_step(handle_, &remaining));
+        return remaining;
+    }
+
+    /// Starts a thread of the library's that drives the passes.
+    void start_thread() { check(edge_llm_context_start_thread(handle_)); }
 
     /// Begins a generation that goes on from what the sequence holds.
     Generation resume(const GenerateOptions &options = {}) { return start(nullptr, 0, options); }
@@ -546,6 +704,36 @@ private:
 
     template <class Begin> Generation start(const GenerateOptions &options, Begin begin)
     {
+        static std::atomic<std::uint32_t> generations{0};
+        std::uint32_t id;
+        do id = ++generations;
+        while (id == 0);
+        with(options, [&](edge_llm_generate_options &c) {
+            c.id = id;
+            c.sequence = options.sequence;
+            check(begin(&c));
+        });
+        return Generation(handle_, id);
+    }
+
+    template <class Begin> std::vector<Request> submit(std::size_t count, const GenerateOptions &options, Begin begin)
+    {
+        std::shared_ptr<detail::Ready> ready = options.ready ? std::make_shared<detail::Ready>(options.ready) : nullptr;
+        std::vector<edge_llm_request *> handles(count);
+        std::vector<Request> requests;
+        requests.reserve(count);
+        with(options, [&](edge_llm_generate_options &c) {
+            c.ready = ready ? &detail::Ready::call : nullptr;
+            c.ready_user = ready.get();
+            check(begin(&c, handles.data()));
+        });
+        for (edge_llm_request *handle : handles) requests.emplace_back(handle, ready);
+        return requests;
+    }
+
+    /// The options as C takes them, for as long as the function runs.
+    template <class F> static void with(const GenerateOptions &options, F function)
+    {
         edge_llm_generate_options c;
         std::vector<edge_llm_text> stops;
         check(edge_llm_generate_options_default(&c, sizeof c));
@@ -553,7 +741,6 @@ private:
         c.max_tokens = options.max_tokens;
         c.ignore_eos = options.ignore_eos;
         c.render_special = options.render_special;
-        c.sequence = options.sequence;
         if (options.deadline) c.deadline = options.deadline->count() < 0 ? 0 : options.deadline->count(); // below 0 would be none
         c.sampling = &options.sampling;
         c.stop = stops.data();
@@ -568,11 +755,16 @@ private:
             c.salt = options.salt->data();
             c.salt_length = options.salt->size();
         }
-        static std::atomic<std::uint32_t> generations{0};
-        do c.id = ++generations;
-        while (c.id == 0);
-        check(begin(&c));
-        return Generation(handle_, c.id);
+        c.priority = options.priority;
+        c.choice = options.choice;
+        c.draft_tokens = options.draft_tokens;
+        c.context_shift = options.context_shift;
+        c.keep = options.keep;
+        if (!options.adapters.empty()) {
+            c.adapters = options.adapters.data();
+            c.adapter_count = options.adapters.size();
+        }
+        function(c);
     }
 
     edge_llm_context *handle_ = nullptr;

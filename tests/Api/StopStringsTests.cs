@@ -75,5 +75,6 @@ public sealed class StopStringsTests
             if (!stopped) found.Append(stops.Flush());
             Assert.AreEqual(text[..first.Start], found.ToString());
             Assert.AreEqual(first.End > 0, stopped);
+            Assert.AreEqual(first.End > 0 ? text[first.Start..first.End] : null, stops.Found);
         }).QuickCheckThrowOnFailure();
 }

@@ -42,6 +42,8 @@ public sealed class CInterfaceTests
     [DataRow("tools")]
     [DataRow("interrupt")]
     [DataRow("threads")]
+    [DataRow("requests")]
+    [DataRow("drafts")]
     [DataRow("fork")]
     [DataRow("floats")]
     [DataRow("memory")]
@@ -61,6 +63,8 @@ public sealed class CInterfaceTests
     [DataRow("options")]
     [DataRow("interrupt")]
     [DataRow("threads")]
+    [DataRow("requests")]
+    [DataRow("drafts")]
     [DataRow("floats")]
     [DataRow("reload")]
     [DataRow("adapters")]
@@ -95,6 +99,9 @@ public sealed class CInterfaceTests
         Assert.AreNotEqual("", Run("stream", "", model, "abc", "2000"));
         string[] both = Run("two_models", "", model, model, "abc").TrimEnd().Split('\n');
         Assert.AreEqual(both[0], both[1]);
+        string[] many = Run("many", "", model, "abc", "12").TrimEnd('\n').Split('\n');
+        Assert.AreEqual(8, many.Distinct().Count());
+        Assert.AreEqual($"7:{text}".TrimEnd('\n'), many[6], "the same text as alone");
     }
 
     [TestMethod]

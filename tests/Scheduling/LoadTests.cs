@@ -15,10 +15,10 @@ public sealed class LoadTests
             new JsonGrammarOptions { WhiteSpace = false }),
     ];
 
-    private sealed record Work(int[] Prompt, GenerateOptions Options, int CancelAfter);
+    internal sealed record Work(int[] Prompt, GenerateOptions Options, int CancelAfter);
 
     // A few beginnings that many share, and phrases that repeat.
-    private static Work Make(Random random, int vocabulary)
+    internal static Work Make(Random random, int vocabulary)
     {
         var beginning = new Random(random.Next(3));
         int[] shared = [.. Enumerable.Range(0, random.Next(2) * 70).Select(_ => beginning.Next(4, vocabulary))];

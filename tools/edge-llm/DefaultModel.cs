@@ -12,10 +12,16 @@ internal static class DefaultModel
     public static string Find(string folder, string? fromEnvironment, TextWriter notices)
     {
         if (!string.IsNullOrEmpty(fromEnvironment)) return fromEnvironment;
-        string path = Path.Combine(folder, "models", FileName);
-        if (!File.Exists(path))
-            throw new UsageException($"no model: give -m FILE, or set {Variable} (there is no models/{FileName} beside the program)");
+        string path = BuiltIn(folder)
+            ?? throw new UsageException($"no model: give -m FILE, or set {Variable} (there is no models/{FileName} beside the program)");
         notices.WriteLine($"edge-llm: using the small built-in model ({FileName}); for a bigger one give -m FILE.gguf or set {Variable}");
         return path;
+    }
+
+    /// <summary>The small model beside the executable, or null.</summary>
+    public static string? BuiltIn(string folder)
+    {
+        string path = Path.Combine(folder, "models", FileName);
+        return File.Exists(path) ? path : null;
     }
 }

@@ -8,6 +8,9 @@ namespace Edge.Llm.Cli;
 internal sealed class CommandWithExamples(string name, string description, params string[] examples) : Command(name, description)
 {
     public IReadOnlyList<string> Examples => examples;
+
+    /// <summary>What else the help tells; empty: nothing.</summary>
+    public string Notes { get; init; } = "";
 }
 
 /// <summary>The parser's own help, and then the command's examples.</summary>
@@ -24,6 +27,7 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
             output.WriteLine("Examples:");
             foreach (string example in command.Examples) output.WriteLine($"  edge-llm {command.Name} {example}");
             output.WriteLine();
+            if (command.Notes.Length > 0) output.WriteLine(command.Notes + "\n");
         }
         return status;
     }

@@ -42,7 +42,7 @@ internal static class Program
         var root = new RootCommand("Runs large language models from GGUF files on this machine's processor.")
         {
             RunCommand.Make(), ChatCommand.Make(), TokenizeCommand.Make(), DetokenizeCommand.Make(), LogitsCommand.Make(), EmbedCommand.Make(),
-            RerankCommand.Make(), BenchCommand.Make(),
+            RerankCommand.Make(), ServeCommand.Make(), BenchCommand.Make(),
             InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
             QuantizeCommand.Make(), PerplexityCommand.Make(), ImatrixCommand.Make(), SplitCommand.Make(), MergeCommand.Make(), ConvertCommand.Make(),
             PullCommand.Make(), ListCommand.Make(), RemoveCommand.Make(), ModelFolder.Option,

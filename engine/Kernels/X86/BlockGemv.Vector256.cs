@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -13,6 +14,11 @@ internal readonly unsafe struct BlockGemv256<TUnpack, TDot> : IGemv where TUnpac
     [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
     public static void Run(MatMulArgs* args)
     {
+        if (args->K == 128)
+        {
+            RunRowsOf128(args);
+            return;
+        }
         float* p = stackalloc float[8 * Span];
         byte* padded = stackalloc byte[8 * 34];
         int blocks = args->K / 32, whole = blocks / 8, groups = (blocks + 7) / 8;
@@ -36,6 +42,31 @@ internal readonly unsafe struct BlockGemv256<TUnpack, TDot> : IGemv where TUnpac
                 for (int g = 0; g < n; g += 4) acc = BlockGemv.AddFour(acc, p + 8 * g);
             }
             args->Dst[r] = acc;
+        }
+    }
+
+    // Two rows of four blocks lie side by side like a group of one row: they meet the activations twice. Eight rows at a time, the last from a copy.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization), SkipLocalsInit]
+    private static void RunRowsOf128(MatMulArgs* args)
+    {
+        Debug.Assert(2 * args->RowBytes == TUnpack.GroupBytes);
+        float* p = stackalloc float[32];
+        byte* x = stackalloc byte[Q8_32.Bytes], padded = stackalloc byte[4 * TUnpack.GroupBytes];
+        BlockGemv.Twice(args->X, x);
+        for (int r = 0; r < args->Rows; r += 8)
+        {
+            byte* w = args->W + (r * args->RowBytes), ahead = w;
+            int rows = Math.Min(8, args->Rows - r);
+            if (rows < 8)
+            {
+                Unsafe.InitBlockUnaligned(padded, 0, 4 * (uint)TUnpack.GroupBytes);
+                Unsafe.CopyBlockUnaligned(padded, w, (uint)(rows * args->RowBytes));
+                w = padded;
+            }
+            for (int i = 0; i < 4; i++, w += TUnpack.GroupBytes, ahead += TUnpack.GroupBytes) Group(w, ahead, x).Store(p + 8 * i);
+            Vector256<float> sums = BlockGemv.EightRowsOf128(p);
+            if (rows == 8) sums.Store(args->Dst + r);
+            else for (int i = 0; i < rows; i++) args->Dst[r + i] = sums.GetElement(i);
         }
     }
 

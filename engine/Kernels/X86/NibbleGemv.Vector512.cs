@@ -59,12 +59,7 @@ internal readonly unsafe struct NibbleGemv512<T> : IGemv where T : INibbles
         Debug.Assert(args->RowBytes == 4 * T.BlockBytes);
         byte* x = stackalloc byte[Q8_32.Bytes], padded = stackalloc byte[16 * 24 + 64];
         new Span<byte>(padded, 16 * 24 + 64).Clear();
-        for (int i = 0; i < 2; i++)
-        {
-            Unsafe.CopyBlockUnaligned(x + (128 * i), args->X, 128);
-            Unsafe.CopyBlockUnaligned(x + Q8_32.DOffset + (16 * i), args->X + Q8_32.DOffset, 16);
-            Unsafe.CopyBlockUnaligned(x + Q8_32.SumsOffset + (16 * i), args->X + Q8_32.SumsOffset, 16);
-        }
+        BlockGemv.Twice(args->X, x);
         for (int r = 0; r < args->Rows; r += 4)
         {
             byte* w = args->W + (r * args->RowBytes), ahead = w;

@@ -20,9 +20,10 @@ from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
 from .generation import Generation, Part, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
+from .request import Request, RequestStatistics
 
 __all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Part", "Piece",
-           "Status", "Stream", "features", "processor_levels", "version"]
+           "Request", "RequestStatistics", "Status", "Stream", "features", "processor_levels", "version"]
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,18 @@ from . import checks
 from ._library import Handle, give_back
 from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
-from .generation import FINISH_REASONS, Generation, Piece
-from .model import Message, Model, chat_request, encode, held
-from .options import answer_options, context_options, grammar_flags, grammar_option, milliseconds, sampling_options
+from .generation import FINISH_REASONS, LONG, Generation, Piece
+from .model import Message, Model, chat_request, draft_handle, encode, held
+from .options import answer_options, context_options, generate_options, milliseconds, sampling_options
+from .request import Request, submit
 
-LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
+
+_CHAT = ("tools", "tool_choice", "parallel_tool_calls", "reasoning_budget", "chat_template", "template_name", "variables", "date")
 
 
 @dataclass(frozen=True)
 class Counters:
-    """Counts, times and memory; the first seven are about the last generation."""
+    """Counts, times and memory; the first seven and the last five are about the last generation."""
 
     finish_reason: str | None
     seed: int
@@ -38,6 +40,11 @@ class Counters:
     evaluation_seconds: float
     kv_bytes: int
     activation_bytes: int
+    restored_tokens: int
+    forced_tokens: int
+    drafted_tokens: int
+    accepted_tokens: int
+    shifted_tokens: int
 
 
 class Context:
@@ -47,22 +54,27 @@ class Context:
     adapters: LoRA adapters of Model.load_adapter, or pairs of one and a scale, for its texts: see set_adapters.
     prompt_cache: a folder that keeps texts for later processes, in files of prompt_cache_bytes at most (None: 4 GiB).
     prefix_sharing: texts go on from what the cache holds of others with the same beginning.
+    lookup: drafts tokens from what stood in the text before. draft_model: a smaller Model with the same tokens, which drafts. draft_tokens: that may
+    be drafted for one pass; None: 8. The texts are the same, and come sooner.
     """
 
     def __init__(self, model: Model, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
                  type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None, adapters: Sequence[Any] = (),
-                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, prefix_sharing: bool = True) -> None:
+                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, prefix_sharing: bool = True,
+                 lookup: bool = False, draft_model: Model | None = None, draft_tokens: int | None = None) -> None:
         if not isinstance(model, Model):
             raise checks.wrong_type("model", "a Model", model)
         self._library = model._library
         self._model: Handle | None = held(model._held, "model")  # for texts, after the Model is closed as well
         options = context_options(self._library, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
                                   n_seq_max=n_seq_max, logits_rows=logits_rows, seed=seed, prompt_cache=prompt_cache,
-                                  prompt_cache_bytes=prompt_cache_bytes, prefix_sharing=prefix_sharing)
+                                  prompt_cache_bytes=prompt_cache_bytes, prefix_sharing=prefix_sharing, lookup=lookup, draft_tokens=draft_tokens,
+                                  draft_model=None if draft_model is None else draft_handle(draft_model))
         handle = ctypes.c_void_p()
         self._library("context_create", self._model.value, options, handle)
         self._handle = handle.value
-        self._closer = weakref.finalize(self, give_back, self._library, "context_close", self._handle, model._log)
+        self._log = model._log
+        self._closer = weakref.finalize(self, give_back, self._library, "context_close", self._handle, self._log)
         self._generations = itertools.count(1)
         self._vocab_size = model.info.vocab_size
         self._embedding_length = model.info.embedding_length
@@ -100,7 +112,8 @@ class Context:
         c = s.Counters()
         self._library("context_get_counters", self._handle, c)
         return Counters(FINISH_REASONS[c.finish], c.seed, c.prompt_tokens, c.reused_tokens, c.generated_tokens, c.prompt_nanoseconds / 1e9,
-                        c.generation_nanoseconds / 1e9, c.evaluated_tokens, c.evaluation_nanoseconds / 1e9, c.kv_bytes, c.activation_bytes)
+                        c.generation_nanoseconds / 1e9, c.evaluated_tokens, c.evaluation_nanoseconds / 1e9, c.kv_bytes, c.activation_bytes,
+                        c.restored_tokens, c.forced_tokens, c.drafted_tokens, c.accepted_tokens, c.shifted_tokens)
 
     def set_adapters(self, adapters: Sequence[Any] | None, *, sequence: int | None = None) -> None:
         """The LoRA adapters that texts are computed with, each an Adapter or a pair of one and a scale: of one sequence (None: those of the
@@ -138,13 +151,15 @@ class Context:
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
         reading on raises InvalidArgument.
+        draft_tokens: that may be drafted for one pass; 0: none. context_shift: a text that fills the context loses the older half of what is not
+        kept (keep tokens of the beginning; -1: the prompt), in blocks of 64, and goes on; counters.shifted_tokens tells.
         """
-        tokens = None if prompt is None else checks.tokens("prompt", self._tokens(prompt, prompt=True))
+        tokens = None if prompt is None else self._prompt(prompt)
         if tokens is not None and len(tokens) == 0:
             raise InvalidArgument(Status.INVALID_ARGUMENT, "the prompt has no tokens; None goes on from what the sequence holds")
-        options = self._generate_options(max_tokens=max_tokens, stop=stop, ignore_eos=ignore_eos, render_special=render_special, sequence=sequence,
-                                         timeout=timeout, grammar=grammar, regex=regex, json_schema=json_schema, json_whitespace=json_whitespace,
-                                         json_any_order=json_any_order, salt=salt, **sampling)
+        options = self._options_with_id(max_tokens=max_tokens, stop=stop, ignore_eos=ignore_eos, render_special=render_special, sequence=sequence,
+                                        timeout=timeout, grammar=grammar, regex=regex, json_schema=json_schema, json_whitespace=json_whitespace,
+                                        json_any_order=json_any_order, salt=salt, **sampling)
         length = 0 if tokens is None else len(tokens)
         self._library("context_start", self._handle, tokens, length, options)
         return Generation(self, length, options.id)
@@ -155,38 +170,66 @@ class Context:
         """The answer to a conversation, piece by piece; each piece has parts: content, reasoning, and calls of tools with their arguments as they
         come. messages, tools and tool_choice ("auto", "none", "required", or what names a function) are as in a chat request. reasoning_budget:
         tokens that the model may write to itself; None: as many as it likes. Options: those of generate."""
-        array, chat, keep = chat_request(self._library, messages, tools=tools, chat_template=chat_template, template_name=template_name,
-                                         variables=variables, date=date)
-        generate = self._generate_options(**options)
-        answer = answer_options(self._library, tool_choice, parallel_tool_calls, reasoning_budget)
-        self._library("context_start_chat", self._handle, array, len(array), chat, answer, generate)
+        given, keep = self._chat(messages, tools=tools, tool_choice=tool_choice, parallel_tool_calls=parallel_tool_calls, reasoning_budget=reasoning_budget,
+                                 chat_template=chat_template, template_name=template_name, variables=variables, date=date)
+        generate = self._options_with_id(**options)
+        self._library("context_start_chat", self._handle, *given, generate)
         del keep
         return Generation(self, LONG, generate.id, is_chat=True)
 
-    def _generate_options(self, *, max_tokens: int | None = None, stop: str | Sequence[str] | None = None, ignore_eos: bool = False,
-                          render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
-                          regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, json_whitespace: str = "any",
-                          json_any_order: bool = False, salt: str | None = None, **sampling: Any) -> s.Struct:
-        options = self._library.defaults(s.GenerateOptions(), "generate")
-        chosen = sampling_options(self._library, **sampling)
-        texts = checks.texts("stop", stop)
-        options.max_tokens = -1 if max_tokens is None else max_tokens
-        options.ignore_eos, options.render_special = checks.flag("ignore_eos", ignore_eos), checks.flag("render_special", render_special)
-        options.sequence = sequence
-        options.id = next(self._generations) % (1 << 32)
-        options.deadline = milliseconds(timeout)
-        options.sampling = ctypes.pointer(chosen)
-        options.stop = (s.Text * len(texts))(*[s.Text(text, len(text)) for text in texts])
-        options.stop_count = len(texts)
-        if (form := grammar_option(grammar, regex, json_schema)) is not None:
-            options.grammar_kind, options.grammar, options.grammar_length = form[0], form[1], len(form[1])
-        options.grammar_flags = grammar_flags(json_whitespace, json_any_order)
-        if salt is not None:
-            options.salt = kept = checks.text("salt", salt)
-            options.salt_length = len(kept)
-        return options
+    def submit(self, prompt: str | Sequence[int], *, on_ready: Callable[[], None] | None = None, **options: Any) -> Request:
+        """Begins an answer that shares passes with the others of this context, and computes nothing: step, start_thread, or who waits for an answer
+        drives the passes. Any thread may call this at any time. Options are those of generate (but for sequence), and:
 
-    def _interruptibly(self, tokens: int, call: Callable[[], Any]) -> Any:
+        priority: requests of a higher one come first. choice: number of the answer among several to one prompt. draft_tokens: that may be
+        drafted for one pass; None: as many as the context does. adapters: as in set_adapters; None: the context's. on_ready is called on the
+        thread that computes when there is something to read; it may poll there.
+        """
+        return self.submit_choices(prompt, 1, on_ready=on_ready, **options)[0]
+
+    def submit_choices(self, prompt: str | Sequence[int], n: int, *, on_ready: Callable[[], None] | None = None, **options: Any) -> list[Request]:
+        """Begins n answers to one prompt, which is computed once. on_ready is told of all of them."""
+        tokens = self._prompt(prompt)
+        return submit(self, "request_submit", generate_options(self._library, **options), checks.integer("n", n), on_ready, tokens, len(tokens))
+
+    def submit_chat(self, messages: Iterable[Message], **options: Any) -> Request:
+        """Begins an answer to a conversation that shares passes with the others. Options: those of chat and of submit."""
+        return self.submit_chat_choices(messages, 1, **options)[0]
+
+    def submit_chat_choices(self, messages: Iterable[Message], n: int, *, on_ready: Callable[[], None] | None = None, **options: Any) -> list[Request]:
+        """Begins n answers to one conversation."""
+        chat = {name: options.pop(name) for name in _CHAT if name in options}
+        given, keep = self._chat(messages, **chat)
+        requests = submit(self, "request_submit_chat", generate_options(self._library, **options), checks.integer("n", n), on_ready, *given)
+        del keep
+        return requests
+
+    def step(self) -> int:
+        """Drives one pass for all requests; how many need more."""
+        remaining = ctypes.c_size_t()
+        self._interruptibly(LONG, lambda: self._library("context_step", self._handle, remaining))
+        return remaining.value
+
+    def start_thread(self) -> None:
+        """Starts a thread of the library's that drives the passes of requests, now and later. While it computes, calls such as eval and embed
+        raise BUSY."""
+        self._library("context_start_thread", self._handle)
+
+    def _prompt(self, prompt: str | Sequence[int]) -> ctypes.Array[ctypes.c_int32]:
+        return checks.tokens("prompt", self._tokens(prompt, prompt=True))
+
+    def _chat(self, messages: Iterable[Message], *, tool_choice: str | Mapping[str, Any] = "auto", parallel_tool_calls: bool = True,
+              reasoning_budget: int | None = None, **options: Any) -> tuple[tuple[Any, ...], list[bytes]]:
+        """The arguments of C for a conversation, and what must be kept for them."""
+        array, chat, keep = chat_request(self._library, messages, **options)
+        return (array, len(array), chat, answer_options(self._library, tool_choice, parallel_tool_calls, reasoning_budget)), keep
+
+    def _options_with_id(self, **options: Any) -> s.Struct:
+        given = generate_options(self._library, **options)
+        given.id = next(self._generations) % (1 << 32)
+        return given
+
+    def _interruptibly(self, tokens: int, call: Callable[[], Any], cancel: Callable[[], object] | None = None) -> Any:
         """Makes a call that computes this many tokens. Python runs signal handlers between two steps of the main thread, which therefore leaves a
         long call to another one and waits; if a handler raises, as Ctrl-C's does, the call is cancelled."""
         if tokens < LONG or threading.current_thread() is not threading.main_thread():
@@ -207,7 +250,7 @@ class Context:
             done.wait()
         except BaseException:
             while not done.wait(0.02):  # more than once: the first may come before the call
-                self._library.function("context_cancel")(self._handle)
+                cancel() if cancel is not None else self._library.function("context_cancel")(self._handle)
             raise
         value, error = outcome[0]
         if error is not None:

@@ -24,6 +24,7 @@ class Status(enum.IntEnum):
     INVALID_HANDLE = 13
     BUSY = 14
     BUFFER_TOO_SMALL = 15
+    NOT_READY = 16
 
 
 class EdgeLlmError(Exception):

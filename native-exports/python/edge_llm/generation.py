@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import _structs as s
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .context import Context
 
 FINISH_REASONS = (None, "stop", "length", "eos", "cancelled", "deadline")
+LONG = 32  # tokens whose computing Ctrl-C should not have to wait for
 PART_KINDS = (None, "content", "reasoning", "call_begin", "arguments", "call_end", "call_broken")
 
 
@@ -47,6 +48,24 @@ class Piece(str):
         return cls.make("".join(pieces), pieces[-1].token, pieces[-1].finish_reason, [part for piece in pieces for part in piece.parts])
 
 
+def read_piece(piece: s.Struct, parts: list[Part] | None) -> Piece:
+    """A step as C has it."""
+    text = ctypes.string_at(piece.text, piece.text_length).decode("utf-8", "replace")
+    return Piece.make(text, piece.token, FINISH_REASONS[piece.finish], parts)
+
+
+def read_parts(read_next: Callable[[s.Struct], object]) -> list[Part]:
+    """The parts that a step has completed."""
+    parts, part = [], s.Part()
+    while True:
+        read_next(part)
+        if part.kind == 0:
+            return parts
+        text, call, name = (ctypes.string_at(data, length).decode("utf-8", "replace") for data, length in
+                            ((part.text, part.text_length), (part.id, part.id_length), (part.name, part.name_length)))
+        parts.append(Part(PART_KINDS[part.kind] or "", text, part.index, call, name))
+
+
 class Generation(Iterator[Piece]):
     """The pieces of an answer. It ends with a piece that has a finish reason; whatever keeps it from its end is raised, at every try."""
 
@@ -73,22 +92,12 @@ class Generation(Iterator[Piece]):
         except EdgeLlmError:
             self._interrupted = False
             raise
-        piece = self._piece
-        read = Piece.make(ctypes.string_at(piece.text, piece.text_length).decode("utf-8", "replace"), piece.token, FINISH_REASONS[piece.finish])
-        if self._is_chat:
-            read.parts = self._parts()
-        self._ended, self._interrupted = piece.finish != 0, False
+        read = read_piece(self._piece, self._parts() if self._is_chat else None)
+        self._ended, self._interrupted = self._piece.finish != 0, False
         return read
 
     def _parts(self) -> list[Part]:
-        parts, part = [], s.Part()
-        while True:
-            self._context._library("context_next_part", self._context._handle, part)
-            if part.kind == 0:
-                return parts
-            text, call, name = (ctypes.string_at(data, length).decode("utf-8", "replace") for data, length in
-                                ((part.text, part.text_length), (part.id, part.id_length), (part.name, part.name_length)))
-            parts.append(Part(PART_KINDS[part.kind] or "", text, part.index, call, name))
+        return read_parts(lambda part: self._context._library("context_next_part", self._context._handle, part))
 
     def _step(self) -> None:
         status = self._next(self._context._handle, self._pointer)

@@ -53,6 +53,7 @@ class LLMTests(EdgeLlmTest):
         self.assertEqual(2, run("chat", self.path, text="hi\nyou\n").count("\n"))
         self.assertTrue(run("embed", self.path, "a", "b").startswith("1.0000  a\n"))
         self.assertNotEqual("", run("stream", self.path, "abc", "20"))
+        self.assertEqual(8, len(set(run("many", self.path, "abc", "12").splitlines())))
         first, second = run("two_models", self.path, self.path, "abc").splitlines()
         self.assertEqual(first, second)
 

@@ -27,7 +27,7 @@ static float odd_float(void)
     return odd[which];
 }
 
-static void is_status(edge_llm_status status) { CHECK(status >= EDGE_LLM_OK && status <= EDGE_LLM_BUFFER_TOO_SMALL && status != EDGE_LLM_INTERNAL); }
+static void is_status(edge_llm_status status) { CHECK(status >= EDGE_LLM_OK && status <= EDGE_LLM_NOT_READY && status != EDGE_LLM_INTERNAL); }
 
 static int32_t sometimes_stop(void *user, const edge_llm_piece *piece)
 {
@@ -39,6 +39,9 @@ static int32_t sometimes_stop(void *user, const edge_llm_piece *piece)
 #define HANDLES 6
 static edge_llm_model *models[HANDLES];
 static edge_llm_context *contexts[HANDLES];
+static edge_llm_request *requests[HANDLES];
+
+static void be_told(void *user) { ++*(int *)user; }
 
 static void random_call(const char *path)
 {
@@ -49,6 +52,9 @@ static void random_call(const char *path)
     size_t count = 0, length = next(80);
     edge_llm_model **model = &models[next(HANDLES)];
     edge_llm_context **context = &contexts[next(HANDLES)];
+    edge_llm_request **request = &requests[next(HANDLES)];
+    edge_llm_request_statistics statistics = {.struct_size = sizeof statistics};
+    static int told;
     edge_llm_sampling_options sampling;
     edge_llm_generate_options generate;
     edge_llm_context_options options;
@@ -78,7 +84,7 @@ static void random_call(const char *path)
         case 13: sampling.samplers = next(2) ? "top_k;temperature" : "no;such", sampling.samplers_length = next(20); break;
         default: break;
     }
-    switch (next(22)) {
+    switch (next(27)) {
         case 0:
             if (next(3)) break;
             is_status(edge_llm_model_close(*model));
@@ -113,6 +119,15 @@ static void random_call(const char *path)
             is_status(edge_llm_state_load(*context, (int32_t)next(4), saved, next(2) ? sizeof saved : next(sizeof saved)));
             break;
         case 20: is_status(edge_llm_context_get_counters(*context, &counters)); break;
+        case 22: case 23:
+            is_status(edge_llm_request_close(*request));
+            generate.priority = odd_number(), generate.choice = next(3), generate.draft_tokens = odd_number(), generate.context_shift = next(2), generate.keep = next(2) ? 0 : odd_number();
+            if (next(2)) generate.ready = be_told, generate.ready_user = &told;
+            is_status(edge_llm_request_submit(*context, tokens, next(40), &generate, 1, request));
+            break;
+        case 24: is_status(next(2) ? edge_llm_request_next(*request, &piece) : edge_llm_request_wait(*request, &piece)); break;
+        case 25: is_status(next(4) ? edge_llm_context_step(*context, &count) : edge_llm_request_cancel(*request)); break;
+        case 26: is_status(edge_llm_request_get_statistics(*request, &statistics)); break;
         case 21: is_status(edge_llm_context_cancel(*context)); is_status(edge_llm_context_set_deadline(*context, next(3) ? -1 : odd_number())); break;
     }
     free(numbers);
@@ -146,6 +161,8 @@ static void option_values(const char *path)
     REFUSED(prompt_cache_bytes, -1);
     REFUSED(prompt_cache, "");
     REFUSED(reserved, 1);
+    REFUSED(lookup, -1);
+    REFUSED(draft_tokens, -1);
     OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = 1 << 30;
     STATUS(EDGE_LLM_OUT_OF_MEMORY, edge_llm_context_create(model, &options, &context));
@@ -171,7 +188,11 @@ int main(int argc, char **argv)
     CHECK(argc == 3); /* model, number of random calls */
     option_values(argv[1]);
     for (long i = 0, n = strtol(argv[2], NULL, 10); i < n; i++) random_call(argv[1]);
-    for (int i = 0; i < HANDLES; i++) is_status(edge_llm_context_close(contexts[i])), is_status(edge_llm_model_close(models[i]));
+    for (int i = 0; i < HANDLES; i++) {
+        is_status(edge_llm_context_close(contexts[i]));
+        is_status(edge_llm_model_close(models[i]));
+        is_status(edge_llm_request_close(requests[i]));
+    }
 
     edge_llm_model *model = open_model(argv[1]);
     edge_llm_context *context = open_context(model, 128, 1);

@@ -143,6 +143,88 @@ static void adapters(const char *path, const char *adapter_path)
     CHECK(status_of([&] { context.eval({3, 4}); }) == EDGE_LLM_INVALID_ARGUMENT);
 }
 
+// Many answers in one context: by steps, by waiting, by the library's thread; each as it is alone.
+static void requests(const char *path)
+{
+    static_assert(std::is_nothrow_move_constructible_v<Request> && std::is_nothrow_move_assignable_v<Request> && !std::is_copy_constructible_v<Request>);
+    Model model(path);
+    Context alone(model), context(model);
+    GenerateOptions options;
+    options.max_tokens = 12;
+    options.ignore_eos = true;
+    options.sampling.seed = 7;
+    std::vector<std::vector<Token>> expected;
+    for (Token first = 3; first < 11; first++) {
+        expected.emplace_back();
+        for (const Piece &piece : alone.generate({first, 5, 6}, options)) if (piece.token >= 0) expected.back().push_back(piece.token);
+    }
+    auto submit_all = [&] {
+        std::vector<Request> all;
+        for (Token first = 3; first < 11; first++) all.push_back(context.submit({first, 5, 6}, options));
+        return all;
+    };
+    std::vector<Request> stepped = submit_all();
+    CHECK(!stepped[0].next());
+    while (context.step() > 0) {}
+    for (std::size_t i = 0; i < stepped.size(); i++) {
+        std::vector<Token> tokens;
+        while (std::optional<Piece> piece = stepped[i].next()) if (piece->token >= 0) tokens.push_back(piece->token);
+        CHECK(tokens == expected[i] && stepped[i].finish() == EDGE_LLM_FINISH_LENGTH && !stepped[i].wait());
+        CHECK(stepped[i].statistics().generated_tokens == 12);
+    }
+
+    std::atomic<int> told{0};
+    options.ready = [&] { told++; };
+    context.start_thread();
+    std::vector<Request> waited = submit_all();
+    for (std::size_t i = 0; i < waited.size(); i++) {
+        std::vector<Token> tokens;
+        for (const Piece &piece : waited[i]) if (piece.token >= 0) tokens.push_back(piece.token);
+        CHECK(tokens == expected[i]);
+    }
+    waited.clear();
+    CHECK(told > 12);
+
+    std::vector<Request> choices = context.submit_choices({3, 5, 6}, 2, options);
+    std::vector<std::vector<Token>> answers(2);
+    for (std::size_t i = 0; i < 2; i++) for (const Piece &piece : choices[i]) if (piece.token >= 0) answers[i].push_back(piece.token);
+    CHECK(answers[0] == expected[0] && answers[1] != answers[0]);
+    CHECK(status_of([&] { context.submit_choices({3}, 0, options); }) == EDGE_LLM_INVALID_ARGUMENT);
+    CHECK(status_of([&] { context.submit({}, options); }) == EDGE_LLM_INVALID_ARGUMENT);
+
+    Request chat = context.submit_chat({{"user", "hello"}}, {}, {}, options);
+    std::string text, parts;
+    while (std::optional<Piece> piece = chat.wait()) {
+        text += piece->text;
+        for (const Part &part : chat.parts()) parts += part.text;
+    }
+    CHECK(text == parts);
+
+    GenerateOptions shifted = options;
+    shifted.max_tokens = 900;
+    shifted.context_shift = true;
+    shifted.keep = 1;
+    ContextOptions narrow;
+    narrow.context_size = 192;
+    narrow.threads = 1;
+    narrow.lookup = 1;
+    narrow.draft_model = model.handle();
+    Context small(model, narrow);
+    int made = 0;
+    for (const Piece &piece : small.generate({3, 4}, shifted)) made += piece.token >= 0;
+    CHECK(made == 900 && small.counters().shifted_tokens > 0 && small.counters().accepted_tokens > 0);
+
+    options.max_tokens = 2000;
+    Request endless = context.submit({3, 5}, options);
+    endless.cancel();
+    while (endless.wait()) {}
+    CHECK(endless.finish() == EDGE_LLM_FINISH_CANCELLED);
+    Request left = context.submit({3, 5}, options), moved = std::move(left);
+    context = Context(model);
+    while (moved.wait()) {}
+    CHECK(moved.finish() == EDGE_LLM_FINISH_CANCELLED);
+}
+
 // What begins with try_ throws nothing, also where the library cannot be used at all.
 static void values_where_nothing_works(const char *path)
 {
@@ -165,6 +247,7 @@ int main(int argc, char **argv)
     empty_prompts(argv[1]);
     one_generation_at_a_time(argv[1]);
     adapters(argv[1], argv[2]);
+    requests(argv[1]);
     values_where_nothing_works(argv[1]);
     std::puts("ok");
     return 0;

@@ -84,7 +84,7 @@ internal static class InspectCommand
         foreach ((string key, GgufValue value) in gguf.Metadata)
         {
             json.WritePropertyName(key);
-            Write(json, value);
+            MetadataJson.Write(json, value);
         }
         json.WriteEndObject();
         json.WriteStartArray("tensors");
@@ -103,20 +103,5 @@ internal static class InspectCommand
         json.WriteEndObject();
         json.Flush();
         output.WriteLine();
-    }
-
-    private static void Write(Utf8JsonWriter json, GgufValue value)
-    {
-        if (value.TryGetArray(out GgufArray array))
-        {
-            json.WriteStartArray();
-            foreach (GgufValue element in array) Write(json, element);
-            json.WriteEndArray();
-        }
-        else if (value.TryGetBool(out bool flag)) json.WriteBooleanValue(flag);
-        else if (value.TryGetString(out string text)) json.WriteStringValue(text);
-        else if (value.TryGetInteger(out _)) json.WriteRawValue(value.ToString());
-        else if (value.TryGetNumber(out double number) && double.IsFinite(number)) json.WriteRawValue(value.ToString()); // as short as its width allows
-        else json.WriteStringValue(value.ToString()); // JSON has no infinities
     }
 }

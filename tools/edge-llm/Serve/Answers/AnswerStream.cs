@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Edge.Llm.Cli.Serve.Models;
+
+namespace Edge.Llm.Cli.Serve.Answers;
+
+/// <summary>Answers to one prompt as they are generated, read without holding a thread. Disposing of it ends what is under way, and waits for nothing.</summary>
+internal sealed class AnswerStream : IDisposable
+{
+    // A signal is left when something was made: one is enough, however much it was.
+    private readonly Channel<bool> _made = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly CancellationTokenSource _ends;
+    private readonly IReadOnlyList<Generation> _generations;
+    private readonly RunningAnswers _running;
+
+    /// <summary>Begins the answers.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
+    public AnswerStream(LoadedModel model, IReadOnlyList<int> prompt, GenerateOptions options, int count, CancellationToken cancellation)
+    {
+        _ends = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        options = options with { OnReady = () => _made.Writer.TryWrite(true) };
+        try
+        {
+            Context context = model.RequireTexts();
+            _generations = count == 1 ? [context.Generate(prompt, options, cancellation: _ends.Token)]
+                : context.GenerateChoices(prompt, count, options, _ends.Token);
+        }
+        catch
+        {
+            _ends.Dispose();
+            throw;
+        }
+        _running = model.Running;
+        _running.Add(_generations);
+    }
+
+    /// <summary>How many answers.</summary>
+    public int Count => _generations.Count;
+
+    /// <summary>Counts and times of an answer.</summary>
+    public GenerationStatistics Statistics(int choice) => _generations[choice].Statistics;
+
+    /// <summary>All that the answers are made of, as it comes; each one's last item has a finish reason.</summary>
+    /// <exception cref="EdgeLlmException">What ended one of them.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async IAsyncEnumerable<(int Choice, GeneratedToken Item)> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        int open = _generations.Count;
+        while (true)
+        {
+            for (int i = 0; i < _generations.Count; i++)
+                while (_generations[i].TryReadNext())
+                {
+                    GeneratedToken item = _generations[i].Current;
+                    if (item.Finish == FinishReason.Cancelled) throw new OperationCanceledException(_ends.Token);
+                    if (item.Finish is not null)
+                    {
+                        open--;
+                        _running.Remove(_generations[i]);
+                    }
+                    yield return (i, item);
+                }
+            if (open == 0) yield break;
+            await _made.Reader.ReadAsync(cancellation).ConfigureAwait(false);
+        }
+    }
+
+    public void Dispose()
+    {
+        _ends.Cancel();
+        _ends.Dispose();
+        foreach (Generation generation in _generations) _running.Remove(generation);
+    }
+}

@@ -1,0 +1,72 @@
+using Edge.Llm.Cli.Serve.Models;
+using Edge.Llm.Cli.Serve.Wire;
+using Microsoft.AspNetCore.Http;
+
+namespace Edge.Llm.Cli.Serve.Http;
+
+/// <summary>A request with what its endpoint needs, and what the log tells of it.</summary>
+internal sealed class RequestContext(HttpContext http, Server server, string salt, string id) : IDisposable
+{
+    private readonly List<IDisposable> _held = [];
+
+    public HttpContext Http => http;
+
+    public Server Server => server;
+
+    public ServerOptions Options => server.Options;
+
+    /// <summary>Whose request it is: only requests of equal salt share what the cache holds.</summary>
+    public string Salt => salt;
+
+    /// <summary>The request's id in headers and the log.</summary>
+    public string Id => id;
+
+    /// <summary>Ends when the client goes, or the server stops.</summary>
+    public CancellationToken Cancellation => http.RequestAborted;
+
+    /// <summary>The model that answers, for the log.</summary>
+    public string? ModelName { get; private set; }
+
+    /// <summary>Tokens of prompt and answers, for the log.</summary>
+    public int PromptTokens { get; private set; }
+
+    public int CompletionTokens { get; private set; }
+
+    /// <summary>The body.</summary>
+    public Task<Field> ReadBodyAsync() => Body.ReadAsync(http);
+
+    /// <summary>The model of a name, held in memory until the request ends.</summary>
+    public async ValueTask<LoadedModel> UseModelAsync(string? name) => (await LeaseAsync(name).ConfigureAwait(false)).Model;
+
+    /// <summary>The same, with the hold itself.</summary>
+    public async ValueTask<ModelLease> LeaseAsync(string? name)
+    {
+        ModelLease lease = await server.Models.AcquireAsync(name, Cancellation).ConfigureAwait(false);
+        _held.Add(lease);
+        ModelName = lease.Model.Name;
+        return lease;
+    }
+
+    /// <summary>Disposes of something when the request ends.</summary>
+    public T Hold<T>(T held) where T : IDisposable
+    {
+        _held.Add(held);
+        return held;
+    }
+
+    /// <summary>Notes what an answer took.</summary>
+    public void Count(GenerationStatistics statistics, bool withPrompt = true)
+    {
+        if (withPrompt) PromptTokens += statistics.PromptTokens;
+        CompletionTokens += statistics.GeneratedTokens;
+        server.Metrics.Observe(statistics, withPrompt);
+    }
+
+    /// <summary>Notes tokens that were read only.</summary>
+    public void CountPrompt(int tokens) => PromptTokens += tokens;
+
+    public void Dispose()
+    {
+        for (int i = _held.Count - 1; i >= 0; i--) _held[i].Dispose();
+    }
+}

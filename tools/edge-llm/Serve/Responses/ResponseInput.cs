@@ -1,0 +1,47 @@
+using Edge.Llm.Cli.Serve.Answers;
+using Edge.Llm.Cli.Serve.OpenAi;
+using Edge.Llm.Cli.Serve.Wire;
+
+namespace Edge.Llm.Cli.Serve.Responses;
+
+/// <summary>Reads the conversation of /v1/responses: instructions, and a text or items.</summary>
+internal static class ResponseInput
+{
+    public static IReadOnlyList<ChatMessage> Read(Field body)
+    {
+        var turns = new TurnList();
+        if (body["instructions"] is { } instructions) turns.AddText("system", instructions.Text());
+        Field input = body.Require("input");
+        if (input.IsText) turns.AddText("user", input.Text());
+        else if (!input.IsList) throw input.Wrong("a string or an array of items");
+        else
+            foreach (Field item in input.Items(Limits.Messages)) Add(turns, item);
+        IReadOnlyList<ChatMessage> all = turns.End();
+        return all.Count > 0 ? all : throw input.Error("expected one item at least");
+    }
+
+    private static void Add(TurnList turns, Field item)
+    {
+        string type = item["type"]?.Text() ?? (item["role"] is not null ? "message" : "item_reference");
+        switch (type)
+        {
+            case "message":
+                string role = item.Require("role").OneOf("user", "assistant", "system", "developer");
+                turns.AddText(role == "developer" ? "system" : role, ChatReader.Content(item.Require("content")));
+                break;
+            case "reasoning":
+                foreach (Field part in item["content"]?.Items(Limits.Messages) ?? []) turns.AddReasoning(part.Require("text").Text());
+                break;
+            case "function_call":
+                turns.AddCall(item.Require("call_id").Text(), item.Require("name").Text(), item.Require("arguments").Text());
+                break;
+            case "function_call_output":
+                turns.AddResult(item.Require("call_id").Text(), ChatReader.Content(item.Require("output")));
+                break;
+            case "item_reference":
+                throw item.Error("item_reference is not supported: this server stores nothing; send the item itself (clients do with store: false)", "unsupported_item");
+            default:
+                throw item["type"]!.Value.Error($"items of type '{(type.Length <= 40 ? type : type[..40])}' are not supported", "unsupported_item");
+        }
+    }
+}

@@ -172,7 +172,7 @@ public sealed class UsageTests
     {
         CommandLine.Result root = CommandLine.Run("--help");
         Assert.AreEqual(0, root.ExitCode);
-        foreach (string name in (string[])["run", "chat", "tokenize", "detokenize", "logits", "bench", "inspect", "verify", "kernels", "plan", "quantize", "perplexity", "imatrix", "split", "merge", "convert"])
+        foreach (string name in (string[])["run", "chat", "tokenize", "detokenize", "logits", "bench", "inspect", "verify", "kernels", "plan", "quantize", "perplexity", "imatrix", "split", "merge", "convert", "pull", "list", "remove"])
         {
             StringAssert.Contains(root.Output, $"\n  {name} ");
             CommandLine.Result help = CommandLine.Run(name, "--help");

@@ -11,6 +11,11 @@ public sealed class ClientTests
     [DataRow("openai")]
     [DataRow("ai-sdk")]
     [DataRow("langchain")]
+    [DataRow("responses")]
+    [DataRow("ai-sdk-responses")]
+    [DataRow("agents")]
+    [DataRow("anthropic")]
+    [DataRow("ollama")]
     public async Task TheClientIsServed(string script)
     {
         string folder = Settings.Clients();

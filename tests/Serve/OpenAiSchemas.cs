@@ -46,6 +46,7 @@ internal static class OpenAiSchemas
         "/v1/completions" => ("CreateCompletionResponse", "CompletionChunk"),
         "/v1/embeddings" => ("CreateEmbeddingResponse", ""),
         "/v1/responses" => ("Response", "ResponseStreamEvent"),
+        "/v1/responses/input_tokens" => ("TokenCountsResource", ""),
         "/v1/models" => ("ListModelsResponse", ""),
         _ when path.StartsWith("/v1/models/", StringComparison.Ordinal) => ("Model", ""),
         _ => null,

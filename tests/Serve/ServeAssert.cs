@@ -28,6 +28,18 @@ internal static class ServeAssert
         return [.. OpenAiSchemas.Events(text)];
     }
 
+    /// <summary>The events of an answer, whose names are the types in their data.</summary>
+    public static async Task<JsonElement[]> NamedEventsAsync(this HttpClient client, string path, string json)
+    {
+        using HttpResponseMessage response = await client.PostAsync(path, Json(json));
+        string text = await response.Content.ReadAsStringAsync();
+        Assert.AreEqual(HttpStatusCode.OK, response.StatusCode, text);
+        JsonElement[] events = [.. OpenAiSchemas.Events(text).Select(data => JsonElement.Parse(data))];
+        string[] names = [.. text.Split('\n').Where(line => line.StartsWith("event: ", StringComparison.Ordinal)).Select(line => line["event: ".Length..])];
+        CollectionAssert.AreEqual(names, events.Select(one => one.GetProperty("type").GetString()).ToArray());
+        return events;
+    }
+
     /// <summary>The error that a request must end with: all four members, and a message that names what is expected.</summary>
     public static async Task<JsonElement> RefusedAsync(this HttpClient client, int status, string path, string json, string? says = null)
     {

@@ -17,7 +17,12 @@ internal sealed class ScriptedModel : IDisposable
     }
 
     /// <summary>The same with a chat template.</summary>
-    public ScriptedModel(IReadOnlyList<string> words, int[] script, string? chatTemplate, bool addEos = false)
+    /// <param name="words">The words.</param>
+    /// <param name="script">The script.</param>
+    /// <param name="chatTemplate">The template, or null.</param>
+    /// <param name="addEos">Whether texts end with EOS.</param>
+    /// <param name="poison">A token behind which no logits are finite; -1: none.</param>
+    public ScriptedModel(IReadOnlyList<string> words, int[] script, string? chatTemplate, bool addEos = false, int poison = -1)
     {
         // SentencePiece builds a word letter by letter: its beginnings are tokens as well.
         string[] beginnings = [.. words.SelectMany(word => Enumerable.Range(1, word.Length - 1).Select(length => word[..length])).Distinct()];
@@ -67,7 +72,7 @@ internal sealed class ScriptedModel : IDisposable
             // RMSNorm of a one-hot row of length n is sqrt(n) at the one.
             for (int id = 0; id < n; id++)
             {
-                if (tensor.Name == "token_embd.weight") values[id * n + id] = 1;
+                if (tensor.Name == "token_embd.weight") values[id * n + id] = id == poison ? float.NaN : 1;
                 if (tensor.Name == "output.weight") values[next[id] * n + id] = Strength / MathF.Sqrt(n);
             }
             output.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
 using Edge.Llm.Cli.Commands;
 using Edge.Llm.Cli.Models;
 using ParsedToken = System.CommandLine.Parsing.TokenType;
@@ -11,13 +12,17 @@ internal static class Program
 {
     private static readonly string[] s_writeFilesOnly = ["imatrix", "merge", "convert"];
 
+    private const int FileTooLarge = 25; // SIGXFSZ (ulimit -f): writing fails, as on a full disk, instead of ending the process
+
     private static int Main(string[] args)
     {
         if (OperatingSystem.IsWindows()) Console.OutputEncoding = System.Text.Encoding.UTF8;
         ErrorStream.Install();
+        using PosixSignalRegistration? tooLarge = OperatingSystem.IsWindows() ? null
+            : PosixSignalRegistration.Create((PosixSignal)FileTooLarge, signal => signal.Cancel = true);
         try
         {
-            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(args), new ParserConfiguration
+            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(ConfigFile.Expand(args)), new ParserConfiguration
             {
                 EnablePosixBundling = false,      // -ngl is one option, not -n, -g and -l
                 ResponseFileTokenReplacer = null, // a prompt may begin with @

@@ -36,14 +36,30 @@ internal sealed class Progress : IDisposable
         Draw((total > 0 ? $"[{new string('#', filled)}{new string('.', Width - filled)}] " : "") + state());
     }
 
+    /// <summary>A line on standard error that stays.</summary>
+    public void Say(string line)
+    {
+        lock (_gate)
+        {
+            Erase();
+            Console.Error.WriteLine(line);
+        }
+    }
+
     public void Dispose()
     {
         _timer?.Dispose();
         lock (_gate)
         {
-            if (_drawn) Console.Error.Write("\r\x1b[K");
-            (_drawn, _ended) = (false, true);
+            Erase();
+            _ended = true;
         }
+    }
+
+    private void Erase()
+    {
+        if (_drawn) Console.Error.Write("\r\x1b[K");
+        _drawn = false;
     }
 
     private void Draw(string state)

@@ -28,14 +28,15 @@ internal static class PullCommand
                 throw new UsageException($"--name: expected {ModelName.Letters}, a letter or digit first, found '{given}'");
             if (parsed.GetValue(sha256) is { } expected && !RemoteFile.IsSha256(expected))
                 throw new UsageException($"--sha256: expected 64 hexadecimal digits, found '{expected}'");
-            var patience = new Patience();
+            using var progress = new Progress("pulling", reports: true);
+            void Say(string text) => progress.Say("edge-llm: " + Failure.OneLine(text));
+            var patience = new Patience { Say = Say };
             using var interrupts = new Interrupts();
             using var web = new Web(patience, hosts.HuggingFace, Environment.GetEnvironmentVariable("HF_TOKEN"));
-            using var progress = new Progress("pulling", reports: true);
             long start = Stopwatch.GetTimestamp(), first = -1;
             var puller = new Puller(web, ModelFolder.Of(parsed), patience)
             {
-                Announce = text => Console.Error.WriteLine("edge-llm: " + Failure.OneLine(text)),
+                Announce = Say,
                 Progress = (done, total) =>
                 {
                     if (first < 0) first = done;
@@ -52,8 +53,7 @@ internal static class PullCommand
             }
             catch (OperationCanceledException)
             {
-                progress.Dispose();
-                Console.Error.WriteLine("edge-llm: stopped; the same command goes on from here");
+                Say("stopped; the same command goes on from here");
                 return Failure.Interrupted;
             }
         });

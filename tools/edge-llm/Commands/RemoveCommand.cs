@@ -25,9 +25,10 @@ internal static class RemoveCommand
                 using Staging staging = Staging.Open(folder, found);
                 staging.Clear();
             }
+            string deleted = model is null ? "the unfinished pull is" : Bytes.Text(model.Bytes);
             if (model is not null) folder.Remove(model);
             using var output = new Output();
-            output.WriteLine(model is null ? $"{found}: the unfinished pull is deleted" : $"{Failure.OneLine(found)}: {Bytes.Text(model.Bytes)} deleted");
+            output.WriteLine($"{Failure.OneLine(found)}: {deleted} deleted");
             return Failure.Ok;
         });
         return command;

@@ -26,7 +26,7 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
         using var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         string? version = File.Exists(VersionPath) ? File.ReadAllText(VersionPath) : null;
         // What cannot be told from another version is fetched again.
-        if (version is null || (file.Sha256 is not null && version != file.Sha256) || stream.Length > (file.Size ?? long.MaxValue)) Restart(stream);
+        if (version is null || version != (file.Sha256 ?? file.Version) || stream.Length > (file.Size ?? long.MaxValue)) Restart(stream);
         bool resumed = stream.Length > _hashed;
         CatchUp(stream, cancellation);
         if (file.Size is not { } size || stream.Length < size) await Fetch(stream, version, cancellation);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Edge.Llm.Cli.Pull;
 
 /// <summary>How long to wait for servers, and how often to try again.</summary>
@@ -14,6 +16,9 @@ internal sealed record Patience
 
     /// <summary>A connection that brings nothing for this time is broken.</summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Is told of an attempt that failed.</summary>
+    public Action<string> Say { get; init; } = _ => { };
 
     /// <summary>Tries until it works. <paramref name="progress"/> tells how far the work is: attempts that got on do not count.</summary>
     /// <exception cref="PullException">It cannot work, or the attempts are used up.</exception>
@@ -32,7 +37,7 @@ internal sealed record Patience
                 before = progress();
                 TimeSpan wait = e.Wait ?? FirstWait * (1 << (failed - 1));
                 if (failed >= Attempts || wait > LongestWait) throw;
-                Console.Error.WriteLine($"edge-llm: {Failure.OneLine(e.Message)}; trying again in {wait.TotalSeconds:0.#} s");
+                Say(string.Create(CultureInfo.InvariantCulture, $"{e.Message}; trying again in {wait.TotalSeconds:0.#} s"));
                 await Task.Delay(wait, cancellation);
             }
         }

@@ -135,15 +135,16 @@ internal sealed class Web : IDisposable
     private Exception Refused(Uri url, HttpResponseMessage response)
     {
         int status = (int)response.StatusCode;
+        string reason = response.Headers.TryGetValues("X-Error-Message", out IEnumerable<string>? told) ? $": {told.First()}" : ""; // Hugging Face
         TimeSpan? wait = response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - DateTimeOffset.UtcNow : null;
         return status switch
         {
-            401 or 403 when !HasToken(url) => new UsageException($"{url.Host} does not give {url} to everybody ({status})"),
+            401 or 403 when !HasToken(url) => new UsageException($"{url.Host} does not give {url} to everybody ({status}){reason}"),
             401 or 403 when _token is null => new UsageException(
-                $"{url.Host} does not give {url} to everybody ({status}): it does not exist, or needs a token in HF_TOKEN"),
+                $"{url.Host} does not give {url} to everybody ({status}): it does not exist, or needs a token in HF_TOKEN{reason}"),
             401 or 403 => new UsageException(
-                $"{url.Host} refuses {url} ({status}): the token of HF_TOKEN is not valid, or its owner has no access (terms to accept on the model's page?)"),
-            404 or 410 => new UsageException($"{url.Host} has no {url} ({status})"),
+                $"{url.Host} refuses {url} ({status}): the token of HF_TOKEN is not valid, or its owner has no access (terms to accept on the model's page?){reason}"),
+            404 or 410 => new UsageException($"{url.Host} has no {url} ({status}){reason}"),
             408 or 429 or >= 500 => new PullException($"{url.Host} cannot answer now ({status} {response.ReasonPhrase})", mayPass: true,
                 wait < TimeSpan.Zero ? TimeSpan.Zero : wait),
             _ => new PullException($"{url.Host} answers {status} {response.ReasonPhrase}, for {url}"),

@@ -57,9 +57,9 @@ public sealed class OllamaTests
     [DataRow("""{"type":"array","items":{"enum":[1,2]},"minItems":1,"maxItems":2}""", JsonValueKind.Array)]
     public async Task AFormatHolds(string format, JsonValueKind kind)
     {
-        JsonElement chat = await s_client.PostAsync("/api/chat", $$"""{"model":"small","stream":false,"messages":[{"role":"user","content":"A cat."}],"format":{{format}},"options":{"num_predict":300}}""");
+        JsonElement chat = await s_client.PostAsync("/api/chat", $$"""{"model":"small","stream":false,"messages":[{"role":"user","content":"A cat."}],"format":{{format}},"options":{"num_predict":300} }""");
         Assert.AreEqual(kind, JsonElement.Parse(chat.Text()).ValueKind);
-        JsonElement generated = await s_client.PostAsync("/api/generate", $$"""{"model":"small","stream":false,"prompt":"A cat.","raw":true,"format":{{format}},"options":{"num_predict":300}}""");
+        JsonElement generated = await s_client.PostAsync("/api/generate", $$"""{"model":"small","stream":false,"prompt":"A cat.","raw":true,"format":{{format}},"options":{"num_predict":300} }""");
         Assert.AreEqual(kind, JsonElement.Parse(generated.GetProperty("response").GetString()!).ValueKind);
     }
 
@@ -105,7 +105,7 @@ public sealed class OllamaTests
         JsonElement first = await s_client.PostAsync("/api/generate", """{"model":"small","system":"Be brief.","prompt":"A cat.","stream":false,"options":{"num_predict":4}}""");
         JsonElement context = first.GetProperty("context");
         Assert.AreEqual(first.GetProperty("prompt_eval_count").GetInt32() + 4, context.GetArrayLength());
-        JsonElement[] second = await s_client.LinesAsync("/api/generate", $$"""{"model":"small","prompt":"A dog.","context":{{context.GetRawText()}},"options":{"num_predict":4}}""");
+        JsonElement[] second = await s_client.LinesAsync("/api/generate", $$"""{"model":"small","prompt":"A dog.","context":{{context.GetRawText()}},"options":{"num_predict":4} }""");
         CollectionAssert.AreEqual(context.EnumerateArray().Select(token => token.GetInt32()).ToArray(),
             second[^1].GetProperty("context").EnumerateArray().Take(context.GetArrayLength()).Select(token => token.GetInt32()).ToArray());
         JsonElement raw = await s_client.PostAsync("/api/generate", """{"model":"small","raw":true,"prompt":"Once upon a time","stream":false,"options":{"num_predict":4,"temperature":0}}""");
@@ -123,7 +123,7 @@ public sealed class OllamaTests
         Assert.IsInRange(40, 96, answer.GetProperty("prompt_eval_count").GetInt32());
         await s_client.RefusedAsOllamaAsync(400, "/api/chat", chat + ",\"truncate\":false}", "exceeds the context length");
         string text = string.Concat(Enumerable.Repeat("the cat sat ", 1000));
-        JsonElement cut = await s_client.PostAsync("/api/generate", $$"""{"model":"small","stream":false,"raw":true,"prompt":"{{text}}","options":{"num_predict":2}}""");
+        JsonElement cut = await s_client.PostAsync("/api/generate", $$"""{"model":"small","stream":false,"raw":true,"prompt":"{{text}}","options":{"num_predict":2} }""");
         Assert.AreEqual(768, cut.GetProperty("prompt_eval_count").GetInt32());
         JsonElement filled = await s_client.PostAsync("/api/generate", """{"model":"small","stream":false,"raw":true,"prompt":"Once","options":{"num_ctx":16,"ignore_eos":true}}""");
         Assert.AreEqual(("length", 16), (filled.GetProperty("done_reason").GetString(), filled.GetProperty("prompt_eval_count").GetInt32() + filled.GetProperty("eval_count").GetInt32()));

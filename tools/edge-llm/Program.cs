@@ -22,7 +22,7 @@ internal static class Program
             : PosixSignalRegistration.Create((PosixSignal)FileTooLarge, signal => signal.Cancel = true);
         try
         {
-            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(args), new ParserConfiguration
+            ParseResult parsed = MakeRoot().Parse(LlamaCppOptions.Complete(ConfigFile.Expand(args)), new ParserConfiguration
             {
                 EnablePosixBundling = false,      // -ngl is one option, not -n, -g and -l
                 ResponseFileTokenReplacer = null, // a prompt may begin with @

@@ -24,6 +24,7 @@ internal sealed class ServerOptionsBinding
     private readonly Option<bool> _anyModel = Opt.Flag("--any-model", "Answer with the first model when a request names one that there is not.");
     private readonly Option<int> _tokens = Opt.Integer("--n-predict", ["-n", "--predict"], "Tokens of an answer where a request does not say; -1: until the context is full.", -1, -1);
     private readonly Option<int> _reasoning = Opt.Integer("--reasoning-budget", [], "Tokens that a model may write to itself where a request does not say; -1: as many as it likes.", -1, -1);
+    private readonly Option<string?> _config = Opt.Text("--config", [], "Options from a file, a line each, as 'port = 8081'; those of the command line count more.", "FILE");
     private readonly Option<bool> _noPage = Opt.Flag("--no-webui", "Serve no web page.");
     private readonly Option<bool> _json = Opt.Flag("--log-json", "Log a JSON object a line.");
     private readonly Option<bool> _quiet = Opt.Flag("--quiet", "Log no requests.");
@@ -32,7 +33,7 @@ internal sealed class ServerOptionsBinding
     public ServerOptionsBinding AddTo(Command command)
     {
         foreach (Option option in (Option[])[_host, _port, _socket, _certificate, _key, _keys, _apiKey, _cors, _parallel, _queue, _timeout, _drain, _idle, _anyModel,
-            _tokens, _reasoning, .. _sampling.Options, _noPage, _json, _quiet])
+            _config, _tokens, _reasoning, .. _sampling.Options, _noPage, _json, _quiet])
             command.Add(option);
         return this;
     }

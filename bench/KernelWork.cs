@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Edge.Llm.Kernels;
 
 namespace Edge.Llm.Bench;
@@ -21,6 +23,9 @@ internal sealed unsafe class KernelWork : IDisposable
     private static readonly AlignedBuffer s_scratch = new(MatMulArgs.GemmScratchBytes(Tokens));
     private static readonly AlignedBuffer s_weights = new((100 << 20) + (1 << 16));
     private static GgmlType? s_filled;
+
+    [ThreadStatic]
+    private static byte[]? t_scratch;
 
     private readonly KernelRow _row;
     private readonly AlignedBuffer _dst;
@@ -79,6 +84,22 @@ internal sealed unsafe class KernelWork : IDisposable
         MatMulArgs args = _args;
         (args.Rows, args.Tokens, args.DstStride) = (_gemvRows, FewTokens, _gemvRows);
         _row.Gemm(&args);
+    }
+
+    /// <summary>Bytes of a row of weights.</summary>
+    public long RowBytes => _args.RowBytes;
+
+    /// <summary>Multiplies some rows with the first tokens, as one thread of several.</summary>
+    public void Multiply(int first, int rows, int tokens)
+    {
+        byte[] scratch = t_scratch ??= GC.AllocateUninitializedArray<byte>(MatMulArgs.GemmScratchBytes(Tokens) + 64, pinned: true);
+        MatMulArgs args = _args;
+        (args.Rows, args.Tokens, args.DstStride) = (rows, tokens, _gemvRows);
+        args.W += first * args.RowBytes;
+        args.Dst += first;
+        args.Scratch = (byte*)(((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(scratch)) + 63) & ~63);
+        if (tokens == 1) _row.Gemv(&args);
+        else _row.Gemm(&args);
     }
 
     /// <inheritdoc/>

@@ -1,10 +1,11 @@
 using BenchmarkDotNet.Running;
 using Edge.Llm.Bench;
 
-// kernels [type ...]: quick timing of the kernel table. instructions [type ...]: how many each kernel executes. read FILE THREADS: speed of
+// kernels [type ...]: quick timing of the kernel table. few [type ...]: what 1 to 16 tokens cost. instructions [type ...]: how many each kernel executes. read FILE THREADS: speed of
 // reading memory, GB/s. grammars VOCABULARY SCHEMAS [compact]: times of compiling schemas and of masks. hostile VOCABULARY [NAME ...]: what hostile
 // grammars cost. sampling: what choosing a token costs. Anything else goes to BenchmarkDotNet.
 if (args is ["kernels", .. string[] types]) return KernelTimes.Run(types);
+if (args is ["few", .. string[] few]) return FewTokenTimes.Run(few);
 if (args is ["instructions", .. string[] counted]) return InstructionCounts.Run(counted);
 if (args is ["read", string path, string threads]) return PlainRead.Run(path, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture));
 if (args is ["grammars", string vocabulary, string schemas, .. string[] style]) return GrammarTimes.Run(vocabulary, schemas, style is not ["compact"]);

@@ -108,9 +108,7 @@ public sealed class Context : IDisposable
     {
         ArgumentNullException.ThrowIfNull(prompt);
         using Gate.Use use = _lifetime.Hold();
-        options ??= new GenerateOptions();
-        AdapterSet? adapters = options.Adapters is null ? null : SetOf(options.Adapters);
-        return _scheduler.Generate([.. prompt], Model.Tokenizer, options, adapters, sequence, cancellation);
+        return _scheduler.Generate([.. prompt], Model.Tokenizer, options ?? new GenerateOptions(), AdaptersOf(options), sequence, cancellation);
     }
 
     /// <summary>Generates what follows a text.</summary>
@@ -136,9 +134,7 @@ public sealed class Context : IDisposable
         if (count is < 1 or > MaxChoices)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{nameof(count)}: expected 1 to {MaxChoices}, found {count}");
         using Gate.Use use = _lifetime.Hold();
-        options ??= new GenerateOptions();
-        AdapterSet? adapters = options.Adapters is null ? null : SetOf(options.Adapters);
-        return _scheduler.GenerateChoices([.. prompt], Model.Tokenizer, options, adapters, count, cancellation);
+        return _scheduler.GenerateChoices([.. prompt], Model.Tokenizer, options ?? new GenerateOptions(), AdaptersOf(options), count, cancellation);
     }
 
     /// <summary>Drives one step, a forward pass for all generations that fit into it. Who reads generations with <see cref="Generation.MoveNext"/> needs no
@@ -302,6 +298,8 @@ public sealed class Context : IDisposable
         _scheduler.Close();
         _lifetime.Dispose();
     }
+
+    private AdapterSet? AdaptersOf(GenerateOptions? options) => options?.Adapters is { } adapters ? SetOf(adapters) : null;
 
     private AdapterSet SetOf(IReadOnlyList<AdapterScale> adapters)
     {

@@ -17,7 +17,7 @@ internal sealed class Answer
     private readonly StopStrings _stops;
     private readonly StreamingDecoder _decoder;
     private readonly ConcurrentQueue<GeneratedToken> _made = [];
-    private readonly int _promptLength, _maxLength;
+    private readonly int _room; // tokens of an answer that fit the context
 
     /// <summary>Checks everything and chooses nothing.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
@@ -29,7 +29,8 @@ internal sealed class Answer
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"MaxTokens: expected -1 or more, found {options.MaxTokens}");
         if (options.LogProbabilities < 0)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"LogProbabilities: expected 0 or more, found {options.LogProbabilities}");
-        (_options, _vocabulary, _promptLength, _maxLength) = (options, tokenizer.Vocabulary, promptLength, maxLength);
+        (_options, _vocabulary) = (options, tokenizer.Vocabulary);
+        _room = options.ContextShift is null ? maxLength - promptLength + 1 : int.MaxValue; // the last one needs no place in the sequence
         _sampler = new SamplerChain(options.IgnoreEos ? WithoutEos(options.Sampling) : options.Sampling, tokenizer, options.Choice);
         if (options.Grammar is { } grammar)
         {
@@ -117,9 +118,8 @@ internal sealed class Answer
     /// <summary>The next item for the reader.</summary>
     public bool TryRead(out GeneratedToken token) => _made.TryDequeue(out token);
 
-    /// <summary>What may still be made, the next one included: the last one needs no room in the sequence.</summary>
-    public int TokensLeft =>
-        Math.Min(_maxLength - _promptLength + 1, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens) - Count;
+    /// <summary>What may still be made, the next one included.</summary>
+    public int TokensLeft => Math.Min(_room, _options.MaxTokens < 0 ? int.MaxValue : _options.MaxTokens) - Count;
 
     // The next token of what closes the model's section for itself, once that is at its limit.
     private bool TryCloseReasoning(out int token)
@@ -143,12 +143,12 @@ internal sealed class Answer
     {
         if (_options.IgnoreEos) throw new EdgeLlmException(ErrorCode.InvalidArgument, "IgnoreEos beside a grammar: a text of a grammar ends");
         CompiledGrammar compiled = grammar.Compile(tokenizer, cancellation);
-        int shortest = compiled.ShortestTokens, room = _maxLength - _promptLength + 1;
+        int shortest = compiled.ShortestTokens;
         if (_options.MaxTokens >= 0 && _options.MaxTokens < shortest)
             throw new EdgeLlmException(
                 ErrorCode.InvalidArgument, $"MaxTokens: expected at least {shortest}, the shortest text of the grammar, found {_options.MaxTokens}");
-        return room >= shortest ? compiled
-            : throw new EdgeLlmException(ErrorCode.ContextFull, $"the context has room for {room} tokens; the shortest text of the grammar has {shortest}");
+        return _room >= shortest ? compiled
+            : throw new EdgeLlmException(ErrorCode.ContextFull, $"the context has room for {_room} tokens; the shortest text of the grammar has {shortest}");
     }
 
     private SamplingOptions WithoutEos(SamplingOptions sampling)

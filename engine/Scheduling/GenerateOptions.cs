@@ -31,6 +31,9 @@ public sealed record GenerateOptions
     /// <summary>Tokens that may be drafted ahead of the answer for one pass, if the context drafts; 0: none. Null: as many as the context does.</summary>
     public int? DraftTokens { get; init; }
 
+    /// <summary>What happens to a text that fills the context: it loses a part and goes on; null: it ends.</summary>
+    public ContextShift? ContextShift { get; init; }
+
     /// <summary>Requests of a higher priority come first; of equal ones, the earlier.</summary>
     public int Priority { get; init; }
 
@@ -59,6 +62,11 @@ public sealed record GenerateOptions
     /// be another generation's reader.</summary>
     public Action<int, int>? OnPrefill { get; init; }
 }
+
+/// <summary>Where a text that fills the context is cut: of what is not kept, the older half is left out, in whole blocks of 64 tokens. What is left is
+/// computed again, as the text of a new request would be, and the answer goes on behind it.</summary>
+/// <param name="Keep">Tokens of the beginning to keep at least, made up to whole blocks; -1: those of the prompt.</param>
+public sealed record ContextShift(int Keep = 0);
 
 /// <summary>How long a section may be in which a model writes to itself. When its tokens are used up, the section is closed.</summary>
 /// <param name="MaxTokens">Tokens of the section at most.</param>

@@ -21,6 +21,9 @@ public sealed record GenerationStatistics
     /// <summary>Of these, tokens that the grammar left no choice about: several go through one pass.</summary>
     public int ForcedTokens { get; internal set; }
 
+    /// <summary>Tokens that were left out of the text because it filled the context: see <see cref="GenerateOptions.ContextShift"/>.</summary>
+    public int ShiftedTokens { get; internal set; }
+
     /// <summary>How often it gave its part of the cache to a request that came before it, and was computed again.</summary>
     public int Preemptions { get; internal set; }
 

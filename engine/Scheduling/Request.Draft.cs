@@ -10,7 +10,8 @@ internal sealed partial class Request
     public Draft? Draft { get; }
 
     /// <summary>Tokens to draft at most for the next pass: behind them one more is chosen.</summary>
-    public int MostDrafted => IsDecoding && !IsDone ? Math.Min(Draft!.Pace.Length, _answer.TokensLeft - 1) : 0;
+    public int MostDrafted => IsDecoding && !IsDone
+        ? Math.Clamp(Math.Min(_answer.TokensLeft - 1, Sequence.MaxLength - _tokens.Count), 0, Draft!.Pace.Length) : 0;
 
     /// <summary>How a draft model chooses: as this request does, but for stages that remember more than the text.</summary>
     public SamplingOptions DraftSampling => _options.Sampling with { Seed = _answer.Seed, Mirostat = 0, DryMultiplier = 0 };

@@ -40,13 +40,18 @@ internal sealed partial class Request
             Statistics.RestoredTokens = Sequence.RestorePrefix(Text[..^1], claim);
             _length = Sequence.Length;
         }
-        if (Statistics.Preemptions == 0) Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
+        if (Statistics.Preemptions == 0 && Statistics.ShiftedTokens == 0) Statistics.ReusedTokens = _length - Statistics.EvaluatedTokens;
     }
 
     /// <summary>Keeps the text of an answer that has ended on disk, if there is a folder for it.</summary>
     public void SaveIfDone()
     {
-        if (Finish is null) return;
+        if (Finish is not null) Save();
+    }
+
+    /// <summary>Keeps its text so far on disk.</summary>
+    public void Save()
+    {
         try
         {
             Sequence.SavePrefix();

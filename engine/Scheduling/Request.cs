@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
@@ -17,15 +16,10 @@ internal sealed partial class Request
     private readonly Answer _answer;
     private readonly GenerateOptions _options;
     private readonly AdapterSet? _adapters;
-    private readonly CancellationToken _callers;
-    private readonly CancellationTokenSource? _deadlineSource;
-    private readonly long _deadline = long.MaxValue;
     private int _planned; // length, before the step being planned
     private int _told; // tokens that the reader was told of
-    private volatile bool _cancelled, _left; // by its reader, on any thread
     private int _length; // of the sequence, where this request has left it
     private long _started, _stepStarted;
-    private ExceptionDispatchInfo? _error;
 
     /// <summary>Checks everything and computes nothing.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, Busy, GrammarError.</exception>
@@ -35,6 +29,7 @@ internal sealed partial class Request
         Check(prompt, tokenizer.Vocabulary.Count, maxLength);
         (_tokens, _promptLength, _options, _adapters, _callers) = ([.. prompt], prompt.Length, options, adapters, cancellation);
         _prefillEnd = prompt.Length;
+        if (options.ContextShift is { } shift) _keep = KeptTokens(shift, prompt.Length, maxLength);
         Draft = draft;
         _answer = new Answer(prompt.Length, tokenizer, options, maxLength, cancellation);
         Statistics = new GenerationStatistics { PromptTokens = prompt.Length, Seed = _answer.Seed };
@@ -63,14 +58,8 @@ internal sealed partial class Request
     /// <summary>Why it ended, or null.</summary>
     public FinishReason? Finish => _answer.Finish;
 
-    /// <summary>Ends it early: cancelled, or out of time.</summary>
-    public CancellationToken Cancellation { get; }
-
     /// <summary>Whether it needs no more passes.</summary>
     public bool IsDone => Finish is not null || _error is not null;
-
-    /// <summary>Whether somebody waits for what it makes.</summary>
-    public bool IsWanted => !(IsDone || _left || IsCancelled || IsLate);
 
     /// <summary>Whether its prompt is evaluated, so that each pass continues the answer.</summary>
     public bool IsDecoding => _answers && _length >= _prefillEnd;
@@ -138,6 +127,7 @@ internal sealed partial class Request
         PreemptedAfter = ended;
         Statistics.Preemptions++;
         GiveBack();
+        Draft?.Dispose(); // its sequence; another one is made when it drafts again
     }
 
     private void GiveBack()
@@ -191,28 +181,6 @@ internal sealed partial class Request
         if (!first) Draft?.Pace.Observe(Guessed, accepted, Stopwatch.GetElapsedTime(_stepStarted, now).TotalSeconds);
     }
 
-    /// <summary>Ends it with an error, which its reader gets; a cancelled one ends as such.</summary>
-    public void Fail(Exception error)
-    {
-        if (error is EdgeLlmException { Code: ErrorCode.Cancelled } && (_left || EndIfCancelled())) return;
-        _error ??= ExceptionDispatchInfo.Capture(error);
-    }
-
-    /// <summary>Ends it as cancelled, when somebody looks next.</summary>
-    public void Cancel() => _cancelled = true;
-
-    /// <summary>Its reader goes: no pass is needed for it.</summary>
-    public void Leave() => _left = true;
-
-    /// <summary>Its reader has gone.</summary>
-    public void Abandon()
-    {
-        lock (_answer) _answer.Abandon();
-    }
-
-    /// <summary>Ends it for its reader if it is cancelled or out of time, also in the middle of a pass, unless the caller needs its sequence next.</summary>
-    public bool EndsEarly() => OwnsSequence && EndIfCancelled();
-
     /// <summary>The next token for the reader; false if there is none.</summary>
     /// <exception cref="EdgeLlmException">What ended the request.</exception>
     public bool TryRead(out GeneratedToken token)
@@ -220,24 +188,6 @@ internal sealed partial class Request
         if (_answer.TryRead(out token) || (EndsEarly() && _answer.TryRead(out token))) return true;
         _error?.Throw();
         return false;
-    }
-
-    /// <summary>Gives the sequence back. What the reader has not seen of an unfinished answer is forgotten.</summary>
-    public void Release()
-    {
-        _deadlineSource?.Dispose();
-        int unread = IsDone ? 0 : _answer.Unread;
-        try
-        {
-            if (!OwnsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Min(_length, _tokens.Count - 1 - unread));
-        }
-        catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
-        {
-            // The caller has disposed of the sequence, or runs it: then it is not this request's to trim.
-        }
-        Sequence.Disown(this);
-        if (OwnsSequence) Sequence.Dispose();
-        Draft?.Dispose();
     }
 
     /// <summary>Tells the reader that there is something to read, if the step has made it.</summary>
@@ -306,21 +256,6 @@ internal sealed partial class Request
         }
         Statistics.GeneratedTokens = _answer.Count;
         return accepted;
-    }
-
-    private bool IsCancelled => _cancelled || _callers.IsCancellationRequested;
-
-    private bool IsLate => Cancellation.IsCancellationRequested || Stopwatch.GetTimestamp() >= _deadline;
-
-    private bool EndIfCancelled()
-    {
-        lock (_answer)
-        {
-            if (IsDone) return true;
-            if (IsCancelled) _answer.End(FinishReason.Cancelled);
-            else if (IsLate) _answer.End(FinishReason.Deadline);
-            return IsDone;
-        }
     }
 
     private static void Check(int[] prompt, int vocabSize, int maxLength)

@@ -42,7 +42,29 @@ internal sealed partial class Scheduler
         {
             request.Leave();
             while (_driver != 0 && _driver != Environment.CurrentManagedThreadId && !request.OwnsSequence) Monitor.Wait(_gate);
-            Forget(request);
+            if (_driver != 0 || runner.Cache.Files is null || !_requests.Contains(request))
+            {
+                Forget(request); // the step under way saves its text
+                return;
+            }
+            _driver = Environment.CurrentManagedThreadId; // no step begins while its text is saved
+        }
+        try
+        {
+            using Gate.Use context = lifetime.Hold();
+            request.Save();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The context is disposed of: then it is not kept.
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _driver = 0;
+                Forget(request);
+            }
         }
     }
 

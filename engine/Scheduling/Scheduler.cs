@@ -55,6 +55,7 @@ internal sealed partial class Scheduler(ModelRunner runner, Lifetime lifetime, d
     private void Step()
     {
         long started = Stopwatch.GetTimestamp();
+        foreach (Request request in _running) request.ShiftIfFull();
         speculation?.Propose(_running);
         Fill(started);
         GroupByAdapters();

@@ -14,8 +14,20 @@ internal static unsafe class ContextExports
     private static void Create(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<nint> Context) a)
     {
         nint* context = a.Context.Needed("context");
-        (ContextOptions options, ulong seed) = OptionReaders.Context(a.Options.Address);
-        *context = HandleTable.Instance.Open(new ContextResource(model, options, seed));
+        (ContextOptions options, ulong seed, nint draft) = OptionReaders.Context(a.Options.Address);
+        WithDraft(draft, drafts => *context = HandleTable.Instance.Open(new ContextResource(model, options, seed, drafts) { DraftModel = draft }));
+    }
+
+    /// <summary>Calls with the model of a handle, or with null where there is none.</summary>
+    internal static void WithDraft(nint handle, Action<ModelResource?> call)
+    {
+        if (handle == 0)
+        {
+            call(null);
+            return;
+        }
+        using Use<ModelResource> use = HandleTable.Instance.Use<ModelResource>(handle, "draft_model");
+        call(use.Resource);
     }
 
     [UnmanagedCallersOnly(EntryPoint = "managed_edge_llm_context_close")]

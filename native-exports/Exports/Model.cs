@@ -95,7 +95,9 @@ internal static unsafe class ModelExports
     private static void Plan(ModelResource model, (Pointer<ContextOptionsData> Options, Pointer<MemoryPlanData> Plan) a)
     {
         Versioned.CheckedSize(a.Plan.Address);
-        MemoryPlan bytes = model.Model.Plan(OptionReaders.Context(a.Options.Address).Options);
+        (ContextOptions options, _, nint draft) = OptionReaders.Context(a.Options.Address);
+        MemoryPlan bytes = default!;
+        ContextExports.WithDraft(draft, drafts => bytes = model.Model.Plan(options, drafts?.Model));
         Versioned.Write(a.Plan.Address, new MemoryPlanData
         {
             Weights = bytes.Weights, KvCache = bytes.KvCache, Activations = bytes.Activations, Total = bytes.Total,

@@ -13,19 +13,22 @@ internal sealed unsafe class ContextResource : Resource
     private readonly Dictionary<int, Sequence> _sequences = [];
     private readonly List<nint> _rows = []; // of logits, where the context has them
     private readonly Batch _batch = new();
+    private readonly ModelResource? _draft;
     private SamplerChain? _sampler;
     private SamplingOptions? _samplerOptions;
     private int _busy;
     private long _evaluatedTokens, _evaluationTicks;
 
     /// <summary>Makes a context over a model.</summary>
-    public ContextResource(ModelResource model, ContextOptions options, ulong seed)
+    public ContextResource(ModelResource model, ContextOptions options, ulong seed, ModelResource? draft)
     {
         Model = model;
         Seed = seed;
-        Context = model.Model.CreateContext(options);
+        Context = model.Model.CreateContext(options, draft?.Model);
+        _draft = draft;
+        draft?.AddUse();
         model.AddUse();
-        model.Log(LogLevel.Info, $"context: {Context.Options.ContextSize} tokens, {Context.Options.Threads} thread(s), {model.Model.Plan(Context.Options)}");
+        model.Log(LogLevel.Info, $"context: {Context.Options.ContextSize} tokens, {Context.Options.Threads} thread(s), {model.Model.Plan(Context.Options, draft?.Model)}");
     }
 
     public override string Kind => "context";
@@ -33,6 +36,9 @@ internal sealed unsafe class ContextResource : Resource
     public ModelResource Model { get; }
 
     public Context Context { get; }
+
+    /// <summary>The handle of the model that drafts, as the caller gave it; 0: none.</summary>
+    public nint DraftModel { get; init; }
 
     /// <summary>For sampling options without one; ulong.MaxValue: none.</summary>
     public ulong Seed { get; }
@@ -202,7 +208,8 @@ internal sealed unsafe class ContextResource : Resource
         GeneratedTokens = Statistics.GeneratedTokens, PromptNanoseconds = Nanoseconds(Statistics.PromptTime),
         GenerationNanoseconds = Nanoseconds(Statistics.GenerationTime), EvaluatedTokens = _evaluatedTokens,
         EvaluationNanoseconds = Nanoseconds(Stopwatch.GetElapsedTime(0, _evaluationTicks)), KvBytes = Context.CacheBytes,
-        ActivationBytes = Context.ActivationBytes,
+        ActivationBytes = Context.ActivationBytes, RestoredTokens = Statistics.RestoredTokens, ForcedTokens = Statistics.ForcedTokens,
+        DraftedTokens = Statistics.DraftedTokens, AcceptedTokens = Statistics.AcceptedTokens, ShiftedTokens = Statistics.ShiftedTokens,
     };
 
     protected override void Free()
@@ -211,6 +218,7 @@ internal sealed unsafe class ContextResource : Resource
         foreach (Sequence sequence in _sequences.Values) sequence.Dispose();
         Context.Dispose();
         Interruption.Dispose();
+        _draft?.EndUse();
         Model.EndUse();
     }
 

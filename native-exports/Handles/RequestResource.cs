@@ -75,7 +75,7 @@ internal sealed class RequestResource : Resource
             Finish = (int)_generation.Finish.GetValueOrDefault(), Seed = counts.Seed, PromptTokens = counts.PromptTokens, ReusedTokens = counts.ReusedTokens,
             RestoredTokens = counts.RestoredTokens, GeneratedTokens = counts.GeneratedTokens, ForcedTokens = counts.ForcedTokens,
             EvaluatedTokens = counts.EvaluatedTokens, DraftedTokens = counts.DraftedTokens, AcceptedTokens = counts.AcceptedTokens,
-            Preemptions = counts.Preemptions, PromptNanoseconds = (long)counts.PromptTime.TotalNanoseconds,
+            ShiftedTokens = counts.ShiftedTokens, Preemptions = counts.Preemptions, PromptNanoseconds = (long)counts.PromptTime.TotalNanoseconds,
             GenerationNanoseconds = (long)counts.GenerationTime.TotalNanoseconds,
         };
     }

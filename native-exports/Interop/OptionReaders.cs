@@ -75,7 +75,7 @@ internal static unsafe class OptionReaders
         };
     }
 
-    public static (ContextOptions Options, ulong Seed) Context(ContextOptionsData* options)
+    public static (ContextOptions Options, ulong Seed, nint DraftModel) Context(ContextOptionsData* options)
     {
         ContextOptionsData data = options is null ? Context() : Versioned.Read(options);
         if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
@@ -84,8 +84,9 @@ internal static unsafe class OptionReaders
             ContextSize = data.ContextSize, BatchSize = data.BatchSize, LogitsRows = data.LogitsRows, Threads = data.Threads, TypeK = (KvType)data.CacheTypeK,
             TypeV = (KvType)data.CacheTypeV, MaxSequences = data.MaxSequences, PrefixSharing = !Pointers.Flag(data.NoPrefixSharing, "no_prefix_sharing"),
             PromptCache = data.PromptCache is null ? null : Pointers.Text(data.PromptCache, data.PromptCacheLength, "prompt_cache"),
-            PromptCacheBytes = Or(data.PromptCacheBytes, s_context.PromptCacheBytes),
-        }, data.Seed);
+            PromptCacheBytes = Or(data.PromptCacheBytes, s_context.PromptCacheBytes), Lookup = Pointers.Flag(data.Lookup, "lookup"),
+            DraftTokens = data.DraftTokens,
+        }, data.Seed, data.DraftModel);
     }
 
     /// <summary>The options in force in a context.</summary>
@@ -97,6 +98,7 @@ internal static unsafe class OptionReaders
             ContextSize = options.ContextSize, BatchSize = options.BatchSize, LogitsRows = options.LogitsRows, Threads = options.Threads,
             CacheTypeK = (int)options.TypeK, CacheTypeV = (int)options.TypeV, MaxSequences = options.MaxSequences, Seed = context.Seed,
             PromptCacheBytes = options.PromptCacheBytes, NoPrefixSharing = options.PrefixSharing ? 0 : 1,
+            Lookup = options.Lookup ? 1 : 0, DraftTokens = options.DraftTokens, DraftModel = context.DraftModel,
         };
     }
 
@@ -147,10 +149,12 @@ internal static unsafe class OptionReaders
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
         if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
         Range(data.DraftTokens, -1, int.MaxValue, "draft_tokens");
+        if (data.Keep != 0 && data.ContextShift == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "keep: expected 0 without context_shift");
         return new GenerateOptions
         {
             Priority = data.Priority, Choice = data.Choice, DraftTokens = data.DraftTokens switch { 0 => null, -1 => 0, int most => most },
             Adapters = data.Adapters is null && data.AdapterCount == 0 ? null : AdapterExports.Read(Pointers.Input(data.Adapters, data.AdapterCount)),
+            ContextShift = Pointers.Flag(data.ContextShift, "context_shift") ? new ContextShift(data.Keep) : null,
             MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops, Grammar = GrammarOf(data),
             IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
             Salt = data.Salt is null ? null : Pointers.Text(data.Salt, data.SaltLength, "salt"),

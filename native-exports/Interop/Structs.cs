@@ -161,8 +161,9 @@ internal unsafe struct ContextOptionsData
     public byte* PromptCache;
     public nuint PromptCacheLength;
     public long PromptCacheBytes;
-    public int NoPrefixSharing;
+    public int NoPrefixSharing, Lookup, DraftTokens;
     public uint Reserved;
+    public nint DraftModel;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -180,6 +181,7 @@ internal struct ContextCounters
     public ulong Seed;
     public long PromptTokens, ReusedTokens, GeneratedTokens, PromptNanoseconds, GenerationNanoseconds;
     public long EvaluatedTokens, EvaluationNanoseconds, KvBytes, ActivationBytes;
+    public long RestoredTokens, ForcedTokens, DraftedTokens, AcceptedTokens, ShiftedTokens; // from version 1.1 on
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -249,7 +251,7 @@ internal unsafe struct GenerateOptionsData
     public nuint SaltLength;
     public int Priority;
     public uint Choice;
-    public int DraftTokens;
+    public int DraftTokens, ContextShift, Keep;
     public uint Reserved;
     public AdapterScaleData* Adapters;
     public nuint AdapterCount;
@@ -263,6 +265,6 @@ internal struct RequestStatistics
     public uint StructSize;
     public int Finish;
     public ulong Seed;
-    public long PromptTokens, ReusedTokens, RestoredTokens, GeneratedTokens, ForcedTokens, EvaluatedTokens, DraftedTokens, AcceptedTokens, Preemptions;
+    public long PromptTokens, ReusedTokens, RestoredTokens, GeneratedTokens, ForcedTokens, EvaluatedTokens, DraftedTokens, AcceptedTokens, ShiftedTokens, Preemptions;
     public long PromptNanoseconds, GenerationNanoseconds;
 }

@@ -66,6 +66,7 @@ internal static unsafe class Versioned
         typeof(T) == typeof(ModelOptionsData) ? (int)Marshal.OffsetOf<ModelOptionsData>(nameof(ModelOptionsData.Overrides))
         : typeof(T) == typeof(SamplingOptionsData) ? (int)Marshal.OffsetOf<SamplingOptionsData>(nameof(SamplingOptionsData.DynatempRange))
         : typeof(T) == typeof(ContextOptionsData) ? (int)Marshal.OffsetOf<ContextOptionsData>(nameof(ContextOptionsData.PromptCache))
+        : typeof(T) == typeof(ContextCounters) ? (int)Marshal.OffsetOf<ContextCounters>(nameof(ContextCounters.RestoredTokens))
         : typeof(T) == typeof(GenerateOptionsData) ? (int)Marshal.OffsetOf<GenerateOptionsData>(nameof(GenerateOptionsData.Grammar))
         : sizeof(T);
 

@@ -377,7 +377,12 @@ typedef struct edge_llm_context_options {
     size_t prompt_cache_length;   /* may be EDGE_LLM_ZERO_TERMINATED */
     int64_t prompt_cache_bytes;   /* that its files may take; 0 (default): 4 GiB */
     int32_t no_prefix_sharing;    /* 1: a text does not go on from what the cache holds of another one with the same beginning. Default 0 */
+    int32_t lookup;               /* 1: drafts tokens of an answer from what stood in its text before: the answer is the same, and comes sooner
+                                     where it copies. Default 0 */
+    int32_t draft_tokens;         /* tokens that may be drafted for one pass; 0 (default): 8 where there is lookup or a draft model */
     uint32_t reserved;            /* 0 */
+    edge_llm_model *draft_model;  /* a smaller model with the same tokens, which drafts; NULL (default): none. Its handle may be closed before the
+                                     context's */
 } edge_llm_context_options;
 
 /* Sets the defaults. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -427,6 +432,12 @@ typedef struct edge_llm_context_counters {
     int64_t evaluation_nanoseconds; /* spent on that */
     int64_t kv_bytes;            /* of cache, allocated so far */
     int64_t activation_bytes;    /* of working memory */
+    /* From version 1.1 on, of the last generation: as in edge_llm_request_statistics. */
+    int64_t restored_tokens;
+    int64_t forced_tokens;
+    int64_t drafted_tokens;
+    int64_t accepted_tokens;
+    int64_t shifted_tokens;
 } edge_llm_context_counters;
 
 /* Counts, times and memory. Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_INVALID_ARGUMENT, EDGE_LLM_BUSY. */
@@ -618,6 +629,9 @@ typedef struct edge_llm_generate_options {
     int32_t priority;       /* requests of a higher one come first; of equal ones, the earlier. Default 0 */
     uint32_t choice;        /* number of the answer among several to one prompt: each number draws other tokens with the same seed. Default 0 */
     int32_t draft_tokens;   /* tokens that may be drafted for one pass, if the context drafts. 0 (default): as many as it does; -1: none */
+    int32_t context_shift;  /* 1: a text that fills the context loses the older half of what is not kept, in whole blocks of 64 tokens. What is left
+                               is computed again, as the text of a new request would be, and the answer goes on. Default 0: it ends */
+    int32_t keep;           /* tokens of the beginning to keep then at least, made up to whole blocks; -1: the prompt. Default 0 */
     uint32_t reserved;      /* 0 */
     const edge_llm_adapter_scale *adapters; /* for the text; NULL (and 0, default): those of the sequence */
     size_t adapter_count;
@@ -755,6 +769,7 @@ typedef struct edge_llm_request_statistics {
     int64_t evaluated_tokens;  /* run through the model */
     int64_t drafted_tokens;    /* drafted ahead of the answer */
     int64_t accepted_tokens;   /* of these, tokens that were chosen indeed */
+    int64_t shifted_tokens;    /* left out of the text because it filled the context */
     int64_t preemptions;       /* how often it gave its part of the cache to another request, and was computed again */
     int64_t prompt_nanoseconds;     /* from its first pass until its first token was chosen */
     int64_t generation_nanoseconds; /* of the passes for the tokens after the first */

@@ -181,6 +181,8 @@ struct GenerateOptions {
     int priority = 0; ///< requests of a higher one come first
     unsigned choice = 0; ///< number of the answer among several to one prompt
     int draft_tokens = 0; ///< that may be drafted for one pass; 0: as many as the context does, -1: none
+    bool context_shift = false; ///< a text that fills the context loses a part and goes on
+    int keep = 0; ///< tokens of the beginning to keep then; -1: the prompt
     std::vector<edge_llm_adapter_scale> adapters{}; ///< for the text; empty: those of the sequence
     std::function<void()> ready{}; ///< of requests only: told, on the thread that computes, that there is something to read; must not throw
 };
@@ -756,6 +758,8 @@ private:
         c.priority = options.priority;
         c.choice = options.choice;
         c.draft_tokens = options.draft_tokens;
+        c.context_shift = options.context_shift;
+        c.keep = options.keep;
         if (!options.adapters.empty()) {
             c.adapters = options.adapters.data();
             c.adapter_count = options.adapters.size();

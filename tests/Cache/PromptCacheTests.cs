@@ -39,6 +39,20 @@ public sealed class PromptCacheTests : IDisposable
     }
 
     [TestMethod]
+    public void AnAnswerThatNobodyReadsToItsEndIsKept()
+    {
+        using (Context context = _model.CreateContext(new ContextOptions { Threads = 1, ContextSize = 512, PromptCache = _folder }))
+        {
+            Generation generation = context.Generate(s_prompt, s_options);
+            Assert.IsTrue(generation.MoveNext());
+            Assert.HasCount(0, Files);
+            generation.Dispose();
+            Assert.HasCount(4, Files);
+        }
+        CollectionAssert.AreEqual(Alone(s_prompt), Run(s_prompt, s_options, 256));
+    }
+
+    [TestMethod]
     public void SaltsAdaptersModelsAndTypesShareNothing()
     {
         LoraAdapter adapter = _model.LoadAdapter(AdapterFile.Make(_model));

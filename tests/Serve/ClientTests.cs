@@ -16,6 +16,7 @@ public sealed class ClientTests
     [DataRow("ai-sdk-responses")]
     [DataRow("agents")]
     [DataRow("anthropic")]
+    [DataRow("ollama")]
     public async Task TheClientIsServed(string script)
     {
         string folder = Settings.Clients();

@@ -28,7 +28,7 @@ if (x < 1 && y > 2)
 - [ ] open
 `;
 
-const RUN = 'window.ran = true';
+const RUN = 'window.ran=true'; // no space: it would end the target of a link
 const HOSTILE = `<script>${RUN}</script><img src=x onerror="${RUN}"><svg onload="${RUN}">
 
 [run](javascript:${RUN}) [run](JaVaScRiPt:${RUN}) [run](  javascript:${RUN}) [run](java&#115;cript:${RUN}) [run](<java\tscript:${RUN}>)
@@ -156,9 +156,9 @@ export const answers = {
     assert.deepEqual(given, [undefined, 'Bearer wrong', 'Bearer secret', 'Bearer secret']);
     assert.deepEqual(await page.evaluate(() => [sessionStorage['edge-llm.key'], JSON.stringify(localStorage).includes('secret')]), ['secret', false]);
     await page.getByRole('button', { name: 'Settings' }).click();
-    await page.getByLabel('Keep the key in this browser').check();
+    await page.locator('#settings [name=keep]').check();
     assert.equal(await page.evaluate(() => localStorage['edge-llm.key']), 'secret');
-    await page.getByLabel('Keep the key in this browser').uncheck();
+    await page.locator('#settings [name=keep]').uncheck();
     assert.equal(await page.evaluate(() => localStorage['edge-llm.key']), undefined);
   } },
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chat } from './page-support.mjs';
 import { answers } from './page-answers.mjs';
 
-const STORY = 'Tell me a story about a dog.';
+const STORY = 'Tell me a story.'; // the small model writes a hundred tokens
 
 const talking = {
   'begins empty': { async run(page) {
@@ -17,7 +17,8 @@ const talking = {
 
   'streams an answer': { slow: true, async run(page) {
     await page.goto('/');
-    await chat(page).ready();
+    await chat(page).set({ temperature: '0' });
+    await page.locator('#text').focus();
     await page.keyboard.type(STORY);
     await page.keyboard.press('Enter');
     await page.locator('#stop').waitFor();
@@ -41,6 +42,7 @@ const talking = {
 
   'stops': { slow: true, async run(page) {
     await page.goto('/');
+    await chat(page).set({ temperature: '0' });
     await chat(page).say(STORY);
     await page.waitForFunction(() => document.querySelector('.assistant .prose p')?.textContent.length > 20);
     await page.keyboard.press('Escape');
@@ -127,6 +129,7 @@ const talking = {
 
   'answers while another conversation is shown': { slow: true, async run(page) {
     await page.goto('/');
+    await chat(page).set({ temperature: '0' });
     await chat(page).say(STORY);
     await page.locator('#stop').waitFor();
     await page.getByRole('button', { name: 'New conversation' }).click();
@@ -139,11 +142,12 @@ const talking = {
 
   'keeps what had come when it is loaded again': { slow: true, async run(page) {
     await page.goto('/');
+    await chat(page).set({ temperature: '0' });
     await chat(page).say(STORY);
     await page.waitForFunction(() => document.querySelector('.assistant .prose p')?.textContent.length > 20);
     await page.reload();
     assert.ok((await chat(page).last()).length > 20);
-    assert.equal(await page.locator('.note').last().textContent(), 'The answer was interrupted.');
+    assert.match(await page.locator('.note').last().textContent(), /^The answer was interrupted|^The connection to the server was lost/);
   } },
 
   'sends settings': { async run(page) {

@@ -53,6 +53,18 @@ internal static class Settings
         return "";
     }
 
+    /// <summary>EDGE_LLM_PLAYWRIGHT: the folder that playwright-core was installed to (npm install --prefix). Without it the test is
+    /// inconclusive.</summary>
+    public static string Playwright()
+    {
+        if (Path("EDGE_LLM_PLAYWRIGHT") is { } folder) return folder;
+        Assert.Inconclusive("EDGE_LLM_PLAYWRIGHT is not set: the folder of npm install --prefix FOLDER playwright-core@1.65.1");
+        return "";
+    }
+
+    /// <summary>EDGE_LLM_CHROMIUM: the browser that the web page is tried in.</summary>
+    public static string Chromium { get; } = Path("EDGE_LLM_CHROMIUM") ?? "/usr/bin/chromium";
+
     /// <summary>A file of the folder that EDGE_LLM_SHARED names, which has models, vocabularies and the reference tools. Without it the test is
     /// inconclusive.</summary>
     public static string Shared(params string[] path)

@@ -25,7 +25,8 @@ internal static class LlamaCppOptions
         {
             if (!result.Implicit) result.AddError(wrong); // an option that is not there is validated as well
         });
-        foreach (Option option in (Option[])[conversation, none, Switch("--color", "-co"), Hidden("--no-display-prompt"), Hidden("--no-warmup")])
+        foreach (Option option in (Option[])[conversation, none, Switch("--color", "-co"), Hidden("--no-display-prompt"), Hidden("--no-warmup"),
+            Hidden("--no-context-shift")])
             command.Add(option);
     }
 

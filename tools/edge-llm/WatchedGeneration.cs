@@ -36,10 +36,11 @@ internal static class WatchedGeneration
     public static void WriteStatistics(GenerationStatistics statistics, FinishReason finish)
     {
         string drafts = statistics.DraftedTokens == 0 ? "" : $"drafted: {statistics.DraftedTokens}, {statistics.AcceptedTokens} of them accepted; ";
+        string shifted = statistics.ShiftedTokens == 0 ? "" : $"left out of the full context: {statistics.ShiftedTokens} tokens; ";
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"prompt: {statistics.PromptTokens - statistics.ReusedTokens} tokens, {statistics.PromptTokensPerSecond:F1} tokens/s; "
             + $"generation: {statistics.GeneratedTokens} tokens, {statistics.GenerationTokensPerSecond:F1} tokens/s; "
-            + $"{drafts}finish: {Name(finish)}; seed: {statistics.Seed}"));
+            + $"{drafts}{shifted}finish: {Name(finish)}; seed: {statistics.Seed}"));
     }
 
     public static string Name(FinishReason finish) => finish switch

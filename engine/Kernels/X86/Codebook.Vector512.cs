@@ -48,7 +48,7 @@ internal readonly unsafe struct Codebook512<TFormat, T> : ISuperBlock512 where T
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
-        byte* rows = tile + Tile512.Work, gathered = rows + 4096 + 512;
+        byte* rows = tile + Tile512.Work;
         short* scales = (short*)(rows + 4096);
         for (int r = 0; r < 16; r++) Codebook256<TFormat, T>.Row(w + (r * rowBytes), rows + (256 * r), scales + (16 * r));
         for (int half = 0; half < 2; half++)
@@ -58,18 +58,18 @@ internal readonly unsafe struct Codebook512<TFormat, T> : ISuperBlock512 where T
             StoreScales(tile, 8 * half, s0, s1);
             StoreScales(tile, 8 * half + 4, s2, s3);
         }
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 8; i++, rows += 32, tile += 1024 * Nibbles)
         {
-            Tile512.Gather(rows + (64 * i), 256, gathered);
-            byte* to = tile + (i * 2048 * Nibbles);
-            for (int j = 0; j < 4; j++, to += 128)
-            {
-                Tile512.Lanes(gathered, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-                Store(to, v0);
-                Store(to + 512, v4);
-                Store(to + (Nibbles * 1024), v8);
-                Store(to + (Nibbles * 1024) + 512, v12);
-            }
+            Transpose512.SixteenRows(rows, 256, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3,
+                out Vector512<int> v4, out Vector512<int> v5, out Vector512<int> v6, out Vector512<int> v7);
+            Store(tile, v0);
+            Store(tile + 128, v1);
+            Store(tile + 256, v2);
+            Store(tile + 384, v3);
+            Store(tile + 512, v4);
+            Store(tile + 640, v5);
+            Store(tile + 768, v6);
+            Store(tile + 896, v7);
         }
     }
 

@@ -32,17 +32,7 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512, ISuperBlock<Q2_
         StoreScaleMins(u1, 4, tile);
         StoreScaleMins(u2, 8, tile);
         StoreScaleMins(u3, 12, tile);
-        byte* work = tile + Tile512.Work;
-        Tile512.Gather(w + 16, rowBytes, work);
-        for (int j = 0; j < 4; j++)
-        {
-            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-            byte* to = tile + (128 * j);
-            Store(v0, to);
-            Store(v4, to + 512);
-            Store(v8, to + 4096);
-            Store(v12, to + 4608);
-        }
+        StoreRows(w + 16, rowBytes, tile);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -54,9 +44,28 @@ internal readonly unsafe struct Q2_K_Vector512 : ISuperBlock512, ISuperBlock<Q2_
         Tile512.StorePair(tile, j / 2 + 1, Tile512.Byte(mins, 2), Tile512.Byte(mins, 3));
     }
 
-    /// <summary>Four values of each row, and those 32, 64 and 96 later.</summary>
+    /// <summary>64 bytes of each row, four values of two bits in each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Vector512<int> q, byte* to)
+    public static void StoreRows(byte* w, nint rowBytes, byte* tile)
+    {
+        for (int half = 0; half < 2; half++, w += 32, tile += 4096)
+        {
+            Transpose512.SixteenRows(w, rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3,
+                out Vector512<int> v4, out Vector512<int> v5, out Vector512<int> v6, out Vector512<int> v7);
+            Store(v0, tile);
+            Store(v1, tile + 128);
+            Store(v2, tile + 256);
+            Store(v3, tile + 384);
+            Store(v4, tile + 512);
+            Store(v5, tile + 640);
+            Store(v6, tile + 768);
+            Store(v7, tile + 896);
+        }
+    }
+
+    // Four values of each row, and those 32, 64 and 96 later.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector512<int> q, byte* to)
     {
         Vector512<int> three = Vector512.Create(0x03030303);
         (q & three).Store((int*)to);

@@ -38,18 +38,20 @@ internal readonly unsafe struct Q3_K_Vector512 : ISuperBlock512, ISuperBlock<Q3_
         StoreScales(((u0 >>> 4) & nibble) | (u2 & two), 8, tile);
         StoreScales(((u1 >>> 4) & nibble) | ((u2 >>> 2) & two), 12, tile);
         // 8 dwords of third bits, 16 of quants.
-        byte* work = tile + Tile512.Work;
-        Tile512.Gather(w, rowBytes, work);
-        Tile512.Gather(w + 32, rowBytes, work + 1024);
-        for (int j = 0; j < 4; j++)
+        Transpose512.SixteenRows(w, rowBytes, out Vector512<int> h0, out Vector512<int> h1, out Vector512<int> h2, out Vector512<int> h3,
+            out Vector512<int> h4, out Vector512<int> h5, out Vector512<int> h6, out Vector512<int> h7);
+        for (int half = 0; half < 2; half++, tile += 4096)
         {
-            Tile512.Lanes(work, j, out Vector512<int> h0, out Vector512<int> h4, out _, out _);
-            Tile512.Lanes(work + 1024, j, out v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-            byte* to = tile + (128 * j);
-            Store(v0, h0, to);
-            Store(v4, h4, to + 512);
-            Store(v8, h0 >>> 4, to + 4096);
-            Store(v12, h4 >>> 4, to + 4608);
+            Transpose512.SixteenRows(w + 32 + (32 * half), rowBytes, out v0, out v1, out v2, out v3,
+                out Vector512<int> v4, out Vector512<int> v5, out Vector512<int> v6, out Vector512<int> v7);
+            Store(v0, h0 >>> (4 * half), tile);
+            Store(v1, h1 >>> (4 * half), tile + 128);
+            Store(v2, h2 >>> (4 * half), tile + 256);
+            Store(v3, h3 >>> (4 * half), tile + 384);
+            Store(v4, h4 >>> (4 * half), tile + 512);
+            Store(v5, h5 >>> (4 * half), tile + 640);
+            Store(v6, h6 >>> (4 * half), tile + 768);
+            Store(v7, h7 >>> (4 * half), tile + 896);
         }
     }
 

@@ -27,19 +27,18 @@ internal readonly unsafe struct Q4_K_Vector512 : ISuperBlock512, ISuperBlock<Q4_
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
         Tile512.StoreScaleMins(w, rowBytes, tile, 1);
-        byte* work = tile + Tile512.Work;
-        for (int half = 0; half < 2; half++, tile += 4096)
+        for (int i = 0; i < 4; i++, tile += 2048)
         {
-            Tile512.Gather(w + 16 + (64 * half), rowBytes, work);
-            for (int j = 0; j < 4; j++)
-            {
-                Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-                byte* to = tile + (128 * j);
-                Store(v0, to);
-                Store(v4, to + 512);
-                Store(v8, to + 2048);
-                Store(v12, to + 2560);
-            }
+            Transpose512.SixteenRows(w + 16 + (32 * i), rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3,
+                out Vector512<int> v4, out Vector512<int> v5, out Vector512<int> v6, out Vector512<int> v7);
+            Store(v0, tile);
+            Store(v1, tile + 128);
+            Store(v2, tile + 256);
+            Store(v3, tile + 384);
+            Store(v4, tile + 512);
+            Store(v5, tile + 640);
+            Store(v6, tile + 768);
+            Store(v7, tile + 896);
         }
     }
 

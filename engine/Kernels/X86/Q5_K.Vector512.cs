@@ -36,25 +36,20 @@ internal readonly unsafe struct Q5_K_Vector512 : ISuperBlock512, ISuperBlock<Q5_
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
         Tile512.StoreScaleMins(w, rowBytes, tile, 2);
-        // 8 dwords of fifth bits, 32 of nibbles; the last 16 overlap the ones before them by 8, so as not to read past the row.
-        byte* work = tile + Tile512.Work;
-        Tile512.Gather(w + 16, rowBytes, work);
-        Tile512.Gather(w + 80, rowBytes, work + 1024);
-        Tile512.Gather(w + 112, rowBytes, work + 2048);
-        for (int j = 0; j < 4; j++)
+        Transpose512.SixteenRows(w + 16, rowBytes, out Vector512<int> h0, out Vector512<int> h1, out Vector512<int> h2, out Vector512<int> h3,
+            out Vector512<int> h4, out Vector512<int> h5, out Vector512<int> h6, out Vector512<int> h7);
+        for (int i = 0; i < 4; i++, tile += 2048)
         {
-            byte* to = tile + (128 * j);
-            Tile512.Lanes(work, j, out Vector512<int> h0, out Vector512<int> h4, out Vector512<int> v0, out Vector512<int> v4);
-            Store(v0, h0, to);
-            Store(v4, h4, to + 512);
-            Tile512.Lanes(work + 1024, j, out v0, out v4, out _, out _);
-            Store(v0, h0 >>> 2, to + 2048);
-            Store(v4, h4 >>> 2, to + 2560);
-            Tile512.Lanes(work + 2048, j, out v0, out v4, out Vector512<int> v8, out Vector512<int> v12);
-            Store(v0, h0 >>> 4, to + 4096);
-            Store(v4, h4 >>> 4, to + 4608);
-            Store(v8, h0 >>> 6, to + 6144);
-            Store(v12, h4 >>> 6, to + 6656);
+            Transpose512.SixteenRows(w + 48 + (32 * i), rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3,
+                out Vector512<int> v4, out Vector512<int> v5, out Vector512<int> v6, out Vector512<int> v7);
+            Store(v0, h0 >>> (2 * i), tile);
+            Store(v1, h1 >>> (2 * i), tile + 128);
+            Store(v2, h2 >>> (2 * i), tile + 256);
+            Store(v3, h3 >>> (2 * i), tile + 384);
+            Store(v4, h4 >>> (2 * i), tile + 512);
+            Store(v5, h5 >>> (2 * i), tile + 640);
+            Store(v6, h6 >>> (2 * i), tile + 768);
+            Store(v7, h7 >>> (2 * i), tile + 896);
         }
     }
 

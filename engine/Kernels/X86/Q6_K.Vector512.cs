@@ -38,24 +38,24 @@ internal readonly unsafe struct Q6_K_Vector512 : ISuperBlock512, ISuperBlock<Q6_
         StoreScales(u1, 4, tile);
         StoreScales(u2, 8, tile);
         StoreScales(u3, 12, tile);
-        byte* work = tile + Tile512.Work;
-        Tile512.Gather(w, rowBytes, work);
-        Tile512.Gather(w + 64, rowBytes, work + 1024);
-        Tile512.Gather(w + 128, rowBytes, work + 2048);
-        for (int j = 0; j < 4; j++)
+        for (int half = 0; half < 2; half++, tile += 4096)
         {
-            Tile512.Lanes(work + 2048, j, out Vector512<int> h0, out Vector512<int> h4, out Vector512<int> h8, out Vector512<int> h12);
-            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-            byte* to = tile + (128 * j);
-            Store(v0, h0, to);
-            Store(v4, h4, to + 512);
-            Store(v8, h0 >>> 2, to + 1024);
-            Store(v12, h4 >>> 2, to + 1536);
-            Tile512.Lanes(work + 1024, j, out v0, out v4, out v8, out v12);
-            Store(v0, h8, to + 4096);
-            Store(v4, h12, to + 4608);
-            Store(v8, h8 >>> 2, to + 5120);
-            Store(v12, h12 >>> 2, to + 5632);
+            Transpose512.SixteenRows(w + 128 + (32 * half), rowBytes, out Vector512<int> h0, out Vector512<int> h1, out Vector512<int> h2, out Vector512<int> h3,
+                out Vector512<int> h4, out Vector512<int> h5, out Vector512<int> h6, out Vector512<int> h7);
+            for (int i = 0; i < 2; i++)
+            {
+                Transpose512.SixteenRows(w + (64 * half) + (32 * i), rowBytes, out Vector512<int> v0, out Vector512<int> v1, out Vector512<int> v2, out Vector512<int> v3,
+                    out Vector512<int> v4, out Vector512<int> v5, out Vector512<int> v6, out Vector512<int> v7);
+                byte* to = tile + (1024 * i);
+                Store(v0, h0 >>> (2 * i), to);
+                Store(v1, h1 >>> (2 * i), to + 128);
+                Store(v2, h2 >>> (2 * i), to + 256);
+                Store(v3, h3 >>> (2 * i), to + 384);
+                Store(v4, h4 >>> (2 * i), to + 512);
+                Store(v5, h5 >>> (2 * i), to + 640);
+                Store(v6, h6 >>> (2 * i), to + 768);
+                Store(v7, h7 >>> (2 * i), to + 896);
+            }
         }
     }
 

@@ -26,17 +26,7 @@ internal readonly unsafe struct TQ2_0_Vector512 : ISuperBlock512, ISuperBlock<TQ
     public static void SixteenRows(byte* w, nint rowBytes, byte* tile)
     {
         StoreOnes(tile);
-        byte* work = tile + Tile512.Work;
-        Tile512.Gather(w, rowBytes, work);
-        for (int j = 0; j < 4; j++)
-        {
-            Tile512.Lanes(work, j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12);
-            byte* to = tile + (128 * j);
-            Q2_K_Vector512.Store(v0, to);
-            Q2_K_Vector512.Store(v4, to + 512);
-            Q2_K_Vector512.Store(v8, to + 4096);
-            Q2_K_Vector512.Store(v12, to + 4608);
-        }
+        Q2_K_Vector512.StoreRows(w, rowBytes, tile);
     }
 
     /// <summary>Scales of 1, and 1 to subtract from every value.</summary>

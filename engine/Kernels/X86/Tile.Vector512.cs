@@ -24,8 +24,8 @@ internal static unsafe class Tile512
     /// <summary>Offset of the memory that unpacking works in, from the first vector: <see cref="WorkBytes"/>.</summary>
     public const int Work = DMin + 128;
 
-    /// <summary>16 rows of 256 bytes, 16 scales of each, and one <see cref="Gather"/>.</summary>
-    public const int WorkBytes = 4096 + 512 + 1024;
+    /// <summary>16 rows of 256 bytes, and 16 scales of each.</summary>
+    public const int WorkBytes = 4096 + 512;
 
     /// <summary>Size of all.</summary>
     public const int Bytes = Work + 64 + WorkBytes;
@@ -46,38 +46,6 @@ internal static unsafe class Tile512
         Vector512<float> d = T.HasMins ? HalfFloat.LowerToSingle(pairs) : HalfFloat.UpperToSingle(pairs);
         (T.Factor != 1 ? d * T.Factor : d).Store((float*)(tile + D));
         if (T.HasMins) HalfFloat.UpperToSingle(pairs).Store((float*)(tile + DMin));
-    }
-
-    /// <summary>First pass over 64 bytes of 16 rows, to 1024 bytes at work: rows 4g..4g+3 of a dword fill a 128-bit lane.
-    /// <see cref="Lanes"/> is the second.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gather(byte* p, nint stride, byte* work)
-    {
-        for (int g = 0; g < 4; g++, p += 4 * stride, work += 64)
-        {
-            Vector512<int> v0 = Vector512.Load((int*)p), v1 = Vector512.Load((int*)(p + stride));
-            Vector512<int> v2 = Vector512.Load((int*)(p + 2 * stride)), v3 = Vector512.Load((int*)(p + 3 * stride));
-            Transpose512.TransposeFour(v0, v1, v2, v3, out v0, out v1, out v2, out v3);
-            v0.Store((int*)work);
-            v1.Store((int*)(work + 256));
-            v2.Store((int*)(work + 512));
-            v3.Store((int*)(work + 768));
-        }
-    }
-
-    /// <summary>Second pass: dwords j, j + 4, j + 8 and j + 12 of the 64 bytes, each of all 16 rows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Lanes(byte* work, int j, out Vector512<int> v0, out Vector512<int> v4, out Vector512<int> v8, out Vector512<int> v12)
-    {
-        work += 256 * j;
-        Vector512<int> a = Vector512.Load((int*)work), b = Vector512.Load((int*)(work + 64));
-        Vector512<int> c = Vector512.Load((int*)(work + 128)), d = Vector512.Load((int*)(work + 192));
-        Vector512<int> ab = Avx512F.Shuffle4x128(a, b, 0x44), cd = Avx512F.Shuffle4x128(c, d, 0x44);
-        Vector512<int> abHigh = Avx512F.Shuffle4x128(a, b, 0xee), cdHigh = Avx512F.Shuffle4x128(c, d, 0xee);
-        v0 = Avx512F.Shuffle4x128(ab, cd, 0x88);
-        v4 = Avx512F.Shuffle4x128(ab, cd, 0xdd);
-        v8 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0x88);
-        v12 = Avx512F.Shuffle4x128(abHigh, cdHigh, 0xdd);
     }
 
     /// <summary>Byte <paramref name="b"/> of every lane, zero-extended.</summary>

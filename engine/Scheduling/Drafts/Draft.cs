@@ -10,7 +10,7 @@ internal sealed class Draft(int most) : IDisposable
     public List<int> Tokens { get; } = [];
 
     /// <summary>What stood in the text before.</summary>
-    public PromptLookup Lookup { get; } = new();
+    public PromptLookup Lookup { get; private set; } = new();
 
     /// <summary>The text in the draft model's cache.</summary>
     public Sequence? Sequence { get; set; }
@@ -18,6 +18,13 @@ internal sealed class Draft(int most) : IDisposable
     /// <summary>Chooses the draft model's tokens.</summary>
     public SamplerChain? Sampler { get; set; }
 
+    /// <summary>The text has lost a part.</summary>
+    public void ForgetText() => Lookup = new PromptLookup();
+
     /// <summary>Gives the draft model's sequence back.</summary>
-    public void Dispose() => Sequence?.Dispose();
+    public void Dispose()
+    {
+        Sequence?.Dispose();
+        Sequence = null;
+    }
 }

@@ -17,7 +17,7 @@ from ._library import Handle, give_back
 from .adapter import adapter_scales
 from .errors import InvalidArgument, Status
 from .generation import FINISH_REASONS, LONG, Generation, Piece
-from .model import Message, Model, chat_request, encode, held
+from .model import Message, Model, chat_request, draft_handle, encode, held
 from .options import answer_options, context_options, generate_options, milliseconds, sampling_options
 from .request import Request, submit
 
@@ -27,7 +27,7 @@ _CHAT = ("tools", "tool_choice", "parallel_tool_calls", "reasoning_budget", "cha
 
 @dataclass(frozen=True)
 class Counters:
-    """Counts, times and memory; the first seven are about the last generation."""
+    """Counts, times and memory; the first seven and the last five are about the last generation."""
 
     finish_reason: str | None
     seed: int
@@ -40,6 +40,11 @@ class Counters:
     evaluation_seconds: float
     kv_bytes: int
     activation_bytes: int
+    restored_tokens: int
+    forced_tokens: int
+    drafted_tokens: int
+    accepted_tokens: int
+    shifted_tokens: int
 
 
 class Context:
@@ -49,18 +54,22 @@ class Context:
     adapters: LoRA adapters of Model.load_adapter, or pairs of one and a scale, for its texts: see set_adapters.
     prompt_cache: a folder that keeps texts for later processes, in files of prompt_cache_bytes at most (None: 4 GiB).
     prefix_sharing: texts go on from what the cache holds of others with the same beginning.
+    lookup: drafts tokens from what stood in the text before. draft_model: a smaller Model with the same tokens, which drafts. draft_tokens: that may
+    be drafted for one pass; None: 8. The texts are the same, and come sooner.
     """
 
     def __init__(self, model: Model, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
                  type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None, adapters: Sequence[Any] = (),
-                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, prefix_sharing: bool = True) -> None:
+                 prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, prefix_sharing: bool = True,
+                 lookup: bool = False, draft_model: Model | None = None, draft_tokens: int | None = None) -> None:
         if not isinstance(model, Model):
             raise checks.wrong_type("model", "a Model", model)
         self._library = model._library
         self._model: Handle | None = held(model._held, "model")  # for texts, after the Model is closed as well
         options = context_options(self._library, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
                                   n_seq_max=n_seq_max, logits_rows=logits_rows, seed=seed, prompt_cache=prompt_cache,
-                                  prompt_cache_bytes=prompt_cache_bytes, prefix_sharing=prefix_sharing)
+                                  prompt_cache_bytes=prompt_cache_bytes, prefix_sharing=prefix_sharing, lookup=lookup, draft_tokens=draft_tokens,
+                                  draft_model=None if draft_model is None else draft_handle(draft_model))
         handle = ctypes.c_void_p()
         self._library("context_create", self._model.value, options, handle)
         self._handle = handle.value
@@ -103,7 +112,8 @@ class Context:
         c = s.Counters()
         self._library("context_get_counters", self._handle, c)
         return Counters(FINISH_REASONS[c.finish], c.seed, c.prompt_tokens, c.reused_tokens, c.generated_tokens, c.prompt_nanoseconds / 1e9,
-                        c.generation_nanoseconds / 1e9, c.evaluated_tokens, c.evaluation_nanoseconds / 1e9, c.kv_bytes, c.activation_bytes)
+                        c.generation_nanoseconds / 1e9, c.evaluated_tokens, c.evaluation_nanoseconds / 1e9, c.kv_bytes, c.activation_bytes,
+                        c.restored_tokens, c.forced_tokens, c.drafted_tokens, c.accepted_tokens, c.shifted_tokens)
 
     def set_adapters(self, adapters: Sequence[Any] | None, *, sequence: int | None = None) -> None:
         """The LoRA adapters that texts are computed with, each an Adapter or a pair of one and a scale: of one sequence (None: those of the
@@ -141,6 +151,8 @@ class Context:
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
         reading on raises InvalidArgument.
+        draft_tokens: that may be drafted for one pass; 0: none. context_shift: a text that fills the context loses the older half of what is not
+        kept (keep tokens of the beginning; -1: the prompt), in blocks of 64, and goes on; counters.shifted_tokens tells.
         """
         tokens = None if prompt is None else self._prompt(prompt)
         if tokens is not None and len(tokens) == 0:

@@ -153,7 +153,9 @@ class Model:
     def plan(self, **options: Any) -> MemoryPlan:
         """The memory that a context of these options takes: those of Context. Allocates nothing."""
         plan = s.MemoryPlan()
-        self._library("model_plan", self._handle, context_options(self._library, **options), plan)
+        draft = options.pop("draft_model", None)
+        given = context_options(self._library, **options, draft_model=None if draft is None else draft_handle(draft))
+        self._library("model_plan", self._handle, given, plan)
         return MemoryPlan(plan.weights, plan.kv_cache, plan.activations, plan.total)
 
     def load_adapter(self, path: str | os.PathLike[str]) -> Adapter:
@@ -195,6 +197,13 @@ class Model:
         text = self._library.bytes("chat_render", self._handle, array, len(array), chat)
         del keep
         return text.decode("utf-8", "replace")
+
+
+def draft_handle(model: Any) -> int | None:
+    """The handle of a model that drafts."""
+    if not isinstance(model, Model):
+        raise checks.wrong_type("draft_model", "a Model", model)
+    return held(model._held, "draft_model").value
 
 
 def held(handle: Handle | None, what: str) -> Handle:

@@ -21,7 +21,7 @@ CACHE_TYPES = {name: number for number, name in enumerate(("f16", "f32", "q8_0",
 def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None, type_k: str = "f16",
                     type_v: str = "f16", n_seq_max: int = 1, logits_rows: int = 0, seed: int | None = None,
                     prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None,
-                    prefix_sharing: bool = True) -> s.Struct:
+                    prefix_sharing: bool = True, lookup: bool = False, draft_tokens: int | None = None, draft_model: int | None = None) -> s.Struct:
     """The options of a context as C has them."""
     for name, value in (("type_k", type_k), ("type_v", type_v)):
         if not isinstance(value, str) or value not in CACHE_TYPES:
@@ -40,6 +40,9 @@ def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int =
         options.prompt_cache_length = len(folder)
     if prompt_cache_bytes is not None:
         options.prompt_cache_bytes = checks.integer("prompt_cache_bytes", prompt_cache_bytes)
+    options.lookup = checks.flag("lookup", lookup)
+    options.draft_tokens = 0 if draft_tokens is None else checks.integer("draft_tokens", draft_tokens)
+    options.draft_model = draft_model
     options.no_prefix_sharing = 1 - checks.flag("prefix_sharing", prefix_sharing)
     return options
 
@@ -107,7 +110,7 @@ def generate_options(loaded: Library, *, max_tokens: int | None = None, stop: st
                      render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
                      regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, json_whitespace: str = "any",
                      json_any_order: bool = False, salt: str | None = None, priority: int = 0, choice: int = 0, draft_tokens: int | None = None,
-                     adapters: Sequence[Any] | None = None, **sampling: Any) -> s.Struct:
+                     adapters: Sequence[Any] | None = None, context_shift: bool = False, keep: int = 0, **sampling: Any) -> s.Struct:
     """What to generate, as C has it."""
     options = loaded.defaults(s.GenerateOptions(), "generate")
     chosen = sampling_options(loaded, **sampling)
@@ -126,6 +129,7 @@ def generate_options(loaded: Library, *, max_tokens: int | None = None, stop: st
         options.salt = kept = checks.text("salt", salt)
         options.salt_length = len(kept)
     options.priority, options.choice = priority, choice
+    options.context_shift, options.keep = checks.flag("context_shift", context_shift), keep
     if draft_tokens is not None:
         options.draft_tokens = checks.integer("draft_tokens", draft_tokens) or -1
     if adapters is not None:

@@ -33,6 +33,7 @@ class RequestStatistics:
     evaluated_tokens: int
     drafted_tokens: int
     accepted_tokens: int
+    shifted_tokens: int
     preemptions: int
     prompt_seconds: float
     generation_seconds: float
@@ -142,7 +143,7 @@ class Request(Iterator[Piece]):
         c = s.RequestStatistics()
         self._library("request_get_statistics", self._handle, c)
         return RequestStatistics(FINISH_REASONS[c.finish], c.seed, c.prompt_tokens, c.reused_tokens, c.restored_tokens, c.generated_tokens,
-                                 c.forced_tokens, c.evaluated_tokens, c.drafted_tokens, c.accepted_tokens, c.preemptions,
+                                 c.forced_tokens, c.evaluated_tokens, c.drafted_tokens, c.accepted_tokens, c.shifted_tokens, c.preemptions,
                                  c.prompt_nanoseconds / 1e9, c.generation_nanoseconds / 1e9)
 
     def cancel(self) -> None:

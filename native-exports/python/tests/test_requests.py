@@ -140,6 +140,27 @@ class RequestTests(EdgeLlmTest):
         gc.collect()
         self.assertEqual(0, self.context.step())
 
+    def test_drafts_and_shifts_are_counted(self) -> None:
+        expected = self.context.complete("abc", **self.options(max_tokens=60, temperature=0))
+        for options in ({"lookup": True}, {"draft_model": self.model}, {"lookup": True, "draft_model": self.model, "draft_tokens": 3}):
+            with self.model.context(n_threads=1, n_ctx=192, **options) as context:
+                self.assertEqual(str(expected), str(context.complete("abc", **self.options(max_tokens=60, temperature=0))))
+                if "draft_model" in options:
+                    self.assertGreater(context.counters.accepted_tokens, 0)
+                context.complete("xyz", draft_tokens=0, **self.options())
+                self.assertEqual(0, context.counters.drafted_tokens)
+        self.assertGreater(self.model.plan(draft_model=self.model).weights, self.model.plan().weights)
+        with self.assertRaises(TypeError):
+            self.model.context(draft_model=self.path)
+        with self.model.context(n_threads=1, n_ctx=192) as context:
+            request = context.submit("abc", context_shift=True, keep=64, **self.options(max_tokens=400))
+            self.assertEqual("length", request.text().finish_reason)
+            self.assertEqual((400, True), (request.statistics.generated_tokens, request.statistics.shifted_tokens > 0))
+            context.complete("abc", context_shift=True, **self.options(max_tokens=400))
+            self.assertGreater(context.counters.shifted_tokens, 0)
+            self.fails(Status.INVALID_ARGUMENT, context.submit, "abc", keep=64)
+            self.fails(Status.INVALID_ARGUMENT, context.submit, "abc", context_shift=True, keep=500)
+
     def test_a_process_ends_while_the_thread_computes(self) -> None:
         code = (f"import sys; sys.path[:0] = {sys.path!r}\n"
                 f"from edge_llm import Model\n"

@@ -121,7 +121,7 @@ static void random_call(const char *path)
         case 20: is_status(edge_llm_context_get_counters(*context, &counters)); break;
         case 22: case 23:
             is_status(edge_llm_request_close(*request));
-            generate.priority = odd_number(), generate.choice = next(3), generate.draft_tokens = odd_number();
+            generate.priority = odd_number(), generate.choice = next(3), generate.draft_tokens = odd_number(), generate.context_shift = next(2), generate.keep = next(2) ? 0 : odd_number();
             if (next(2)) generate.ready = be_told, generate.ready_user = &told;
             is_status(edge_llm_request_submit(*context, tokens, next(40), &generate, 1, request));
             break;
@@ -161,6 +161,8 @@ static void option_values(const char *path)
     REFUSED(prompt_cache_bytes, -1);
     REFUSED(prompt_cache, "");
     REFUSED(reserved, 1);
+    REFUSED(lookup, -1);
+    REFUSED(draft_tokens, -1);
     OK(edge_llm_context_options_default(&options, sizeof options));
     options.context_size = 1 << 30;
     STATUS(EDGE_LLM_OUT_OF_MEMORY, edge_llm_context_create(model, &options, &context));

@@ -200,6 +200,20 @@ static void requests(const char *path)
     }
     CHECK(text == parts);
 
+    GenerateOptions shifted = options;
+    shifted.max_tokens = 900;
+    shifted.context_shift = true;
+    shifted.keep = 1;
+    ContextOptions narrow;
+    narrow.context_size = 192;
+    narrow.threads = 1;
+    narrow.lookup = 1;
+    narrow.draft_model = model.handle();
+    Context small(model, narrow);
+    int made = 0;
+    for (const Piece &piece : small.generate({3, 4}, shifted)) made += piece.token >= 0;
+    CHECK(made == 900 && small.counters().shifted_tokens > 0 && small.counters().accepted_tokens > 0);
+
     options.max_tokens = 2000;
     Request endless = context.submit({3, 5}, options);
     endless.cancel();

@@ -121,6 +121,7 @@ internal static class RunCommand
         json.WriteNumber("prompt_tokens", statistics.PromptTokens);
         json.WriteNumber("generated_tokens", statistics.GeneratedTokens);
         json.WriteNumber("forced_tokens", statistics.ForcedTokens);
+        json.WriteNumber("shifted_tokens", statistics.ShiftedTokens);
         json.WriteNumber("drafted_tokens", statistics.DraftedTokens);
         json.WriteNumber("accepted_tokens", statistics.AcceptedTokens);
         json.WriteNumber("prompt_tokens_per_second", Math.Round(statistics.PromptTokensPerSecond, 2));

@@ -94,13 +94,13 @@ internal static class HuggingFace
         return entries;
     }
 
-    private static bool IsFile(JsonElement entry) => entry.GetProperty("type").GetString() == "file";
+    private static bool IsFile(JsonElement entry) => JsonAnswer.Text(entry, "type") == "file";
 
     private static Entry ReadEntry(JsonElement entry)
     {
         bool large = entry.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object;
-        string? hash = large ? lfs.GetProperty("oid").GetString()!.Replace("sha256:", "", StringComparison.Ordinal) : null;
-        return new Entry(entry.GetProperty("path").GetString()!, (large ? lfs : entry).GetProperty("size").GetInt64(),
+        string? hash = large ? JsonAnswer.Text(lfs, "oid").Replace("sha256:", "", StringComparison.Ordinal) : null;
+        return new Entry(JsonAnswer.Text(entry, "path"), (large ? lfs : entry).GetProperty("size").GetInt64(),
             hash is not null && RemoteFile.IsSha256(hash) ? hash.ToLowerInvariant() : null);
     }
 

@@ -34,7 +34,7 @@ internal static class Ollama
     private static (string Digest, long Size) ModelLayer(JsonElement manifest)
     {
         foreach (JsonElement layer in manifest.GetProperty("layers").EnumerateArray())
-            if (layer.GetProperty("mediaType").GetString() == ModelType) return (layer.GetProperty("digest").GetString()!, layer.GetProperty("size").GetInt64());
+            if (JsonAnswer.Text(layer, "mediaType") == ModelType) return (JsonAnswer.Text(layer, "digest"), layer.GetProperty("size").GetInt64());
         throw new FormatException($"no layer of type {ModelType}");
     }
 }

@@ -22,15 +22,13 @@ internal sealed record Hosts(Uri HuggingFace, Uri Ollama)
 /// <param name="Look">Asks the server what it has.</param>
 internal sealed record Source(string Text, string Origin, Func<Web, CancellationToken, Task<Offer>> Look)
 {
-    private const string Expected = "expected URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG]";
-
     /// <summary>Reads URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG].</summary>
     /// <exception cref="UsageException">It is none of these.</exception>
     public static Source Parse(string text, Hosts hosts)
     {
         if (After(text, "hf:") is { } repository) return HuggingFace.Source(repository, hosts.HuggingFace) ?? throw Unknown(text);
         if (After(text, "ollama:") is { } model) return Ollama.Source(model, hosts.Ollama) ?? throw Unknown(text);
-        if (WebUrl(text) is not { } url) throw Unknown(text);
+        if (WebUrl(text) is not { } url) throw Unknown(text, Guess(text));
         if (url.UserInfo.Length > 0) throw new UsageException($"expected a URL without a password, found {url.Host} with one");
         return HuggingFace.OfPage(url, hosts.HuggingFace) ?? FileUrl.Source(url);
     }
@@ -44,11 +42,13 @@ internal sealed record Source(string Text, string Origin, Func<Web, Cancellation
 
     private static string? After(string text, string scheme) => text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? text[scheme.Length..] : null;
 
-    private static UsageException Unknown(string text)
+    private static UsageException Unknown(string text, string? guess = null) =>
+        new($"expected URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG], found '{text}'{(guess is null ? "" : $"; did you mean {guess}?")}");
+
+    private static string? Guess(string text)
     {
-        string[] parts = text.Split(':')[0].Split('/');
-        string hint = text.Contains("://", StringComparison.Ordinal) || !parts.All(IsPlain) ? ""
-            : parts.Length == 2 ? $"; did you mean hf:{text}?" : parts.Length == 1 && !text.Contains("hf:", StringComparison.OrdinalIgnoreCase) ? $"; did you mean ollama:{text}?" : "";
-        return new UsageException($"{Expected}, found '{text}'{hint}");
+        string[] names = text.Split(':')[0].Split('/');
+        return text.Contains("://", StringComparison.Ordinal) || !names.All(IsPlain) ? null
+            : names.Length == 2 ? $"hf:{text}" : names.Length == 1 ? $"ollama:{text}" : null;
     }
 }

@@ -1,5 +1,6 @@
 using Edge.Llm.Cli.Serve.Anthropic;
 using Edge.Llm.Cli.Serve.Http;
+using Edge.Llm.Cli.Serve.LlamaCpp;
 using Edge.Llm.Cli.Serve.Ollama;
 using Edge.Llm.Cli.Serve.OpenAi;
 using Edge.Llm.Cli.Serve.Operations;
@@ -30,6 +31,7 @@ internal static class Endpoints
         routes.Get("/ready", Health.AnswerReadyAsync, OpenAiError.WriteAsync, isOpen: true);
         routes.Get("/metrics", Metrics.AnswerAsync, OpenAiError.WriteAsync);
         AddOllama(routes);
+        AddLlamaCpp(routes);
         if (options.HasPage) WebPage.AddTo(routes);
         else routes.Get("/", Root.AnswerAsync, OpenAiError.WriteAsync, isOpen: true);
         return routes;
@@ -47,5 +49,17 @@ internal static class Endpoints
         routes.Get("/api/version", OllamaModels.AnswerVersionAsync, OllamaError.WriteAsync);
         foreach (string path in (string[])["pull", "push", "create", "delete", "copy"]) routes.Any("/api/" + path, OllamaModels.RefuseAsync, OllamaError.WriteAsync);
         routes.AnyUnder("/api/blobs/", OllamaModels.RefuseAsync, OllamaError.WriteAsync);
+    }
+
+    private static void AddLlamaCpp(Routes routes)
+    {
+        foreach (string path in (string[])["/v1/rerank", "/v1/reranking", "/rerank", "/reranking"]) routes.Post(path, Rerank.AnswerAsync, OpenAiError.WriteAsync);
+        foreach (string path in (string[])["/completion", "/completions"]) routes.Post(path, Completion.AnswerAsync, OpenAiError.WriteAsync);
+        routes.Post("/tokenize", Tokens.AnswerTokenizeAsync, OpenAiError.WriteAsync);
+        routes.Post("/detokenize", Tokens.AnswerDetokenizeAsync, OpenAiError.WriteAsync);
+        routes.Post("/apply-template", Tokens.AnswerTemplateAsync, OpenAiError.WriteAsync);
+        routes.Get("/props", State.AnswerPropsAsync, OpenAiError.WriteAsync);
+        routes.Get("/slots", State.AnswerSlotsAsync, OpenAiError.WriteAsync);
+        routes.Get("/lora-adapters", State.AnswerAdaptersAsync, OpenAiError.WriteAsync);
     }
 }

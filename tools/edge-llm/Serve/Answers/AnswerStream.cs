@@ -11,6 +11,7 @@ internal sealed class AnswerStream : IDisposable
     private readonly Channel<bool> _made = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _ends;
     private readonly IReadOnlyList<Generation> _generations;
+    private readonly RunningAnswers _running;
 
     /// <summary>Begins the answers.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
@@ -29,6 +30,8 @@ internal sealed class AnswerStream : IDisposable
             _ends.Dispose();
             throw;
         }
+        _running = model.Running;
+        _running.Add(_generations);
     }
 
     /// <summary>How many answers.</summary>
@@ -50,7 +53,11 @@ internal sealed class AnswerStream : IDisposable
                 {
                     GeneratedToken item = _generations[i].Current;
                     if (item.Finish == FinishReason.Cancelled) throw new OperationCanceledException(_ends.Token);
-                    if (item.Finish is not null) open--;
+                    if (item.Finish is not null)
+                    {
+                        open--;
+                        _running.Remove(_generations[i]);
+                    }
                     yield return (i, item);
                 }
             if (open == 0) yield break;
@@ -62,5 +69,6 @@ internal sealed class AnswerStream : IDisposable
     {
         _ends.Cancel();
         _ends.Dispose();
+        foreach (Generation generation in _generations) _running.Remove(generation);
     }
 }

@@ -112,16 +112,25 @@ internal static class RequestOptions
 
     private static int Priority(Field body) => body["priority"]?.Integer(-1000, 1000) ?? 0;
 
+    // OpenAI's object, or llama.cpp's list of pairs.
     private static Dictionary<int, float> Biases(Field biases)
     {
         var values = new Dictionary<int, float>();
-        foreach ((string name, Field bias) in biases.Members())
-        {
-            if (values.Count == Limits.LogitBiases) throw biases.Error($"expected at most {Limits.LogitBiases} members");
-            if (!int.TryParse(name, out int token)) throw bias.Error("expected the number of a token as name");
-            double value = bias.Number(-100, 100);
-            values[token] = value <= -100 ? float.NegativeInfinity : (float)value; // OpenAI's number for a ban
-        }
+        if (biases.IsList)
+            foreach (Field pair in biases.Items(Limits.LogitBiases))
+            {
+                if (pair.Items(2) is not [var token, var bias]) throw pair.Error("expected a token and a number");
+                values[token.Integer(0)] = bias.IsFlag && !bias.Flag() ? float.NegativeInfinity : Bias(bias);
+            }
+        else
+            foreach ((string name, Field bias) in biases.Members())
+            {
+                if (values.Count == Limits.LogitBiases) throw biases.Error($"expected at most {Limits.LogitBiases} members");
+                if (!int.TryParse(name, out int token)) throw bias.Error("expected the number of a token as name");
+                values[token] = Bias(bias);
+            }
         return values;
     }
+
+    private static float Bias(Field bias) => bias.Number(-100, 100) is > -100 and var value ? (float)value : float.NegativeInfinity; // OpenAI's number for a ban
 }

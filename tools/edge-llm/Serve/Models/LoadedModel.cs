@@ -28,6 +28,9 @@ internal sealed class LoadedModel : IDisposable
 
     public Context Context { get; }
 
+    /// <summary>The answers under way.</summary>
+    public RunningAnswers Running { get; } = new();
+
     /// <summary>How conversations become prompts; null: the model has none.</summary>
     public ChatFormat? Chat { get; }
 

@@ -1,5 +1,6 @@
 using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Wire;
+using Microsoft.Extensions.Primitives;
 
 namespace Edge.Llm.Cli.Serve.Operations;
 
@@ -11,7 +12,8 @@ internal static class Root
     /// <summary>The same with a page for those who can read one.</summary>
     public static Task AnswerAsync(RequestContext context, Endpoint page)
     {
-        context.Http.Response.Headers.Vary = "Accept";
+        var headers = context.Http.Response.Headers;
+        headers.Vary = StringValues.Concat(headers.Vary, "Accept");
         return context.Http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase) ? page(context) : AnswerAsync(context);
     }
 }

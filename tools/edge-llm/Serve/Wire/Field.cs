@@ -16,6 +16,8 @@ internal readonly struct Field(JsonElement json, string path)
 
     public bool IsList => json.ValueKind == JsonValueKind.Array;
 
+    public bool IsFlag => json.ValueKind is JsonValueKind.True or JsonValueKind.False;
+
     public bool IsObject => json.ValueKind == JsonValueKind.Object;
 
     /// <summary>A member of an object, or null.</summary>

@@ -140,11 +140,11 @@ const talking = {
     assert.equal(await page.locator('.note:visible').count(), 0);
   } },
 
-  'leaves the place where one reads': { slow: true, options: { viewport: { width: 700, height: 320 } }, async run(page) {
+  'leaves the place where one reads': { slow: true, options: { viewport: { width: 400, height: 300 } }, async run(page) {
     await page.goto('/');
     await chat(page).set({ temperature: '0' });
     await chat(page).say(STORY);
-    await page.waitForFunction(() => document.querySelector('.assistant .prose p')?.textContent.length > 150);
+    await page.waitForFunction(() => document.querySelector('.assistant .prose p')?.textContent.length > 200);
     await page.evaluate(() => (document.querySelector('main').scrollTop = 0));
     await page.locator('#latest').waitFor();
     await chat(page).ended();

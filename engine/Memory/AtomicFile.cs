@@ -78,7 +78,7 @@ public sealed class AtomicFile : IDisposable
                 file.Complete();
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsWriteFailure(e))
         {
             throw CannotWrite(path, e.Message);
         }
@@ -113,12 +113,16 @@ public sealed class AtomicFile : IDisposable
         {
             _stream.Dispose();
         }
-        catch (IOException)
+        catch (Exception e) when (IsWriteFailure(e))
         {
             // The disk is full; the file is closed all the same.
         }
         if (!IsDevice) File.Delete(_temporary);
     }
+
+    /// <summary>Whether an exception says that a file cannot be written. Of a file larger than the file system or a limit takes (4 GiB on FAT32,
+    /// <c>ulimit -f</c>) a stream says that an argument is out of range.</summary>
+    public static bool IsWriteFailure(Exception e) => e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
     // What has a name already and cannot be sought in is no file that another could replace.
     private static FileStream? OpenPipe(string path)

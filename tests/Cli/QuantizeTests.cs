@@ -64,6 +64,20 @@ public sealed class QuantizeTests
     }
 
     [TestMethod]
+    [DataRow("quantize", "IN", "OUT", "F16")]
+    [DataRow("merge", "IN", "-o", "OUT")]
+    [DataRow("split", "IN", "-o", "OUT", "--max-tensors", "9")]
+    public void AFileLongerThanIsAllowedIsNotLeftBehind(params string[] command)
+    {
+        using var model = new TinyModel(GgmlType.F32, GgmlType.F32);
+        string[] arguments = Array.ConvertAll(command, word => word switch { "IN" => model.File, "OUT" => At("out"), _ => word });
+        CommandLine.Result result = CommandLine.RunWithFilesUpTo(40, arguments);
+        Assert.AreEqual(2, result.ExitCode, result.Error);
+        StringAssert.Contains(result.Error, $"edge-llm: cannot write {At("out")}");
+        Assert.IsEmpty(Directory.GetFiles(Path.GetDirectoryName(At("out"))!, "out*"));
+    }
+
+    [TestMethod]
     public void AnImportanceMatrixIsUsed()
     {
         string input = new SampleModel { Rows = 8 }.Write(At("in.gguf"));

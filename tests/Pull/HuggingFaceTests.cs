@@ -7,16 +7,12 @@ namespace Edge.Llm.Tests.Pull;
 
 /// <summary>Which file of a repository is fetched, and from where.</summary>
 [TestClass]
-public sealed class HuggingFaceTests
+public sealed class HuggingFaceTests : IDisposable
 {
     private static readonly byte[] s_model = PullFixture.Model();
-    private PullFixture _fixture = null!;
+    private readonly PullFixture _fixture = new();
 
-    [TestInitialize]
-    public void MakeFolder() => _fixture = new PullFixture();
-
-    [TestCleanup]
-    public void DeleteFolder() => _fixture.Dispose();
+    public void Dispose() => _fixture.Dispose();
 
     [TestMethod]
     [DataRow("me/tiny-GGUF", "tiny-Q4_K_M.gguf")]

@@ -7,16 +7,12 @@ namespace Edge.Llm.Tests.Pull;
 
 /// <summary>Models of a registry.</summary>
 [TestClass]
-public sealed class OllamaTests
+public sealed class OllamaTests : IDisposable
 {
     private static readonly byte[] s_model = PullFixture.Model();
-    private PullFixture _fixture = null!;
+    private readonly PullFixture _fixture = new();
 
-    [TestInitialize]
-    public void MakeFolder() => _fixture = new PullFixture();
-
-    [TestCleanup]
-    public void DeleteFolder() => _fixture.Dispose();
+    public void Dispose() => _fixture.Dispose();
 
     [TestMethod]
     [DataRow("tiny", "/v2/library/tiny/manifests/latest", "tiny", "ollama:tiny")]

@@ -6,17 +6,13 @@ namespace Edge.Llm.Tests.Pull;
 
 /// <summary>Pulling from a URL: what comes is the file, or an error, whatever the server does.</summary>
 [TestClass]
-public sealed class UrlTests
+public sealed class UrlTests : IDisposable
 {
     private const string Tag = "ETag: \"one\"";
     private static readonly byte[] s_model = PullFixture.Model();
-    private PullFixture _fixture = null!;
+    private readonly PullFixture _fixture = new();
 
-    [TestInitialize]
-    public void MakeFolder() => _fixture = new PullFixture();
-
-    [TestCleanup]
-    public void DeleteFolder() => _fixture.Dispose();
+    public void Dispose() => _fixture.Dispose();
 
     [TestMethod]
     public void AFileGetsItsNameAndARecord()
@@ -113,6 +109,18 @@ public sealed class UrlTests
         using var server = new LoopbackServer((request, answer) => answer.File(request, s_model, request.Path == "/x.gguf" ? 70_000 : int.MaxValue, "ETag: W/\"weak\""));
         Assert.ThrowsExactly<PullException>(() => _fixture.Pull(server.Url, server.Url + "x.gguf"));
         Assert.IsTrue(server.Requests.All(request => request.IsProbe || request.RangeStart == 0));
+    }
+
+    [TestMethod]
+    public void AWholeFileOfAnOlderVersionIsFetchedAgain()
+    {
+        string folder = Path.Combine(_fixture.Folder.Path, ".pulling", "x");
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "x.gguf"), PullFixture.Model(seed: 2));
+        File.WriteAllText(Path.Combine(folder, "x.gguf.version"), "\"zero\"");
+        using var server = new LoopbackServer((request, answer) => answer.File(request, s_model, headers: Tag));
+        _fixture.Pull(server.Url, server.Url + "x.gguf");
+        AssertPulled("x", s_model);
     }
 
     [TestMethod]

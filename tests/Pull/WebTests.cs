@@ -5,17 +5,13 @@ namespace Edge.Llm.Tests.Pull;
 
 /// <summary>Redirects, tokens, refusals and silence.</summary>
 [TestClass]
-public sealed class WebTests
+public sealed class WebTests : IDisposable
 {
     private const string Tag = "ETag: \"one\"", Token = "hf_secret";
     private static readonly byte[] s_model = PullFixture.Model();
-    private PullFixture _fixture = null!;
+    private PullFixture _fixture = new();
 
-    [TestInitialize]
-    public void MakeFolder() => _fixture = new PullFixture();
-
-    [TestCleanup]
-    public void DeleteFolder() => _fixture.Dispose();
+    public void Dispose() => _fixture.Dispose();
 
     [TestMethod]
     [DataRow(301)]

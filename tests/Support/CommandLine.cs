@@ -35,6 +35,21 @@ internal static partial class CommandLine
         });
     }
 
+    /// <summary>Runs to the end with files of at most so many blocks of 512 bytes.</summary>
+    public static Result RunWithFilesUpTo(int blocks, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Inconclusive("Windows has no such limit");
+        var start = new ProcessStartInfo("sh", ["-c", $"ulimit -f {blocks}; exec \"$@\"", "sh", .. Program(), .. arguments])
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, StandardErrorEncoding = Encoding.UTF8,
+        };
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime maps its code from a file of its own otherwise
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        return Finish(process, error, () => Encoding.UTF8.GetBytes(process.StandardOutput.ReadToEnd()));
+    }
+
     /// <summary>Starts it; all three streams are pipes.</summary>
     public static Process Start(string[] arguments, params (string Name, string Value)[] environment)
     {

@@ -14,7 +14,7 @@ internal static class DefaultModel
         if (!string.IsNullOrEmpty(fromEnvironment)) return fromEnvironment;
         string path = BuiltIn(folder)
             ?? throw new UsageException($"no model: give -m FILE, or set {Variable} (there is no models/{FileName} beside the program)");
-        notices.WriteLine($"edge-llm: using the small built-in model ({FileName}); for a bigger one give -m FILE.gguf or set {Variable}");
+        notices.WriteLine($"edge-llm: using the small built-in model ({FileName}); for a bigger one give -m FILE.gguf, or the name of a pulled model (edge-llm pull), or set {Variable}");
         return path;
     }
 

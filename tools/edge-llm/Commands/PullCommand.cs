@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Edge.Llm.Cli.Models;
@@ -33,14 +32,14 @@ internal static class PullCommand
             var patience = new Patience { Say = Say };
             using var interrupts = new Interrupts();
             using var web = new Web(patience, hosts.HuggingFace, Environment.GetEnvironmentVariable("HF_TOKEN"));
-            long start = Stopwatch.GetTimestamp(), first = -1;
+            var speed = new Speed();
             var puller = new Puller(web, ModelFolder.Of(parsed), patience)
             {
                 Announce = Say,
                 Progress = (done, total) =>
                 {
-                    if (first < 0) first = done;
-                    progress.Report(done, total, () => State(done, total, (done - first) / Stopwatch.GetElapsedTime(start).TotalSeconds));
+                    double rate = speed.Update(done);
+                    progress.Report(done, total, () => State(done, total, rate));
                 },
             };
             try
@@ -64,7 +63,8 @@ internal static class PullCommand
     {
         string of = total > 0 ? $" of {Bytes.Text(total)}" : "";
         if (rate <= 0) return Bytes.Text(done) + of;
-        string left = total > 0 ? $", {TimeSpan.FromSeconds(Math.Min((total - done) / rate, TimeSpan.FromDays(99).TotalSeconds)):h\\:mm\\:ss} left" : "";
+        long seconds = (long)((total - done) / rate);
+        string left = total > 0 ? string.Create(CultureInfo.InvariantCulture, $", {seconds / 3600}:{seconds / 60 % 60:D2}:{seconds % 60:D2} left") : "";
         return $"{Bytes.Text(done)}{of}, {Bytes.Text((long)rate)}/s{left}";
     }
 

@@ -38,11 +38,12 @@ internal sealed class ModelFolder(string path)
     /// <exception cref="UsageException">It looks like a name, and there is no such model.</exception>
     public static string Resolve(ParseResult parsed, string fileOrName)
     {
-        if (File.Exists(fileOrName) || Directory.Exists(fileOrName)) return fileOrName;
+        if (File.Exists(fileOrName)) return fileOrName;
         bool isSource = fileOrName.StartsWith("hf:", StringComparison.OrdinalIgnoreCase) || fileOrName.StartsWith("ollama:", StringComparison.OrdinalIgnoreCase);
         if (!isSource && (!ModelName.IsValid(fileOrName) || fileOrName.EndsWith(ModelName.Ending, StringComparison.OrdinalIgnoreCase))) return fileOrName;
         ModelFolder folder = Of(parsed);
         if (folder.Find(fileOrName) is { } model) return model.Path;
+        if (Directory.Exists(fileOrName)) return fileOrName;
         throw new UsageException(isSource ? $"{fileOrName} has not been pulled: edge-llm pull {fileOrName}"
             : $"no model '{fileOrName}': there is no such file, and no model of that name in {folder.Path}{folder.Hint(fileOrName)}");
     }

@@ -54,7 +54,7 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
         {
             if (stream.Length + read > total) throw new PullException($"{file.Url}: expected {total} bytes, found more");
             CheckMagic(stream.Length, _buffer.AsSpan(0, read), response);
-            stream.Write(_buffer, 0, read);
+            Write(stream, _buffer.AsSpan(0, read));
             Hash(_buffer.AsSpan(0, read));
         }
         if (stream.Length < total)
@@ -76,6 +76,18 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
     /// <summary>What tells this content from another of the same URL: an entity tag (no weak one), or else a date. Null: nothing does.</summary>
     public static string? VersionOf(HttpResponseMessage response) =>
         response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : response.Content.Headers.LastModified?.ToString("R", CultureInfo.InvariantCulture);
+
+    private void Write(FileStream stream, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            stream.Write(bytes);
+        }
+        catch (Exception e) when (AtomicFile.IsWriteFailure(e))
+        {
+            throw new IOException($"cannot write {path}: {e.Message}", e);
+        }
+    }
 
     private void Restart(FileStream stream)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using Edge.Llm.Cli.Models;
@@ -39,7 +40,7 @@ internal static class FileUrl
         {
             // Hugging Face tells the hash before it sends to where the file lies.
             if (hash is null && One(answer.Headers, "X-Linked-ETag")?.Trim('"') is { } tag && RemoteFile.IsSha256(tag)) hash = tag.ToLowerInvariant();
-            if (size is null && long.TryParse(One(answer.Headers, "X-Linked-Size"), out long linked) && linked >= 0) size = linked;
+            if (size is null && long.TryParse(One(answer.Headers, "X-Linked-Size"), NumberStyles.None, CultureInfo.InvariantCulture, out long linked)) size = linked;
         });
         size ??= response.StatusCode == HttpStatusCode.OK ? response.Content.Headers.ContentLength : response.Content.Headers.ContentRange?.Length;
         return new RemoteFile(url, size, hash, Download.VersionOf(response));

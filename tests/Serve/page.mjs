@@ -21,10 +21,7 @@ for (const [name, { run, slow = false, options = {}, expected = /^$/ }] of Objec
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, colorScheme: 'light', baseURL, ...options });
   const complaints = [];
   // What the browser complains of is a fault, and so is a request to anyone but the server.
-  context.on('console', message => {
-    const optional = message.location().url.includes('/props?') && message.text().includes('404');
-    if (['error', 'warning'].includes(message.type()) && !optional) complaints.push(message.text());
-  });
+  context.on('console', message => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()));
   context.on('weberror', error => complaints.push(String(error.error())));
   context.on('request', request => request.url().startsWith(baseURL) || complaints.push(`request to ${request.url().slice(0, 100)}`));
   const page = await context.newPage();

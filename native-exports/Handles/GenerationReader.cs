@@ -3,11 +3,11 @@ using System.Diagnostics;
 namespace Edge.Llm.Native;
 
 /// <summary>A text being generated, read step by step.</summary>
-internal sealed unsafe class GenerationReader : IDisposable
+internal sealed class GenerationReader : IDisposable
 {
     private readonly ContextResource _owner;
     private readonly Generation _generation;
-    private readonly Utf8Text _text = new();
+    private readonly PieceMemory _piece = new();
 
     /// <summary>Checks everything and computes nothing. From here to <see cref="Dispose"/> the context's work is this.</summary>
     /// <param name="owner">The context.</param>
@@ -57,16 +57,9 @@ internal sealed unsafe class GenerationReader : IDisposable
         GeneratedToken step = _generation.Current;
         Finish = step.Finish == FinishReason.Cancelled && _owner.Interruption.Reason == ErrorCode.DeadlineExceeded ? FinishReason.Deadline : step.Finish;
         _owner.Finish = Finish;
-        _text.Set(step.Text);
         Parts?.Add(step.Text, isLast: Finish is not null);
-        return Piece(step.Token, Finish, Id, _text);
+        return _piece.Set(step, Finish, Id);
     }
-
-    /// <summary>A step as callers see it.</summary>
-    public static PieceData Piece(int token, FinishReason? finish, uint id, Utf8Text text) => new()
-    {
-        StructSize = (uint)sizeof(PieceData), Token = token, Finish = (int)finish.GetValueOrDefault(), Id = id, Text = text.Data, TextLength = text.Length,
-    };
 
     /// <summary>A callback asked to stop.</summary>
     public void Stop()

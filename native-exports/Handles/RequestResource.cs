@@ -7,7 +7,7 @@ internal sealed class RequestResource : Resource
     private readonly Submission _submission;
     private readonly Generation _generation;
     private readonly uint _id;
-    private readonly Utf8Text _text = new();
+    private readonly PieceMemory _piece = new();
     private readonly AnswerParts? _parts;
     private int _reading;
     private bool _failed;
@@ -28,7 +28,7 @@ internal sealed class RequestResource : Resource
     public void Close()
     {
         _generation.Cancel(); // another thread may wait for its next step
-        _submission.Forget(this);
+        _submission.Forget();
     }
 
     /// <summary>The next step. Its text is valid until the one after.</summary>
@@ -51,9 +51,8 @@ internal sealed class RequestResource : Resource
             throw;
         }
         GeneratedToken step = _generation.Current;
-        _text.Set(step.Text);
         _parts?.Add(step.Text, isLast: step.Finish is not null);
-        piece = GenerationReader.Piece(step.Token, step.Finish, _id, _text);
+        piece = _piece.Set(step, step.Finish, _id);
         return true;
     }
 

@@ -4,8 +4,12 @@ namespace Edge.Llm.Native;
 /// has their handles.</summary>
 internal sealed unsafe class Submission(GenerateOptionsData data)
 {
-    private readonly object _gate = new();
-    private readonly List<RequestResource> _open = [];
+    [ThreadStatic]
+    private static bool t_calling;
+
+    private readonly object _gate = new(); // held during a callback
+    private RequestResource[] _requests = [];
+    private int _open;
 
     /// <summary>Makes requests and their handles. Callbacks wait for that.</summary>
     public void Open(ContextResource context, IReadOnlyList<int> prompt, GenerateOptions options, ChatPrompt? chat, Span<nint> handles)
@@ -17,16 +21,17 @@ internal sealed unsafe class Submission(GenerateOptionsData data)
         };
         lock (_gate)
         {
-            foreach (Generation generation in context.Context.GenerateChoices(prompt, handles.Length, options, context.Interruption.Closing))
-                _open.Add(new RequestResource(context, this, generation, data.Id, chat));
+            _requests = [.. context.Context.GenerateChoices(prompt, handles.Length, options, context.Interruption.Closing)
+                .Select(generation => new RequestResource(context, this, generation, data.Id, chat))];
+            _open = _requests.Length;
             int opened = 0;
             try
             {
-                for (; opened < handles.Length; opened++) handles[opened] = HandleTable.Instance.Open(_open[opened]);
+                for (; opened < handles.Length; opened++) handles[opened] = HandleTable.Instance.Open(_requests[opened]);
             }
             catch
             {
-                foreach (RequestResource request in _open.ToArray())
+                foreach (RequestResource request in _requests)
                 {
                     request.Close();
                     request.EndUse();
@@ -41,22 +46,33 @@ internal sealed unsafe class Submission(GenerateOptionsData data)
     /// <summary>Told how far the prompt is.</summary>
     public Action<int, int>? Prefill => data.Prefill is null ? null : TellPrefill;
 
-    /// <summary>A request is closed. A callback that runs on another thread has returned.</summary>
-    public void Forget(RequestResource request)
+    /// <summary>A request is closed. When this returns, a callback that ran on another thread has returned, unless this is called from a callback:
+    /// two of them could wait for one another.</summary>
+    public void Forget()
     {
-        lock (_gate) _open.Remove(request);
+        Interlocked.Decrement(ref _open);
+        if (t_calling) return;
+        Monitor.Enter(_gate);
+        Monitor.Exit(_gate);
     }
 
-    private void Ready()
-    {
-        lock (_gate)
-            if (_open.Count > 0) Callbacks.Ready(data.Ready, data.ReadyUser);
-    }
+    private void Ready() => Call(() => Callbacks.Ready(data.Ready, data.ReadyUser));
 
-    private void TellPrefill(int done, int total)
+    private void TellPrefill(int done, int total) => Call(() =>
+    {
+        if (Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) == 0) return;
+        foreach (RequestResource request in _requests) request.Cancel();
+    });
+
+    private void Call(Action callback)
     {
         lock (_gate)
-            if (_open.Count > 0 && Callbacks.Prefill(data.Prefill, data.PrefillUser, (nuint)done, (nuint)total) != 0)
-                foreach (RequestResource request in _open) request.Cancel();
+        {
+            if (Volatile.Read(ref _open) == 0) return;
+            bool wasCalling = t_calling;
+            t_calling = true;
+            callback();
+            t_calling = wasCalling;
+        }
     }
 }

@@ -147,7 +147,7 @@ internal static unsafe class OptionReaders
         if (data.StopCount > MostTexts) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"{data.StopCount} stop strings: expected at most {MostTexts}");
         var stops = new List<string>();
         foreach (TextData stop in Pointers.Array(data.Stop, data.StopCount, "stop")) stops.Add(Pointers.Text(stop.Data, stop.Length, "stop"));
-        if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
+        Range(data.Logprobs, 0, int.MaxValue, "logprobs");
         Range(data.DraftTokens, -1, int.MaxValue, "draft_tokens");
         if (data.Keep != 0 && data.ContextShift == 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "keep: expected 0 without context_shift");
         return new GenerateOptions
@@ -155,6 +155,7 @@ internal static unsafe class OptionReaders
             Priority = data.Priority, Choice = data.Choice, DraftTokens = data.DraftTokens switch { 0 => null, -1 => 0, int most => most },
             Adapters = data.Adapters is null && data.AdapterCount == 0 ? null : AdapterExports.Read(Pointers.Input(data.Adapters, data.AdapterCount)),
             ContextShift = Pointers.Flag(data.ContextShift, "context_shift") ? new ContextShift(data.Keep) : null,
+            LogProbabilities = data.Logprobs == 0 ? null : data.Logprobs,
             MaxTokens = data.MaxTokens, Sampling = Sampling(data.Sampling, context), Stop = stops, Grammar = GrammarOf(data),
             IgnoreEos = Pointers.Flag(data.IgnoreEos, "ignore_eos"), RenderSpecial = Pointers.Flag(data.RenderSpecial, "render_special"),
             Salt = data.Salt is null ? null : Pointers.Text(data.Salt, data.SaltLength, "salt"),

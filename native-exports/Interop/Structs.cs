@@ -229,6 +229,18 @@ internal unsafe struct PieceData
     public uint Id;
     public byte* Text;
     public nuint TextLength;
+    public float Logprob, SampledLogprob; // from version 1.1 on
+    public TokenLogprobData* Top;
+    public nuint TopCount;
+    public TokenLogprobData* SampledTop;
+    public nuint SampledTopCount;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct TokenLogprobData
+{
+    public int Token;
+    public float Logprob;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -251,8 +263,7 @@ internal unsafe struct GenerateOptionsData
     public nuint SaltLength;
     public int Priority;
     public uint Choice;
-    public int DraftTokens, ContextShift, Keep;
-    public uint Reserved;
+    public int DraftTokens, ContextShift, Keep, Logprobs;
     public AdapterScaleData* Adapters;
     public nuint AdapterCount;
     public delegate* unmanaged<void*, void> Ready;

@@ -67,6 +67,7 @@ internal static unsafe class Versioned
         : typeof(T) == typeof(SamplingOptionsData) ? (int)Marshal.OffsetOf<SamplingOptionsData>(nameof(SamplingOptionsData.DynatempRange))
         : typeof(T) == typeof(ContextOptionsData) ? (int)Marshal.OffsetOf<ContextOptionsData>(nameof(ContextOptionsData.PromptCache))
         : typeof(T) == typeof(ContextCounters) ? (int)Marshal.OffsetOf<ContextCounters>(nameof(ContextCounters.RestoredTokens))
+        : typeof(T) == typeof(PieceData) ? (int)Marshal.OffsetOf<PieceData>(nameof(PieceData.Logprob))
         : typeof(T) == typeof(GenerateOptionsData) ? (int)Marshal.OffsetOf<GenerateOptionsData>(nameof(GenerateOptionsData.Grammar))
         : sizeof(T);
 

@@ -570,6 +570,12 @@ EDGE_LLM_API edge_llm_status edge_llm_sampling_options_default(edge_llm_sampling
 EDGE_LLM_API edge_llm_status edge_llm_context_sample(
     edge_llm_context *context, size_t row, int32_t sequence, const edge_llm_sampling_options *options, int32_t *token);
 
+/* How likely a token was. */
+typedef struct edge_llm_token_logprob {
+    int32_t token;
+    float logprob; /* natural logarithm of its probability */
+} edge_llm_token_logprob;
+
 /* A step of a generation. */
 typedef struct edge_llm_piece {
     uint32_t struct_size; /* set by the caller, or by the library for callbacks */
@@ -579,6 +585,14 @@ typedef struct edge_llm_piece {
     const char *text;     /* what is complete now: whole characters, zero-terminated, never null; valid until the next call on the context,
                              or the callback's return */
     size_t text_length;
+    /* From version 1.1 on: how likely the token was, if the options ask for it, as long valid as the text. top_count is 0 where nothing was drawn: in a
+     * last step without a token, and for a token that ends reasoning at its budget. */
+    float logprob;         /* of the model's logits */
+    float sampled_logprob; /* among the tokens that were left by grammar, logit bias and all stages */
+    const edge_llm_token_logprob *top; /* the likeliest tokens of the model's logits, from the likeliest down */
+    size_t top_count;
+    const edge_llm_token_logprob *sampled_top; /* of the tokens that were left; fewer where fewer were left */
+    size_t sampled_top_count;
 } edge_llm_piece;
 
 /* Takes a step of a generation; anything but 0 ends it with EDGE_LLM_CANCELLED. */
@@ -632,7 +646,7 @@ typedef struct edge_llm_generate_options {
     int32_t context_shift;  /* 1: a text that fills the context loses the older half of what is not kept, in whole blocks of 64 tokens. What is left
                                is computed again, as the text of a new request would be, and the answer goes on. Default 0: it ends */
     int32_t keep;           /* tokens of the beginning to keep then at least, made up to whole blocks; -1: the prompt. Default 0 */
-    uint32_t reserved;      /* 0 */
+    int32_t logprobs;       /* tells how likely each token was, and as many of the likeliest tokens. Default 0: does not */
     const edge_llm_adapter_scale *adapters; /* for the text; NULL (and 0, default): those of the sequence */
     size_t adapter_count;
     edge_llm_ready_callback ready; /* of requests only; NULL (default): none. See edge_llm_request_submit */
@@ -783,9 +797,9 @@ EDGE_LLM_API edge_llm_status edge_llm_request_get_statistics(edge_llm_request *r
  * EDGE_LLM_INVALID_HANDLE. */
 EDGE_LLM_API edge_llm_status edge_llm_request_cancel(edge_llm_request *request);
 
-/* Closes a handle; a request that goes on is cancelled. Waits for nothing but a callback of the request on another thread. Its room in the cache
- * is free after the pass under way. A request keeps the memory of its context, whose handle may be closed before: that cancels the request.
- * Errors: EDGE_LLM_INVALID_HANDLE, also for a handle that is closed already. */
+/* Closes a handle; a request that goes on is cancelled. Waits for nothing but a callback of the request on another thread, and within a callback
+ * not even for that. Its room in the cache is free after the pass under way. A request keeps the memory of its context, whose handle may be
+ * closed before: that cancels the request. Errors: EDGE_LLM_INVALID_HANDLE, also for a handle that is closed already. */
 EDGE_LLM_API edge_llm_status edge_llm_request_close(edge_llm_request *request);
 
 /* Drives one step: a forward pass for all requests that fit into it. *remaining is how many need more steps; with 0 nothing was to be done.

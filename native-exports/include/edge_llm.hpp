@@ -181,6 +181,7 @@ struct GenerateOptions {
     int priority = 0; ///< requests of a higher one come first
     unsigned choice = 0; ///< number of the answer among several to one prompt
     int draft_tokens = 0; ///< that may be drafted for one pass; 0: as many as the context does, -1: none
+    int logprobs = 0; ///< tells how likely each token was, and as many of the likeliest tokens
     bool context_shift = false; ///< a text that fills the context loses a part and goes on
     int keep = 0; ///< tokens of the beginning to keep then; -1: the prompt
     std::vector<edge_llm_adapter_scale> adapters{}; ///< for the text; empty: those of the sequence
@@ -335,11 +336,16 @@ struct AdapterScale : edge_llm_adapter_scale {
 
 static_assert(sizeof(AdapterScale) == sizeof(edge_llm_adapter_scale), "an array of one is an array of the other");
 
-/// A step of a generation. The text is valid until the next step.
+/// A step of a generation. The text is valid until the next step, as are the likeliest tokens.
 struct Piece {
     Token token = -1;
     std::string_view text{};
     edge_llm_finish finish = EDGE_LLM_FINISH_NONE;
+    float logprob = 0, sampled_logprob = 0; ///< how likely the token was, if the options ask for it: see edge_llm_piece
+    const edge_llm_token_logprob *top = nullptr;
+    std::size_t top_count = 0;
+    const edge_llm_token_logprob *sampled_top = nullptr;
+    std::size_t sampled_top_count = 0;
 };
 
 /// A part of the answer to a chat.
@@ -396,7 +402,8 @@ std::vector<Part> parts(F &&next)
 
 inline Piece view(const edge_llm_piece &piece)
 {
-    return {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish)};
+    return {piece.token, {piece.text ? piece.text : "", piece.text_length}, static_cast<edge_llm_finish>(piece.finish), piece.logprob,
+        piece.sampled_logprob, piece.top, piece.top_count, piece.sampled_top, piece.sampled_top_count};
 }
 
 } // namespace detail
@@ -760,6 +767,7 @@ private:
         c.draft_tokens = options.draft_tokens;
         c.context_shift = options.context_shift;
         c.keep = options.keep;
+        c.logprobs = options.logprobs;
         if (!options.adapters.empty()) {
             c.adapters = options.adapters.data();
             c.adapter_count = options.adapters.size();

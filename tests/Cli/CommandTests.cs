@@ -118,6 +118,36 @@ public sealed class CommandTests
         Assert.AreEqual("length", root.GetProperty("finish_reason").GetString());
         Assert.AreEqual(ulong.MaxValue, root.GetProperty("seed").GetUInt64());
         Assert.AreEqual(2, root.GetProperty("prompt_tokens").GetInt32());
+        Assert.AreEqual(0, root.GetProperty("shifted_tokens").GetInt32());
+        Assert.IsFalse(root.TryGetProperty("logprobs", out _));
+    }
+
+    [TestMethod]
+    public void RunTellsHowLikelyTokensWere()
+    {
+        string[] run = ["run", "-m", s_story.File, "-p", "one", "-n", "2", "--temp", "0", "--logprobs", "2"];
+        using JsonDocument json = JsonDocument.Parse(CommandLine.Run([.. run, "--json"]).Output);
+        JsonElement[] told = [.. json.RootElement.GetProperty("logprobs").EnumerateArray()];
+        CollectionAssert.AreEqual((string[])[" two", " three"], told.Select(item => item.GetProperty("token").GetString()).ToArray());
+        foreach (JsonElement item in told)
+        {
+            Assert.AreEqual(2, item.GetProperty("top_logprobs").GetArrayLength());
+            Assert.AreEqual(item.GetProperty("logprob").GetDouble(), item.GetProperty("top_logprobs")[0].GetProperty("logprob").GetDouble());
+        }
+        CommandLine.Result refused = CommandLine.Run(run);
+        Assert.AreEqual(2, refused.ExitCode);
+        StringAssert.Contains(refused.Error, "--logprobs: expected --json");
+    }
+
+    [TestMethod]
+    public void ATextGoesOnWhereTheContextIsFull()
+    {
+        string[] run = ["run", "-m", s_story.File, "-p", "one", "-n", "200", "-c", "128", "--ignore-eos", "--json"];
+        using JsonDocument cut = JsonDocument.Parse(CommandLine.Run([.. run, "--no-context-shift"]).Output);
+        Assert.AreEqual(127, cut.RootElement.GetProperty("generated_tokens").GetInt32());
+        using JsonDocument shifted = JsonDocument.Parse(CommandLine.Run([.. run, "--context-shift", "--keep", "1"]).Output);
+        Assert.AreEqual((200, 128), (shifted.RootElement.GetProperty("generated_tokens").GetInt32(), shifted.RootElement.GetProperty("shifted_tokens").GetInt32()));
+        StringAssert.Contains(CommandLine.Run([.. run, "--context-shift", "--keep", "65"]).Error, "Keep: expected at most 64");
     }
 
     [TestMethod]

@@ -188,6 +188,7 @@ public sealed class ChatCompletionsTests
     [DataRow(400, """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"type":"banana"}}}}""", "banana")]
     [DataRow(400, """{"messages":[{"role":"user","content":"x"}],"chat_template_kwargs":{"messages":[]}}""", "chat_template_kwargs.messages")]
     [DataRow(400, """{"messages":[{"role":"user","content":"x"}],"lora":[{"id":0}]}""", "lora[0]")]
+    [DataRow(400, """{"messages":[{"role":"user","content":"x"}],"tool_choice":"required"}""", "there are no tools")]
     [DataRow(404, """{"model":"other","messages":[{"role":"user","content":"x"}]}""", "does not exist")]
     public async Task AWrongRequestIsRefusedByName(int status, string request, string says) => await s_client.RefusedAsync(status, "/v1/chat/completions", request, says);
 

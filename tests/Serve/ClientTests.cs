@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Edge.Llm.Cli.Serve;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Serve;
@@ -29,14 +30,35 @@ public sealed class ClientTests
             Assert.AreEqual("", string.Join('\n', proxy.Exchanges.SelectMany(OpenAiSchemas.Violations)));
     }
 
+    [TestMethod]
+    [DataRow("openai")]
+    [DataRow("anthropic")]
+    public async Task AClientTriesAgainWhenItIsTold(string client)
+    {
+        string folder = Settings.Clients();
+        TestServer server = await TestServer.StartAsync(new ServerOptions { Parallel = 1, Queue = 0 });
+        await using var serving = server.ConfigureAwait(false);
+        RecordingProxy proxy = await RecordingProxy.StartAsync(server.Address);
+        await using var recording = proxy.ConfigureAwait(false);
+        Task<string> running;
+        using (await server.Models.AcquireAsync(null, CancellationToken.None)) // nobody else has room
+        {
+            running = RunAsync(folder, "retry", proxy.Address, client);
+            while (proxy.Exchanges.IsEmpty && !running.IsCompleted) await Task.Delay(10);
+        }
+        Assert.EndsWith("ok\n", await running);
+        Assert.AreEqual(503, proxy.Exchanges.First().Status);
+        Assert.AreEqual(200, proxy.Exchanges.Last().Status);
+    }
+
     // Modules are looked for beside the script: it runs where they were installed.
-    private static async Task<string> RunAsync(string folder, string script, Uri server)
+    private static async Task<string> RunAsync(string folder, string script, Uri server, string argument = "")
     {
         string copy = Path.Combine(Path.GetFullPath(folder), $"{script}-{Guid.NewGuid():N}.mjs");
         File.Copy(Path.Combine(RepositoryFiles.Root(), "tests", "Serve", "clients", script + ".mjs"), copy);
         try
         {
-            using Process node = Process.Start(new ProcessStartInfo("node", [copy, server.ToString().TrimEnd('/')]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process node = Process.Start(new ProcessStartInfo("node", [copy, server.ToString().TrimEnd('/'), argument]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
             Task<string> output = node.StandardOutput.ReadToEndAsync(), errors = node.StandardError.ReadToEndAsync();
             using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
             await node.WaitForExitAsync(limit.Token);

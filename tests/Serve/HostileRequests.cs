@@ -76,7 +76,7 @@ internal static class HostileRequests
     {
         (string Name, string Text, bool Holds)[] wires =
         [
-            ("no HTTP", "\x16\x03\x01 hello", false), ("noise", new string('\x01', 4000), false), ("a method of noise", "\x02\x03 / HTTP/1.1\r\n\r\n", false), ("HTTP/9", "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", false),
+            ("no HTTP", "\x16\x03\x01 hello", true), ("noise", new string('\x01', 4000), true), ("a method of noise", "\x02\x03 / HTTP/1.1\r\n\r\n", false), ("HTTP/9", "GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", false),
             ("no host", "GET /health HTTP/1.1\r\n\r\n", false), ("two hosts", "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil\r\n\r\n", false), ("two lengths", $"POST {Chat} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}", false),
             ("a length and chunks", $"POST {Chat} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false), ("a length below zero", $"POST {Chat} HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", false),
             ("a length beyond all bounds", $"POST {Chat} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n", false), ("a chunk of no size", $"POST {Chat} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", false),

@@ -43,7 +43,7 @@ public sealed class MessagesTests
         Assert.AreEqual(reason == "stop_sequence" ? " " : null, whole.GetProperty("stop_sequence").GetString());
         Assert.AreEqual(blocks, string.Join(' ', whole.GetProperty("content").EnumerateArray().Select(block => block.GetProperty("type").GetString())));
         (string content, JsonElement end) = Rebuild(await s_client.NamedEventsAsync(Path, $"{{{request},\"stream\":true}}"));
-        Assert.AreEqual(whole.GetProperty("content").GetRawText(), content);
+        Assert.IsTrue(JsonElement.DeepEquals(whole.GetProperty("content"), JsonElement.Parse(content)), $"{whole}\n{content}");
         Assert.AreEqual(reason, end.GetProperty("delta").GetProperty("stop_reason").GetString());
         Assert.AreEqual(whole.GetProperty("stop_sequence").GetString(), end.GetProperty("delta").GetProperty("stop_sequence").GetString());
         Assert.AreEqual(whole.GetProperty("usage").GetProperty("output_tokens").GetInt32(), end.GetProperty("usage").GetProperty("output_tokens").GetInt32());
@@ -165,7 +165,6 @@ public sealed class MessagesTests
     public async Task ErrorsAreNamedAsAnthropicDoes()
     {
         await RefusedAsync(404, "not_found_error", Path, "{\"model\":\"other\",\"max_tokens\":9," + Ask + "}", "'other'");
-        await RefusedAsync(413, "request_too_large", Path, $$"""{"model":"{{new string('x', Limits.BodyBytes)}}"}""");
         await RefusedAsync(400, "invalid_request_error", Path + "/count_tokens", "{");
         using HttpResponseMessage get = await s_client.GetAsync(Path);
         Assert.AreEqual(405, (int)get.StatusCode);

@@ -68,7 +68,7 @@ public sealed class OllamaSharpTests
     [TestMethod]
     public async Task ToolsGoRound()
     {
-        IChatClient chat = new OllamaApiClient(s_server.Address, "calling");
+        using IChatClient chat = new OllamaApiClient(s_server.Address, "calling");
         AIFunctionDeclaration add = AIFunctionFactory.CreateDeclaration("add", "Adds one.", JsonElement.Parse("""{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]}"""));
         var options = new ChatOptions { Tools = [add] };
         ChatResponse called = await chat.GetResponseAsync([new(Microsoft.Extensions.AI.ChatRole.User, "Add.")], options);

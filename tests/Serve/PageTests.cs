@@ -17,7 +17,7 @@ public sealed class PageTests
     {
         string playwright = Settings.Playwright();
         if (!File.Exists(Settings.Chromium)) Assert.Inconclusive($"{Settings.Chromium} is not there: EDGE_LLM_CHROMIUM names the browser");
-        TestServer server = await TestServer.StartAsync(models: [TestServer.Small(), TestServer.Of("draft", ShippedModel.Path("edge-llm-draft.gguf"))]);
+        TestServer server = await TestServer.StartAsync(new ServerOptions { HasPage = true }, TestServer.Small(), TestServer.Of("draft", ShippedModel.Path("edge-llm-draft.gguf")));
         await using var serving = server.ConfigureAwait(false);
         string pictures = Path.Combine(RepositoryFiles.Root(), "artifacts", "page");
         string output = await NodeAsync(Script("page.mjs"), Path.GetFullPath(playwright), server.Address.ToString().TrimEnd('/'), pictures);
@@ -36,8 +36,9 @@ public sealed class PageTests
     [TestMethod]
     public async Task TheFilesAreServedWithoutAKeyAndRunNothingElse()
     {
-        TestServer server = await TestServer.StartAsync(new ServerOptions { ApiKeys = ["secret"] });
+        TestServer server = await TestServer.StartAsync(new ServerOptions { HasPage = true, ApiKeys = ["secret"] });
         await using var serving = server.ConfigureAwait(false);
+        server.Client.DefaultRequestHeaders.Add("Accept", "text/html");
         string folder = Path.Combine(RepositoryFiles.Root(), "tools", "edge-llm", "Serve", "Page");
         int total = 0;
         foreach (string file in Directory.EnumerateFiles(folder))

@@ -74,7 +74,6 @@ export const answers = {
     await page.evaluate(() => addEventListener('securitypolicyviolation', e => (window.ran = e.blockedURI)));
     await chat(page).ask(HOSTILE);
     await page.locator('.reasoning summary').click();
-    for (const element of await page.locator('.message span, .message a').all()) await element.click({ noWaitAfter: true, trial: true }).catch(() => {});
     assert.equal(await page.evaluate(() => window.ran), undefined);
     assert.equal(await page.locator('#messages :is(script, style, iframe, img, object, embed, link, form)').count(), 0);
     const hrefs = await page.locator('#messages a').evaluateAll(links => links.map(link => link.href));

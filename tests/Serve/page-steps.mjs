@@ -140,6 +140,20 @@ const talking = {
     assert.equal(await page.locator('.note:visible').count(), 0);
   } },
 
+  'leaves the place where one reads': { slow: true, options: { viewport: { width: 700, height: 320 } }, async run(page) {
+    await page.goto('/');
+    await chat(page).set({ temperature: '0' });
+    await chat(page).say(STORY);
+    await page.waitForFunction(() => document.querySelector('.assistant .prose p')?.textContent.length > 150);
+    await page.evaluate(() => (document.querySelector('main').scrollTop = 0));
+    await page.locator('#latest').waitFor();
+    await chat(page).ended();
+    assert.equal(await page.evaluate(() => document.querySelector('main').scrollTop), 0);
+    await page.locator('#latest').click();
+    assert.ok(await page.evaluate(() => document.querySelector('main').scrollTop) > 0);
+    assert.ok(!await page.locator('#latest').isVisible());
+  } },
+
   'keeps what had come when it is loaded again': { slow: true, async run(page) {
     await page.goto('/');
     await chat(page).set({ temperature: '0' });
@@ -204,7 +218,8 @@ const looks = {
     assert.ok(await lightness() > 600);
     await page.getByRole('button', { name: 'Dark' }).click();
     await page.emulateMedia({ colorScheme: 'light' });
-    assert.ok(await lightness() > 600, 'it follows the system again');
+    await page.locator('html[data-theme=light]').waitFor(); // it follows the system again
+    assert.ok(await lightness() > 600);
     await page.emulateMedia({ colorScheme: 'dark' });
     await chat(page).ask('Hello');
   } },

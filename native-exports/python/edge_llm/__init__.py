@@ -17,12 +17,12 @@ from .adapter import Adapter, AdapterInfo
 from .answers import Stream
 from .context import Context, Counters
 from .errors import EdgeLlmError, InvalidArgument, OutOfMemory, Status
-from .generation import Generation, Part, Piece
+from .generation import Generation, Logprobs, Part, Piece
 from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
 from .request import Request, RequestStatistics
 
-__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Part", "Piece",
+__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "Logprobs", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Part", "Piece",
            "Request", "RequestStatistics", "Status", "Stream", "features", "processor_levels", "version"]
 
 

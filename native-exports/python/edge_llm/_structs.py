@@ -73,7 +73,14 @@ MemoryPlan = _struct("MemoryPlan", reserved=u32, weights=i64, kv_cache=i64, acti
 Counters = _struct("Counters", finish=i32, seed=u64, prompt_tokens=i64, reused_tokens=i64, generated_tokens=i64, prompt_nanoseconds=i64,
                    generation_nanoseconds=i64, evaluated_tokens=i64, evaluation_nanoseconds=i64, kv_bytes=i64, activation_bytes=i64,
                    restored_tokens=i64, forced_tokens=i64, drafted_tokens=i64, accepted_tokens=i64, shifted_tokens=i64)
-Piece = _struct("Piece", token=i32, finish=i32, id=u32, text=ptr, text_length=size)
+
+
+class TokenLogprob(c.Structure):
+    _fields_ = [("token", i32), ("logprob", f32)]
+
+
+Piece = _struct("Piece", token=i32, finish=i32, id=u32, text=ptr, text_length=size, logprob=f32, sampled_logprob=f32, top=c.POINTER(TokenLogprob),
+                top_count=size, sampled_top=c.POINTER(TokenLogprob), sampled_top_count=size)
 
 AnswerOptions = _struct("AnswerOptions", tool_choice=i32, tool_name=c.c_char_p, tool_name_length=size, single_tool_call=i32, reasoning_budget=i32)
 Part = _struct("Part", kind=i32, index=i32, reserved=u32, text=ptr, text_length=size, id=ptr, id_length=size, name=ptr, name_length=size)
@@ -104,7 +111,7 @@ SamplingOptions = _struct("SamplingOptions", temperature=f32, top_k=i32, top_p=f
 GenerateOptions = _struct("GenerateOptions", max_tokens=i32, ignore_eos=i32, render_special=i32, sequence=i32, id=u32, deadline=i64,
                           sampling=c.POINTER(SamplingOptions), stop=c.POINTER(Text), stop_count=size, prefill=ptr, prefill_user=ptr,
                           grammar=c.c_char_p, grammar_length=size, grammar_kind=i32, grammar_flags=u32, salt=c.c_char_p, salt_length=size,
-                          priority=i32, choice=u32, draft_tokens=i32, context_shift=i32, keep=i32, reserved=u32, adapters=c.POINTER(AdapterScale), adapter_count=size,
+                          priority=i32, choice=u32, draft_tokens=i32, context_shift=i32, keep=i32, logprobs=i32, adapters=c.POINTER(AdapterScale), adapter_count=size,
                           ready=ReadyCallback, ready_user=ptr)
 RequestStatistics = _struct("RequestStatistics", finish=i32, seed=u64, prompt_tokens=i64, reused_tokens=i64, restored_tokens=i64,
                             generated_tokens=i64, forced_tokens=i64, evaluated_tokens=i64, drafted_tokens=i64, accepted_tokens=i64, shifted_tokens=i64,

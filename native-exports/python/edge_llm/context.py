@@ -151,6 +151,7 @@ class Context:
         max_tokens None: until the context is full. timeout is in seconds. The prompt is all of the text so far: what the context has
         computed of it already is not computed again. A context has one generation: another one, or eval, embed and the like, ends it, and
         reading on raises InvalidArgument.
+        logprobs: how many of the likeliest tokens each piece tells; 0: none.
         draft_tokens: that may be drafted for one pass; 0: none. context_shift: a text that fills the context loses the older half of what is not
         kept (keep tokens of the beginning; -1: the prompt), in blocks of 64, and goes on; counters.shifted_tokens tells.
         """

@@ -28,6 +28,16 @@ class Part(NamedTuple):
     name: str
 
 
+class Logprobs(NamedTuple):
+    """How likely a token was: by the model (logprob, top), and among those that grammar, logit bias and all stages left (sampled, sampled_top).
+    Tops are pairs of a token and its log-probability, from the likeliest down."""
+
+    logprob: float
+    top: list[tuple[int, float]]
+    sampled: float
+    sampled_top: list[tuple[int, float]]
+
+
 class Piece(str):
     """A step of a generation: the text that is complete now, its token (-1: none), and in the last step why it is the last one:
     "stop", "length", "eos", "cancelled" or "deadline"."""
@@ -35,6 +45,7 @@ class Piece(str):
     token: int
     finish_reason: str | None
     parts: list[Part]  # of a chat: what it has completed
+    logprobs: Logprobs | None = None  # if the options ask for them
 
     @classmethod
     def make(cls, text: str, token: int, finish_reason: str | None, parts: list[Part] | None = None) -> Piece:
@@ -51,7 +62,11 @@ class Piece(str):
 def read_piece(piece: s.Struct, parts: list[Part] | None) -> Piece:
     """A step as C has it."""
     text = ctypes.string_at(piece.text, piece.text_length).decode("utf-8", "replace")
-    return Piece.make(text, piece.token, FINISH_REASONS[piece.finish], parts)
+    read = Piece.make(text, piece.token, FINISH_REASONS[piece.finish], parts)
+    if piece.top_count:
+        tops = [[(each.token, each.logprob) for each in top[:count]] for top, count in ((piece.top, piece.top_count), (piece.sampled_top, piece.sampled_top_count))]
+        read.logprobs = Logprobs(piece.logprob, tops[0], piece.sampled_logprob, tops[1])
+    return read
 
 
 def read_parts(read_next: Callable[[s.Struct], object]) -> list[Part]:

@@ -110,7 +110,7 @@ def generate_options(loaded: Library, *, max_tokens: int | None = None, stop: st
                      render_special: bool = False, sequence: int = 0, timeout: float | None = None, grammar: str | None = None,
                      regex: str | None = None, json_schema: str | Mapping[str, Any] | bool | None = None, json_whitespace: str = "any",
                      json_any_order: bool = False, salt: str | None = None, priority: int = 0, choice: int = 0, draft_tokens: int | None = None,
-                     adapters: Sequence[Any] | None = None, context_shift: bool = False, keep: int = 0, **sampling: Any) -> s.Struct:
+                     adapters: Sequence[Any] | None = None, context_shift: bool = False, keep: int = 0, logprobs: int = 0, **sampling: Any) -> s.Struct:
     """What to generate, as C has it."""
     options = loaded.defaults(s.GenerateOptions(), "generate")
     chosen = sampling_options(loaded, **sampling)
@@ -129,7 +129,7 @@ def generate_options(loaded: Library, *, max_tokens: int | None = None, stop: st
         options.salt = kept = checks.text("salt", salt)
         options.salt_length = len(kept)
     options.priority, options.choice = priority, choice
-    options.context_shift, options.keep = checks.flag("context_shift", context_shift), keep
+    options.context_shift, options.keep, options.logprobs = checks.flag("context_shift", context_shift), keep, logprobs
     if draft_tokens is not None:
         options.draft_tokens = checks.integer("draft_tokens", draft_tokens) or -1
     if adapters is not None:

@@ -140,6 +140,19 @@ class RequestTests(EdgeLlmTest):
         gc.collect()
         self.assertEqual(0, self.context.step())
 
+    def test_pieces_tell_how_likely_they_were(self) -> None:
+        for pieces in (list(self.context.generate("abc", logprobs=3, **self.options())), list(self.context.submit("abc", logprobs=3, **self.options()))):
+            for piece in pieces[:-1]:
+                told = piece.logprobs
+                self.assertEqual(3, len(told.top))
+                self.assertEqual(told.top, sorted(told.top, key=lambda each: -each[1]))
+                self.assertLess(told.logprob, 0)
+                self.assertLessEqual(told.logprob, told.top[0][1])
+                self.assertLessEqual(told.sampled, told.sampled_top[0][1])
+            self.assertIsNone(pieces[-1].logprobs)
+        self.assertIsNone(next(self.context.generate("abc")).logprobs)
+        self.fails(Status.INVALID_ARGUMENT, self.context.generate, "abc", logprobs=-1)
+
     def test_drafts_and_shifts_are_counted(self) -> None:
         expected = self.context.complete("abc", **self.options(max_tokens=60, temperature=0))
         for options in ({"lookup": True}, {"draft_model": self.model}, {"lookup": True, "draft_model": self.model, "draft_tokens": 3}):

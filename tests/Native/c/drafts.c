@@ -128,6 +128,41 @@ static void shifts(void)
     OK(edge_llm_context_close(context));
 }
 
+/* A greedy token is the likeliest of those that end no text, and nothing else was left. */
+static int32_t is_likeliest(void *user, const edge_llm_piece *piece)
+{
+    if (piece->token < 0) {
+        CHECK(piece->top_count == 0 && piece->top == NULL);
+        return 0;
+    }
+    ++*(int *)user;
+    CHECK(piece->top_count == 4 && piece->logprob < 0 && piece->logprob <= piece->top[0].logprob);
+    for (size_t i = 1; i < piece->top_count; i++) CHECK(piece->top[i].logprob <= piece->top[i - 1].logprob && piece->top[i].token != piece->top[i - 1].token);
+    CHECK(piece->sampled_top_count == 1 && piece->sampled_top[0].token == piece->token && piece->sampled_logprob == 0);
+    return 0;
+}
+
+static void likelihoods(void)
+{
+    const edge_llm_sampling_options *sampling;
+    edge_llm_generate_options generate = greedy(&sampling, 8);
+    edge_llm_context *context = open_context(model, 192, 1);
+    int32_t prompt[5];
+    int told = 0;
+    some_tokens(prompt, 5);
+    generate.logprobs = 4;
+    OK(edge_llm_context_generate(context, prompt, 5, &generate, is_likeliest, &told));
+    CHECK(told == 8);
+    /* A caller of the first version has no such fields. */
+    struct { edge_llm_piece piece; } older = {.piece = {.struct_size = offsetof(edge_llm_piece, logprob), .logprob = 5}};
+    OK(edge_llm_context_start(context, prompt, 5, &generate));
+    OK(edge_llm_context_next(context, &older.piece));
+    CHECK(older.piece.token >= 0 && older.piece.logprob == 5 && older.piece.top == NULL);
+    generate.logprobs = -1;
+    STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_context_start(context, prompt, 5, &generate));
+    OK(edge_llm_context_close(context));
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
@@ -135,6 +170,7 @@ int main(int argc, char **argv)
     drafts();
     lifetimes(argv[1]);
     shifts();
+    likelihoods();
     OK(edge_llm_model_close(model));
     puts("ok");
     return 0;

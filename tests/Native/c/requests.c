@@ -384,7 +384,7 @@ static void refusals(void)
     options.sequence = 1;
     STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_request_submit(context, many, 4, &options, 1, made));
     options = options_of(5);
-    options.reserved = 1;
+    options.logprobs = -1;
     STATUS(EDGE_LLM_INVALID_ARGUMENT, edge_llm_request_submit(context, many, 4, &options, 1, made));
     options = options_of(5);
     options.draft_tokens = -2;

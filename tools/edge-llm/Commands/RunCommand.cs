@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json;
+using Edge.Llm.Cli.Serve.OpenAi;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -15,9 +16,10 @@ internal static class RunCommand
         Option<bool> noBos = Opt.Flag("--no-bos", "Put no BOS token before the prompt.");
         Option<bool> special = Opt.Flag("--special", "Print control tokens too.");
         Option<bool> json = Opt.Flag("--json", "Print one JSON object in the end instead of text as it comes.");
+        Option<int> logprobs = Opt.Integer("--logprobs", [], "With --json: how likely each token was, and N of the likeliest tokens.", -1, 0);
         var command = new CommandWithExamples("run", "Continues a prompt: the text goes to standard output, statistics to standard error.",
             "-m model.gguf -p \"Once upon a time\"", "-m model.gguf --temp 0 -n 200 \"Once upon a time\"", "-m model.gguf -n 64 < prompt.txt",
-            "-m model.gguf -p \"List three birds:\" -e --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json };
+            "-m model.gguf -p \"List three birds:\" -e --stop \"\\n\\n\" --seed 7 --json") { promptArgument, promptOption, file, noBos, special, json, logprobs };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
         GenerateOptionsBinding generateOptions = new GenerateOptionsBinding(defaultTokens: 128).AddTo(command);
         var drafts = new DraftOptionsBinding();
@@ -28,7 +30,12 @@ internal static class RunCommand
         LlamaCppOptions.AddTo(command, converses: false);
         command.SetAction(parsed =>
         {
-            GenerateOptions generate = generateOptions.Get(parsed) with { RenderSpecial = parsed.GetValue(special) };
+            int likeliest = parsed.GetValue(logprobs);
+            if (likeliest >= 0 && !parsed.GetValue(json)) throw new UsageException("--logprobs: expected --json beside it");
+            GenerateOptions generate = generateOptions.Get(parsed) with
+            {
+                RenderSpecial = parsed.GetValue(special), LogProbabilities = likeliest < 0 ? null : likeliest,
+            };
             byte[] prompt = Prompt(generateOptions.Text(parsed, parsed.GetValue(promptOption)),
                 generateOptions.Text(parsed, parsed.GetValue(promptArgument)), parsed.GetValue(file));
             using LanguageModel model = modelOptions.Open(parsed);
@@ -100,13 +107,13 @@ internal static class RunCommand
     {
         using var output = new Output();
         var text = new StringBuilder();
-        var tokens = new List<int>();
+        var tokens = new List<GeneratedToken>();
         FinishReason finish = FinishReason.Length;
         GenerationStatistics statistics = WatchedGeneration.Run(context, prompt, options, step =>
         {
             text.Append(step.Text);
             if (step.Finish is { } reason) finish = reason;
-            else tokens.Add(step.Token);
+            else tokens.Add(step);
         });
 
         using var json = new Utf8JsonWriter(output, Json.Indented);
@@ -114,8 +121,9 @@ internal static class RunCommand
         json.WriteString("text", text.ToString());
         if (chat is not null) WriteParts(json, chat.NewScanner(), text.ToString());
         json.WriteStartArray("tokens");
-        foreach (int token in tokens) json.WriteNumberValue(token);
+        foreach (GeneratedToken token in tokens) json.WriteNumberValue(token.Token);
         json.WriteEndArray();
+        if (options.LogProbabilities is not null) WriteLogProbabilities(json, context.Model.Tokenizer, tokens);
         json.WriteString("finish_reason", WatchedGeneration.Name(finish));
         json.WriteNumber("seed", statistics.Seed);
         json.WriteNumber("prompt_tokens", statistics.PromptTokens);
@@ -130,6 +138,15 @@ internal static class RunCommand
         json.Flush();
         output.WriteLine();
         return finish == FinishReason.Cancelled ? Failure.Interrupted : Failure.Ok;
+    }
+
+    private static void WriteLogProbabilities(Utf8JsonWriter json, Tokenizer tokenizer, List<GeneratedToken> tokens)
+    {
+        json.WriteStartArray("logprobs");
+        foreach (GeneratedToken token in tokens)
+            if (token.Probabilities is null) json.WriteNullValue(); // it was not drawn
+            else LogProbabilities.WriteItem(json, tokenizer, token);
+        json.WriteEndArray();
     }
 
     // The answer taken apart.

@@ -70,7 +70,7 @@ internal static class ChatReader
             ReasoningBudget = (body["reasoning_budget"] ?? body["thinking_budget_tokens"])?.Integer(-1) ?? context.Options.ReasoningBudget,
             Variables = RequestOptions.WithEffort(RequestOptions.Variables(body["chat_template_kwargs"]), body["reasoning_effort"]),
         };
-        if (answer.Tools is null || body["tool_choice"] is not { } choice) return answer;
+        if (body["tool_choice"] is not { } choice) return answer;
         if (choice.IsText) return answer with { ToolChoice = ChoiceOf(choice) };
         return choice.Require("type").OneOf("function", "allowed_tools") == "function"
             ? answer with { ToolName = choice.Require("function").Require("name").Text() }

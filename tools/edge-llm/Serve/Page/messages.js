@@ -29,7 +29,8 @@ export class Messages {
 
   /** Shows a conversation; `answering` is the index of the message that is being answered. Messages that are shown already stay. */
   show(conversation, answering = -1) {
-    if (conversation !== this.#conversation) this.#drop(0);
+    const isOther = conversation !== this.#conversation;
+    if (isOther) this.#drop(0);
     this.#conversation = conversation;
     const indices = path(conversation);
     let kept = 0;
@@ -41,23 +42,24 @@ export class Messages {
       this.#views.push({ index, view });
       this.#root.append(view.element);
     }
-    this.#toEnd();
+    if (isOther || (answering >= 0 && kept < indices.length)) this.#toEnd();
   }
 
   /** Shows what an answer has got, at most once a frame and so that drawing takes a small part of the time. */
   update(conversation, index) {
     if (conversation !== this.#conversation || this.#frame) return;
-    this.#frame = requestAnimationFrame(() => {
+    const draw = () => {
       const start = performance.now();
       if (start < this.#pause) {
-        this.#frame = 0;
+        this.#frame = requestAnimationFrame(draw);
         return;
       }
+      this.#frame = 0;
       this.#view(index)?.update();
       if (this.#follow) this.#toEnd();
       this.#pause = performance.now() + 3 * (performance.now() - start);
-      this.#frame = 0;
-    });
+    };
+    this.#frame = requestAnimationFrame(draw);
   }
 
   /** An answer has ended. */

@@ -47,7 +47,7 @@ internal static class Body
         PipeReader reader = http.Request.BodyReader;
         while (true)
         {
-            ReadResult read = await reader.ReadAsync(http.RequestAborted).ConfigureAwait(false);
+            ReadResult read = await NextAsync(reader, http.RequestAborted).ConfigureAwait(false);
             if (read.Buffer.Length > Limits.BodyBytes) throw new ApiException(413, $"the body: expected at most {Limits.BodyBytes} bytes");
             if (read.IsCompleted)
             {
@@ -56,6 +56,18 @@ internal static class Body
                 return bytes;
             }
             reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+    }
+
+    private static async ValueTask<ReadResult> NextAsync(PipeReader reader, CancellationToken cancellation)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancellation).ConfigureAwait(false);
+        }
+        catch (IOException e) when (e is not BadHttpRequestException && !cancellation.IsCancellationRequested)
+        {
+            throw new ApiException(400, $"the body cannot be read: {e.Message}"); // a chunk of no size
         }
     }
 

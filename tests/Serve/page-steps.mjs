@@ -26,7 +26,7 @@ const talking = {
     while (await page.locator('#stop').isVisible()) lengths.add((await chat(page).last()).length);
     assert.ok(lengths.size > 4, `the answer came in ${lengths.size} pieces`);
     assert.match(await page.locator('.stats').last().textContent(), /\d+ tokens · [\d.]+ tokens\/s · prompt \d+/);
-    assert.match(await page.locator('#usage-text').textContent(), /^\d+ of 1,024 tokens$/);
+    await page.locator('#usage-text', { hasText: /^\d+ of 1,024 tokens$/ }).waitFor();
     assert.equal(await page.locator('.title').textContent(), STORY);
     assert.ok((await page.locator('#live').textContent()).includes('The answer has ended'));
   } },

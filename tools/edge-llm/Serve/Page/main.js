@@ -170,6 +170,7 @@ function save(conversation) {
 function show() {
   messages.show(shown, running.get(shown)?.index);
   composer.answering = running.has(shown);
+  composer.show(used());
   byId('welcome').hidden = shown.messages.length > 0;
   document.title = shown.title ? `${shown.title} - Edge.Llm` : 'Edge.Llm';
   showModel();

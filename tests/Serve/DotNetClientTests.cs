@@ -4,6 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Chat;
+using OpenAI.Responses;
 
 namespace Edge.Llm.Tests.Serve;
 
@@ -68,6 +69,31 @@ public sealed class DotNetClientTests
             [new UserChatMessage("A cat."), new AssistantChatMessage(called), new ToolChatMessage(called.ToolCalls[0].Id, "done")], new ChatCompletionOptions { MaxOutputTokenCount = 8 });
         Assert.IsGreaterThan(0, answered.Content[0].Text.Length);
     }
+
+#pragma warning disable OPENAI001 // the library says that this part of it may change
+    [TestMethod]
+    public async Task ResponsesAreServedAsWell()
+    {
+        var responses = new ResponsesClient(new ApiKeyCredential("none"), new ResponsesClientOptions { Endpoint = new Uri(s_proxy.Address, "/v1"), RetryPolicy = new ClientRetryPolicy(0) });
+        using IChatClient chat = responses.AsIChatClient("small");
+        var options = new ChatOptions { MaxOutputTokens = 16, Temperature = 0, Instructions = "Be brief." };
+        string text = "";
+        await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync("Tell me a story.", options)) text += update.Text;
+        Assert.AreEqual((await chat.GetResponseAsync("Tell me a story.", options)).Text, text);
+        Assert.IsGreaterThan(0, text.Length);
+        JsonElement schema = JsonElement.Parse("""{"type":"object","properties":{"name":{"enum":["Tom","Mia"]}},"required":["name"],"additionalProperties":false}""");
+        ChatResponse called = await chat.GetResponseAsync("A cat.", new ChatOptions
+        {
+            Tools = [AIFunctionFactory.CreateDeclaration("name_cat", "names", schema)], ToolMode = ChatToolMode.RequireAny, AllowMultipleToolCalls = false, MaxOutputTokens = 200,
+        });
+        FunctionCallContent call = called.Messages.SelectMany(message => message.Contents).OfType<FunctionCallContent>().Single();
+        Assert.Contains(call.Arguments!["name"]!.ToString(), (string[])["Tom", "Mia"]);
+        IEnumerable<Microsoft.Extensions.AI.ChatMessage> turns = [new(ChatRole.User, "A cat."), .. called.Messages, new(ChatRole.Tool, [new FunctionResultContent(call.CallId, "done")])];
+        Assert.IsGreaterThan(0, (await chat.GetResponseAsync(turns, new ChatOptions { MaxOutputTokens = 16 })).Text.Length);
+        ClientResultException error = await Assert.ThrowsExactlyAsync<ClientResultException>(() => chat.GetResponseAsync("x", new ChatOptions { ConversationId = "resp_1" }));
+        Assert.Contains("previous_response_id", error.Message);
+    }
+#pragma warning restore OPENAI001
 
     [TestMethod]
     public async Task ErrorsHaveTheirStatus()

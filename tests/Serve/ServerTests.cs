@@ -167,7 +167,7 @@ public sealed class ServerTests
             TestServer server = await TestServer.StartAsync(new ServerOptions { Tls = (certificate, key), Queue = 4096 });
             await using var serving = server.ConfigureAwait(false);
             Assert.AreEqual("https", server.Address.Scheme);
-            using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } })
+            using var client = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Subject == "CN=localhost" } })
             {
                 BaseAddress = server.Address, DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
             };

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using Edge.Llm.Cli.Serve.Wire;
 
@@ -7,6 +8,7 @@ namespace Edge.Llm.Cli.Serve.Ollama;
 /// "1h30m". Below zero: without end.</summary>
 internal static class KeepAlive
 {
+    private static readonly SearchValues<char> s_digits = SearchValues.Create("0123456789.");
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(10_000), s_endless = TimeSpan.FromSeconds(-1);
 
     public static TimeSpan Read(Field given)
@@ -20,10 +22,10 @@ internal static class KeepAlive
         if (rest.IsEmpty) throw Wrong(given);
         while (!rest.IsEmpty)
         {
-            int digits = rest.IndexOfAnyExcept("0123456789.");
+            int digits = rest.IndexOfAnyExcept(s_digits);
             if (digits <= 0 || !double.TryParse(rest[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)) throw Wrong(given);
             rest = rest[digits..];
-            int letters = rest.IndexOfAny("0123456789.") is >= 0 and var next ? next : rest.Length;
+            int letters = rest.IndexOfAny(s_digits) is >= 0 and var next ? next : rest.Length;
             seconds += value * (SecondsOf(rest[..letters]) ?? throw Wrong(given));
             rest = rest[letters..];
         }

@@ -122,7 +122,7 @@ internal sealed class OllamaAnswer(RequestContext context, string model, bool is
         if (isChat) json.WriteEndObject();
     }
 
-    private static void WriteProbabilities(Utf8JsonWriter json, IReadOnlyList<GeneratedToken> tokens, Tokenizer tokenizer)
+    private static void WriteProbabilities(Utf8JsonWriter json, List<GeneratedToken> tokens, Tokenizer tokenizer)
     {
         if (tokens.Count == 0) return;
         json.WriteStartArray("logprobs");

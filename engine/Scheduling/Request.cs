@@ -173,11 +173,15 @@ internal sealed partial class Request
         if (first) Report();
         int accepted = 0;
         if (first && LogitsRows > 0) HandOver(logits, row);
-        if (LogitsRows > 0 && !(first && EndIfCancelled())) accepted = Continue(logits, row);
-        if (Guessed > 0) Settle(accepted);
-        long now = Stopwatch.GetTimestamp();
-        if (first) Statistics.PromptTime = Stopwatch.GetElapsedTime(_started, now);
-        else Statistics.GenerationTime += Stopwatch.GetElapsedTime(_stepStarted, now);
+        long now;
+        lock (_answer) // who reads the last item finds it counted
+        {
+            if (LogitsRows > 0 && !(first && EndIfCancelled())) accepted = Continue(logits, row);
+            if (Guessed > 0) Settle(accepted);
+            now = Stopwatch.GetTimestamp();
+            if (first) Statistics.PromptTime = Stopwatch.GetElapsedTime(_started, now);
+            else Statistics.GenerationTime += Stopwatch.GetElapsedTime(_stepStarted, now);
+        }
         if (!first) Draft?.Pace.Observe(Guessed, accepted, Stopwatch.GetElapsedTime(_stepStarted, now).TotalSeconds);
     }
 
@@ -185,7 +189,8 @@ internal sealed partial class Request
     /// <exception cref="EdgeLlmException">What ended the request.</exception>
     public bool TryRead(out GeneratedToken token)
     {
-        if (_answer.TryRead(out token) || (EndsEarly() && _answer.TryRead(out token))) return true;
+        lock (_answer)
+            if (_answer.TryRead(out token) || (EndsEarly() && _answer.TryRead(out token))) return true;
         _error?.Throw();
         return false;
     }
@@ -235,20 +240,17 @@ internal sealed partial class Request
         int accepted = 0;
         try
         {
-            lock (_answer)
+            int token;
+            while (!IsDone)
             {
-                int token;
-                while (!IsDone)
-                {
-                    token = _answer.Choose(logits[row + accepted], Text);
-                    _answers = true;
-                    if (IsDone) break;
-                    _tokens.Add(token);
-                    if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
-                    accepted++;
-                }
-                for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
+                token = _answer.Choose(logits[row + accepted], Text);
+                _answers = true;
+                if (IsDone) break;
+                _tokens.Add(token);
+                if (accepted == Guessed || token != Draft!.Tokens[accepted]) break;
+                accepted++;
             }
+            for (; _answer.TryForce(out token); Statistics.ForcedTokens++) _tokens.Add(token);
         }
         catch (EdgeLlmException e)
         {

@@ -17,7 +17,7 @@ public sealed class LlamaCppTests
         s_ranker = Path.GetTempFileName();
         string[] words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "▁one", "▁two", "▁three"];
         File.WriteAllBytes(s_ranker, ModelSpecFile.Make("bert-rerank", line => !line.StartsWith("general.architecture", StringComparison.Ordinal) ? line
-            : line + "\ntokenizer.ggml.model text bert\ntokenizer.ggml.tokens texts " + string.Join(',', words.Concat(Enumerable.Range(words.Length, 147).Select(i => $"▁w{i}")))
+            : line + "\ntokenizer.ggml.model text bert\ntokenizer.ggml.tokens texts " + string.Join(',', words.Concat(Enumerable.Range(words.Length, 272).Select(i => $"▁w{i}")))
                 + "\ntokenizer.ggml.cls_token_id int 2\ntokenizer.ggml.bos_token_id int 2\ntokenizer.ggml.seperator_token_id int 3\ntokenizer.ggml.unknown_token_id int 1\ntokenizer.ggml.padding_token_id int 0"));
         s_server = await TestServer.StartAsync(null, TestServer.Small(), TestServer.Of("ranker", s_ranker));
         s_client = s_server.Client;
@@ -88,7 +88,7 @@ public sealed class LlamaCppTests
         JsonElement formed = await s_client.PostAsync("/completion", """{"prompt":"x","grammar":"root ::= \"yes\""}""");
         Assert.AreEqual(("yes", "eos"), (formed.GetProperty("content").GetString(), formed.GetProperty("stop_type").GetString()));
         int likeliest = text.GetProperty("tokens_predicted").GetInt32() > 0 ? (await s_client.PostAsync("/completion", """{"prompt":"Once upon a time","n_predict":1,"temperature":0,"return_tokens":true}""")).GetProperty("tokens")[0].GetInt32() : -1;
-        JsonElement other = await s_client.PostAsync("/completion", $$"""{"prompt":"Once upon a time","n_predict":1,"temperature":0,"return_tokens":true,"logit_bias":[[{{likeliest}},false]]}""");
+        JsonElement other = await s_client.PostAsync("/completion", $$"""{"prompt":"Once upon a time","n_predict":1,"temperature":0,"return_tokens":true,"ignore_eos":true,"logit_bias":[[{{likeliest}},false]]}""");
         Assert.AreNotEqual(likeliest, other.GetProperty("tokens")[0].GetInt32());
     }
 
@@ -155,7 +155,7 @@ public sealed class LlamaCppTests
     [DataRow("/completion", """{"prompt":"x","n_predict":"all"}""", "n_predict: expected a number")]
     [DataRow("/completion", """{"prompt":"x","n_probs":1000}""", "n_probs: expected 0 to 20")]
     [DataRow("/completion", """{"prompt":"x","logit_bias":[[1]]}""", "logit_bias[0]: expected a token and a number")]
-    [DataRow("/completion", """{"prompt":"x","grammar":"root ::= "}""", "")]
+    [DataRow("/completion", """{"prompt":"x","grammar":"root ::= ("}""", "")]
     [DataRow("/completion", """{"prompt":"x","samplers":["magic"]}""", "magic")]
     [DataRow("/tokenize", "{}", "'content'")]
     [DataRow("/tokenize", """{"content":["x"]}""", "content: expected a string")]

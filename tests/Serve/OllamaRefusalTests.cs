@@ -38,7 +38,7 @@ public sealed class OllamaRefusalTests
     [DataRow("chat", """{"model":"small","keep_alive":"5"}""", "keep_alive")]
     [DataRow("chat", """{"model":"small","think":"hard"}""", "think: expected low, medium, high")]
     [DataRow("chat", """{"model":"small","format":"yaml"}""", "format: expected")]
-    [DataRow("chat", """{"model":"small","format":{"type":"cat"}}""", "type")]
+    [DataRow("chat", """{"model":"small","messages":[{"role":"user","content":"x"}],"format":{"type":"cat"}}""", "type")]
     [DataRow("chat", """{"model":"small","tools":{},"messages":[{"role":"user","content":"x"}]}""", "tools: expected an array")]
     [DataRow("chat", """{"model":"small","tools":[{"type":"function"}],"messages":[{"role":"user","content":"x"}]}""", "tool")]
     [DataRow("generate", """{"model":"small","prompt":5}""", "prompt: expected a string")]

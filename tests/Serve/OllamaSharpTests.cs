@@ -20,7 +20,7 @@ public sealed class OllamaSharpTests
     [ClassInitialize]
     public static async Task StartAsync(TestContext _)
     {
-        s_calling = OllamaAssert.Saying("""<tool_call>{"name":"add","arguments":{"a":1}}</tool_call>""");
+        s_calling = OllamaAssert.Saying("<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}}\n</tool_call>");
         s_server = await TestServer.StartAsync(null, TestServer.Small(), TestServer.Of("calling", s_calling.File, 4, new ContextOptions { Threads = 1, ContextSize = 2048 }));
         s_client = new OllamaApiClient(s_server.Address, "small");
     }

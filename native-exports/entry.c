@@ -168,8 +168,7 @@ static void to_caller(void)
 
 static void from_caller(void)
 {
-    if (!current) return;
-    current->caller = float_get(); /* what the callback changed, it changed for its thread */
+    if (current) current->caller = float_get(); /* what the callback changed, it changed for its thread */
     float_set(float_default());
 }
 

@@ -31,6 +31,9 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
     /// <summary>Why it ended, once the reader has been told.</summary>
     public FinishReason? Finish => Current.Finish;
 
+    /// <summary>Whether its reader was told how it ended.</summary>
+    public bool IsOver => _told;
+
     /// <summary>The item read last.</summary>
     public GeneratedToken Current { get; private set; }
 
@@ -78,6 +81,7 @@ public sealed class Generation : IEnumerable<GeneratedToken>, IEnumerator<Genera
             if (!_request.TryRead(out GeneratedToken token)) return false;
             Current = token;
             _told = token.Finish is not null;
+            if (_told) _scheduler.Forget(_request); // one that was cancelled between two steps still holds its blocks
             return true;
         }
         catch when (!_disposed)

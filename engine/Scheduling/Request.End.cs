@@ -31,6 +31,9 @@ internal sealed partial class Request
     /// <summary>Its reader goes: no pass is needed for it.</summary>
     public void Leave() => _left = true;
 
+    /// <summary>Whether nobody reads it any more.</summary>
+    public bool HasLeft => _left;
+
     /// <summary>Its reader has gone.</summary>
     public void Abandon()
     {
@@ -47,7 +50,7 @@ internal sealed partial class Request
         int unread = IsDone ? 0 : _answer.Unread;
         try
         {
-            if (!OwnsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Min(_length, _tokens.Count - 1 - unread));
+            if (!OwnsSequence && unread > 0 && Sequence.Length == _length) Sequence.Trim(Math.Clamp(_tokens.Count - 1 - unread, 0, _length));
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {

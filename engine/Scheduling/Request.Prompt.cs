@@ -86,8 +86,12 @@ internal sealed partial class Request
             return;
         }
         _started = leader._started;
-        _length = Statistics.ReusedTokens = Sequence.Length;
-        Continue(logits, row);
-        Statistics.PromptTime = Stopwatch.GetElapsedTime(_started);
+        lock (_answer)
+        {
+            if (IsDone) return; // cancelled meanwhile
+            _length = Statistics.ReusedTokens = Sequence.Length;
+            Continue(logits, row);
+            Statistics.PromptTime = Stopwatch.GetElapsedTime(_started);
+        }
     }
 }

@@ -61,6 +61,9 @@ internal sealed partial class Request
     /// <summary>Whether it needs no more passes.</summary>
     public bool IsDone => Finish is not null || _error is not null;
 
+    /// <summary>Whether it is done, and its reader was told.</summary>
+    public bool IsOver { get; private set; }
+
     /// <summary>Whether its prompt is evaluated, so that each pass continues the answer.</summary>
     public bool IsDecoding => _answers && _length >= _prefillEnd;
 
@@ -189,8 +192,12 @@ internal sealed partial class Request
     /// <exception cref="EdgeLlmException">What ended the request.</exception>
     public bool TryRead(out GeneratedToken token)
     {
-        lock (_answer)
-            if (_answer.TryRead(out token) || (EndsEarly() && _answer.TryRead(out token))) return true;
+        if (_answer.TryRead(out token))
+        {
+            if (token.Finish is not null) lock (_answer) { } // the step that made it has counted it then
+            return true;
+        }
+        if (!IsWanted && EndsEarly() && _answer.TryRead(out token)) return true;
         _error?.Throw();
         return false;
     }
@@ -198,8 +205,9 @@ internal sealed partial class Request
     /// <summary>Tells the reader that there is something to read, if the step has made it.</summary>
     public void TellReader()
     {
-        if (!_left && _options.OnReady is { } tell && IsReady && (IsDone || _answer.Count > _told)) Guard(tell);
-        _told = _answer.Count;
+        bool done = IsDone;
+        if (!_left && _options.OnReady is { } tell && IsReady && (done || _answer.Count > _told)) Guard(tell);
+        (_told, IsOver) = (_answer.Count, done);
     }
 
     private void Report()

@@ -54,7 +54,7 @@ internal sealed partial class Scheduler
     {
         lock (_gate)
         {
-            while (!_closed && !_requests.Exists(request => !request.IsDone)) Monitor.Wait(_gate);
+            while (!_closed && _requests.Count == 0) Monitor.Wait(_gate);
             return !_closed;
         }
     }
@@ -66,8 +66,13 @@ internal sealed partial class Scheduler
         {
             while (_driver != 0) Monitor.Wait(_gate); // a step that another thread drives
             failed = [.. _requests];
-            foreach (Request request in failed) request.Fail(error);
-            _retired += _requests.RemoveAll(Retire);
+            foreach (Request request in failed)
+            {
+                request.Fail(error);
+                request.Release();
+            }
+            _retired += failed.Length;
+            _requests.Clear();
             Monitor.PulseAll(_gate);
         }
         foreach (Request request in failed) request.TellReader();

@@ -73,6 +73,7 @@ internal sealed partial class Scheduler
     {
         lock (_gate)
         {
+            request.Leave();
             if (_driver == 0 && _requests.Remove(request)) request.Release();
             request.Abandon();
             Monitor.PulseAll(_gate); // somebody may wait for its next token
@@ -95,15 +96,16 @@ internal sealed partial class Scheduler
         {
             using Gate.Use context = lifetime.Hold(); // the rows of a pass are read after it
             Step();
-            foreach (Request request in _running) request.TellReader();
         }
         finally
         {
+            foreach (Request request in _running) request.TellReader();
             EndStep();
         }
     }
 
-    // False when the request has something for its reader, or, for none, when no request needs a step; true when this thread is to drive one.
+    // False when the request has something for its reader, or, for none, when there is no request; true when this thread is to drive one. A step
+    // also tells the reader of a request that was cancelled since the last one.
     private bool BeginStep(Request? request)
     {
         lock (_gate)
@@ -112,7 +114,7 @@ internal sealed partial class Scheduler
                 throw new EdgeLlmException(ErrorCode.Busy, "a forward pass is under way in this context: its callbacks cannot read from it");
             if (request is { IsReady: false }) WaitForDriver(request);
             while (request is null && _driver != 0) Monitor.Wait(_gate);
-            if (request is null ? !_requests.Exists(other => !other.IsDone) : request.IsReady) return false;
+            if (request is null ? _requests.Count == 0 : request.IsReady) return false;
             _driver = Environment.CurrentManagedThreadId;
             _running.Clear();
             _running.AddRange(_requests);
@@ -123,9 +125,11 @@ internal sealed partial class Scheduler
     // Until it has something for its reader, or nobody else drives. A pass that goes on for others does not keep a cancelled one.
     private void WaitForDriver(Request request)
     {
-        CancellationTokenRegistration wake = request.Cancellation.UnsafeRegister(static scheduler => ((Scheduler)scheduler!).Wake(), this);
+        // On another thread: who disposes of a linked source waits for its callbacks, and may hold this lock.
+        CancellationTokenRegistration wake = request.Cancellation.UnsafeRegister(
+            static scheduler => ThreadPool.UnsafeQueueUserWorkItem(static waked => waked.Wake(), (Scheduler)scheduler!, preferLocal: false), this);
         while (!request.IsReady && !request.EndsEarly() && (_driver != 0 || HasThread)) Monitor.Wait(_gate);
-        wake.Unregister(); // not Dispose, which would wait for Wake, which waits for this lock
+        wake.Unregister();
     }
 
     private void Wake()
@@ -143,10 +147,10 @@ internal sealed partial class Scheduler
         }
     }
 
-    // One that is done gives back what it holds.
+    // One that is done gives back what it holds, once its reader was told or has left.
     private static bool Retire(Request request)
     {
-        if (!request.IsDone) return false;
+        if (!request.IsDone || !(request.IsOver || request.HasLeft)) return false;
         request.Release();
         return true;
     }

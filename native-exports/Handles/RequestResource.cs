@@ -45,9 +45,9 @@ internal sealed class RequestResource : Resource
         {
             if (!(waits ? _generation.MoveNext() : _generation.TryReadNext())) return false;
         }
-        catch (EdgeLlmException e) when (e.Code is not (ErrorCode.Busy or ErrorCode.InvalidFile)) // those are no request's fault
+        catch
         {
-            _failed = true;
+            _failed = _generation.IsOver; // not by what is no request's fault: Busy, a file that has changed
             throw;
         }
         GeneratedToken step = _generation.Current;

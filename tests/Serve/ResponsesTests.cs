@@ -157,7 +157,7 @@ public sealed class ResponsesTests
              {"type":"function_call","id":"fc_1","call_id":"1","name":"f","arguments":"{\"x\":1}"},{"type":"function_call","call_id":"2","name":"g","arguments":"{}"},
              {"type":"function_call_output","call_id":"1","output":"one"},{"type":"function_call_output","call_id":"2","output":[{"type":"input_text","text":"two"}]}]}
             """), "");
-        IReadOnlyList<ChatMessage> turns = ResponseInput.Read(body);
+        IReadOnlyList<ChatMessage> turns = ResponseInput.Read(body, reference => reference);
         Assert.AreEqual("system:A\n\nB|user:C\n\nD\nE|assistant:F|tool:one|tool:two", string.Join('|', turns.Select(turn => $"{turn.Role}:{turn.Content}")));
         Assert.AreEqual("\"hm\"", turns[2].Members.Single(member => member.Key == "reasoning_content").Value.GetRawText());
         JsonElement calls = turns[2].Members.Single(member => member.Key == "tool_calls").Value;
@@ -187,8 +187,8 @@ public sealed class ResponsesTests
     [DataRow("""{"input":"x","conversation":{"id":"c"}}""", "conversation")]
     [DataRow("""{"input":"x","background":true}""", "background")]
     [DataRow("""{"input":"x","prompt":{"id":"p"}}""", "prompt")]
-    [DataRow("""{"input":[{"type":"item_reference","id":"msg_1"}]}""", "input[0]: item_reference")]
-    [DataRow("""{"input":[{"id":"msg_1"}]}""", "input[0]: item_reference")]
+    [DataRow("""{"input":[{"type":"item_reference","id":"msg_1"}]}""", "input[0].id: this item is not known")]
+    [DataRow("""{"input":[{"id":"msg_1"}]}""", "input[0].id: this item is not known")]
     [DataRow("""{"input":[{"type":"web_search_call","id":"x"}]}""", "input[0].type: items of type 'web_search_call'")]
     [DataRow("""{"input":[{"role":"user","content":[{"type":"input_image","image_url":"http://localhost/x.png"}]}]}""", "input_image")]
     [DataRow("""{"input":[{"role":"tool","content":"x"}]}""", "input[0].role")]

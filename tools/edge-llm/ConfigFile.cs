@@ -9,17 +9,18 @@ internal static class ConfigFile
     /// <exception cref="UsageException">The file cannot be read, or a line is no option.</exception>
     public static string[] Expand(string[] args)
     {
-        int at = Array.IndexOf(args, Option);
-        if (at < 1 || args[0] != "serve") return args;
-        if (at + 1 == args.Length) throw new UsageException($"{Option}: expected a file");
-        string file = args[at + 1];
-        return [args[0], .. Options(file), .. args[1..at], .. args[(at + 2)..]];
+        int command = Array.IndexOf(args, "serve"), at = Array.FindIndex(args, arg => arg == Option || arg.StartsWith(Option + "=", StringComparison.Ordinal));
+        if (command < 0 || at < command) return args;
+        bool isJoined = args[at].Length > Option.Length;
+        if (!isJoined && at + 1 == args.Length) throw new UsageException($"{Option}: expected a file");
+        string file = isJoined ? args[at][(Option.Length + 1)..] : args[at + 1];
+        return [.. args[..(command + 1)], .. Options(file), .. args[(command + 1)..at], .. args[(at + (isJoined ? 1 : 2))..]];
     }
 
     private static IEnumerable<string> Options(string file)
     {
         int number = 0;
-        foreach (string line in System.Text.Encoding.UTF8.GetString(Input.ReadFile(file)).Split('\n', StringSplitOptions.TrimEntries))
+        foreach (string line in System.Text.Encoding.UTF8.GetString(Input.ReadFile(file)).TrimStart('\uFEFF').Split('\n', StringSplitOptions.TrimEntries))
         {
             number++;
             if (line.Length == 0 || line[0] == '#') continue;

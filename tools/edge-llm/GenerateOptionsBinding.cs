@@ -11,12 +11,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
     private readonly SamplingOptionsBinding _sampling = new();
     private readonly Option<bool> _ignoreEos = Opt.Flag("--ignore-eos", "Never end a text before its limit.");
 
-    private readonly Option<bool> _contextShift = Opt.Flag("--context-shift",
-        "Where the context is full, leave out the older half of what is not kept, and go on.");
-
-    private readonly Option<int> _keep = Opt.Integer("--keep", [],
-        "Tokens of the beginning that --context-shift keeps, made up to blocks of 64; -1: the prompt.", 0, -1);
-
+    private readonly ContextShiftBinding _contextShift = new();
     private readonly GrammarBinding _grammar = new();
 
     private readonly Option<string[]> _stop = new("--stop", "-r", "--reverse-prompt")
@@ -28,7 +23,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
 
     public GenerateOptionsBinding AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_tokens, .. _sampling.Options, _stop, _escape, _ignoreEos, _contextShift, _keep]) command.Add(option);
+        foreach (Option option in (Option[])[_tokens, .. _sampling.Options, _stop, _escape, _ignoreEos, .. _contextShift.Options]) command.Add(option);
         _grammar.AddTo(command);
         return this;
     }
@@ -38,7 +33,7 @@ internal sealed class GenerateOptionsBinding(int defaultTokens)
         MaxTokens = parsed.GetValue(_tokens),
         Stop = [.. (parsed.GetValue(_stop) ?? []).Select(stop => Text(parsed, stop))],
         IgnoreEos = parsed.GetValue(_ignoreEos),
-        ContextShift = parsed.GetValue(_contextShift) ? new ContextShift(parsed.GetValue(_keep)) : null,
+        ContextShift = _contextShift.Get(parsed),
         Grammar = _grammar.Get(parsed),
         Sampling = _sampling.Get(parsed, text => Text(parsed, text)),
     };

@@ -51,15 +51,17 @@ internal sealed class ServedModelsBinding
     private LoadedModel Open(ParseResult parsed, string name, string file, int parallel)
     {
         LanguageModel model = _options.Open(parsed, file);
+        LanguageModel? draft = null;
         try
         {
-            LanguageModel? draft = _drafts.Open(parsed, _options);
+            draft = _drafts.Open(parsed, _options);
             ContextOptions options = _drafts.Context(parsed, _promptCache.Context(parsed, _options.Context(parsed, model))) with { MaxSequences = parallel };
             (ChatTemplate? template, string[] stop) = !model.HasLogits ? (null, []) : ChatTemplates.Choose(parsed.GetValue(_template), model, model.Tokenizer);
             return new LoadedModel(name, model, options, template, stop, options.Adapters, draft);
         }
         catch
         {
+            draft?.Dispose();
             model.Dispose();
             throw;
         }

@@ -29,22 +29,25 @@ internal sealed class ServerOptionsBinding
     private readonly Option<bool> _json = Opt.Flag("--log-json", "Log a JSON object a line.");
     private readonly Option<bool> _quiet = Opt.Flag("--quiet", "Log no requests.");
     private readonly SamplingOptionsBinding _sampling = new();
+    private readonly ContextShiftBinding _contextShift = new();
 
     public ServerOptionsBinding AddTo(Command command)
     {
         foreach (Option option in (Option[])[_host, _port, _socket, _certificate, _key, _keys, _apiKey, _cors, _parallel, _queue, _timeout, _drain, _idle, _anyModel,
-            _config, _tokens, _reasoning, .. _sampling.Options, _noPage, _json, _quiet])
+            _config, _tokens, _reasoning, .. _sampling.Options, .. _contextShift.Options, _noPage, _json, _quiet])
             command.Add(option);
         return this;
     }
 
-    public ServerOptions Get(ParseResult parsed) => new()
+    /// <exception cref="UsageException">A key is empty, an origin is none, or a configuration was not read.</exception>
+    public ServerOptions Get(ParseResult parsed) => parsed.GetValue(_config) is not null ? throw new UsageException("--config: expected one behind serve, and none in the file") : new ServerOptions
     {
         Host = parsed.GetValue(_host) ?? "127.0.0.1", Port = parsed.GetValue(_port), UnixSocket = parsed.GetValue(_socket), Tls = Tls(parsed), ApiKeys = Keys(parsed),
-        CorsOrigins = parsed.GetValue(_cors) ?? [], Parallel = parsed.GetValue(_parallel), Queue = parsed.GetValue(_queue),
+        CorsOrigins = Origins(parsed), Parallel = parsed.GetValue(_parallel), Queue = parsed.GetValue(_queue),
         RequestTimeout = parsed.GetValue(_timeout) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
         Drain = TimeSpan.FromSeconds(parsed.GetValue(_drain)), IdleUnload = TimeSpan.FromSeconds(parsed.GetValue(_idle)), AnyModel = parsed.GetValue(_anyModel),
         MaxTokens = parsed.GetValue(_tokens), ReasoningBudget = parsed.GetValue(_reasoning), Sampling = _sampling.Get(parsed, text => text),
+        ContextShift = _contextShift.Get(parsed),
         HasPage = !parsed.GetValue(_noPage), JsonLog = parsed.GetValue(_json), Quiet = parsed.GetValue(_quiet),
     };
 
@@ -55,14 +58,23 @@ internal sealed class ServerOptionsBinding
         _ => throw new UsageException("--tls-cert and --tls-key: expected both, found one"),
     };
 
+    private string[] Origins(ParseResult parsed)
+    {
+        string[] origins = parsed.GetValue(_cors) ?? [];
+        foreach (string origin in origins)
+            if (origin != "*" && !(Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri) && uri.GetLeftPart(UriPartial.Authority) == origin))
+                throw new UsageException($"--cors-origin: expected * or an origin as browsers write it (https://name or http://name:port), found '{origin}'");
+        return origins;
+    }
+
     private string[] Keys(ParseResult parsed)
     {
         List<string> keys = [];
-        if (parsed.GetValue(_apiKey) is { } key) keys.Add(key);
+        if (parsed.GetValue(_apiKey) is { } key) keys.Add(key.Trim() is { Length: > 0 } given ? given : throw new UsageException("--api-key: expected a key, found an empty text"));
         if (parsed.GetValue(_keys) is { } file)
         {
             int before = keys.Count;
-            keys.AddRange(System.Text.Encoding.UTF8.GetString(Input.ReadFile(file)).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+            keys.AddRange(System.Text.Encoding.UTF8.GetString(Input.ReadFile(file)).TrimStart('\uFEFF').Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
             if (keys.Count == before) throw new UsageException($"{file}: expected a key a line, found none");
         }
         return [.. keys];

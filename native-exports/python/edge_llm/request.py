@@ -130,7 +130,8 @@ class Request(Iterator[Piece]):
 
     def text(self) -> Piece:
         """All of the answer that is not read yet, waited for, as one piece."""
-        return Piece.joined(list(self))
+        pieces = list(self)
+        return Piece.joined(pieces) if pieces else Piece.make("", -1, self.finish_reason)
 
     @property
     def finish_reason(self) -> str | None:

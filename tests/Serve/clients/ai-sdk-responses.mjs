@@ -4,9 +4,7 @@ import { createOpenAI } from '@ai-sdk/openai';
 import { APICallError, generateObject, generateText, jsonSchema, stepCountIs, streamText, tool } from 'ai';
 
 const provider = createOpenAI({ apiKey: 'none', baseURL: process.argv[2] + '/v1' });
-// The server stores nothing: with store the client would send ids of items instead of the items.
-const providerOptions = { openai: { store: false } };
-const common = { model: provider('small'), maxOutputTokens: 24, temperature: 0, maxRetries: 0, providerOptions };
+const common = { model: provider('small'), maxOutputTokens: 24, temperature: 0, maxRetries: 0 };
 
 const whole = await generateText({ ...common, system: 'Be brief.', prompt: 'Tell me a story.' });
 assert.ok(whole.text.length > 0);
@@ -26,9 +24,10 @@ assert.ok(['Tom', 'Mia'].includes(object.name));
 let ran = 0;
 const add = tool({ description: 'Adds.', inputSchema: jsonSchema({ type: 'object', properties: { a: { type: 'integer', minimum: 0, maximum: 9 } }, required: ['a'], additionalProperties: false }), execute: async ({ a }) => { ran++; return a + 1; } });
 const tools = { add };
-for (const make of [generateText, streamText]) {
+// With store, the default, the client sends ids of items instead of the items.
+for (const store of [true, false]) for (const make of [generateText, streamText]) {
   ran = 0;
-  const run = make({ ...common, maxOutputTokens: 300, tools, prompt: 'Add.', stopWhen: stepCountIs(2),
+  const run = make({ ...common, providerOptions: { openai: { store } }, maxOutputTokens: 300, tools, prompt: 'Add.', stopWhen: stepCountIs(2),
     prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? { type: 'tool', toolName: 'add' } : 'none' }) });
   const steps = await (await run).steps;
   assert.equal(steps[0].finishReason, 'tool-calls');

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Edge.Llm.Cli.Serve;
+using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Models;
 
 namespace Edge.Llm.Cli.Commands;
@@ -29,6 +30,8 @@ internal static class ServeCommand
         await using var _ = server.ConfigureAwait(false);
         await server.StartAsync().ConfigureAwait(false);
         server.Log.Say($"listening at {server.Address}");
+        if (options.ApiKeys.Count == 0 && options.UnixSocket is null && !Origins.IsLoopback(options.Host))
+            server.Log.Say("anybody who reaches this address can use the server: --api-key-file gives it keys");
         try
         {
             using ModelLease first = await server.Models.AcquireAsync(null, interrupts.Token).ConfigureAwait(false);

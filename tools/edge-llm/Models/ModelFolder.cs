@@ -8,7 +8,10 @@ internal sealed record StoredModel(string Name, IReadOnlyList<string> Files, Mod
     /// <summary>What opens it.</summary>
     public string Path => Files[0];
 
-    public long Bytes => Files.Sum(file => new FileInfo(file).Length);
+    public long Bytes => Files.Sum(SizeOf);
+
+    /// <summary>Bytes of a file, or of the one that a link leads to.</summary>
+    public static long SizeOf(string file) => File.ResolveLinkTarget(file, returnFinalTarget: true) is FileInfo target ? target.Exists ? target.Length : 0 : new FileInfo(file).Length;
 }
 
 /// <summary>The folder of pulled models, whose names stand for their files. A file NAME.gguf that is put there by hand is a model of it.</summary>

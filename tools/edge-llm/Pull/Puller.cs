@@ -98,7 +98,7 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
         && Enumerable.Range(0, offer.Files.Count).All(i => IsUpToDate(model.Files[i], record.Files[i], offer.Files[i]));
 
     private static bool IsUpToDate(string path, PulledFile pulled, RemoteFile offered) =>
-        new FileInfo(path).Length == pulled.Size && (offered.Size ?? pulled.Size) == pulled.Size
+        StoredModel.SizeOf(path) == pulled.Size && (offered.Size ?? pulled.Size) == pulled.Size
         && (offered.Sha256 is { } hash ? pulled.Sha256 == hash : offered.Version is { } version && pulled.Version == version);
 
     // The same bytes from elsewhere: a copy by hand, or another name of the same file. Null: they are others.
@@ -108,7 +108,7 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
         var files = new PulledFile[model.Files.Count];
         for (int i = 0; i < files.Length; i++)
         {
-            long size = new FileInfo(model.Files[i]).Length;
+            long size = StoredModel.SizeOf(model.Files[i]);
             if (offer.Files[i].Sha256 is not { } hash || offer.Files[i].Size != size || HashOf(model.Files[i], cancellation) != hash) return null;
             files[i] = new PulledFile(Path.GetFileName(model.Files[i]), size, hash, null);
         }

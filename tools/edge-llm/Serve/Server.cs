@@ -1,7 +1,10 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Models;
 using Edge.Llm.Cli.Serve.Operations;
+using Edge.Llm.Cli.Serve.Responses;
+using Edge.Llm.Cli.Serve.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -37,7 +40,13 @@ internal sealed class Server : IAsyncDisposable
 
     public Metrics Metrics { get; } = new();
 
+    /// <summary>What the latest responses were made of.</summary>
+    public ItemMemory Items { get; } = new();
+
     public RequestLog Log { get; }
+
+    /// <summary>What bodies may take.</summary>
+    public BodyBudget Bodies { get; } = new();
 
     /// <summary>Where it listens.</summary>
     public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
@@ -62,15 +71,23 @@ internal sealed class Server : IAsyncDisposable
         kestrel.Limits.MaxRequestLineSize = Limits.HeaderBytes / 2;
         kestrel.Limits.MaxConcurrentConnections = Limits.Connections;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(Limits.HeaderSeconds);
-        if (Options.UnixSocket is { } socket) kestrel.ListenUnixSocket(socket, Secure);
+        kestrel.Limits.Http2.MaxStreamsPerConnection = Limits.StreamsPerConnection;
+        if (Options.UnixSocket is { } socket)
+        {
+            StaleSocket.Remove(socket);
+            kestrel.ListenUnixSocket(socket, Secure);
+        }
         else if (Options.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) && Options.Port != 0) kestrel.ListenLocalhost(Options.Port, Secure);
         else kestrel.Listen(AddressOf(Options.Host), Options.Port, Secure);
     }
 
     private void Secure(ListenOptions listen)
     {
-        if (Options.Tls is { } tls)
-            listen.UseHttps(System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key));
+        if (Options.Tls is not { } tls) return;
+        var chain = new X509Certificate2Collection(); // the file may hold those between the server's and a root
+        chain.ImportFromPemFile(tls.Certificate);
+        X509Certificate2 own = X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key);
+        listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = (own, chain));
     }
 
     private static IPAddress AddressOf(string host) =>

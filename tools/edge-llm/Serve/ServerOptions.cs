@@ -45,6 +45,9 @@ internal sealed record ServerOptions
     /// <summary>How tokens are chosen where a request does not say.</summary>
     public SamplingOptions Sampling { get; init; } = new();
 
+    /// <summary>Whether answers go on where the context is full; null: they end there.</summary>
+    public ContextShift? ContextShift { get; init; }
+
     /// <summary>Tokens that a model may write to itself where a request does not say; -1: as many as it likes.</summary>
     public int ReasoningBudget { get; init; } = -1;
 

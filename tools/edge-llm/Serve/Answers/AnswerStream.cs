@@ -22,6 +22,7 @@ internal sealed class AnswerStream : IDisposable
         try
         {
             Context context = model.RequireTexts();
+            if (options is { ContextShift: not null, MaxTokens: -1 }) options = options with { MaxTokens = context.Options.ContextSize }; // it would have no end
             _generations = count == 1 ? [context.Generate(prompt, options, cancellation: _ends.Token)]
                 : context.GenerateChoices(prompt, count, options, _ends.Token);
         }

@@ -53,6 +53,7 @@ internal static class RequestOptions
         Salt = context.Salt,
         Deadline = context.Options.RequestTimeout,
         MaxTokens = context.Options.MaxTokens,
+        ContextShift = context.Options.ContextShift is { } shift && body["n_keep"]?.Integer(-1) is { } keep ? shift with { Keep = keep } : context.Options.ContextShift,
     };
 
     /// <summary>One text or several that end an answer.</summary>

@@ -35,6 +35,6 @@ internal static class ToolList
                 json.WriteEndObject();
             }
             json.WriteEndArray();
-        }).Span);
+        }).Span, new JsonDocumentOptions { MaxDepth = 2 * Limits.JsonDepth });
     }
 }

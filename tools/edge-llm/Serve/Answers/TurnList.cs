@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Edge.Llm.Cli.Serve.Answers;
 
 /// <summary>The turns of a conversation that comes in pieces. What one side says in a row is one turn: many templates want the sides to
@@ -5,7 +7,10 @@ namespace Edge.Llm.Cli.Serve.Answers;
 internal sealed class TurnList
 {
     private readonly List<ChatMessage> _turns = [];
+    private readonly StringBuilder _text = new(); // of the turn under way that is not the assistant's
+    private string? _role; // whose it is
     private ChatAnswer? _answer; // the assistant's turn under way
+    private bool _hasContent;
 
     /// <summary>Whether the assistant spoke last.</summary>
     public bool EndsWithAnswer => _answer is not null;
@@ -15,12 +20,14 @@ internal sealed class TurnList
     {
         if (role == "assistant")
         {
-            AddToAnswer(new AnswerDelta(AnswerPart.Content, Answer.Content.Length == 0 || text.Length == 0 ? text : "\n" + text));
+            AddToAnswer(new AnswerDelta(AnswerPart.Content, _hasContent && text.Length > 0 ? "\n" + text : text));
+            _hasContent |= text.Length > 0;
             return;
         }
-        EndAnswer();
-        if (_turns.Count > 0 && _turns[^1].Role == role) _turns[^1] = new ChatMessage(role, _turns[^1].Content + "\n\n" + text);
-        else _turns.Add(new ChatMessage(role, text));
+        if (_role == role) _text.Append("\n\n");
+        else EndTurn();
+        _role = role;
+        _text.Append(text);
     }
 
     /// <summary>Adds what the model wrote to itself.</summary>
@@ -33,24 +40,29 @@ internal sealed class TurnList
     /// <summary>Adds what a call returned.</summary>
     public void AddResult(string callId, string text)
     {
-        EndAnswer();
+        EndTurn();
         _turns.Add(ChatMessage.OfTool(callId, text));
     }
 
     /// <summary>All turns.</summary>
     public IReadOnlyList<ChatMessage> End()
     {
-        EndAnswer();
+        EndTurn();
         return _turns;
     }
 
-    private ChatAnswer Answer => _answer ??= new ChatAnswer();
-
-    private void AddToAnswer(params AnswerDelta[] deltas) => Answer.Add(deltas);
-
-    private void EndAnswer()
+    private void AddToAnswer(params AnswerDelta[] deltas)
     {
+        if (_answer is null) EndTurn();
+        _answer ??= new ChatAnswer();
+        _answer.Add(deltas);
+    }
+
+    private void EndTurn()
+    {
+        if (_role is not null) _turns.Add(new ChatMessage(_role, _text.ToString()));
         if (_answer is { } answer) _turns.Add(answer.ToMessage());
-        _answer = null;
+        _text.Clear();
+        (_role, _answer, _hasContent) = (null, null, false);
     }
 }

@@ -42,7 +42,7 @@ internal sealed class MessageWriter(string id, string model, ChatRequest request
                 json.WriteString("id", block.CallId);
                 json.WriteString("name", block.Name);
                 json.WritePropertyName("input");
-                json.WriteRawValue(isBeginning ? "{}" : block.Text);
+                json.WriteRawValue(isBeginning ? "{}" : block.Text, skipInputValidation: true); // the scanner has followed it
                 break;
             default: // a call that broke off has no input: it is shown as the model wrote it
                 json.WriteString("type", "text");

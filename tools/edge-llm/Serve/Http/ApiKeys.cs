@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Edge.Llm.Cli.Serve.Http;
 
-/// <summary>The keys that clients must have one of. Only hashes are kept; comparing takes the same time for any key.</summary>
+/// <summary>The keys that clients must have one of. Comparing hashes takes the same time for any key.</summary>
 internal sealed class ApiKeys(IReadOnlyList<string> keys)
 {
     private readonly byte[][] _hashes = [.. keys.Select(key => SHA256.HashData(Encoding.UTF8.GetBytes(key)))];

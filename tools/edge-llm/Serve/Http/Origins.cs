@@ -17,6 +17,9 @@ internal sealed class Origins(ServerOptions options)
         if (_isLoopback && !IsLoopback(request.Host.Host))
             throw new ApiException(403, $"this server answers to localhost only, and was called '{Failure.OneLine(request.Host.Host)}'", null, "wrong_host");
         string origin = request.Headers.Origin.ToString();
+        // A picture or a script of a page has no origin. One may follow a link to the page of this server.
+        bool isForeign = request.Headers["Sec-Fetch-Site"] == "cross-site" && !(request.Headers["Sec-Fetch-Mode"] == "navigate" && request.Path == "/");
+        if (origin.Length == 0 && isForeign) throw new ApiException(403, "pages of others may not use this server", null, "wrong_origin");
         if (origin.Length == 0 || IsOwn(origin, request.Host)) return;
         if (!_allowsAll && !options.CorsOrigins.Contains(origin))
             throw new ApiException(403, $"pages of '{Failure.OneLine(origin)}' may not use this server (--cors-origin allows them)", null, "wrong_origin");

@@ -57,7 +57,7 @@ internal sealed class Pipeline(Server server, Routes routes)
 
     private async Task<int> FailAsync(HttpContext http, Routes.Route? route, RequestContext? context, Exception e)
     {
-        if (http.RequestAborted.IsCancellationRequested || e is IOException and not BadHttpRequestException) // the connection broke
+        if (http.RequestAborted.IsCancellationRequested || e is IOException and not BadHttpRequestException) // the connection broke; those of files are EdgeLlmExceptions
         {
             http.Abort();
             return ApiException.ClientGone;

@@ -33,7 +33,7 @@ internal sealed class RequestContext(HttpContext http, Server server, string sal
     public int CompletionTokens { get; private set; }
 
     /// <summary>The body.</summary>
-    public Task<Field> ReadBodyAsync() => Body.ReadAsync(http);
+    public Task<Field> ReadBodyAsync() => Body.ReadAsync(http, Hold(server.Bodies.Begin()));
 
     /// <summary>The model of a name, held in memory until the request ends.</summary>
     public async ValueTask<LoadedModel> UseModelAsync(string? name) => (await LeaseAsync(name).ConfigureAwait(false)).Model;

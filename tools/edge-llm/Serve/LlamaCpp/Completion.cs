@@ -17,6 +17,7 @@ internal static class Completion
         LoadedModel model = await context.UseModelAsync(body["model"]?.Text()).ConfigureAwait(false);
         request = request with { Generate = request.Generate with { Adapters = RequestOptions.Adapters(body, model) } };
         List<int[]> prompts = CompletionRequest.Prompts(prompt, model, out bool areMany);
+        PromptReader.RequireAnswers(prompt, prompts.Count, request.Choices);
         var runs = new List<AnswerStream>();
         var results = new List<CompletionResult>();
         foreach (int[] tokens in prompts)

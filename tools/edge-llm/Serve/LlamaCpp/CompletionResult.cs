@@ -9,6 +9,7 @@ internal sealed class CompletionResult(int index, CompletionRequest request, Gen
 {
     private readonly StringBuilder _text = new();
     private readonly List<GeneratedToken> _tokens = [];
+    private string? _stopString;
     private FinishReason _finish;
     private bool _hasNewLine;
 
@@ -19,6 +20,7 @@ internal sealed class CompletionResult(int index, CompletionRequest request, Gen
         if (request.Streams) return;
         _text.Append(item.Text);
         if (item.Token >= 0) _tokens.Add(item);
+        _stopString = item.StopString ?? _stopString;
     }
 
     /// <summary>Writes what a step has added.</summary>
@@ -47,7 +49,7 @@ internal sealed class CompletionResult(int index, CompletionRequest request, Gen
         json.WriteBoolean("has_new_line", _hasNewLine);
         json.WriteBoolean("truncated", false); // a prompt that is too long is an error
         json.WriteString("stop_type", _finish switch { FinishReason.Eos => "eos", FinishReason.Stop => "word", _ => "limit" });
-        json.WriteString("stopping_word", _finish == FinishReason.Stop && request.Generate.Stop is [var only] ? only : "");
+        json.WriteString("stopping_word", _stopString ?? "");
         json.WriteNumber("tokens_cached", statistics.ReusedTokens);
         Usage.WriteTimings(json, statistics);
         json.WriteEndObject();

@@ -50,6 +50,14 @@ internal sealed class ModelPool : IAsyncDisposable
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
         while (await timer.WaitForNextTickAsync(_ended.Token).ConfigureAwait(false))
-            foreach (ModelSlot slot in _slots) slot.UnloadIfIdle();
+            foreach (ModelSlot slot in _slots)
+                try
+                {
+                    slot.UnloadIfIdle();
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    Console.Error.WriteLine($"edge-llm: unloading '{slot.Source.Name}': {Failure.OneLine(e.Message)}");
+                }
     }
 }

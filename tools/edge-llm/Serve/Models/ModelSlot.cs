@@ -22,13 +22,16 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
     /// <summary>The model if it is in memory.</summary>
     public LoadedModel? Loaded => Volatile.Read(ref _model);
 
+    /// <summary>Whether it was in memory once.</summary>
+    public bool WasLoaded { get; private set; }
+
     /// <summary>When it will be unloaded; null: it is in use, not loaded, or stays.</summary>
     public DateTimeOffset? Expires
     {
         get
         {
             lock (_gate)
-                return _model is null || Idle < TimeSpan.Zero ? null : DateTimeOffset.UtcNow + (Idle - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lastUse));
+                return _model is null || Leases > 0 || Idle < TimeSpan.Zero ? null : DateTimeOffset.UtcNow + (Idle - TimeSpan.FromMilliseconds(Environment.TickCount64 - _lastUse));
         }
     }
 
@@ -98,6 +101,7 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
             if (Loaded is { } loaded) return loaded;
             LoadedModel model = await Task.Run(source.Open, CancellationToken.None).ConfigureAwait(false);
             Volatile.Write(ref _model, model);
+            WasLoaded = true;
             return model;
         }
         finally

@@ -19,7 +19,7 @@ internal static class OllamaCalls
             json.WriteNumber("index", i);
             json.WriteString("name", calls[i].Name);
             json.WritePropertyName("arguments");
-            json.WriteRawValue(calls[i].Arguments);
+            json.WriteRawValue(calls[i].Arguments, skipInputValidation: true); // the scanner has followed it
             json.WriteEndObject();
             json.WriteEndObject();
         }

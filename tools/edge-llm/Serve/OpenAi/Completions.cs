@@ -30,6 +30,7 @@ internal static class Completions
         LoadedModel model = await context.UseModelAsync(body["model"]?.Text()).ConfigureAwait(false);
         options = options with { Adapters = RequestOptions.Adapters(body, model) };
         List<int[]> prompts = PromptReader.Read(prompt, Limits.Prompts, model, model.Tokenizer.EncodePrompt);
+        PromptReader.RequireAnswers(prompt, prompts.Count, choices);
         var runs = new List<AnswerStream>();
         foreach (int[] tokens in prompts) runs.Add(context.Hold(new AnswerStream(model, tokens, options, choices, context.Cancellation)));
         var texts = new CompletionTexts(model.Tokenizer, prompts, choices, echo);

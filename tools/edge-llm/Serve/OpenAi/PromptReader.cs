@@ -8,6 +8,12 @@ internal static class PromptReader
 {
     private const int MostTokens = 1 << 20;
 
+    /// <summary>Refuses more answers than a request may have.</summary>
+    public static void RequireAnswers(Field prompt, int prompts, int choices)
+    {
+        if (prompts * choices > Limits.Answers) throw prompt.Error($"expected at most {Limits.Answers} answers, found {prompts} prompts with {choices} each");
+    }
+
     public static List<int[]> Read(Field input, int max, LoadedModel model, Func<string, int[]> encode)
     {
         if (input.IsText) return [Encode(input)];

@@ -6,7 +6,7 @@ using Edge.Llm.Cli.Serve.Wire;
 
 namespace Edge.Llm.Cli.Serve.Responses;
 
-/// <summary>/v1/responses, of which nothing is stored.</summary>
+/// <summary>/v1/responses. Nothing is stored; items are remembered for a while.</summary>
 internal static class ResponseEndpoints
 {
     /// <summary>POST /v1/responses.</summary>
@@ -19,8 +19,13 @@ internal static class ResponseEndpoints
         ChatRun run = context.Hold(new ChatRun(model, chat, context.Cancellation));
         var items = new ResponseItems(context.Id, model.Tokenizer);
         var writer = new ResponseWriter(context.Id, model.Name, request, items);
-        if (request.Streams) await ResponseEvents.WriteAsync(context, run, writer, items).ConfigureAwait(false);
-        else await WholeAsync(context, run, writer).ConfigureAwait(false);
+        if (request.Streams) await ResponseEvents.WriteAsync(context, run, writer, items, Keep).ConfigureAwait(false);
+        else await WholeAsync(context, run, writer, Keep).ConfigureAwait(false);
+
+        void Keep(IReadOnlyList<AnswerBlock> blocks)
+        {
+            if (request.Stores) items.Keep(context.Server.Items, context.Salt, blocks);
+        }
     }
 
     /// <summary>POST /v1/responses/input_tokens: how many the model would read.</summary>
@@ -42,7 +47,7 @@ internal static class ResponseEndpoints
     /// <summary>GET /v1/responses/{id}.</summary>
     public static Task FindAsync(RequestContext context) => throw new ApiException(404, "there is no such response: this server stores none", null, "not_found");
 
-    private static async Task WholeAsync(RequestContext context, ChatRun run, ResponseWriter writer)
+    private static async Task WholeAsync(RequestContext context, ChatRun run, ResponseWriter writer, Action<IReadOnlyList<AnswerBlock>> keep)
     {
         var blocks = new AnswerBlocks();
         FinishReason finish = default;
@@ -52,6 +57,7 @@ internal static class ResponseEndpoints
             finish = piece.Finish ?? finish;
         }
         if (blocks.All.Count == 0) blocks.AddEmptyText();
+        keep(blocks.All);
         Usage usage = ChatCompletions.Finish(context, run);
         await Reply.JsonAsync(context.Http, json => writer.WriteEnded(json, finish, blocks.All, usage)).ConfigureAwait(false);
     }

@@ -11,14 +11,14 @@ internal sealed class ResponseEvents(EventStream events, ResponseWriter writer, 
 {
     private int _sequence;
 
-    public static async Task WriteAsync(RequestContext context, ChatRun run, ResponseWriter writer, ResponseItems items)
+    public static async Task WriteAsync(RequestContext context, ChatRun run, ResponseWriter writer, ResponseItems items, Action<IReadOnlyList<AnswerBlock>> keep)
     {
         EventStream stream = EventStream.Events(context.Http);
         await using var _ = stream.ConfigureAwait(false);
-        await new ResponseEvents(stream, writer, items).RunAsync(context, run).ConfigureAwait(false);
+        await new ResponseEvents(stream, writer, items).RunAsync(context, run, keep).ConfigureAwait(false);
     }
 
-    private async Task RunAsync(RequestContext context, ChatRun run)
+    private async Task RunAsync(RequestContext context, ChatRun run, Action<IReadOnlyList<AnswerBlock>> keep)
     {
         var blocks = new AnswerBlocks();
         try
@@ -33,6 +33,7 @@ internal sealed class ResponseEvents(EventStream events, ResponseWriter writer, 
             }
             if (blocks.All.Count == 0)
                 foreach (BlockChange change in blocks.AddEmptyText()) await ChangeAsync(change).ConfigureAwait(false);
+            keep(blocks.All);
             Usage usage = ChatCompletions.Finish(context, run);
             await ResponseAsync($"response.{ResponseWriter.StatusOf(finish)}", json => writer.WriteEnded(json, finish, blocks.All, usage)).ConfigureAwait(false);
         }

@@ -7,7 +7,9 @@ namespace Edge.Llm.Cli.Serve.Responses;
 /// <summary>Reads the conversation of /v1/responses: instructions, and a text or items.</summary>
 internal static class ResponseInput
 {
-    public static IReadOnlyList<ChatMessage> Read(Field body)
+    /// <param name="body">The request.</param>
+    /// <param name="find">Gives the item that a reference names.</param>
+    public static IReadOnlyList<ChatMessage> Read(Field body, Func<Field, Field> find)
     {
         var turns = new TurnList();
         if (body["instructions"] is { } instructions) turns.AddText("system", instructions.Text());
@@ -15,14 +17,16 @@ internal static class ResponseInput
         if (input.IsText) turns.AddText("user", input.Text());
         else if (!input.IsList) throw input.Wrong("a string or an array of items");
         else
-            foreach (Field item in input.Items(Limits.Messages)) Add(turns, item);
+            foreach (Field item in input.Items(Limits.Messages)) Add(turns, IsReference(item) ? find(item) : item);
         IReadOnlyList<ChatMessage> all = turns.End();
         return all.Count > 0 ? all : throw input.Error("expected one item at least");
     }
 
+    private static bool IsReference(Field item) => item["type"] is { } type ? type.Text() == "item_reference" : item["role"] is null;
+
     private static void Add(TurnList turns, Field item)
     {
-        string type = item["type"]?.Text() ?? (item["role"] is not null ? "message" : "item_reference");
+        string type = item["type"]?.Text() ?? "message";
         switch (type)
         {
             case "message":
@@ -38,8 +42,6 @@ internal static class ResponseInput
             case "function_call_output":
                 turns.AddResult(item.Require("call_id").Text(), ChatReader.Content(item.Require("output")));
                 break;
-            case "item_reference":
-                throw item.Error("item_reference is not supported: this server stores nothing; send the item itself (clients do with store: false)", "unsupported_item");
             default:
                 throw item["type"]!.Value.Error($"items of type '{(type.Length <= 40 ? type : type[..40])}' are not supported", "unsupported_item");
         }

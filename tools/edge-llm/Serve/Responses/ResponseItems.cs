@@ -53,6 +53,12 @@ internal sealed class ResponseItems(string responseId, Tokenizer tokenizer)
         }
     }
 
+    /// <summary>Keeps the items, so that a later request can name them.</summary>
+    public void Keep(ItemMemory memory, string salt, IReadOnlyList<AnswerBlock> blocks)
+    {
+        foreach (AnswerBlock block in blocks) memory.Add(salt, IdOf(block), Wire.Reply.Bytes(json => Write(json, block)).ToArray());
+    }
+
     /// <summary>Writes the one part of a message or of reasoning.</summary>
     public void WritePart(Utf8JsonWriter json, AnswerBlock block, bool isBeginning = false)
     {

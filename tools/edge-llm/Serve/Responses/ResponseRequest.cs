@@ -18,10 +18,11 @@ internal sealed class ResponseRequest
         RequireWhatIsRepeated();
         _tools = new ResponseTools(body);
         GenerateOptions generate = RequestOptions.Generate(body, context);
+        long found = 0;
         Chat = new ChatRequest
         {
             Model = body["model"]?.Text(),
-            Messages = ResponseInput.Read(body),
+            Messages = ResponseInput.Read(body, reference => context.Server.Items.Find(context.Salt, reference, ref found)),
             Answer = _tools.Options with
             {
                 ReasoningBudget = context.Options.ReasoningBudget,
@@ -35,11 +36,15 @@ internal sealed class ResponseRequest
             },
         };
         Streams = body["stream"]?.Flag() ?? false;
+        Stores = body["store"]?.Flag() ?? true;
     }
 
     public ChatRequest Chat { get; }
 
     public bool Streams { get; }
+
+    /// <summary>Whether its items may be named later.</summary>
+    public bool Stores { get; }
 
     private int TopLogProbabilities => _body["top_logprobs"]?.Integer(0, Limits.TopLogProbabilities) ?? 0;
 

@@ -12,12 +12,12 @@ internal static class Body
     private static readonly JsonDocumentOptions s_options = new() { MaxDepth = Limits.JsonDepth, AllowDuplicateProperties = false };
 
     /// <exception cref="ApiException">What is wrong with it.</exception>
-    public static async Task<Field> ReadAsync(HttpContext http)
+    public static async Task<Field> ReadAsync(HttpContext http, BodyBudget.Part part)
     {
         string encoding = http.Request.Headers.ContentEncoding.ToString();
         if (encoding.Length > 0 && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
             throw new ApiException(415, $"Content-Encoding: expected identity, found '{encoding}'");
-        return Parse(await BytesAsync(http).ConfigureAwait(false));
+        return Parse(await BytesAsync(http, part).ConfigureAwait(false));
     }
 
     /// <summary>The JSON of a body.</summary>
@@ -42,12 +42,13 @@ internal static class Body
         return json.ValueKind == JsonValueKind.Object ? new Field(json, "") : throw NotJson("it is no object");
     }
 
-    private static async Task<byte[]> BytesAsync(HttpContext http)
+    private static async Task<byte[]> BytesAsync(HttpContext http, BodyBudget.Part part)
     {
         PipeReader reader = http.Request.BodyReader;
         while (true)
         {
             ReadResult read = await NextAsync(reader, http.RequestAborted).ConfigureAwait(false);
+            part.GrowTo(read.Buffer.Length);
             if (read.Buffer.Length > Limits.BodyBytes) throw new ApiException(413, $"the body: expected at most {Limits.BodyBytes} bytes");
             if (read.IsCompleted)
             {

@@ -49,6 +49,11 @@ internal sealed class EventStream : IAsyncDisposable
             _buffer.Write(_isLines ? "\n"u8 : "\n\n"u8);
             await SendAsync().ConfigureAwait(false);
         }
+        catch
+        {
+            _buffer.ResetWrittenCount(); // half an event
+            throw;
+        }
         finally
         {
             _turn.Release();

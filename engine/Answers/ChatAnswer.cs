@@ -49,7 +49,7 @@ public sealed class ChatAnswer
     public ChatMessage ToMessage()
     {
         var message = new ChatMessage("assistant", Content);
-        if (_reasoning.Length > 0) message = message.With("reasoning_content", JsonSerializer.SerializeToElement(Reasoning, AnswerJson.Default.String));
+        if (_reasoning.Length > 0) message = message.With("reasoning_content", JsonElement.Parse(AnswerJson.Quoted(Reasoning)));
         return _calls.Count == 0 ? message : message.With("tool_calls", CallsJson(_calls));
     }
 

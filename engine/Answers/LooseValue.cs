@@ -12,7 +12,7 @@ internal static class LooseValue
         string trimmed = value.Trim();
         if (IsJson(trimmed)) return trimmed;
         string converted = FromPython(trimmed);
-        return IsJson(converted) ? converted : JsonSerializer.Serialize(value, AnswerJson.Default.String);
+        return IsJson(converted) ? converted : AnswerJson.Quoted(value);
     }
 
     private static bool IsJson(string text)

@@ -192,7 +192,7 @@ public sealed partial class LibraryFileTests
     [GeneratedRegex(@"EDGE_LLM_API edge_llm_status (edge_llm_\w+)\(")]
     private static partial Regex Declared();
 
-    [GeneratedRegex(@"^ENTRY(?:_MAKING)?\((?:\w+, )?(edge_llm_\w+),", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^ENTRY(?:_MAKING(?:_SOME)?)?\((?:\w+, )*?(edge_llm_\w+),", RegexOptions.Multiline)]
     private static partial Regex Entered();
 
     [GeneratedRegex(@"^DEFAULTS\((edge_llm_\w+)\)", RegexOptions.Multiline)]

@@ -42,11 +42,14 @@ internal static class Program
         var root = new RootCommand("Runs large language models from GGUF files on this machine's processor.")
         {
             RunCommand.Make(), ChatCommand.Make(), TokenizeCommand.Make(), DetokenizeCommand.Make(), LogitsCommand.Make(), EmbedCommand.Make(),
-            RerankCommand.Make(), ServeCommand.Make(), BenchCommand.Make(),
+            RerankCommand.Make(), BenchCommand.Make(),
             InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
             QuantizeCommand.Make(), PerplexityCommand.Make(), ImatrixCommand.Make(), SplitCommand.Make(), MergeCommand.Make(), ConvertCommand.Make(),
             PullCommand.Make(), ListCommand.Make(), RemoveCommand.Make(), ModelFolder.Option,
         };
+#if SERVER
+        root.Add(ServeCommand.Make());
+#endif
         foreach (Option option in root.Options)
         {
             if (option is HelpOption { Action: HelpAction help } helpOption) helpOption.Action = new HelpWithExamples(help);

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json;
-using Edge.Llm.Cli.Serve.OpenAi;
 
 namespace Edge.Llm.Cli.Commands;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.Json;
 using Edge.Llm.Cli.Serve.Answers;
 using Edge.Llm.Cli.Serve.Http;
-using Edge.Llm.Cli.Serve.OpenAi;
 using Edge.Llm.Cli.Serve.Wire;
 
 namespace Edge.Llm.Cli.Serve.Ollama;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Edge.Llm.Cli.Serve.Answers;
-using Edge.Llm.Cli.Serve.OpenAi;
 
 namespace Edge.Llm.Cli.Serve.Responses;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 
-namespace Edge.Llm.Cli.Serve.OpenAi;
+namespace Edge.Llm.Cli;
 
 /// <summary>Writes how likely tokens were, by the model's own logits.</summary>
 internal static class LogProbabilities

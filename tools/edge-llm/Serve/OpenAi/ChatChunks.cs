@@ -29,7 +29,7 @@ internal static class ChatChunks
                     await events.WriteAsync(json => WriteChunk(json, piece.Choice, null, null, ChatCompletions.FinishName(finish, run.HasCalls(piece.Choice)))).ConfigureAwait(false);
             }
             Usage usage = ChatCompletions.Finish(context, run);
-            if (includesUsage) await events.WriteAsync(json => WriteUsage(json, usage)).ConfigureAwait(false);
+            if (includesUsage) await events.WriteAsync(json => head.WriteUsage(json, usage, run.Statistics(0))).ConfigureAwait(false);
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)
         {
@@ -57,17 +57,6 @@ internal static class ChatChunks
             json.WriteEndObject();
             json.WriteEndArray();
             if (includesUsage) json.WriteNull("usage");
-            json.WriteEndObject();
-        }
-
-        void WriteUsage(Utf8JsonWriter json, Usage usage)
-        {
-            json.WriteStartObject();
-            head.Write(json);
-            json.WriteStartArray("choices");
-            json.WriteEndArray();
-            usage.Write(json);
-            Usage.WriteTimings(json, run.Statistics(0));
             json.WriteEndObject();
         }
     }

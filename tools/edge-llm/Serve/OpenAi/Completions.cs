@@ -80,17 +80,7 @@ internal static class Completions
                         await events.WriteAsync(json => WriteChunk(json, index, text, item)).ConfigureAwait(false);
                 }
             Usage usage = Finish(context, runs);
-            if (includesUsage)
-                await events.WriteAsync(json =>
-                {
-                    json.WriteStartObject();
-                    head.Write(json);
-                    json.WriteStartArray("choices");
-                    json.WriteEndArray();
-                    usage.Write(json);
-                    Usage.WriteTimings(json, runs[0].Statistics(0));
-                    json.WriteEndObject();
-                }).ConfigureAwait(false);
+            if (includesUsage) await events.WriteAsync(json => head.WriteUsage(json, usage, runs[0].Statistics(0))).ConfigureAwait(false);
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)
         {

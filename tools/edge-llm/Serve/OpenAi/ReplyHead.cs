@@ -16,6 +16,18 @@ internal sealed class ReplyHead(string id, string kind, string model)
         json.WriteString("system_fingerprint", Fingerprint);
     }
 
+    /// <summary>Writes the event of a stream that tells what it took.</summary>
+    public void WriteUsage(Utf8JsonWriter json, Usage usage, GenerationStatistics first)
+    {
+        json.WriteStartObject();
+        Write(json);
+        json.WriteStartArray("choices");
+        json.WriteEndArray();
+        usage.Write(json);
+        Usage.WriteTimings(json, first);
+        json.WriteEndObject();
+    }
+
     // Equal fingerprints: the same tokens follow from the same request and seed.
     private static readonly string Fingerprint = $"edge-llm-{EngineVersion.Text}";
 }

@@ -36,44 +36,18 @@ internal sealed class EventStream : IAsyncDisposable
     /// <summary>Writes a piece.</summary>
     /// <param name="write">Writes its JSON.</param>
     /// <param name="name">The event's name, or null.</param>
-    public async Task WriteAsync(Action<Utf8JsonWriter> write, string? name = null)
+    public Task WriteAsync(Action<Utf8JsonWriter> write, string? name = null) => InTurnAsync(() =>
     {
-        await _turn.WaitAsync(_http.RequestAborted).ConfigureAwait(false);
-        try
-        {
-            if (name is not null) Append($"event: {name}\n");
-            if (!_isLines) _buffer.Write("data: "u8);
-            _json.Reset(_buffer);
-            write(_json);
-            _json.Flush();
-            _buffer.Write(_isLines ? "\n"u8 : "\n\n"u8);
-            await SendAsync().ConfigureAwait(false);
-        }
-        catch
-        {
-            _buffer.ResetWrittenCount(); // half an event
-            throw;
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+        if (name is not null) Encoding.UTF8.GetBytes($"event: {name}\n", _buffer);
+        if (!_isLines) _buffer.Write("data: "u8);
+        _json.Reset(_buffer);
+        write(_json);
+        _json.Flush();
+        _buffer.Write(_isLines ? "\n"u8 : "\n\n"u8);
+    }, _http.RequestAborted);
 
     /// <summary>Writes the event that ends a stream of OpenAI's.</summary>
-    public async Task WriteDoneAsync()
-    {
-        await _turn.WaitAsync(_http.RequestAborted).ConfigureAwait(false);
-        try
-        {
-            _buffer.Write("data: [DONE]\n\n"u8);
-            await SendAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+    public Task WriteDoneAsync() => InTurnAsync(() => _buffer.Write("data: [DONE]\n\n"u8), _http.RequestAborted);
 
     public async ValueTask DisposeAsync()
     {
@@ -84,7 +58,22 @@ internal sealed class EventStream : IAsyncDisposable
         _ended.Dispose();
     }
 
-    private void Append(string text) => Encoding.UTF8.GetBytes(text, _buffer);
+    // A piece that cannot be written whole is not sent.
+    private async Task InTurnAsync(Action fill, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            fill();
+            await SendAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _buffer.ResetWrittenCount();
+            Volatile.Write(ref _written, Environment.TickCount64);
+            _turn.Release();
+        }
+    }
 
     private async Task SendAsync()
     {
@@ -95,15 +84,7 @@ internal sealed class EventStream : IAsyncDisposable
             response.Headers.CacheControl = "no-cache";
             response.Headers["X-Accel-Buffering"] = "no"; // a proxy passes each event on at once
         }
-        try
-        {
-            await response.BodyWriter.WriteAsync(_buffer.WrittenMemory, _http.RequestAborted).ConfigureAwait(false);
-        }
-        finally
-        {
-            _buffer.ResetWrittenCount();
-            Volatile.Write(ref _written, Environment.TickCount64);
-        }
+        await response.BodyWriter.WriteAsync(_buffer.WrittenMemory, _http.RequestAborted).ConfigureAwait(false);
     }
 
     private async Task WriteCommentsAsync()
@@ -116,16 +97,7 @@ internal sealed class EventStream : IAsyncDisposable
                 await Task.Delay(left, _ended.Token).ConfigureAwait(false);
                 continue;
             }
-            await _turn.WaitAsync(_ended.Token).ConfigureAwait(false);
-            try
-            {
-                _buffer.Write(": \n\n"u8);
-                await SendAsync().ConfigureAwait(false);
-            }
-            finally
-            {
-                _turn.Release();
-            }
+            await InTurnAsync(() => _buffer.Write(": \n\n"u8), _ended.Token).ConfigureAwait(false);
         }
     }
 }

@@ -9,13 +9,11 @@
 
 static edge_llm_model *model;
 static int32_t prompts[REQUESTS][4], expected[REQUESTS][TOKENS];
-static edge_llm_sampling_options sampling;
+static edge_llm_sampling_options sampling; /* set once: the threads share it */
 
 static edge_llm_generate_options options_of(int32_t tokens)
 {
     edge_llm_generate_options options;
-    OK(edge_llm_sampling_options_default(&sampling, sizeof sampling));
-    sampling.seed = 42;
     OK(edge_llm_generate_options_default(&options, sizeof options));
     options.sampling = &sampling;
     options.max_tokens = tokens;
@@ -457,6 +455,8 @@ int main(int argc, char **argv)
 {
     CHECK(argc == 2);
     model = open_model(argv[1]);
+    OK(edge_llm_sampling_options_default(&sampling, sizeof sampling));
+    sampling.seed = 42;
     alone();
     by_steps();
     by_the_librarys_thread();

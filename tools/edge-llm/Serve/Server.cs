@@ -13,7 +13,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -30,8 +29,9 @@ internal sealed class Server : IAsyncDisposable
     {
         Options = options;
         Log = new RequestLog(options);
+        if (options.Traces is { } collector) Traces = new Traces(collector, Log.Say);
         Models = new ModelPool(models, options.Parallel + options.Queue, options.IdleUnload, options.AnyModel);
-        var kestrel = new KestrelServerOptions { ApplicationServices = new Services() };
+        var kestrel = new KestrelServerOptions { ApplicationServices = KestrelServices.Make() };
         Configure(kestrel);
         var sockets = new SocketTransportFactory(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), NullLoggerFactory.Instance);
         _kestrel = new KestrelServer(new OptionsWrapper<KestrelServerOptions>(kestrel), sockets, NullLoggerFactory.Instance);
@@ -48,6 +48,9 @@ internal sealed class Server : IAsyncDisposable
     public ItemMemory Items { get; } = new();
 
     public RequestLog Log { get; }
+
+    /// <summary>Where spans go; null: nowhere.</summary>
+    public Traces? Traces { get; }
 
     /// <summary>What bodies may take.</summary>
     public BodyBudget Bodies { get; } = new();
@@ -69,6 +72,7 @@ internal sealed class Server : IAsyncDisposable
     {
         _kestrel.Dispose();
         await Models.DisposeAsync().ConfigureAwait(false);
+        if (Traces is not null) await Traces.DisposeAsync().ConfigureAwait(false);
     }
 
     private void Configure(KestrelServerOptions kestrel)
@@ -113,11 +117,5 @@ internal sealed class Server : IAsyncDisposable
         public void DisposeContext(HttpContext context, Exception? exception)
         {
         }
-    }
-
-    // TLS asks for a log.
-    private sealed class Services : IServiceProvider
-    {
-        public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? NullLoggerFactory.Instance : null;
     }
 }

@@ -24,10 +24,11 @@ public sealed partial class DependencyTests
         ["Ops"] = ["Adapters"],
         ["Cache"] = ["Ops"],
         ["Models"] = ["Cache"],
+        ["Offload"] = ["Models"],
         ["Sampling"] = ["Grammars", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
         ["Answers"] = ["Scheduling", "Templates"],
-        ["Api"] = ["Answers"],
+        ["Api"] = ["Answers", "Offload"],
         ["Evaluation"] = ["Api", "Quantization"],
     });
 

@@ -1,0 +1,222 @@
+/* The plug-in's functions, and the one export. */
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "canonical.h"
+#include "fault.h"
+#include "stage.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+enum { MOST_DEVICES = 16 };
+static const edge_llm_offload_host *the_host;
+static _Atomic uint64_t used_bytes[MOST_DEVICES]; /* counted for memory-bytes=N; the weights stay where the host has them */
+
+__attribute__((constructor)) static void crash_at_load(void)
+{
+    if (fault_at("crash-load", 1)) abort();
+}
+
+static bool is_exact(void)
+{
+    return arithmetic_holds() && !fault_at("exact", 1);
+}
+
+static status injected(error *e, status s, const char *kind)
+{
+    return fail(e, s, "EDGE_LLM_REFERENCE_FAULT asks for the fault %s", kind);
+}
+
+static int32_t devices(void)
+{
+    uint64_t count = fault_number("devices", 1);
+    return count > MOST_DEVICES ? MOST_DEVICES : (int32_t)count;
+}
+
+static status check_device(int32_t device, error *e)
+{
+    if (device >= 0 && device < devices()) return EDGE_LLM_OFFLOAD_OK;
+    return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "device %d: expected 0 to %d", device, devices() - 1);
+}
+
+/* Fills in a struct of the host as far as it has room; its struct_size stays. */
+static void write_struct(void *to, const void *from, uint32_t ours)
+{
+    uint32_t size;
+    memcpy(&size, to, sizeof size);
+    if (size > ours) size = ours;
+    if (size > sizeof size) memcpy((char *)to + sizeof size, (const char *)from + sizeof size, size - sizeof size);
+}
+
+static status device_count(int32_t *count, error *e)
+{
+    if (fault_at("count", 1)) return injected(e, EDGE_LLM_OFFLOAD_DEVICE_LOST, "count");
+    *count = devices();
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+static status device_info(int32_t device, edge_llm_offload_device_info *info, error *e)
+{
+    status s = check_device(device, e);
+    if (s != EDGE_LLM_OFFLOAD_OK) return s;
+    edge_llm_offload_device_info ours = {.struct_size = sizeof ours, .kind = EDGE_LLM_OFFLOAD_PROCESSOR, .exact = is_exact()};
+    snprintf(ours.name, sizeof ours.name, "this processor, one thread (%d)", device);
+    snprintf(ours.driver, sizeof ours.driver, "plain C");
+    if (!ours.exact) snprintf(ours.note, sizeof ours.note, "its floating-point operations do not round as the arithmetic asks");
+    ours.total_bytes = fault_at("memory", 1) ? (uint64_t)1 << 40 : fault_number("memory-bytes", 0);
+    uint64_t used = used_bytes[device];
+    ours.free_bytes = ours.total_bytes > used ? ours.total_bytes - used : 0;
+    write_struct(info, &ours, sizeof ours);
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+static status plan(int32_t device, const edge_llm_offload_stage_desc *desc, edge_llm_offload_plan *given, error *e)
+{
+    model m;
+    edge_llm_offload_plan p;
+    error why = {.struct_size = sizeof why};
+    status s = check_device(device, e);
+    if (s != EDGE_LLM_OFFLOAD_OK) return s;
+    if (fault_at("plan", 1)) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "plan");
+    if (!read_struct(&p, sizeof p, given)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the plan uses a field of a later version");
+    if ((s = model_read(&m, desc, e)) != EDGE_LLM_OFFLOAD_OK) return s;
+
+    for (int i = 0; p.verdicts && i < m.d.tensor_count; i++)
+        p.verdicts[i] = m.tensors[i].later || block_values(m.tensors[i].t.type) == 0 ? EDGE_LLM_OFFLOAD_REFUSE : EDGE_LLM_OFFLOAD_TAKE;
+    for (int i = 0; p.layer_bytes && i < m.d.layer_count; i++) p.layer_bytes[i] = layer_bytes(&m, i);
+    p.takes_output = m.d.output.weight != 0 && (s = takes_output(&m, &why)) == EDGE_LLM_OFFLOAD_OK;
+    for (p.first_layer = m.d.layer_count; p.first_layer > 0 && s != EDGE_LLM_OFFLOAD_INVALID_ARGUMENT; p.first_layer--)
+        if ((s = takes_layer(&m, p.first_layer - 1, &why)) != EDGE_LLM_OFFLOAD_OK) break;
+    p.exact = is_exact() && m.d.arithmetic == EDGE_LLM_OFFLOAD_ARITHMETIC;
+    p.fixed_bytes = workspace_bytes(&m, p.first_layer);
+    p.output_bytes = output_bytes(&m);
+    snprintf(p.reason, sizeof p.reason, "%.255s", why.text);
+    model_free(&m);
+    if (s == EDGE_LLM_OFFLOAD_INVALID_ARGUMENT) return fail(e, s, "%s", why.text);
+    write_struct(given, &p, sizeof p);
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+static status create(int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e)
+{
+    *made = NULL;
+    status s = check_device(device, e);
+    if (s != EDGE_LLM_OFFLOAD_OK) return s;
+    if (fault_at("create", 1)) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "create");
+    if (fault_at("memory", 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "memory");
+    stage *one;
+    if ((s = stage_create(the_host, device, desc, &one, e)) != EDGE_LLM_OFFLOAD_OK) return s;
+    uint64_t needed = one->weight_bytes + one->cache_bytes + one->work_bytes, room = fault_number("memory-bytes", UINT64_MAX), used = atomic_fetch_add(&used_bytes[device], needed);
+    if (used > room || needed > room - used)
+        s = fail(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "the stage needs %llu bytes: device %d has %llu left of %llu", (unsigned long long)needed, device,
+            (unsigned long long)(used > room ? 0 : room - used), (unsigned long long)room);
+    if (s == EDGE_LLM_OFFLOAD_OK && (one->m.d.flags & EDGE_LLM_OFFLOAD_EXACT) && (!is_exact() || one->m.d.arithmetic != EDGE_LLM_OFFLOAD_ARITHMETIC))
+        s = fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the stage has to be exact with arithmetic %u: expected %d, and a processor that rounds so", one->m.d.arithmetic,
+            EDGE_LLM_OFFLOAD_ARITHMETIC);
+    if (s == EDGE_LLM_OFFLOAD_OK) *made = one;
+    else
+    {
+        used_bytes[device] -= needed;
+        stage_destroy(one);
+    }
+    return s;
+}
+
+static status check_lost(const stage *s, error *e)
+{
+    return s->lost ? injected(e, EDGE_LLM_OFFLOAD_DEVICE_LOST, "lost") : EDGE_LLM_OFFLOAD_OK;
+}
+
+static status forward(stage *s, const edge_llm_offload_batch *given, error *e)
+{
+    edge_llm_offload_batch b;
+    s->calls++;
+    s->lost |= fault_from("lost", s->calls);
+    if (s->lost) return check_lost(s, e);
+    if (fault_at("crash-forward", s->calls)) abort();
+    if (fault_at("forward", s->calls)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "forward");
+    if (!read_struct(&b, sizeof b, given)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the batch uses a field of a later version");
+    status r = batch_check(s, &b, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_forward(s, &b, e);
+    if (r != EDGE_LLM_OFFLOAD_OK) return r;
+    if (b.output_count > 0 && fault_at("nan", s->calls)) b.out[0] = NAN;
+    s->forwards++;
+    s->rows += (uint64_t)b.rows;
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+/* A block of a stage that is of use. */
+static status find_block(stage *s, const char *kind, uint32_t group, int32_t block, uint64_t bytes, uint8_t **found, error *e)
+{
+    status r = check_lost(s, e);
+    if (r != EDGE_LLM_OFFLOAD_OK) return r;
+    if (fault_at(kind, 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, kind);
+    *found = stage_block(s, group, block);
+    if (!*found) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "block %d of cache group %u: there is no such one", block, group);
+    if (bytes != s->m.groups[group].block_bytes)
+        return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "a block of %llu bytes: cache group %u has blocks of %llu", (unsigned long long)bytes, group,
+            (unsigned long long)s->m.groups[group].block_bytes);
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+static status block_copy(stage *s, uint32_t group, int32_t from, int32_t to, error *e)
+{
+    uint8_t *source, *target;
+    uint64_t bytes = group < (uint32_t)s->m.d.group_count ? s->m.groups[group].block_bytes : 0;
+    status r = find_block(s, "block-copy", group, from, bytes, &source, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) r = find_block(s, "block-copy", group, to, bytes, &target, e);
+    if (r == EDGE_LLM_OFFLOAD_OK && source != target) memcpy(target, source, (size_t)bytes);
+    return r;
+}
+
+static status block_read(stage *s, uint32_t group, int32_t block, void *to, uint64_t bytes, error *e)
+{
+    uint8_t *source;
+    status r = find_block(s, "block-read", group, block, bytes, &source, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) memcpy(to, source, (size_t)bytes);
+    return r;
+}
+
+static status block_write(stage *s, uint32_t group, int32_t block, const void *from, uint64_t bytes, error *e)
+{
+    uint8_t *target;
+    status r = find_block(s, "block-write", group, block, bytes, &target, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) memcpy(target, from, (size_t)bytes);
+    return r;
+}
+
+static status info(stage *s, edge_llm_offload_stage_info *given, error *e)
+{
+    status r = check_lost(s, e);
+    if (r != EDGE_LLM_OFFLOAD_OK) return r;
+    edge_llm_offload_stage_info ours = {.struct_size = sizeof ours, .exact = is_exact() && s->m.d.arithmetic == EDGE_LLM_OFFLOAD_ARITHMETIC,
+        .weight_bytes = s->weight_bytes, .cache_bytes = s->cache_bytes, .work_bytes = s->work_bytes, .forwards = s->forwards, .rows = s->rows};
+    write_struct(given, &ours, sizeof ours);
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+static void destroy(stage *s)
+{
+    if (s) used_bytes[s->device] -= s->weight_bytes + s->cache_bytes + s->work_bytes;
+    stage_destroy(s);
+}
+
+EXPORT status edge_llm_offload_plugin_v1(const edge_llm_offload_host *host, edge_llm_offload_plugin *plugin, error *e)
+{
+    const edge_llm_offload_plugin ours = {sizeof ours, EDGE_LLM_OFFLOAD_ABI_MINOR, "reference", "1.0.0", device_count, device_info, plan, create, forward,
+        block_copy, block_read, block_write, info, destroy};
+    if (fault_at("entry", 1)) return injected(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "entry");
+    if (plugin->struct_size < sizeof ours)
+        return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the host's table has %u bytes: expected at least %zu", plugin->struct_size, sizeof ours);
+    if (host->struct_size < sizeof *host)
+        return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the host's functions take %u bytes: expected at least %zu", host->struct_size, sizeof *host);
+    the_host = host;
+    *plugin = ours;
+    if (!fault_at("version", 1)) return EDGE_LLM_OFFLOAD_OK;
+    plugin->struct_size = offsetof(edge_llm_offload_plugin, forward); /* as a plug-in of another version might */
+    memset((char *)plugin + plugin->struct_size, 0, sizeof ours - plugin->struct_size);
+    return EDGE_LLM_OFFLOAD_OK;
+}

@@ -1,0 +1,163 @@
+/* Makes and destroys stages. */
+#include "stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "products.h"
+
+/* The widest rows of each kind that layers need. */
+typedef struct {
+    uint64_t qkv, mixed, network, value;
+} widths;
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t not_negative(int64_t n)
+{
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static widths widths_of(const model *m, int first)
+{
+    widths w = {0, 0, 0, 0};
+    for (int i = first; i < m->d.layer_count; i++)
+    {
+        const edge_llm_offload_attention *a = &m->layers[i].a;
+        uint32_t up = m->layers[i].f.up.weight;
+        w.qkv = most(w.qkv, not_negative((int64_t)a->heads * a->key_dim + (int64_t)a->kv_heads * ((int64_t)a->key_dim + a->value_dim)));
+        w.mixed = most(w.mixed, not_negative((int64_t)a->heads * a->value_dim));
+        w.value = most(w.value, not_negative(a->value_dim));
+        if (up >= 1 && up <= (uint32_t)m->d.tensor_count) w.network = most(w.network, not_negative(m->tensors[up - 1].t.ne[1]));
+    }
+    return w;
+}
+
+/* Lays the workspace out from an address, or from 0 to know its size. */
+static uint64_t lay_out(const model *m, int first, workspace *w, char *memory)
+{
+    widths wide = widths_of(m, first);
+    uint64_t rows = (uint64_t)m->d.max_rows, hidden = (uint64_t)m->d.hidden, longest = most(most(hidden, wide.mixed), wide.network), used = 0;
+#define ROOM(pointer, bytes) \
+    do \
+    { \
+        w->pointer = memory ? (void *)(memory + used) : NULL; \
+        used = plus(used, plus(bytes, 63) / 64 * 64); \
+    } while (0)
+    ROOM(x, times(rows, 4 * hidden));
+    ROOM(h, times(rows, 4 * hidden));
+    ROOM(branch, times(rows, 4 * hidden));
+    ROOM(result, times(rows, 4 * hidden));
+    ROOM(qkv, times(rows, times(4, wide.qkv)));
+    ROOM(mixed, times(rows, times(4, wide.mixed)));
+    ROOM(gate, times(rows, times(4, wide.network)));
+    ROOM(up, times(rows, times(4, wide.network)));
+    ROOM(block, times(4, wide.value));
+    ROOM(packed, product_bytes(rows, longest));
+    ROOM(places, times(rows, sizeof *w->places));
+    ROOM(ropes, times((uint64_t)m->d.rope_count, sizeof *w->ropes));
+#undef ROOM
+    return used;
+}
+
+uint64_t workspace_bytes(const model *m, int first)
+{
+    workspace w;
+    return lay_out(m, first, &w, NULL);
+}
+
+static status check(const stage *s, error *e)
+{
+    const model *m = &s->m;
+    for (int i = 0; i < m->d.tensor_count; i++)
+        if (!m->tensors[i].t.data) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "%s has no data", m->tensors[i].name);
+    for (int i = 0; i < m->d.layer_count; i++)
+    {
+        uint32_t flags = m->layers[i].l.flags & (EDGE_LLM_OFFLOAD_HOST_MIXER | EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD);
+        if (flags && !s->host->host_part) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: a part is the host's, which has no host_part", m->layers[i].l.number);
+        status taken = takes_layer(m, i, e);
+        if (taken != EDGE_LLM_OFFLOAD_OK) return taken;
+    }
+    return takes_output(m, e);
+}
+
+static bool allocate(stage *s)
+{
+    const model *m = &s->m;
+    s->caches = calloc((size_t)m->d.group_count + 1, sizeof *s->caches);
+    s->windows = calloc((size_t)m->d.group_count + 1, sizeof *s->windows);
+    s->work_bytes = workspace_bytes(m, 0);
+    s->memory = s->work_bytes <= SIZE_MAX - 63 ? calloc(1, (size_t)s->work_bytes + 63) : NULL;
+    if (!s->caches || !s->windows || !s->memory) return false;
+    lay_out(m, 0, &s->w, (char *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63));
+    for (int i = 0; i < m->d.group_count; i++)
+    {
+        const edge_llm_offload_cache_group *g = &m->groups[i];
+        uint64_t bytes = times(g->block_bytes, (uint64_t)g->blocks);
+        s->cache_bytes = plus(s->cache_bytes, bytes);
+        s->caches[i] = bytes <= SIZE_MAX ? calloc((size_t)g->blocks, (size_t)g->block_bytes) : NULL;
+        if (!s->caches[i]) return false;
+    }
+    return true;
+}
+
+static void find_windows(stage *s)
+{
+    for (int g = 0; g < s->m.d.group_count; g++)
+    {
+        bool all = true;
+        for (int i = 0; i < s->m.d.layer_count; i++)
+        {
+            const layer *l = &s->m.layers[i];
+            if (l->l.mixer_kind == 0 || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER) || l->a.group != (uint32_t)g) continue;
+            all = l->a.window == 0;
+            if (all) break;
+            if (l->a.window > s->windows[g]) s->windows[g] = l->a.window;
+        }
+        if (all) s->windows[g] = 0;
+    }
+}
+
+status stage_create(const edge_llm_offload_host *host, int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e)
+{
+    stage *s = calloc(1, sizeof *s);
+    if (!s) return fail(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "no memory for a stage");
+    s->host = host;
+    s->device = device;
+    status result = model_read(&s->m, desc, e);
+    if (result == EDGE_LLM_OFFLOAD_OK) result = check(s, e);
+    if (result == EDGE_LLM_OFFLOAD_OK && !allocate(s))
+        result = fail(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "no memory for %llu bytes of cache and %llu of work", (unsigned long long)s->cache_bytes,
+            (unsigned long long)s->work_bytes);
+    if (result != EDGE_LLM_OFFLOAD_OK)
+    {
+        stage_destroy(s);
+        return result;
+    }
+    find_windows(s);
+    s->weight_bytes = output_bytes(&s->m);
+    for (int i = 0; i < s->m.d.layer_count; i++) s->weight_bytes += weight_bytes(&s->m, i);
+    *made = s;
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+void stage_destroy(stage *s)
+{
+    if (!s) return;
+    for (int i = 0; s->caches && i < s->m.d.group_count; i++) free(s->caches[i]);
+    free(s->caches);
+    free(s->windows);
+    free(s->memory);
+    model_free(&s->m);
+    free(s);
+}
+
+uint8_t *stage_block(const stage *s, uint32_t group, int32_t block)
+{
+    if (group >= (uint32_t)s->m.d.group_count) return NULL;
+    const edge_llm_offload_cache_group *g = &s->m.groups[group];
+    return block < 0 || block >= g->blocks ? NULL : s->caches[group] + (uint64_t)block * g->block_bytes;
+}

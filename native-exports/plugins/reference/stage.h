@@ -1,0 +1,66 @@
+/* A stage: what it was made of, its cache, its working memory. */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include "attention.h"
+#include "model.h"
+
+/* A row's place in its sequence. */
+typedef struct {
+    const edge_llm_offload_run *run;        /* NULL: not looked up yet */
+    int32_t position;
+} row_place;
+
+/* Working memory of a batch. */
+typedef struct {
+    float *x, *h, *branch, *result;         /* [rows][hidden]: the residual stream; normed; what the mixer and the network give */
+    float *qkv, *mixed;                     /* [rows][q | k | v], [rows][heads * value_dim] */
+    float *gate, *up;                       /* [rows][width of the network] */
+    float *block;                           /* one head's values */
+    void *packed;                           /* of a product */
+    row_place *places;
+    edge_llm_offload_rope_table *ropes;
+} workspace;
+
+struct edge_llm_offload_stage {
+    const edge_llm_offload_host *host;
+    int32_t device;
+    model m;
+    uint8_t **caches;                       /* of each group: its blocks */
+    int32_t *windows;                       /* of each group: the longest of its layers; 0: all positions are seen */
+    workspace w;
+    void *memory;                           /* of the workspace */
+    uint64_t weight_bytes, cache_bytes, work_bytes;
+    uint64_t calls, forwards, rows;
+    bool lost;
+};
+typedef struct edge_llm_offload_stage stage;
+
+/* Bytes of working memory for what the layers from the first one on, and the output, need. */
+uint64_t workspace_bytes(const model *m, int first);
+
+status stage_create(const edge_llm_offload_host *host, int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e);
+void stage_destroy(stage *s);
+
+/* A cache block, checked. NULL: there is no such one. */
+uint8_t *stage_block(const stage *s, uint32_t group, int32_t block);
+
+/* Checks a batch and finds each row's place. b is of this version. */
+status batch_check(stage *s, const edge_llm_offload_batch *b, error *e);
+
+/* Runs layer i on the rows of the stream; after the last one's mixer they are the batch's output rows. */
+status layer_run(stage *s, const edge_llm_offload_batch *b, int i, int *rows, error *e);
+
+/* y = norm(x), where there is one, for rows of hidden values; returns where the result is: x or y. */
+float *norm_rows(const model *m, const edge_llm_offload_norm *norm, float *x, float *y, int rows);
+
+/* Leaves only the batch's output rows. */
+void keep_rows(float *x, int64_t width, const edge_llm_offload_batch *b);
+
+/* Runs a checked batch. */
+status stage_forward(stage *s, const edge_llm_offload_batch *b, error *e);
+
+/* A product; the status is NON_FINITE where the input is. */
+status product(stage *s, const edge_llm_offload_linear *linear, const float *x, int64_t width, int rows, float *y, int64_t stride, error *e);
+
+#endif

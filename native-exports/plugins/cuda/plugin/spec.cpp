@@ -61,18 +61,18 @@ void Spec::check_values(uint32_t reference, int64_t n, const char* what) const
     const auto* t = at(reference, what);
     if (!t) return;
     take(t->type == 0, "%s: type %u, expected F32", what, t->type);
-    take(t->ne[0] * t->ne[1] == n && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected %lld values", what, (long long)t->ne[0], (long long)t->ne[1], (long long)n);
+    expect(t->ne[0] * t->ne[1] == n && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected %lld values", what, (long long)t->ne[0], (long long)t->ne[1], (long long)n);
     expect(t->ne[1] == 1 || t->row_bytes == 4ull * t->ne[0], "%s: row_bytes is %llu", what, (unsigned long long)t->row_bytes);
 }
 
 void Spec::check_linear(const edge_llm_offload_linear& l, int64_t k, int64_t m, const char* what) const
 {
     const auto* t = at(l.weight, what);
-    take(t != nullptr, "%s: no weight", what);
+    expect(t != nullptr, "%s: no weight", what);
     take(l.reserved == 0, "%s: a field of a later version", what);
     const Format* f = format_of(t->type);
     take(f != nullptr, "%s: no kernel for tensors of type %u", what, t->type);
-    take(t->ne[0] == k && t->ne[1] == m && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected [%lld, %lld]", what, (long long)t->ne[0], (long long)t->ne[1], (long long)k, (long long)m);
+    expect(t->ne[0] == k && t->ne[1] == m && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected [%lld, %lld]", what, (long long)t->ne[0], (long long)t->ne[1], (long long)k, (long long)m);
     take(k % f->length == 0, "%s: rows of %lld, expected a multiple of %d", what, (long long)k, f->length);
     expect(t->row_bytes == (uint64_t)k / f->length * f->bytes, "%s: row_bytes is %llu", what, (unsigned long long)t->row_bytes);
     take(f->form == Form::Floats || product_shape(device, *f, units_of((int)k), (int)m, 1).warps > 0, "%s: rows of %lld need more shared memory than the device has", what, (long long)k);

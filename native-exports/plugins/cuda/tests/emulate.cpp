@@ -42,7 +42,7 @@ struct Fiber
     State state = Runnable;
     void* stackPointer = nullptr;
     void* asanStack = nullptr;
-    std::unique_ptr<u8[]> stack;
+    u8* stack = nullptr;
     std::vector<Copy> open;              // copies not committed yet
     std::deque<std::vector<Copy>> groups;
     int exchanges = 0;
@@ -137,7 +137,7 @@ void toFiber(Fiber& f)
     block->running = &f;
 #ifdef ASAN
     void* mine;
-    __sanitizer_start_switch_fiber(&mine, f.stack.get(), StackBytes);
+    __sanitizer_start_switch_fiber(&mine, f.stack, StackBytes);
 #endif
 #if defined(__x86_64__)
     emulate_switch(&block->schedulerStack, f.stackPointer);
@@ -149,11 +149,19 @@ void toFiber(Fiber& f)
 #endif
 }
 
+// Kept from launch to launch.
+u8* stack_of(int thread)
+{
+    static thread_local std::vector<std::unique_ptr<u8[]>> stacks;
+    while ((int)stacks.size() <= thread) stacks.emplace_back(new u8[StackBytes]);
+    return stacks[thread].get();
+}
+
 void prepare(Fiber& f)
 {
-    if (!f.stack) f.stack.reset(new u8[StackBytes]);
+    if (!f.stack) f.stack = stack_of(f.place.thread);
 #if defined(__x86_64__)
-    auto top = (void**)(((size_t)f.stack.get() + StackBytes) & ~(size_t)15);
+    auto top = (void**)(((size_t)f.stack + StackBytes) & ~(size_t)15);
     *--top = nullptr;                    // body's return address: keeps the stack aligned as after a call
     *--top = (void*)body;
     for (int i = 0; i < 6; i++) *--top = nullptr;
@@ -161,7 +169,7 @@ void prepare(Fiber& f)
 #else
     ucontext_t& c = block->contexts[f.place.thread];
     getcontext(&c);
-    c.uc_stack.ss_sp = f.stack.get();
+    c.uc_stack.ss_sp = f.stack;
     c.uc_stack.ss_size = StackBytes;
     c.uc_link = nullptr;
     makecontext(&c, body, 0);

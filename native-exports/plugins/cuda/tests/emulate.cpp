@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <memory>
 #include <random>
-#include <set>
 #include <vector>
 
 #if !defined(__x86_64__)
@@ -44,7 +42,7 @@ struct Fiber
     void* asanStack = nullptr;
     u8* stack = nullptr;
     std::vector<Copy> open;              // copies not committed yet
-    std::deque<std::vector<Copy>> groups;
+    std::vector<std::vector<Copy>> groups; // the oldest first
     int exchanges = 0;
 };
 
@@ -161,7 +159,8 @@ void prepare(Fiber& f)
 {
     if (!f.stack) f.stack = stack_of(f.place.thread);
 #if defined(__x86_64__)
-    auto top = (void**)(((size_t)f.stack + StackBytes) & ~(size_t)15);
+    size_t shift = f.place.thread * 576 % 16384; // else all stacks would meet in the same few lines of the cache
+    auto top = (void**)(((size_t)f.stack + StackBytes - shift) & ~(size_t)15);
     *--top = nullptr;                    // body's return address: keeps the stack aligned as after a call
     *--top = (void*)body;
     for (int i = 0; i < 6; i++) *--top = nullptr;
@@ -176,31 +175,52 @@ void prepare(Fiber& f)
 #endif
 }
 
+// Which fibers can go on: a bit each.
+struct Ready
+{
+    std::vector<u64> words;
+    explicit Ready(int count) : words((count + 63) / 64) { for (int i = 0; i < count; i++) set(i); }
+    void set(int i) { words[i / 64] |= 1ull << i % 64; }
+    void clear(int i) { words[i / 64] &= ~(1ull << i % 64); }
+    // The first one from i on, and around; -1: none.
+    int from(int i) const
+    {
+        int n = (int)words.size();
+        if (u64 w = words[i / 64] >> i % 64) return i + __builtin_ctzll(w);
+        for (int k = 1; k <= n; k++) if (u64 w = words[(i / 64 + k) % n]) return (i / 64 + k) % n * 64 + __builtin_ctzll(w);
+        return -1;
+    }
+    int last() const
+    {
+        for (int k = (int)words.size() - 1; k >= 0; k--) if (words[k]) return 64 * k + 63 - __builtin_clzll(words[k]);
+        return -1;
+    }
+};
+
 void runBlock()
 {
     std::vector<Fiber>& fibers = block->fibers;
     int count = (int)fibers.size(), atBarrier = 0, ended = 0;
     std::vector<int> waiting(block->warps.size());
-    std::set<int> runnable;
-    for (int i = 0; i < count; i++) runnable.insert(runnable.end(), i);
-    while (!runnable.empty())
+    Ready runnable(count);
+    for (;;)
     {
-        auto next = order == Ascending ? runnable.begin() : order == Descending ? std::prev(runnable.end()) : std::next(runnable.begin(), block->random() % runnable.size());
-        int i = *next, warp = i / 32 * 32;
+        int i = order == Ascending ? runnable.from(0) : order == Descending ? runnable.last() : runnable.from((int)(block->random() % count)), warp = i / 32 * 32;
+        if (i < 0) break;
         toFiber(fibers[i]);
         if (fibers[i].state == Runnable) continue;
-        runnable.erase(i);
+        runnable.clear(i);
         if (fibers[i].state == AtWarpBarrier && ++waiting[i / 32] == 32)
         {
             waiting[i / 32] = 0;
-            for (int j = warp; j < warp + 32; j++) fibers[j].state = Runnable, runnable.insert(j);
+            for (int j = warp; j < warp + 32; j++) fibers[j].state = Runnable, runnable.set(j);
         }
         if (fibers[i].state == AtBlockBarrier) atBarrier++;
         if (fibers[i].state == Ended) ended++;
         if (atBarrier == count)
         {
             atBarrier = 0;
-            for (int j = 0; j < count; j++) fibers[j].state = Runnable, runnable.insert(runnable.end(), j);
+            for (int j = 0; j < count; j++) fibers[j].state = Runnable, runnable.set(j);
         }
     }
     if (ended < count) fail("deadlock: some threads wait where the others do not come");
@@ -251,7 +271,7 @@ void copy_commit()
 void copy_wait(int newest)
 {
     auto& groups = block->running->groups;
-    for (; (int)groups.size() > newest; groups.pop_front())
+    for (; (int)groups.size() > newest; groups.erase(groups.begin()))
         for (const Copy& c : groups.front()) memcpy(c.to, c.from, c.bytes);
 }
 

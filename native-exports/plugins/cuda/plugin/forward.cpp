@@ -127,7 +127,9 @@ bool Forward::run_graph()
     for (size_t g = 0; g < c_.groups.size(); g++) if (c_.windows[g] >= 0) blocks = std::min(blocks, c_.groups[g].blocks); // no room for more
     if (blocks < needed) return false; // a window has let some go
     ask();
-    auto& graph = c_.graphs[{blocks, b_.output_count, (b_.flags & EDGE_LLM_OFFLOAD_WANT_HIDDEN) != 0}];
+    GraphKey key = {blocks, b_.output_count, (b_.flags & EDGE_LLM_OFFLOAD_WANT_HIDDEN) != 0};
+    auto known = c_.graphs.find(key);
+    cuda::Executable graph = known == c_.graphs.end() ? nullptr : known->second;
     if (!graph)
     {
         cuda::Graph captured = nullptr;
@@ -142,11 +144,8 @@ bool Forward::run_graph()
         c_.useGraphs &= driver.cuStreamEndCapture(c_.stream.stream, &captured) == 0 && captured;
         if (c_.useGraphs) c_.useGraphs = driver.cuGraphInstantiateWithFlags(&graph, captured, 0) == 0;
         if (captured) driver.cuGraphDestroy(captured);
-        if (!c_.useGraphs)
-        {
-            graph = nullptr;
-            return false;
-        }
+        if (!c_.useGraphs) return false;
+        c_.graphs[key] = graph;
     }
     check(driver.cuGraphLaunch(graph, c_.stream.stream), "cuGraphLaunch");
     stage_.launches++;

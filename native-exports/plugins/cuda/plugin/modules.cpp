@@ -33,6 +33,8 @@ ModuleOwner::ModuleOwner(const Device& device, const char* name, const char* ptx
     void* values[] = {log, (void*)(size_t)(sizeof log - 1)};
     cuda::Result result = driver.cuModuleLoadDataEx(&module_, device.major >= 8 ? ptx80 : ptx70, 2, options, values);
     if (result != 0) module_ = nullptr;
+    bool refused = result == 209 || result == 218 || result == 221 || result == 222; // no code for the device, wrong or later PTX, no compiler in the driver
+    if (refused) throw Failure{EDGE_LLM_OFFLOAD_UNSUPPORTED, result, text("the driver does not take the module of %s%s%s", name, log[0] ? ": " : "", log)};
     check(result, text("the module of %s%s%s", name, log[0] ? ", " : "", log).c_str());
 }
 

@@ -1,5 +1,6 @@
 // A libcuda.so.1 for machines without a GPU: its device memory is the host's between guard pages, its kernels are the same source run by the
-// emulator. Work is done when somebody waits for it, as late as a GPU may. Faults on demand, by FAKE_CUDA or fake_cuda_set:
+// emulator. Work is done when somebody waits for it, as late as a GPU may. Faults on demand, by FAKE_CUDA and, while it
+// runs, fake_cuda_set:
 //   devices=0, driver=10020, cc=61; oom=3: the third allocation fails; module=2; launch=5, copy=4: refused, and the context is broken from then
 //   on; kernel=5: the fifth kernel breaks it when it runs; capture=1: no stream can be captured.
 #include "../plugin/driver.h"
@@ -39,7 +40,8 @@ struct cuda::Module_ { std::string text; std::map<std::string, Function_> functi
 enum { InvalidValue = 1, NoDevice = 100, InvalidContext = 201, InvalidPtx = 218, NotFound = 500, IllegalAddress = 700, LaunchFailed = 719, NotSupported = 801 };
 static const size_t Page = 4096, Total = 1ull << 30;
 static std::recursive_mutex mutex;
-static std::string settings = getenv("FAKE_CUDA") ? getenv("FAKE_CUDA") : "";
+static const std::string always = getenv("FAKE_CUDA") ? getenv("FAKE_CUDA") : "";
+static std::string settings = always;
 static std::map<std::string, int> counts; // of what faults count
 static std::map<Pointer, size_t> memory;
 static std::vector<Stream_*> streams;
@@ -88,7 +90,7 @@ static void release(std::map<Pointer, size_t>::iterator it)
 
 extern "C"
 {
-void fake_cuda_set(const char* faults) { settings = faults; counts.clear(); }
+void fake_cuda_set(const char* faults) { settings = always + "," + faults; counts.clear(); }
 // Device bytes, pinned pieces, contexts, streams and the like that nobody has given back.
 size_t fake_cuda_left(int* pieces, int* contexts, int* others) { *pieces = pinned; *contexts = retained + depth; *others = objects; return used; }
 // How many there were since fake_cuda_set.

@@ -1,0 +1,209 @@
+/* Makes the models. */
+#include "models.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "values.h"
+
+#define DENSE .hidden = 64, .heads = 4, .kv_heads = 2, .key_dim = 16, .value_dim = 16, .width = 96, .vocabulary = 50
+#define QUANT .hidden = 256, .heads = 8, .kv_heads = 2, .key_dim = 32, .value_dim = 32, .width = 256, .vocabulary = 33
+enum { RMS = EDGE_LLM_OFFLOAD_NORM_RMS, LAYER = EDGE_LLM_OFFLOAD_NORM_LAYER };
+enum { PRE = EDGE_LLM_OFFLOAD_PRE, PARALLEL = EDGE_LLM_OFFLOAD_PARALLEL };
+enum { SILU = EDGE_LLM_OFFLOAD_SILU, GELU = EDGE_LLM_OFFLOAD_GELU, RELU = EDGE_LLM_OFFLOAD_RELU, SQUARED = EDGE_LLM_OFFLOAD_RELU_SQUARED };
+
+const shape shapes[] = {
+    {"F32", F32, F32, DENSE, .key_type = F32, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
+    {"F16", F16, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"Q8_0", Q8_0, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"Q4_K with a Q6_K output", Q4_K, Q6_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
+    {"Q6_K with a F16 output", Q6_K, F16, QUANT, .key_type = F32, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"head norms, biases", F16, F16, DENSE, .key_type = F16, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 1, .biases = true,
+        .halves = true},
+    {"a norm for each head", F32, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 2},
+    {"all heads normed at once", F32, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 3},
+    {"head norms without weights", Q8_0, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 4},
+    {"windows, soft-caps, norms behind", Q8_0, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU, .window = 3,
+        .softcap = 3, .output_softcap = 2, .after_norms = true, .halves = true},
+    {"sinks, a window, factors", F16, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .window = 65, .sinks = true,
+        .residual_scale = 0.22f, .product_scale = 0.5f, .halves = true},
+    {"parallel", Q8_0, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PARALLEL, .norm = LAYER, .activation = GELU, .plain = true, .biases = true,
+        .rope_dimensions = 8, .halves = true},
+    {"parallel with its own norm", F16, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PARALLEL, .norm = RMS, .activation = SILU, .own_norm = true,
+        .rope_dimensions = 8, .rope_offset = 4},
+    {"plain network, no rotation", F32, F32, DENSE, .key_type = F32, .value_type = F16, .topology = PRE, .norm = LAYER, .activation = RELU, .plain = true,
+        .rope_dimensions = -1, .biases = true},
+    {"odd heads", F16, F16, .hidden = 40, .heads = 3, .kv_heads = 1, .key_dim = 24, .value_dim = 20, .width = 56, .vocabulary = 37, .key_type = F16,
+        .value_type = F32, .topology = PRE, .norm = RMS, .activation = SQUARED, .plain = true, .halves = true},
+};
+const int shape_count = sizeof shapes / sizeof *shapes;
+
+float random_float(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return (float)(*state >> 8) / 0x1p23f - 1;
+}
+
+static uint32_t random_byte(uint32_t *state)
+{
+    return (uint32_t)((random_float(state) + 1) * 127.99f);
+}
+
+static void put_half(uint8_t *at, float value)
+{
+    uint16_t half = defined_to_half(value);
+    at[0] = (uint8_t)half;
+    at[1] = (uint8_t)(half >> 8);
+}
+
+/* A block's bytes are random, its scales such that weights are about as large as random floats times the factor. */
+static void fill(uint8_t *row, uint32_t type, int64_t n, float factor, uint32_t *state)
+{
+    static const int bytes[] = {[F32] = 4, [F16] = 2, [Q8_0] = 34, [Q4_K] = 144, [Q6_K] = 210};
+    int values = type <= F16 ? 1 : type == Q8_0 ? 32 : 256;
+    for (int64_t i = 0; i < n; i += values, row += bytes[type])
+    {
+        float value = random_float(state) * factor;
+        if (type == F32) memcpy(row, &value, sizeof value);
+        else if (type == F16) put_half(row, value);
+        else for (int j = 0; j < bytes[type]; j++) row[j] = (uint8_t)random_byte(state);
+        if (type == Q8_0) put_half(row, factor / 128);
+        if (type == Q4_K)
+        {
+            put_half(row, factor / 500);
+            put_half(row + 2, factor / 70);
+        }
+        if (type == Q6_K) put_half(row + 208, factor / 4000);
+    }
+}
+
+static uint32_t add_tensor(test_model *m, uint32_t type, int64_t in, int64_t out, float factor, float offset, uint32_t *state)
+{
+    edge_llm_offload_tensor *t = &m->tensors[m->tensor_count];
+    memset(t, 0, sizeof *t);
+    t->struct_size = sizeof *t;
+    t->type = type;
+    for (int i = 0; i < 4; i++) t->ne[i] = i == 0 ? in : i == 1 ? out : 1;
+    t->row_bytes = type == F32 ? 4 * (uint64_t)in : type == F16 ? 2 * (uint64_t)in : type == Q8_0 ? 34 * (uint64_t)in / 32 : (type == Q4_K ? 144 : 210) * (uint64_t)in / 256;
+    t->name = "a.random.weight";
+    uint8_t *data = malloc(t->row_bytes * (uint64_t)out);
+    for (int64_t r = 0; r < out; r++) fill(data + (uint64_t)r * t->row_bytes, type, in, factor, state);
+    for (int64_t i = 0; offset != 0 && i < in * out; i++) ((float *)(void *)data)[i] += offset;
+    t->data = data;
+    return (uint32_t)++m->tensor_count;
+}
+
+static edge_llm_offload_linear add_linear(test_model *m, int64_t in, int64_t out, bool bias, uint32_t *state)
+{
+    edge_llm_offload_linear linear = {0};
+    linear.weight = add_tensor(m, m->s.type, in, out, 1.5f / sqrtf((float)in), 0, state);
+    if (bias) linear.bias = add_tensor(m, F32, out, 1, 0.1f, 0, state);
+    linear.scale = m->s.product_scale;
+    return linear;
+}
+
+static edge_llm_offload_norm add_norm(test_model *m, uint32_t kind, int64_t n, int64_t rows, uint32_t *state)
+{
+    edge_llm_offload_norm norm = {.kind = kind, .epsilon = 1e-5f};
+    norm.weight = add_tensor(m, F32, n, rows, 0.3f, 1, state);
+    if (kind == LAYER) norm.bias = add_tensor(m, F32, n, rows, 0.1f, 0, state);
+    return norm;
+}
+
+static edge_llm_offload_norm add_head_norm(test_model *m, int heads, uint32_t *state)
+{
+    int kind = m->s.head_norms, dim = m->s.key_dim;
+    edge_llm_offload_norm none = {0}, bare = {.kind = RMS, .epsilon = 1e-6f};
+    if (kind == 0) return none;
+    return kind == 4 ? bare : add_norm(m, RMS, kind == 3 ? heads * dim : dim, kind == 2 ? heads : 1, state);
+}
+
+static void add_layer(test_model *m, int i, uint32_t *state)
+{
+    const shape *s = &m->s;
+    edge_llm_offload_attention *a = &m->attention[i];
+    edge_llm_offload_feed_forward *f = &m->networks[i];
+    edge_llm_offload_layer *l = &m->layers[i];
+    a->struct_size = sizeof *a;
+    a->heads = s->heads;
+    a->kv_heads = s->kv_heads;
+    a->key_dim = s->key_dim;
+    a->value_dim = s->value_dim;
+    a->scale = 1 / sqrtf((float)s->key_dim);
+    a->softcap = s->softcap;
+    a->window = i % 2 ? s->window : 0;
+    a->q = add_linear(m, s->hidden, s->heads * s->key_dim, s->biases, state);
+    a->k = add_linear(m, s->hidden, s->kv_heads * s->key_dim, s->biases, state);
+    a->v = add_linear(m, s->hidden, s->kv_heads * s->value_dim, s->biases, state);
+    a->output = add_linear(m, s->heads * s->value_dim, s->hidden, s->biases, state);
+    a->q_norm = add_head_norm(m, s->heads, state);
+    a->k_norm = add_head_norm(m, s->kv_heads, state);
+    a->rope.table = m->rope_width > 0;
+    a->rope.halves = s->halves;
+    a->rope.dimensions = m->rope_width;
+    a->rope.offset = s->rope_offset;
+    if (s->sinks) a->sinks = add_tensor(m, F32, s->heads, 1, 1, 0, state);
+    f->struct_size = sizeof *f;
+    f->activation = s->activation;
+    if (!s->plain) f->gate = add_linear(m, s->hidden, s->width, s->biases, state);
+    f->up = add_linear(m, s->hidden, s->width, s->biases, state);
+    f->down = add_linear(m, s->width, s->hidden, s->biases, state);
+    l->struct_size = sizeof *l;
+    l->topology = s->topology;
+    l->mixer_kind = EDGE_LLM_OFFLOAD_ATTENTION;
+    l->feed_forward_kind = s->plain ? EDGE_LLM_OFFLOAD_PLAIN : EDGE_LLM_OFFLOAD_GATED;
+    l->number = i;
+    l->mixer_norm = add_norm(m, s->norm, s->hidden, 1, state);
+    if (s->topology == PRE || s->own_norm) l->feed_forward_norm = add_norm(m, s->norm, s->hidden, 1, state);
+    if (s->after_norms) l->after_mixer = add_norm(m, s->norm, s->hidden, 1, state);
+    if (s->after_norms) l->after_feed_forward = add_norm(m, s->norm, s->hidden, 1, state);
+    l->residual_scale = s->residual_scale;
+}
+
+static void add_rope(test_model *m)
+{
+    int n = m->rope_width;
+    m->cos = calloc((size_t)(TOKENS * n + 1), sizeof *m->cos);
+    m->sin = calloc((size_t)(TOKENS * n + 1), sizeof *m->sin);
+    for (int t = 0; t < TOKENS; t++)
+        for (int i = 0; i < n / 2; i++)
+        {
+            double angle = t * pow(1000, -2.0 * i / n);
+            int p = t * n + (m->s.halves ? i : 2 * i), q = m->s.halves ? p + n / 2 : p + 1;
+            m->cos[p] = m->cos[q] = (float)cos(angle);
+            m->sin[q] = (float)sin(angle);
+            m->sin[p] = -m->sin[q];
+        }
+}
+
+test_model *model_make(const shape *s, uint32_t seed)
+{
+    test_model *m = calloc(1, sizeof *m);
+    uint32_t state = seed;
+    m->s = *s;
+    m->layer_count = MOST_LAYERS;
+    m->rope_width = s->rope_dimensions == 0 ? s->key_dim : s->rope_dimensions < 0 ? 0 : s->rope_dimensions;
+    for (int i = 0; i < m->layer_count; i++) add_layer(m, i, &state);
+    m->final_norm = add_norm(m, s->norm, s->hidden, 1, &state);
+    m->s.type = s->output_type;
+    m->output = add_linear(m, s->hidden, s->vocabulary, s->biases, &state);
+    m->s.type = s->type;
+    add_rope(m);
+    for (int text = 0; text < 2; text++)
+    {
+        m->hidden[text] = malloc((size_t)(TOKENS * s->hidden) * sizeof(float));
+        for (int i = 0; i < TOKENS * s->hidden; i++) m->hidden[text][i] = random_float(&state);
+    }
+    return m;
+}
+
+void model_free(test_model *m)
+{
+    for (int i = 0; i < m->tensor_count; i++) free((void *)(uintptr_t)m->tensors[i].data);
+    free(m->cos);
+    free(m->sin);
+    free(m->hidden[0]);
+    free(m->hidden[1]);
+    free(m);
+}

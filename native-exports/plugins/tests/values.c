@@ -1,0 +1,212 @@
+/* The arithmetic's definition: slow, and as plain as can be. */
+#include "values.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "edge_llm_offload.h"
+
+static float number(uint32_t b)
+{
+    float value;
+    memcpy(&value, &b, 4);
+    return value;
+}
+
+float defined_half(uint16_t half)
+{
+    int exponent = half >> 10 & 31, mantissa = half & 1023;
+    float value = exponent == 0 ? ldexpf((float)mantissa, -24) : ldexpf((float)(1024 + mantissa), exponent - 25);
+    return half & 0x8000 ? -value : value;
+}
+
+/* The nearest of all halves; of two as near the even one. Neighbours in value are neighbours as numbers. */
+uint16_t defined_to_half(float value)
+{
+    float magnitude = fabsf(value);
+    uint16_t low = 0, high = 0x7bff;
+    while (high - low > 1)
+    {
+        uint16_t middle = (uint16_t)((low + high) / 2);
+        if (defined_half(middle) <= magnitude) low = middle;
+        else high = middle;
+    }
+    double below = (double)magnitude - defined_half(low), above = (double)defined_half(high) - magnitude;
+    uint16_t nearest = below < above || (below == above && low % 2 == 0) ? low : high;
+    return (uint16_t)(nearest | (signbit(value) ? 0x8000 : 0));
+}
+
+float defined_exp(float x)
+{
+    static const float coefficients[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+    if (x < -87.33654f) return 0;
+    if (isnan(x)) return x;
+    if (x > 89) x = 89;
+    float n = rintf(x * 1.44269504f), r = fmaf(n, 2.12194440e-4f, fmaf(n, -0.693359375f, x)), p = 1.9875691500e-4f;
+    for (int i = 0; i < 5; i++) p = fmaf(p, r, coefficients[i]);
+    p = fmaf(p, r * r, r) + 1;
+    return p * number((uint32_t)(127 + (int)n) << 23);
+}
+
+float defined_soft_cap(float x, float c)
+{
+    float e = defined_exp(2 * (x / c));
+    return c * (1 - 2 / (e + 1));
+}
+
+float defined_activation(float x, uint32_t kind)
+{
+    if (kind == EDGE_LLM_OFFLOAD_SILU) return x / (1 + defined_exp(-x));
+    if (kind == EDGE_LLM_OFFLOAD_GELU)
+    {
+        float inner = fmaf(x * x, 0.044715f, 1), z = x * -1.5957691216f * inner;
+        return x / (1 + defined_exp(z));
+    }
+    float positive = x < 0 ? 0 : x;
+    return kind == EDGE_LLM_OFFLOAD_RELU ? positive : positive * positive;
+}
+
+static float tree(const float *lanes, int first, int count)
+{
+    /* Lanes 8 apart are added first: of the tree's two halves, one has the even lanes, the other the odd ones. */
+    return count == 16 ? lanes[first] : tree(lanes, first, 2 * count) + tree(lanes, first + count, 2 * count);
+}
+
+float defined_dot(const float *x, const float *y, int n)
+{
+    float lanes[16] = {0};
+    for (int i = 0; i < n; i++) lanes[i % 16] = fmaf(x[i], y[i], lanes[i % 16]);
+    return tree(lanes, 0, 1);
+}
+
+void defined_norm(uint32_t kind, const float *x, const float *weight, const float *bias, float epsilon, float *y, int n)
+{
+    float lanes[16] = {0}, mean = 0;
+    for (int i = 0; i < n; i++)
+    {
+        if (kind == EDGE_LLM_OFFLOAD_NORM_LAYER) lanes[i % 16] += x[i];
+        if (kind == 0) y[i] = x[i];
+    }
+    if (kind == 0) return;
+    if (kind == EDGE_LLM_OFFLOAD_NORM_LAYER) mean = tree(lanes, 0, 1) / (float)n;
+    for (int i = 0; i < n; i++) y[i] = x[i] - mean;
+    float root = sqrtf(defined_dot(y, y, n) / (float)n + epsilon), scale = 1 / root;
+    for (int i = 0; i < n; i++)
+    {
+        y[i] = y[i] * scale;
+        if (weight) y[i] = y[i] * weight[i];
+        if (bias) y[i] = y[i] + bias[i];
+    }
+}
+
+/* A block of activations as int8; its scale is returned. */
+static float quantize(const float *x, int n, int *q)
+{
+    float largest = 0;
+    for (int i = 0; i < n; i++) largest = fmaxf(largest, fabsf(x[i]));
+    for (int i = 0; i < n; i++)
+    {
+        float value = largest < 0x1p-100f ? 0 : rintf(x[i] * (127 / largest));
+        q[i] = (int)fminf(fmaxf(value, -127), 127);
+    }
+    return largest < 0x1p-100f ? 0 : largest / 127;
+}
+
+static float half_at(const uint8_t *p)
+{
+    return defined_half((uint16_t)(p[0] + 256 * p[1]));
+}
+
+static float product_q8_0(const uint8_t *row, const float *x, int n)
+{
+    float sum = 0;
+    for (int first = 0; first < n; first += 256)
+    {
+        float p[8] = {0};
+        for (int b = 0; b < 8 && first + 32 * b < n; b++)
+        {
+            const uint8_t *block = row + 34 * (first / 32 + b);
+            int q[32], products = 0;
+            float scale = quantize(x + first + 32 * b, 32, q);
+            for (int i = 0; i < 32; i++) products += (int8_t)block[2 + i] * q[i];
+            p[b] = (float)products * half_at(block);
+            p[b] = p[b] * scale;
+        }
+        float left = (p[0] + p[1]) + (p[2] + p[3]), right = (p[4] + p[5]) + (p[6] + p[7]);
+        sum = sum + (left + right);
+    }
+    return sum;
+}
+
+/* Scales and minimums are 6 bits each, in 12 bytes. */
+static void scale_and_minimum(const uint8_t *packed, int j, int *scale, int *minimum)
+{
+    if (j < 4)
+    {
+        *scale = packed[j] % 64;
+        *minimum = packed[j + 4] % 64;
+        return;
+    }
+    *scale = packed[j + 4] % 16 + packed[j - 4] / 64 * 16;
+    *minimum = packed[j + 4] / 16 + packed[j] / 64 * 16;
+}
+
+static float product_q4_k(const uint8_t *row, const float *x, int n)
+{
+    float sum = 0;
+    for (int first = 0; first < n; first += 256, row += 144)
+    {
+        int q[256], products = 0, minimums = 0;
+        float dx = quantize(x + first, 256, q);
+        for (int i = 0; i < 256; i++)
+        {
+            int byte = row[16 + i / 64 * 32 + i % 32], weight = i % 64 < 32 ? byte % 16 : byte / 16, scale, minimum;
+            scale_and_minimum(row + 4, i / 32, &scale, &minimum);
+            products += scale * weight * q[i];
+            minimums += minimum * q[i];
+        }
+        float f = (float)products * half_at(row);
+        f = fmaf(-(float)minimums, half_at(row + 2), f);
+        sum = fmaf(f, dx, sum);
+    }
+    return sum;
+}
+
+static float product_q6_k(const uint8_t *row, const float *x, int n)
+{
+    float sum = 0;
+    for (int first = 0; first < n; first += 256, row += 210)
+    {
+        int q[256], products = 0;
+        float dx = quantize(x + first, 256, q);
+        for (int i = 0; i < 256; i++)
+        {
+            int low = row[i / 128 * 64 + i % 64], high = row[128 + i / 128 * 32 + i % 32], quarter = i % 128 / 32;
+            int weight = (quarter < 2 ? low % 16 : low / 16) + 16 * (high >> (2 * quarter) & 3) - 32;
+            products += (int8_t)row[192 + i / 16] * weight * q[i];
+        }
+        sum = fmaf((float)products * half_at(row + 208), dx, sum);
+    }
+    return sum;
+}
+
+float defined_product(uint32_t type, const uint8_t *row, const float *x, int n)
+{
+    float lanes[16] = {0};
+    if (type == Q8_0) return product_q8_0(row, x, n);
+    if (type == Q4_K) return product_q4_k(row, x, n);
+    if (type == Q6_K) return product_q6_k(row, x, n);
+    for (int i = 0; i < n; i++)
+    {
+        float weight;
+        if (type == F16) weight = half_at(row + 2 * i);
+        else memcpy(&weight, row + 4 * i, 4);
+        lanes[i % 16] = fmaf(weight, x[i], lanes[i % 16]);
+    }
+    return tree(lanes, 0, 1);
+}
+
+float defined_cached(uint32_t type, float value)
+{
+    return type == F16 ? defined_half(defined_to_half(value)) : value;
+}

@@ -1,3 +1,4 @@
+#include "proof.h"
 #include "stage.h"
 #include <algorithm>
 
@@ -68,7 +69,7 @@ edge_llm_offload_stage::~edge_llm_offload_stage()
     if (pushed == 0) driver.cuCtxPopCurrent_v2(&popped);
 }
 
-edge_llm_offload_stage::Contents::Contents(const Device& device, Spec&& spec) : kernels(device), desc(spec.desc), groups(spec.groups), ropeWidth(spec.ropeWidth)
+edge_llm_offload_stage::Contents::Contents(Device& device, Spec&& spec) : kernels(device), desc(spec.desc), groups(spec.groups), ropeWidth(spec.ropeWidth)
 {
     windows.resize(groups.size(), -1);
     for (const LayerSpec& s : spec.layers)
@@ -158,7 +159,11 @@ Matrix edge_llm_offload_stage::Contents::matrix(const Spec& spec, const edge_llm
     Matrix m;
     m.format = format_of(t.type);
     auto& module = formats[m.format->type];
-    if (!module) module = std::make_unique<FormatModule>(spec.device, *m.format);
+    if (!module)
+    {
+        module = std::make_unique<FormatModule>(spec.device, *m.format);
+        prove(spec.device, *m.format, *module, stream, kernels);
+    }
     m.module = module.get();
     m.data = (const u8*)values(spec, l.weight);
     m.rows = (int)t.ne[1];

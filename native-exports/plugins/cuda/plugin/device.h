@@ -2,13 +2,16 @@
 #pragma once
 #include "driver.h"
 #include "failure.h"
+#include <cfenv>
+#include <set>
 
 struct Device
 {
     int ordinal, handle, major, minor, sharedBytes, processors, integrated;
     std::string name;
     enum { Untested, Exact, Inexact } state = Untested;
-    std::string note; // why it is not exact
+    std::string note;     // why it is not exact
+    std::set<int> proven; // formats whose products gave the definition's bits on it
 
     bool usable() const { return major >= 7; }
 };
@@ -25,6 +28,18 @@ void test(Device& device);
 
 // DEVICE_LOST, or OUT_OF_MEMORY, with the driver's own words.
 void check(cuda::Result result, const char* what);
+
+// Floats as the definitions mean them, whatever the host has set: to nearest, subnormals kept.
+class PlainArithmetic
+{
+public:
+    PlainArithmetic() { std::fegetenv(&before_); std::fesetenv(FE_DFL_ENV); }
+    ~PlainArithmetic() { std::fesetenv(&before_); }
+    PlainArithmetic(const PlainArithmetic&) = delete;
+
+private:
+    std::fenv_t before_;
+};
 
 // A device's primary context, kept alive.
 class Retained

@@ -20,7 +20,7 @@ ProductShape product_shape(const Device& device, const Format& f, int units, int
     return {};
 }
 
-Spec::Spec(const Device& device, const edge_llm_offload_stage_desc* given) : device(device), desc(read_struct<edge_llm_offload_stage_desc>(given, "stage"))
+Spec::Spec(Device& device, const edge_llm_offload_stage_desc* given) : device(device), desc(read_struct<edge_llm_offload_stage_desc>(given, "stage"))
 {
     const auto& d = desc;
     expect(d.hidden > 0 && d.layer_count >= 0 && d.tensor_count >= 0 && d.group_count >= 0 && d.rope_count >= 0 && d.max_rows > 0 && d.max_output_rows >= 0,

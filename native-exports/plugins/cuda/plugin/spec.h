@@ -57,7 +57,7 @@ inline int units_of(int n) { return (n + 255) / 256; }
 class Spec
 {
 public:
-    Spec(const Device& device, const edge_llm_offload_stage_desc* desc);
+    Spec(Device& device, const edge_llm_offload_stage_desc* desc);
 
     // Throw Refusal with the layer and the part in words, unless the plug-in does it.
     void check_layer(int index);
@@ -69,7 +69,7 @@ public:
     uint64_t output_bytes() const;
     uint64_t tensor_bytes(uint32_t reference) const;
 
-    const Device& device;
+    Device& device;
     edge_llm_offload_stage_desc desc;
     std::vector<edge_llm_offload_tensor> tensors;
     std::vector<edge_llm_offload_cache_group> groups;

@@ -63,7 +63,7 @@ struct edge_llm_offload_stage
 
 struct edge_llm_offload_stage::Contents
 {
-    Contents(const Device& device, Spec&& spec);
+    Contents(Device& device, Spec&& spec);
     ~Contents();
 
     StreamOwner stream;

@@ -1,7 +1,7 @@
 // Comparing bits, random numbers, and memory as a device aligns it.
 #pragma once
 #include "../kernels/gpu.h"
-#include "formats.h"
+#include "../plugin/formats.h"
 #include <cstdio>
 #include <string>
 

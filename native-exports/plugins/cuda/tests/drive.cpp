@@ -3,7 +3,7 @@
 //     drive --quick        small sizes and no times, as over the fake driver
 #include "../plugin/modules.h"
 #include "../plugin/spec.h"
-#include "formats.h"
+#include "../plugin/formats.h"
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>

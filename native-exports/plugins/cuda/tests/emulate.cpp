@@ -18,6 +18,7 @@
 #endif
 #endif
 #ifdef ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -158,6 +159,9 @@ u8* stack_of(int thread)
 void prepare(Fiber& f)
 {
     if (!f.stack) f.stack = stack_of(f.place.thread);
+#ifdef ASAN
+    __asan_unpoison_memory_region(f.stack, StackBytes); // the fiber before never left its frames
+#endif
 #if defined(__x86_64__)
     size_t shift = f.place.thread * 576 % 16384; // else all stacks would meet in the same few lines of the cache
     auto top = (void**)(((size_t)f.stack + StackBytes - shift) & ~(size_t)15);

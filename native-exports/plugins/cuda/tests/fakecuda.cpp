@@ -2,7 +2,8 @@
 // emulator. Work is done when somebody waits for it, as late as a GPU may. Faults on demand, by FAKE_CUDA and, while it
 // runs, fake_cuda_set:
 //   devices=0, driver=10020, cc=61; oom=3: the third allocation fails; module=2; launch=5, copy=4: refused, and the context is broken from then
-//   on; kernel=5: the fifth kernel breaks it when it runs; capture=1: no stream can be captured.
+//   on; kernel=5: the fifth kernel breaks it when it runs; capture=1: no stream can be captured;
+//   wrong=gemm_q4_k: a bit of its results is wrong (gemv_*, gemm_*, probe and attention_combine).
 #include "../plugin/driver.h"
 #include "kernels.h"
 #include <chrono>
@@ -50,6 +51,8 @@ static int retained, pinned, objects;
 static Result broken;                     // what every call gives from now on
 static thread_local int depth;            // of the stack of contexts
 
+static_assert(offsetof(GemvArgs, y) == offsetof(ProbeArgs, out) && offsetof(GemvArgs, y) == offsetof(CombineArgs, out));
+
 static int setting(const char* name, int otherwise)
 {
     size_t at = settings.find(std::string(name) + "=");
@@ -90,7 +93,7 @@ static void release(std::map<Pointer, size_t>::iterator it)
 
 extern "C"
 {
-void fake_cuda_set(const char* faults) { settings = always + "," + faults; counts.clear(); }
+void fake_cuda_set(const char* faults) { settings = always + "," + faults + ","; counts.clear(); }
 // Device bytes, pinned pieces, contexts, streams and the like that nobody has given back.
 size_t fake_cuda_left(int* pieces, int* contexts, int* others) { *pieces = pinned; *contexts = retained + depth; *others = objects; return used; }
 // How many there were since fake_cuda_set.
@@ -225,6 +228,8 @@ Result cuLaunchKernel(Function f, unsigned gx, unsigned gy, unsigned gz, unsigne
     {
         if (fault("kernel")) return (Result)LaunchFailed;
         emulate::launch(k->name, {(int)gx, (int)gy, (int)gz}, (int)bx, (int)shared, [&] { k->call(parameters->data()); });
+        if (settings.find(std::string("wrong=") + k->name + ",") != settings.npos)
+            **(u32**)&(*parameters)[strncmp(k->name, "gemv_f", 6) == 0 ? offsetof(FloatGemvArgs, y) : offsetof(GemvArgs, y)] ^= 1; // the others have their results there
         return 0;
     });
     return 0;

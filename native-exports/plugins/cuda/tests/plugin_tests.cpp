@@ -240,6 +240,15 @@ int main(int count, char** arguments)
     fails(plugin.device_info(0, &info, &error), 0, "device_info");
     check(info.exact && info.free_bytes > 0 && !info.note[0], std::string("exact: ") + info.note);
 
+    bool old = getenv("FAKE_CUDA") && strstr(getenv("FAKE_CUDA"), "cc=7");
+    for (const char* kernel : {"gemv_f16_1", "gemv_q8_0_4", "gemv_q4_k_1", "gemm_q4_k"}) // a device on which it goes wrong is not used
+    {
+        if (old && strstr(kernel, "gemm")) continue;
+        set_faults((std::string("wrong=") + kernel).c_str());
+        check(create(SmallModel(0), EDGE_LLM_OFFLOAD_UNSUPPORTED, std::string("wrong results of ") + kernel) == nullptr, "a stage with wrong results");
+        set_faults("");
+        nothing_left(kernel);
+    }
     for (int first : {0, 3})
     {
         SmallModel m(first);

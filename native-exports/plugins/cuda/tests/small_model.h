@@ -1,7 +1,7 @@
 // A model with a matrix of every format, as the header describes it, and what it gives by definition.
 #pragma once
 #include "../../../include/edge_llm_offload.h"
-#include "formats.h"
+#include "../plugin/formats.h"
 
 struct SmallModel
 {

@@ -1,6 +1,7 @@
 // The definitions of weight formats, one scalar dot product each, as in engine/Kernels/Formats.
 #pragma once
 #include "reference.h"
+#include <cstdlib>
 #include <random>
 
 namespace reference

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Offload;

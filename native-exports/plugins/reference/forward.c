@@ -55,6 +55,7 @@ static status check_ropes(stage *s, const edge_llm_offload_batch *b, error *e)
 static status check_table(const stage *s, const edge_llm_offload_run *run, int group, error *e)
 {
     const edge_llm_offload_cache_group *g = &s->m.groups[group];
+    if (s->windows[group] == NO_LAYERS) return EDGE_LLM_OFFLOAD_OK;
     if (!run->tables || !run->tables[group]) return INVALID("the run at row %d has no table for cache group %d", run->row, group);
     for (int32_t i = first_seen(run->position, s->windows[group]) / EDGE_LLM_OFFLOAD_BLOCK; i <= (run->position + run->rows - 1) / EDGE_LLM_OFFLOAD_BLOCK; i++)
         if (run->tables[group][i] < 0 || run->tables[group][i] >= g->blocks)

@@ -98,7 +98,7 @@ static bool allocate(stage *s)
         const edge_llm_offload_cache_group *g = &m->groups[i];
         uint64_t bytes = times(g->block_bytes, (uint64_t)g->blocks);
         s->cache_bytes = plus(s->cache_bytes, bytes);
-        s->caches[i] = bytes <= SIZE_MAX ? calloc((size_t)g->blocks, (size_t)g->block_bytes) : NULL;
+        s->caches[i] = bytes <= SIZE_MAX ? calloc((size_t)g->blocks + 1, (size_t)g->block_bytes + 1) : NULL; /* one more: never nothing */
         if (!s->caches[i]) return false;
     }
     return true;
@@ -106,18 +106,13 @@ static bool allocate(stage *s)
 
 static void find_windows(stage *s)
 {
-    for (int g = 0; g < s->m.d.group_count; g++)
+    for (int g = 0; g < s->m.d.group_count; g++) s->windows[g] = NO_LAYERS;
+    for (int i = 0; i < s->m.d.layer_count; i++)
     {
-        bool all = true;
-        for (int i = 0; i < s->m.d.layer_count; i++)
-        {
-            const layer *l = &s->m.layers[i];
-            if (l->l.mixer_kind == 0 || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER) || l->a.group != (uint32_t)g) continue;
-            all = l->a.window == 0;
-            if (all) break;
-            if (l->a.window > s->windows[g]) s->windows[g] = l->a.window;
-        }
-        if (all) s->windows[g] = 0;
+        const layer *l = &s->m.layers[i];
+        if (l->l.mixer_kind == 0 || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER)) continue;
+        int32_t *window = &s->windows[l->a.group];
+        *window = *window == 0 || l->a.window == 0 ? 0 : l->a.window > *window ? l->a.window : *window;
     }
 }
 

@@ -22,12 +22,14 @@ typedef struct {
     edge_llm_offload_rope_table *ropes;
 } workspace;
 
+enum { NO_LAYERS = -1 };
+
 struct edge_llm_offload_stage {
     const edge_llm_offload_host *host;
     int32_t device;
     model m;
     uint8_t **caches;                       /* of each group: its blocks */
-    int32_t *windows;                       /* of each group: the longest of its layers; 0: all positions are seen */
+    int32_t *windows;                       /* of each group: the longest of its layers', 0: all positions are seen, or NO_LAYERS */
     workspace w;
     void *memory;                           /* of the workspace */
     uint64_t weight_bytes, cache_bytes, work_bytes;

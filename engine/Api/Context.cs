@@ -54,6 +54,12 @@ public sealed class Context : IDisposable
     /// <summary>What went wrong last with the files of <see cref="ContextOptions.PromptCache"/>, or null. Texts are computed then.</summary>
     public string? PromptCacheWarning => _runner.Cache.Files?.Warning;
 
+    /// <summary>The layers that run on devices. After one has failed (<see cref="DeviceLosses"/>) all run on the CPU.</summary>
+    public OffloadReport Offload { get; internal init; } = new([], null);
+
+    /// <summary>How often a device has failed: requests that were under way ended with PluginError, and its layers run on the CPU since then.</summary>
+    public int DeviceLosses => _runner.Losses;
+
     /// <summary>Forward passes so far.</summary>
     public long Passes => _runner.Passes;
 

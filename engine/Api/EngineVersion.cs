@@ -7,7 +7,7 @@ public static class EngineVersion
     public const string Text = ProjectVersion.Text;
 
     /// <summary>Version of the canonical arithmetic: results of equal versions are equal bit for bit.</summary>
-    public const int Arithmetic = 1;
+    public const int Arithmetic = Kernels.Canonical.Version;
 
     /// <summary>As UTF-8, with a terminating zero behind it.</summary>
     public static ReadOnlySpan<byte> Utf8 => ProjectVersion.Utf8;

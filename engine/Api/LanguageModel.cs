@@ -1,6 +1,7 @@
 using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
 using Edge.Llm.Models;
+using Edge.Llm.Offload;
 using Edge.Llm.Scheduling;
 using Edge.Llm.Models.Architectures;
 using Edge.Llm.Threading;
@@ -119,6 +120,16 @@ public sealed class LanguageModel : IDisposable
             File.FileBytes + adapters.Sum(adapter => adapter.FileBytes), Spec.CacheLayout(options.CacheSize).Bytes, ModelRunner.Measure(Spec, options, widths));
     }
 
+    /// <summary>What a context of these options gives to devices (<see cref="ModelOptions.Offload"/>), with the memory that it takes there; allocates
+    /// nothing. Of the memory of <see cref="Plan"/>, keys and values of these layers lie on the devices.</summary>
+    /// <exception cref="EdgeLlmException">InvalidArgument, PluginError. Unsupported: layers were asked for by number, and there is no device for
+    /// any.</exception>
+    public OffloadReport PlanOffload(ContextOptions? options = null)
+    {
+        using Gate.Use use = _gate.Hold();
+        return _options.Offload is { } wish ? new OffloadPlan(Spec, Complete(options), wish).Report : new OffloadReport([], null);
+    }
+
     /// <summary>Loads a LoRA adapter, a GGUF file as llama.cpp's convert_lora_to_gguf makes it, to be applied to texts: see
     /// <see cref="ContextOptions.Adapters"/>, <see cref="GenerateOptions.Adapters"/> and <see cref="Context.NewSequence"/>. The file is brought into
     /// memory as the model's was. It is closed when the adapter or the model is disposed of.</summary>
@@ -166,18 +177,19 @@ public sealed class LanguageModel : IDisposable
         if (draft is not null) CheckDraft(draft);
         options = Complete(options, draft);
         MemoryPlan plan = Plan(options, draft);
+        OffloadPlan? offload = _options.Offload is { } wish ? new OffloadPlan(Spec, options, wish) : null;
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (plan.KvCache + plan.Activations > available)
+        if (plan.KvCache - (offload?.CacheBytes ?? 0) + plan.Activations > available)
             throw new EdgeLlmException(ErrorCode.OutOfMemory,
                 $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
         AdapterSet adapters = AdapterSet.Of(options.Adapters, File);
-        var runner = new ModelRunner(Spec, File, _gate, options);
+        ModelRunner runner = NewRunner(options, offload);
         runner.Cache.Adapters = adapters;
         try
         {
             if (options.PromptCache is { } folder)
                 runner.Cache.Files = new PromptCache(runner.Cache, folder, options.PromptCacheBytes, FingerprintFor(options.ContextSize), EngineVersion.Arithmetic);
-            return new Context(this, runner, options, SpeculationOf(options, draft));
+            return new Context(this, runner, options, SpeculationOf(options, draft)) { Offload = offload?.Report ?? new OffloadReport([], null) };
         }
         catch
         {
@@ -262,9 +274,25 @@ public sealed class LanguageModel : IDisposable
         if (draft is not null)
         {
             ContextOptions drafts = draft.Complete(options.OfDraftModel);
-            model = new DraftModel(draft.Held(() => new ModelRunner(draft.Spec, draft.File, draft._gate, drafts)));
+            OffloadPlan? offload = draft._options.Offload is { } wish ? new OffloadPlan(draft.Spec, drafts, wish) : null;
+            model = new DraftModel(draft.Held(() => draft.NewRunner(drafts, offload)));
         }
         return new Speculation(model, options.Lookup, options.DraftTokens);
+    }
+
+    private ModelRunner NewRunner(ContextOptions options, OffloadPlan? offload)
+    {
+        OffloadedLayers? offloaded = offload?.Make();
+        if (offload is not null) _options.Offload!.Report?.Invoke(offload.Report);
+        try
+        {
+            return new ModelRunner(Spec, File, _gate, options, offloaded);
+        }
+        catch
+        {
+            offloaded?.Dispose();
+            throw;
+        }
     }
 
     // The file stays open until the work is done.

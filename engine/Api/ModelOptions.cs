@@ -15,6 +15,9 @@ public sealed record ModelOptions
     /// <summary>Replaces the file's factor on positions (1 / scaling factor).</summary>
     public float? RopeFreqScale { get; init; }
 
+    /// <summary>Layers for a device, in each context of the model; null: all run on the CPU.</summary>
+    public OffloadOptions? Offload { get; init; }
+
     /// <summary>Values that take the place of the file's metadata, as llama.cpp's --override-kv does.</summary>
     public IReadOnlyList<MetadataOverride> Overrides { get; init; } = [];
 }

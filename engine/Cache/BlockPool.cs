@@ -3,9 +3,12 @@ using System.Diagnostics;
 namespace Edge.Llm.Cache;
 
 /// <summary>A piece of the cache. Several sequences may hold it.</summary>
-internal sealed class Block(AlignedBuffer memory)
+internal sealed class Block(int number, AlignedBuffer memory)
 {
-    /// <summary>Its bytes.</summary>
+    /// <summary>Its number in its pool.</summary>
+    public int Number => number;
+
+    /// <summary>Its bytes, as far as they are in the host's memory.</summary>
     public AlignedBuffer Memory => memory;
 
     /// <summary>Holders. Only a single holder may write to a block.</summary>
@@ -19,11 +22,14 @@ internal sealed class Block(AlignedBuffer memory)
 
     /// <summary>Its place among the free blocks, if it is free.</summary>
     public LinkedListNode<Block>? FreeNode;
+
+    /// <summary>Whether its pool has given it up: what it held is lost.</summary>
+    public bool IsLost;
 }
 
 /// <summary>Blocks of one size. Memory is taken from the system a block at a time, when first needed, and kept for reuse. Free blocks that nobody
 /// can find are reused first; when there is no memory left to take, the findable one that was freed first.</summary>
-internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
+internal sealed class BlockPool(BlockParts parts, int capacity) : IDisposable
 {
     private readonly object _gate = new();
     private readonly List<Block> _all = [];
@@ -31,8 +37,13 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
     private long _identities;
     private bool _disposed;
 
-    /// <summary>Bytes of a block.</summary>
-    public long BlockBytes => blockBytes;
+    /// <summary>Blocks of so many bytes, all in the host's memory.</summary>
+    public BlockPool(long blockBytes, int capacity) : this(new BlockParts(0, blockBytes, []), capacity)
+    {
+    }
+
+    /// <summary>The blocks as wholes.</summary>
+    public BlockParts Parts { get; private set; } = parts;
 
     /// <summary>Blocks there may be.</summary>
     public int Capacity => capacity;
@@ -51,7 +62,7 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
     {
         get
         {
-            lock (_gate) return _all.Count * blockBytes;
+            lock (_gate) return _all.Count * Parts.HostBytes;
         }
     }
 
@@ -115,6 +126,11 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
         {
             Debug.Assert(block.References > 0);
             if (--block.References > 0) return;
+            if (block.IsLost)
+            {
+                block.Memory.Dispose();
+                return;
+            }
             if (block.IsFindable) _free.AddLast(block.FreeNode!);
             else _free.AddFirst(block.FreeNode!);
         }
@@ -132,6 +148,23 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
     {
         int free = Free;
         if (blocks > free) ThrowFull(blocks, free);
+    }
+
+    /// <summary>Gives up what all blocks hold, also those that somebody still holds, and makes new ones of these parts from now on.</summary>
+    public void Lose(BlockParts parts)
+    {
+        lock (_gate)
+        {
+            foreach (Block block in _all)
+            {
+                GiveIdentity(block);
+                block.IsLost = true;
+                if (block.References == 0) block.Memory.Dispose();
+            }
+            _all.Clear();
+            _free.Clear();
+            Parts = parts;
+        }
     }
 
     /// <summary>Frees all memory.</summary>
@@ -158,7 +191,7 @@ internal sealed class BlockPool(long blockBytes, int capacity) : IDisposable
         if (_all.Count == capacity) ThrowFull(1, 0);
         try
         {
-            var block = new Block(new AlignedBuffer(blockBytes));
+            var block = new Block(_all.Count, new AlignedBuffer(Parts.HostBytes));
             block.FreeNode = new LinkedListNode<Block>(block);
             _all.Add(block);
             return block;

@@ -10,7 +10,7 @@ internal sealed unsafe class BlockTable : IDisposable
     private readonly BlockPool _pool;
     private readonly int _window;
     private readonly List<Block?> _blocks = [];
-    private readonly AlignedBuffer _addresses; // for the kernels
+    private readonly AlignedBuffer _addresses, _numbers; // for the kernels, and for stages
 
     /// <summary>An empty table for at most <paramref name="maxLength"/> positions.</summary>
     public BlockTable(BlockPool pool, int window, int maxLength)
@@ -18,10 +18,17 @@ internal sealed unsafe class BlockTable : IDisposable
         _pool = pool;
         _window = window;
         _addresses = new AlignedBuffer((long)KvShape.Blocks(maxLength) * sizeof(byte*));
+        _numbers = new AlignedBuffer((long)KvShape.Blocks(maxLength) * sizeof(int));
     }
 
     /// <summary>Addresses of the blocks; null where one was given back.</summary>
     public byte** Addresses => (byte**)_addresses.Data;
+
+    /// <summary>The blocks of its group as wholes.</summary>
+    public BlockParts Parts => _pool.Parts;
+
+    /// <summary>Numbers of the blocks; -1 where one was given back.</summary>
+    public int* Numbers => (int*)_numbers.Data;
 
     /// <summary>The first block that is still held.</summary>
     public int First { get; private set; }
@@ -69,8 +76,8 @@ internal sealed unsafe class BlockTable : IDisposable
     /// <summary>Adds a block that is held already; null: one that lies behind the window.</summary>
     public void Append(Block? block)
     {
-        Addresses[_blocks.Count] = block is null ? null : block.Memory.Data;
         _blocks.Add(block);
+        Point(_blocks.Count - 1);
     }
 
     /// <summary>Whether all that a token at position <paramref name="length"/> looks back to is held.</summary>
@@ -92,7 +99,7 @@ internal sealed unsafe class BlockTable : IDisposable
         {
             _pool.Release(_blocks[First]!);
             _blocks[First] = null;
-            Addresses[First] = null;
+            Point(First);
         }
     }
 
@@ -101,6 +108,7 @@ internal sealed unsafe class BlockTable : IDisposable
     {
         Trim(0);
         _addresses.Dispose();
+        _numbers.Dispose();
     }
 
     private int FirstSeen(int length) => KvShape.FirstSeen(length, _window);
@@ -115,9 +123,24 @@ internal sealed unsafe class BlockTable : IDisposable
     private void CopyOnWrite(int index)
     {
         Block shared = _blocks[index]!, own = _pool.Allocate();
-        Buffer.MemoryCopy(shared.Memory.Data, own.Memory.Data, own.Memory.Bytes, own.Memory.Bytes);
+        try
+        {
+            _pool.Parts.Copy(shared, own);
+        }
+        catch
+        {
+            _pool.Release(own);
+            throw;
+        }
         _blocks[index] = own;
-        Addresses[index] = own.Memory.Data;
+        Point(index);
         _pool.Release(shared);
+    }
+
+    private void Point(int index)
+    {
+        Block? block = _blocks[index];
+        Addresses[index] = block is null ? null : block.Memory.Data;
+        Numbers[index] = block?.Number ?? -1;
     }
 }

@@ -8,11 +8,11 @@ internal sealed class KvCache : IDisposable
 {
     private readonly BlockPool[] _groups, _pools;
 
-    /// <summary>A cache without sequences. It takes memory as they grow.</summary>
-    public KvCache(CacheLayout layout)
+    /// <summary>A cache without sequences. It takes memory as they grow. Stores have what the last layers remember, in the order of the layers.</summary>
+    public KvCache(CacheLayout layout, IReadOnlyList<IBlockStore>? stores = null)
     {
         Layout = layout;
-        _groups = [.. layout.Groups.Select(group => new BlockPool(group.Shape.BlockBytes, group.Capacity))];
+        _groups = [.. layout.Groups.Select((group, index) => new BlockPool(PartsOf(index, stores ?? []), group.Capacity))];
         if (layout.StateBytes > 0) States = new BlockPool(layout.StateBytes, layout.StateCapacity);
         _pools = States is null ? _groups : [.. _groups, States];
         if (layout.Size.SharesPrefixes) Prefixes = new PrefixIndex(this, UInt128.MaxValue);
@@ -43,6 +43,17 @@ internal sealed class KvCache : IDisposable
     public int FirstNeeded(int pool, int blocks) =>
         pool < _groups.Length ? KvShape.FirstSeen(blocks * AttentionArgs.BlockLength, Layout.Groups[pool].Shape.Rows.Window) : blocks - 1;
 
+    /// <summary>How often the stores were lost: what a sequence held before is of no use.</summary>
+    public int Losses { get; private set; }
+
+    /// <summary>The stores are lost, and with them what all sequences hold: from now on the host's memory has it all.</summary>
+    public void LoseStores()
+    {
+        Losses++;
+        for (int group = 0; group < _groups.Length; group++) _groups[group].Lose(PartsOf(group, []));
+        if (States is { } states) states.Lose(states.Parts);
+    }
+
     /// <summary>Tokens that a sequence may hold.</summary>
     public int MaxLength => Layout.Size.ContextSize;
 
@@ -51,6 +62,8 @@ internal sealed class KvCache : IDisposable
 
     /// <summary>Memory taken from the system so far.</summary>
     public long AllocatedBytes => _groups.Sum(group => group.AllocatedBytes) + (States?.AllocatedBytes ?? 0);
+
+    private BlockParts PartsOf(int group, IReadOnlyList<IBlockStore> stores) => new(group, Layout.Groups[group].Shape.BlockBytes, stores);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this);

@@ -54,8 +54,9 @@ internal static unsafe class PrefixFile
     /// <param name="path">Its name.</param>
     /// <param name="header">What it is of.</param>
     /// <param name="text">The text.</param>
-    /// <param name="blocks">The block of each pool, or null.</param>
-    public static void Write(string path, Header header, ReadOnlySpan<int> text, Block?[] blocks)
+    /// <param name="layout">The cache's layout.</param>
+    /// <param name="blocks">The block of each pool; 0: none.</param>
+    public static void Write(string path, Header header, ReadOnlySpan<int> text, CacheLayout layout, nint[] blocks)
     {
         using AtomicFile file = AtomicFile.Create(path);
         var hash = new XxHash3();
@@ -67,8 +68,8 @@ internal static unsafe class PrefixFile
 
         Write(MemoryMarshal.AsBytes(new ReadOnlySpan<Header>(ref header)));
         Write(MemoryMarshal.AsBytes(text));
-        foreach (Block? block in blocks)
-            if (block is not null) Write(new ReadOnlySpan<byte>(block.Memory.Data, (int)block.Memory.Bytes));
+        for (int pool = 0; pool < blocks.Length; pool++)
+            if (blocks[pool] != 0) Write(new ReadOnlySpan<byte>((void*)blocks[pool], (int)Bytes(layout, pool)));
         file.Stream.Write(BitConverter.GetBytes(hash.GetCurrentHashAsUInt64()));
         file.Complete();
     }
@@ -78,7 +79,7 @@ internal static unsafe class PrefixFile
     /// <param name="expected">What it must be of.</param>
     /// <param name="text">The text.</param>
     /// <param name="layout">The cache's layout.</param>
-    /// <param name="into">Where the block of each pool goes; null: nowhere.</param>
+    /// <param name="into">Where the block of each pool goes; 0: nowhere.</param>
     /// <returns>Whether the file is whole and of this text.</returns>
     public static bool Read(string path, Header expected, ReadOnlySpan<int> text, CacheLayout layout, nint[] into)
     {

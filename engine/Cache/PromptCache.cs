@@ -83,13 +83,13 @@ internal sealed unsafe class PromptCache
             bool wrote = false;
             for (int i = 0; i < paths.Count; i++)
             {
-                Block?[] blocks = [.. Enumerable.Range(0, _cache.Pools.Length).Select(pool => BlockOf(sequence, pool, i))];
+                Block?[] blocks = BlocksOf(sequence, i);
                 header.Tokens = (i + 1) * BlockLength;
                 header.Pools = 0;
                 for (int pool = 0; pool < blocks.Length; pool++) if (blocks[pool] is not null) header.Pools |= 1UL << pool;
                 ReadOnlySpan<int> text = sequence.Tokens[..header.Tokens];
                 if (header.Pools == 0 || (PrefixFile.Peek(paths[i], header, text) & header.Pools) == header.Pools) continue;
-                PrefixFile.Write(paths[i], header, text, blocks);
+                WriteFile(paths[i], header, text, blocks);
                 wrote = true;
             }
             Touch(paths);
@@ -125,8 +125,7 @@ internal sealed unsafe class PromptCache
             sequence.Reserve(text.Length - sequence.Length);
             for (int i = held; i < blocks; i++)
             {
-                nint[] into = [.. Enumerable.Range(0, _cache.Pools.Length).Select(pool => i < _cache.FirstNeeded(pool, blocks) ? 0 : AddressOf(sequence, pool, i))];
-                if (PrefixFile.Read(paths[i], header, text[..((i + 1) * BlockLength)], _cache.Layout, into)) continue;
+                if (ReadFile(paths[i], header, text[..((i + 1) * BlockLength)], sequence, blocks)) continue;
                 Warning = $"prompt cache: {paths[i]} is damaged: its text is computed again";
                 File.Delete(paths[i]);
                 return i;
@@ -146,8 +145,45 @@ internal sealed unsafe class PromptCache
         }
     }
 
-    private Block? BlockOf(Sequence sequence, int pool, int index) =>
-        pool < _cache.Groups.Length ? sequence.Table(pool)[index] : sequence.StateAt((index + 1) * BlockLength);
+    private void WriteFile(string path, PrefixFile.Header header, ReadOnlySpan<int> text, Block?[] blocks)
+    {
+        AlignedBuffer?[] images = Images(pool => blocks[pool] is not null);
+        try
+        {
+            nint[] from = [.. blocks.Select((block, pool) => block is null ? 0 : (nint)_cache.Pools[pool].Parts.Read(block, images[pool]))];
+            PrefixFile.Write(path, header, text, _cache.Layout, from);
+        }
+        finally
+        {
+            foreach (AlignedBuffer? image in images) image?.Dispose();
+        }
+    }
+
+    // Reads a file into the blocks that its text's last tokens lie in; of a text of this many blocks not all are needed.
+    private bool ReadFile(string path, PrefixFile.Header header, ReadOnlySpan<int> text, Sequence sequence, int blocks)
+    {
+        int index = (text.Length / BlockLength) - 1;
+        bool IsNeeded(int pool) => index >= _cache.FirstNeeded(pool, blocks);
+        AlignedBuffer?[] images = Images(IsNeeded);
+        try
+        {
+            nint[] into = [.. images.Select((image, pool) => !IsNeeded(pool) ? 0 : image is not null ? (nint)image.Data : AddressOf(sequence, pool, index))];
+            if (!PrefixFile.Read(path, header, text, _cache.Layout, into)) return false;
+            for (int pool = 0; pool < images.Length; pool++)
+                if (images[pool] is { } image) _cache.Pools[pool].Parts.Write(sequence.Table(pool)[index]!, image);
+            return true;
+        }
+        finally
+        {
+            foreach (AlignedBuffer? image in images) image?.Dispose();
+        }
+    }
+
+    private AlignedBuffer?[] Images(Func<int, bool> isNeeded) =>
+        [.. Enumerable.Range(0, _cache.Pools.Length).Select(pool => isNeeded(pool) ? _cache.Pools[pool].Parts.NewImage() : null)];
+
+    private Block?[] BlocksOf(Sequence sequence, int index) =>
+        [.. Enumerable.Range(0, _cache.Pools.Length).Select(pool => pool < _cache.Groups.Length ? sequence.Table(pool)[index] : sequence.StateAt((index + 1) * BlockLength))];
 
     private nint AddressOf(Sequence sequence, int pool, int index) =>
         pool < _cache.Groups.Length ? (nint)sequence.Table(pool).Addresses[index] : (nint)sequence.NextState;

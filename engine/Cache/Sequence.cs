@@ -26,10 +26,12 @@ public sealed unsafe partial class Sequence : IDisposable
     private object? _owner;
     private AdapterSet? _named;
     private AdapterSet _computedWith;
+    private int _losses; // of the cache, when it was last empty
 
     internal Sequence(KvCache cache)
     {
         _cache = cache;
+        _losses = cache.Losses;
         _computedWith = cache.Adapters;
         _tables = new BlockTable[cache.Groups.Length];
         for (int group = 0; group < _tables.Length; group++)
@@ -83,6 +85,7 @@ public sealed unsafe partial class Sequence : IDisposable
         fork._tokens.AddRange(_tokens);
         fork._chain.AddRange(_chain);
         for (int group = 0; group < _tables.Length; group++) fork._tables[group].ShareFrom(_tables[group], Length);
+        fork._losses = _losses;
         fork._state = Shared(_state);
         foreach ((int length, Block state) in _snapshots) fork._snapshots.Add((length, Shared(state)!));
         return fork;
@@ -118,11 +121,17 @@ public sealed unsafe partial class Sequence : IDisposable
     public void Dispose() => _gate.Close();
 
     /// <summary>Reserves the sequence for a pass, or for work that must not meet one.</summary>
-    /// <exception cref="EdgeLlmException">Busy.</exception>
+    /// <exception cref="EdgeLlmException">Busy. PluginError: what it holds was lost with a device, until it is trimmed to 0.</exception>
     /// <exception cref="ObjectDisposedException">It is disposed of.</exception>
     internal void Acquire()
     {
         _gate.Enter();
+        if (IsLost)
+        {
+            _gate.Leave();
+            throw new EdgeLlmException(ErrorCode.PluginError, $"the {Length} tokens of this sequence were in the memory of a device that failed: expected it to be trimmed to 0 first");
+        }
+        if (_losses != _cache.Losses) TrimTo(0); // what was reserved for it is lost as well
         FixAdapters();
     }
 
@@ -140,6 +149,15 @@ public sealed unsafe partial class Sequence : IDisposable
     {
         if (Interlocked.CompareExchange(ref _owner, owner, null) is not null)
             throw new EdgeLlmException(ErrorCode.Busy, "a generation is under way in this sequence");
+        try
+        {
+            if (IsLost) Trim(0);
+        }
+        catch
+        {
+            Disown(owner);
+            throw;
+        }
     }
 
     /// <summary>Ends that.</summary>
@@ -194,8 +212,11 @@ public sealed unsafe partial class Sequence : IDisposable
         _tokens.RemoveRange(length, Length - length);
         TrimChain(length);
         foreach (BlockTable table in _tables) table.Trim(length);
+        if (length == 0) _losses = _cache.Losses;
         FixAdapters();
     }
+
+    private bool IsLost => Length > 0 && _losses != _cache.Losses;
 
     // The first token decides.
     private void FixAdapters() => _computedWith = AdapterSet;

@@ -65,8 +65,15 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         }
         Write(MemoryMarshal.AsBytes(sequence.Tokens));
         for (int group = 0; group < header.Groups; group++)
-            foreach (Rows rows in RowsOf(sequence.Layout, group, First(sequence, group), sequence.Length))
-                Write(new ReadOnlySpan<byte>(sequence.Table(group).Addresses[rows.Block] + rows.Offset, rows.Bytes));
+        {
+            using AlignedBuffer? image = sequence.Table(group).Parts.NewImage();
+            for (int block = First(sequence, group); block < KvShape.Blocks(sequence.Length); block++)
+            {
+                byte* whole = sequence.Table(group).Parts.Read(sequence.Table(group)[block]!, image);
+                foreach (Rows rows in RowsOf(sequence.Layout, group, Used(sequence.Length, block)))
+                    Write(new ReadOnlySpan<byte>(whole + rows.Offset, rows.Bytes));
+            }
+        }
         Write(new ReadOnlySpan<byte>(sequence.State, (int)StateBytes(sequence)));
         ulong checksum = hash.GetCurrentHashAsUInt64();
         output.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(ref checksum)));
@@ -108,8 +115,16 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         {
             sequence.Reserve(tokens.Length);
             for (int group = 0; group < first.Length; group++)
-                foreach (Rows rows in RowsOf(sequence.Layout, group, first[group], tokens.Length))
-                    ReadFinite(new Span<byte>(sequence.Table(group).Addresses[rows.Block] + rows.Offset, rows.Bytes), rows.Type);
+            {
+                using AlignedBuffer? image = sequence.Table(group).Parts.NewImage();
+                for (int block = first[group]; block < KvShape.Blocks(tokens.Length); block++)
+                {
+                    byte* whole = image is null ? sequence.Table(group).Addresses[block] : image.Data;
+                    foreach (Rows rows in RowsOf(sequence.Layout, group, Used(tokens.Length, block)))
+                        ReadFinite(new Span<byte>(whole + rows.Offset, rows.Bytes), rows.Type);
+                    sequence.Table(group).Parts.Write(sequence.Table(group)[block]!, image);
+                }
+            }
             ReadFinite(new Span<byte>(sequence.NextState, header.Tokens == 0 ? 0 : (int)header.StateBytes), KvType.F32);
             ulong expected = hash.GetCurrentHashAsUInt64(), found = 0;
             Read(MemoryMarshal.AsBytes(new Span<ulong>(ref found)));
@@ -131,24 +146,20 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         }
     }
 
-    private readonly record struct Rows(int Block, nint Offset, int Bytes, KvType Type);
+    private readonly record struct Rows(nint Offset, int Bytes, KvType Type);
 
-    // Where the rows of every head lie, block by block.
-    private static IEnumerable<Rows> RowsOf(CacheLayout layout, int group, int firstBlock, int length)
+    // Where the rows of every head lie in a block, of which this many positions are used.
+    private static IEnumerable<Rows> RowsOf(CacheLayout layout, int group, int used)
     {
         KvShape shape = layout.Groups[group].Shape;
-        for (int block = firstBlock; block < KvShape.Blocks(length); block++)
+        for (int il = 0; il < shape.Layers; il++)
         {
-            int used = Used(length, block);
-            for (int il = 0; il < shape.Layers; il++)
-            {
-                KvLayer layer = shape.Layer(group, il);
-                int keyBytes = used * (int)layer.KeyStride, valueBytes = layer.ValuesInKeys ? 0 : used * (int)layer.ValueStride;
-                for (int head = 0; head < layer.Heads; head++)
-                    yield return new Rows(block, layer.KeyOffset + (head * layer.KeyHeadBytes), keyBytes, layer.KeyType);
-                for (int head = 0; head < layer.Heads && valueBytes > 0; head++)
-                    yield return new Rows(block, layer.ValueOffset + (head * layer.ValueHeadBytes), valueBytes, layer.ValueType);
-            }
+            KvLayer layer = shape.Layer(group, il);
+            int keyBytes = used * (int)layer.KeyStride, valueBytes = layer.ValuesInKeys ? 0 : used * (int)layer.ValueStride;
+            for (int head = 0; head < layer.Heads; head++)
+                yield return new Rows(layer.KeyOffset + (head * layer.KeyHeadBytes), keyBytes, layer.KeyType);
+            for (int head = 0; head < layer.Heads && valueBytes > 0; head++)
+                yield return new Rows(layer.ValueOffset + (head * layer.ValueHeadBytes), valueBytes, layer.ValueType);
         }
     }
 

@@ -6,6 +6,9 @@ namespace Edge.Llm.Kernels;
 /// Integer sums are exact in int32 (the largest, Q6_K's unsigned one, is 256 * 63 * 127 * 128 = 262,176,768), so their order is free.</summary>
 internal static unsafe class Canonical
 {
+    /// <summary>Version of the arithmetic: results of equal versions are equal bit for bit.</summary>
+    public const int Version = 1;
+
     /// <summary>One super-block of 256: acc + ((isum * dw) * dx), ascending, the last step fused.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float SuperBlock(float acc, int isum, float dw, float dx) => MathF.FusedMultiplyAdd(isum * dw, dx, acc);

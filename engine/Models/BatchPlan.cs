@@ -4,6 +4,9 @@ using Edge.Llm.Ops;
 
 namespace Edge.Llm.Models;
 
+/// <summary>Consecutive tokens of a sequence: rows of a batch, and the position of the first.</summary>
+internal readonly record struct SequenceRun(Sequence Sequence, int Row, int Count, int Position);
+
 /// <summary>A batch as the forward function uses it: checked, its positions known, room for it reserved in the cache, and cut into
 /// runs of consecutive tokens of one sequence, short enough to be shared out over threads.</summary>
 internal sealed unsafe class BatchPlan
@@ -15,6 +18,7 @@ internal sealed unsafe class BatchPlan
     private readonly bool _bothDirections;
     private readonly List<TokenRun>[] _runs; // by cache group
     private readonly List<StateRun> _states = [];
+    private readonly List<SequenceRun> _sequenceRuns = [];
     private readonly List<Sequence> _sequences = [];
     private Batch _batch = new();
 
@@ -48,6 +52,9 @@ internal sealed unsafe class BatchPlan
 
     /// <summary>Each sequence's rows with its states, for layers that have one.</summary>
     public ReadOnlySpan<StateRun> States => CollectionsMarshal.AsSpan(_states);
+
+    /// <summary>Each sequence's rows whole, for layers that run elsewhere.</summary>
+    public ReadOnlySpan<SequenceRun> SequenceRuns => CollectionsMarshal.AsSpan(_sequenceRuns);
 
     /// <summary>The rows whose logits are wanted, ascending.</summary>
     public ReadOnlySpan<int> LogitsRows => _batch.LogitsRows;
@@ -111,12 +118,14 @@ internal sealed unsafe class BatchPlan
     {
         foreach (List<TokenRun> runs in _runs) runs.Clear();
         _states.Clear();
+        _sequenceRuns.Clear();
         ReadOnlySpan<Batch.Run> given = _batch.Runs;
         for (int i = 0; i < given.Length;)
         {
             // Runs of one sequence that follow one another are one.
             (Sequence sequence, int row, int count, _) = given[i++];
             while (i < given.Length && given[i].Sequence == sequence) count += given[i++].Count;
+            _sequenceRuns.Add(new SequenceRun(sequence, row, count, Positions[row]));
             if (_cache.States is not null) _states.Add(StateOf(sequence, row, count));
             for (int end = row + count; row < end; row += _maxRun)
                 for (int group = 0; group < _runs.Length; group++)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Edge.Llm.Adapters;
 using Edge.Llm.Cache;
 using Edge.Llm.Kernels;
@@ -12,40 +13,36 @@ internal delegate void RowsHandler(FloatRows rows, int first);
 /// <summary>What it takes to run a model: threads, a cache and a workspace. One forward pass at a time.</summary>
 internal sealed class ModelRunner : IDisposable
 {
+    private readonly ModelSpec _spec;
     private readonly GgufFile _file;
     private readonly Gate _model, _gate;
+    private readonly ContextOptions _options;
+    private readonly KernelSet _kernels;
     private readonly WorkerPool _pool;
-    private readonly Workspace _workspace;
-    private readonly BatchPlan _plan;
-    private readonly Transformer _transformer;
     private readonly Batch _batch = new();
+    private OffloadedLayers? _offloaded;
+    private Workspace _workspace;
+    private BatchPlan _plan;
+    private Transformer _transformer;
     private AdaptedRows? _adapted; // made when a sequence has adapters
 
-    /// <summary>Allocates; <paramref name="model"/> is held during each pass and keeps the file open.</summary>
+    /// <summary>Allocates; <paramref name="model"/> is held during each pass and keeps the file open. The runner owns the layers that run
+    /// elsewhere from now on.</summary>
     /// <exception cref="EdgeLlmException">OutOfMemory, Unsupported.</exception>
-    public ModelRunner(ModelSpec spec, GgufFile file, Gate model, ContextOptions options)
+    public ModelRunner(ModelSpec spec, GgufFile file, Gate model, ContextOptions options, OffloadedLayers? offloaded = null)
     {
-        _file = file;
-        VocabSize = spec.VocabSize;
-        _model = model;
+        (_spec, _file, _model, _options, _offloaded) = (spec, file, model, options, offloaded);
         _gate = new Gate(this, 1, "a forward pass is under way in this context", Free);
-        KernelSet kernels = options.Isa is { } isa ? KernelSet.For(isa) : KernelSet.Default();
-        Cache = new KvCache(spec.CacheLayout(options.CacheSize));
-        _workspace = Workspace.Allocate(options.BatchSize, options.Threads, workspace => Make(spec, Cache, workspace, options), out (BatchPlan, Transformer) made);
-        (_plan, _transformer) = made;
+        _kernels = options.Isa is { } isa ? KernelSet.For(isa) : KernelSet.Default();
+        Cache = new KvCache(spec.CacheLayout(options.CacheSize), offloaded?.Stages);
+        _pool = new WorkerPool(options.Threads);
         try
         {
-            _pool = new WorkerPool(options.Threads);
-            unsafe
-            {
-                var packed = new PackedActivations(_pool, kernels.Float, _workspace.PackedQ8_K, _workspace.PackedQ8_32);
-                Cpu = new Cpu(_pool, kernels, _workspace.Scratch, _workspace.ScratchStride, packed);
-            }
+            Allocate();
         }
         catch
         {
-            _pool?.Dispose();
-            _workspace.Dispose();
+            _pool.Dispose();
             throw;
         }
     }
@@ -54,7 +51,10 @@ internal sealed class ModelRunner : IDisposable
     public KvCache Cache { get; }
 
     /// <summary>Threads, kernels, and who looks on.</summary>
-    public Cpu Cpu { get; }
+    public Cpu Cpu { get; private set; }
+
+    /// <summary>How often a device has failed and its layers have come back to the CPU.</summary>
+    public int Losses => Cache.Losses;
 
     /// <summary>Bytes of the workspace.</summary>
     public long WorkspaceBytes => _workspace.Bytes + (_adapted?.Bytes ?? 0);
@@ -66,7 +66,7 @@ internal sealed class ModelRunner : IDisposable
     public int LogitsRows => _transformer.LogitsRows;
 
     /// <summary>Tokens that the model knows.</summary>
-    public int VocabSize { get; }
+    public int VocabSize => _spec.VocabSize;
 
     /// <summary>Passes so far.</summary>
     public long Passes { get; private set; }
@@ -75,7 +75,7 @@ internal sealed class ModelRunner : IDisposable
     public static long Measure(ModelSpec spec, ContextOptions options, AdapterWidths adapters)
     {
         using var cache = new KvCache(spec.CacheLayout(options.CacheSize));
-        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options)).Bytes
+        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options, null)).Bytes
             + (adapters == default ? 0 : AdapterProduct.BytesFor(options.BatchSize, adapters));
     }
 
@@ -86,12 +86,13 @@ internal sealed class ModelRunner : IDisposable
     /// <param name="cancellation">Ends it, before the next layer.</param>
     /// <returns>The rows that the batch asks for: logits, or hidden states after the last norm. They are valid until the next pass.</returns>
     /// <exception cref="EdgeLlmException">InvalidArgument, Busy, ContextFull, Cancelled, NonFinite, OutOfMemory, InvalidFile: the file
-    /// changed its size.</exception>
+    /// changed its size. PluginError: a device failed; its layers run on the CPU from the next pass on, in sequences that hold nothing yet.</exception>
     public FloatRows Forward(Batch batch, bool wantsHidden = false, Func<bool>? hasEnded = null, CancellationToken cancellation = default)
     {
         using Gate.Use pass = _gate.Hold();
         using Gate.Use model = _model.Hold();
         _file.CheckUnchanged();
+        if (_offloaded?.IsLost == true) ComeBack();
         try
         {
             _plan.Prepare(batch, wantsHidden);
@@ -180,17 +181,48 @@ internal sealed class ModelRunner : IDisposable
 
     private AdaptedRows Adapted => _adapted ??= new AdaptedRows(BatchSize, Cpu);
 
+    [MemberNotNull(nameof(_workspace), nameof(_plan), nameof(_transformer), nameof(Cpu))]
+    private unsafe void Allocate()
+    {
+        Workspace workspace = Workspace.Allocate(
+            _options.BatchSize, _options.Threads, workspace => Make(_spec, Cache, workspace, _options, _offloaded), out (BatchPlan, Transformer) made);
+        _workspace?.Dispose();
+        _workspace = workspace;
+        (_plan, _transformer) = made;
+        var packed = new PackedActivations(_pool, _kernels.Float, _workspace.PackedQ8_K, _workspace.PackedQ8_32);
+        Cpu = new Cpu(_pool, _kernels, _workspace.Scratch, _workspace.ScratchStride, packed) { Tracer = Cpu?.Tracer, Observer = Cpu?.Observer };
+    }
+
+    // The layers of a device that failed run here from now on. What its cache held is lost.
+    private void ComeBack()
+    {
+        OffloadedLayers lost = _offloaded!;
+        _offloaded = null;
+        try
+        {
+            Allocate();
+        }
+        catch
+        {
+            _offloaded = lost;
+            throw;
+        }
+        Cache.LoseStores();
+        lost.Dispose();
+    }
+
     private void BeginAdapters(Batch batch)
     {
         bool any = false;
         foreach (Batch.Run run in batch.Runs) any |= !run.Sequence.PassAdapters.IsEmpty;
         if (!any) return;
+        if (_offloaded is not null) throw new EdgeLlmException(ErrorCode.Unsupported, "adapters do not work with layers on a device: expected n_gpu_layers 0");
         foreach (Batch.Run run in batch.Runs) Adapted.Add(run.Sequence.PassAdapters, run.Count);
         Adapted.Begin(batch.LogitsRows);
     }
 
-    private static (BatchPlan, Transformer) Make(ModelSpec spec, KvCache cache, Workspace workspace, ContextOptions options) =>
-        (new BatchPlan(spec, cache, workspace, options.LogitsRows), new Transformer(spec, cache.Layout, workspace, options.LogitsRows));
+    private static (BatchPlan, Transformer) Make(ModelSpec spec, KvCache cache, Workspace workspace, ContextOptions options, OffloadedLayers? offloaded) =>
+        (new BatchPlan(spec, cache, workspace, options.LogitsRows), new Transformer(spec, cache.Layout, workspace, options.LogitsRows, offloaded));
 
     private void Free()
     {
@@ -198,5 +230,6 @@ internal sealed class ModelRunner : IDisposable
         Cache.Dispose();
         _workspace.Dispose();
         _adapted?.Dispose();
+        _offloaded?.Dispose();
     }
 }

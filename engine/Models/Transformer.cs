@@ -14,12 +14,15 @@ internal sealed unsafe class Transformer
     private readonly PerLayerInputs? _perLayer;
     private readonly Streams? _streams;
     private readonly Layer[] _layers;
+    private readonly StageRunner? _stages;
     private readonly PoolingHead _head;
 
-    /// <summary>A decoder that gives at most <paramref name="logitsRows"/> rows of logits. It claims its buffers.</summary>
-    public Transformer(ModelSpec spec, CacheLayout cache, Workspace workspace, int logitsRows)
+    /// <summary>A decoder that gives at most <paramref name="logitsRows"/> rows of logits, some of whose layers may run elsewhere. It claims its
+    /// buffers.</summary>
+    public Transformer(ModelSpec spec, CacheLayout cache, Workspace workspace, int logitsRows, OffloadedLayers? offloaded)
     {
         _spec = spec;
+        int here = offloaded?.FirstLayer ?? spec.Layers.Length;
         _x = workspace.Rows(spec.EmbeddingLength);
         _h = workspace.Rows(spec.EmbeddingLength);
         FloatRows branch = Array.Exists(spec.Layers, layer => layer.Topology == Topology.Parallel) ? workspace.Rows(spec.EmbeddingLength) : default;
@@ -27,11 +30,13 @@ internal sealed unsafe class Transformer
         var biases = new PositionBiases(workspace, cache.Size.ContextSize);
         if (spec.PerLayer is not null) _perLayer = new PerLayerInputs(spec.PerLayer, workspace);
         if (spec.Streams is not null) _streams = new Streams(spec.Streams, workspace);
-        _layers = [.. spec.Layers.Select((layer, il) => new Layer(
-            layer, new LayerMaking(il, spec.EmbeddingLength, workspace, _ropes, biases, _perLayer, _streams, cache), il == spec.Layers.Length - 1, _h, branch))];
+        LayerMaking Making(int il) => new(il, spec.EmbeddingLength, workspace, _ropes, biases, _perLayer, _streams, cache);
+        _layers = [.. spec.Layers.Take(here).Select((layer, il) => new Layer(layer, Making(il), il == spec.Layers.Length - 1, _h, branch))];
+        if (offloaded is not null) _stages = new StageRunner(offloaded, spec, _ropes, workspace, Making);
         _head = new PoolingHead(spec.Pooling, workspace);
         if (!spec.HasLogits) return;
         _logits = workspace.Rows(logitsRows, spec.VocabSize);
+        if (offloaded?.HasOutput == true) return;
         workspace.ClaimInput(spec.Output);
     }
 
@@ -58,17 +63,23 @@ internal sealed unsafe class Transformer
             x = _layers[il].Forward(cpu, batch, x);
         }
         _streams?.Merge(cpu, x);
+        if (_stages is not null) x = _stages.Forward(cpu, batch, x, _h, _logits, hasEnded, cancellation);
+        FloatRows result = _stages?.HaveOutput == true ? x : Output(cpu, batch, x);
+        return Finite(cpu, batch, result, batch.WantsHidden ? "result_norm: the hidden state" : "result_output: the logits");
+    }
 
+    private FloatRows Output(Cpu cpu, BatchPlan batch, FloatRows x)
+    {
         FloatRows result = _spec.OutputNorm is null ? x : _h.First(x.Count);
         _spec.OutputNorm?.Forward(cpu, x, result, _spec.Output.Input);
         cpu.Trace("result_norm", -1, result);
-        if (batch.WantsHidden) return Finite(cpu, batch, result, "result_norm: the hidden state");
+        if (batch.WantsHidden) return result;
 
         FloatRows logits = _logits.First(x.Count);
         MatMul.Run(cpu, result, _spec.Output.To(logits));
         if (_spec.FinalSoftcap != 0) RowOps.Apply(cpu, Elementwise.SoftCap, logits, _spec.FinalSoftcap);
         cpu.Trace("result_output", -1, logits);
-        return Finite(cpu, batch, logits, "result_output: the logits");
+        return logits;
     }
 
     private static FloatRows Finite(Cpu cpu, BatchPlan batch, FloatRows rows, string what)

@@ -23,11 +23,12 @@ public sealed partial class DependencyTests
         ["Ops"] = ["Adapters"],
         ["Cache"] = ["Ops"],
         ["Models"] = ["Cache"],
+        ["Offload"] = ["Models"],
         ["Grammars"] = ["Tokenization"],
         ["Sampling"] = ["Grammars", "Kernels"],
         ["Scheduling"] = ["Models", "Sampling"],
         ["Answers"] = ["Scheduling", "Templates"],
-        ["Api"] = ["Answers"],
+        ["Api"] = ["Answers", "Offload"],
         ["Evaluation"] = ["Api", "Quantization"],
     });
 

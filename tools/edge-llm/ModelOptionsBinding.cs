@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Edge.Llm.Cli.Devices;
 using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli;
@@ -15,7 +16,7 @@ internal sealed class ModelOptionsBinding
     private readonly Option<float> _ropeFreqScale = Opt.Number("--rope-freq-scale", [], "Factor on positions; 0: the file's.", 0, 0);
     private readonly Option<string[]> _overrides = OverrideOption.Make();
     private readonly AdapterOptionsBinding _adapters = new();
-    private readonly Option<int> _gpuLayers = Opt.Integer("--n-gpu-layers", ["-ngl", "--gpu-layers"], "Layers for an offload plug-in.", 0, -1);
+    private readonly OffloadBinding _offload = new();
     private readonly Option<int> _threads = Opt.Integer("--threads", ["-t"], "Threads; 0: one a physical core.", 0, -1, 1024);
     private readonly Option<int> _batch = Opt.Integer("--batch-size", ["-b"], "Tokens in one forward pass.", 512, 1, 65536);
     private readonly Option<int> _microBatch = Opt.Integer("--ubatch-size", ["-ub"],
@@ -44,8 +45,9 @@ internal sealed class ModelOptionsBinding
         if (withModel) command.Add(_model);
         command.Add(_threads);
         if (withContextSize) command.Add(_context);
-        foreach (Option option in (Option[])[_batch, _microBatch, _flashAttention, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _overrides, _gpuLayers])
+        foreach (Option option in (Option[])[_batch, _microBatch, _flashAttention, _typeK, _typeV, _noMmap, _mlock, _ropeFreqBase, _ropeFreqScale, _overrides])
             command.Add(option);
+        _offload.AddTo(command);
         _adapters.AddTo(command);
         return this;
     }
@@ -59,7 +61,6 @@ internal sealed class ModelOptionsBinding
         using var progress = new Progress("loading", reports: false);
         var model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), Model(parsed));
         progress.Dispose();
-        if (parsed.GetValue(_gpuLayers) != 0) Console.Error.WriteLine("edge-llm: no offload plug-in is loaded: all layers stay on the CPU");
         if (EngineInfo.ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");
         if (model.File.LockWarning is { } warning) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(warning));
         return model;
@@ -72,7 +73,7 @@ internal sealed class ModelOptionsBinding
         return new ModelOptions
         {
             UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock), Overrides = OverrideOption.Get(parsed, _overrides),
-            RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
+            Offload = _offload.Get(parsed), RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
         };
     }
 

@@ -43,7 +43,7 @@ internal static class Program
         {
             RunCommand.Make(), ChatCommand.Make(), TokenizeCommand.Make(), DetokenizeCommand.Make(), LogitsCommand.Make(), EmbedCommand.Make(),
             RerankCommand.Make(), BenchCommand.Make(),
-            InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), PlanCommand.Make(),
+            InspectCommand.Make(), VerifyCommand.Make(), KernelsCommand.Make(), DevicesCommand.Make(), PlanCommand.Make(),
             QuantizeCommand.Make(), PerplexityCommand.Make(), ImatrixCommand.Make(), SplitCommand.Make(), MergeCommand.Make(), ConvertCommand.Make(),
             PullCommand.Make(), ListCommand.Make(), RemoveCommand.Make(), ModelFolder.Option,
         };

@@ -49,6 +49,19 @@ internal sealed unsafe class Attention : IMixer
     {
         FloatRows q = _q.First(h.Count), k = _k.First(h.Count), v = _v.First(h.Count), gate = _gate.First(h.Count), kqv = _kqv.First(h.Count);
         Project(cpu, h, q, k, v, gate);
+        Mix(cpu, batch, q, k, v, kqv);
+        if (gate.Data != null) ApplyGate(cpu, gate, kqv);
+        if (y.Count < h.Count) kqv = RowOps.KeepRows(kqv, batch.LogitsRows);
+        _spec.OutputIn?.Forward(cpu, kqv, kqv, _spec.Output.Input);
+        MatMul.Run(cpu, kqv, _spec.Output.To(y));
+    }
+
+    /// <summary>Room for the queries, keys, values and results of rows.</summary>
+    public (FloatRows Q, FloatRows K, FloatRows V, FloatRows Kqv) Buffers(int rows) => (_q.First(rows), _k.First(rows), _v.First(rows), _kqv.First(rows));
+
+    /// <summary>kqv = softmax(q * keys * scale) * values, of the products.</summary>
+    public void Mix(Cpu cpu, BatchPlan batch, FloatRows q, FloatRows k, FloatRows v, FloatRows kqv)
+    {
         if (!_config.NormAfterRope) NormHeads(cpu, q, k);
         Rotate(cpu, q);
         if (_spec.K is not null) Rotate(cpu, k);
@@ -63,10 +76,6 @@ internal sealed unsafe class Attention : IMixer
         if (_spec.K is not null && !CacheOps.Store(cpu, batch.Runs(_kv.Group), _kv, k, v)) ThrowNonFinite(_il);
         CacheOps.Attend(cpu, batch.Runs(_kv.Group), _kv, q, kqv, _scoring);
         cpu.Trace("kqv_out", _il, kqv);
-        if (gate.Data != null) ApplyGate(cpu, gate, kqv);
-        if (y.Count < h.Count) kqv = RowOps.KeepRows(kqv, batch.LogitsRows);
-        _spec.OutputIn?.Forward(cpu, kqv, kqv, _spec.Output.Input);
-        MatMul.Run(cpu, kqv, _spec.Output.To(y));
     }
 
     private void Project(Cpu cpu, FloatRows h, FloatRows q, FloatRows k, FloatRows v, FloatRows gate)

@@ -18,14 +18,17 @@ internal static class PlanCommand
             using LanguageModel model = modelOptions.Open(parsed);
             ContextOptions options = modelOptions.Context(parsed, model);
             MemoryPlan plan = model.Plan(options);
+            OffloadReport offload = model.PlanOffload(options);
             using var output = new Output();
-            if (parsed.GetValue(json)) WriteJson(plan, options, output);
+            if (parsed.GetValue(json)) WriteJson(plan, offload, options, output);
             else
             {
                 output.WriteLine(Row("weights", plan.Weights, options.Adapters.Count == 0 ? "the file" : $"the file and {options.Adapters.Count} adapter(s)"));
                 output.WriteLine(Row("kv cache", plan.KvCache, $"{options.ContextSize} tokens, {options.TypeK} keys, {options.TypeV} values, when full"));
                 output.WriteLine(Row("activations", plan.Activations, $"batches of {options.BatchSize} tokens"));
                 output.WriteLine(Row("total", plan.Total, ""));
+                if (offload.Stages.Count == 0 && offload.Note is null) return Failure.Ok;
+                foreach (string line in offload.Lines()) output.WriteLine(line);
             }
             return Failure.Ok;
         });
@@ -35,7 +38,7 @@ internal static class PlanCommand
     private static string Row(string what, long bytes, string note) => string.Create(CultureInfo.InvariantCulture,
         $"{what,-12} {bytes,16} bytes {bytes / 1048576.0,12:F1} MiB  {note}").TrimEnd();
 
-    private static void WriteJson(MemoryPlan plan, ContextOptions options, Output output)
+    private static void WriteJson(MemoryPlan plan, OffloadReport offload, ContextOptions options, Output output)
     {
         using var json = new Utf8JsonWriter(output, Json.Indented);
         json.WriteStartObject();
@@ -45,6 +48,22 @@ internal static class PlanCommand
         json.WriteNumber("kv_cache_bytes", plan.KvCache);
         json.WriteNumber("activations_bytes", plan.Activations);
         json.WriteNumber("total_bytes", plan.Total);
+        json.WriteStartArray("offload");
+        foreach (OffloadedStage stage in offload.Stages)
+        {
+            json.WriteStartObject();
+            json.WriteString("plugin", stage.Plugin);
+            json.WriteNumber("device", stage.Device.Number);
+            json.WriteString("device_name", stage.Device.Name);
+            json.WriteNumber("first_layer", stage.FirstLayer);
+            json.WriteNumber("layers", stage.Layers);
+            json.WriteBoolean("output", stage.HasOutput);
+            json.WriteBoolean("exact", stage.IsExact);
+            json.WriteNumber("bytes", stage.Bytes);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        if (offload.Note is { } note) json.WriteString("offload_note", note);
         json.WriteEndObject();
         json.Flush();
         output.WriteLine();

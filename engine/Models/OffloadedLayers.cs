@@ -1,0 +1,66 @@
+using Edge.Llm.Cache;
+using Edge.Llm.Ops;
+
+namespace Edge.Llm.Models;
+
+/// <summary>The parts of a layer of a stage that stay the host's.</summary>
+[Flags]
+internal enum HostParts
+{
+    None = 0,
+
+    /// <summary>Of the mixer, all between the products of queries, keys and values and that of the output.</summary>
+    Mixer = 1,
+
+    /// <summary>The feed-forward network.</summary>
+    FeedForward = 2,
+}
+
+/// <summary>Consecutive layers that run elsewhere, and the output matrix behind the last ones.</summary>
+internal interface IStage : IBlockStore, IDisposable
+{
+    /// <summary>Whether the last norm and the output matrix belong to it.</summary>
+    bool HasOutput { get; }
+
+    /// <summary>Whether its device has failed: it is of no use any more.</summary>
+    bool IsLost { get; }
+
+    /// <summary>Runs a pass: y [rows, n_embd], or [rows, n_vocab], of those rows of x.</summary>
+    /// <exception cref="EdgeLlmException">Cancelled, NonFinite, PluginError, OutOfMemory.</exception>
+    void Forward(StagePass pass, FloatRows x, ReadOnlySpan<int> rows, FloatRows y);
+}
+
+/// <summary>What a stage needs to know of a pass.</summary>
+internal abstract class StagePass
+{
+    /// <summary>The batch.</summary>
+    public abstract BatchPlan Batch { get; }
+
+    /// <summary>Cosines and sines of its positions.</summary>
+    public abstract RopeTables Ropes { get; }
+
+    /// <summary>Whether nobody needs it any more.</summary>
+    public abstract bool IsCancelled { get; }
+
+    /// <summary>Computes a part that is the host's; see <see cref="HostParts"/>.</summary>
+    public abstract unsafe void Run(int layer, HostParts part, int rows, float* x, float* y);
+}
+
+/// <summary>The last layers of a model, in stages one after another.</summary>
+/// <param name="FirstLayer">The first of them; the number of layers if it is only the output matrix.</param>
+/// <param name="Stages">The stages.</param>
+/// <param name="Parts">What of each of them is the host's.</param>
+internal sealed record OffloadedLayers(int FirstLayer, IReadOnlyList<IStage> Stages, HostParts[] Parts) : IDisposable
+{
+    /// <summary>Whether logits come from the last stage.</summary>
+    public bool HasOutput => Stages[^1].HasOutput;
+
+    /// <summary>Whether a device has failed.</summary>
+    public bool IsLost => Stages.Any(stage => stage.IsLost);
+
+    /// <summary>Frees what the devices have.</summary>
+    public void Dispose()
+    {
+        foreach (IStage stage in Stages) stage.Dispose();
+    }
+}

@@ -1,0 +1,33 @@
+namespace Edge.Llm;
+
+/// <summary>The plug-ins that run layers on devices.</summary>
+public static class OffloadPlugins
+{
+    /// <summary>Names a plug-in or a folder of them, in place of the folder of the program.</summary>
+    public const string Variable = "EDGE_LLM_OFFLOAD";
+
+    private const string Prefix = "edge_llm_offload_";
+
+    /// <summary>The plug-ins in the program's folder, or where the variable EDGE_LLM_OFFLOAD says: libraries whose names begin with
+    /// (lib)edge_llm_offload_.</summary>
+    public static IReadOnlyList<string> Find() => Find(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : AppContext.BaseDirectory);
+
+    /// <summary>The devices of a plug-in. It is loaded into this process: one that crashes then takes the process with it.</summary>
+    /// <exception cref="EdgeLlmException">PluginError: it cannot be loaded, or is of another version.</exception>
+    public static IReadOnlyList<OffloadDevice> Devices(string path) => Offload.Plugin.Load(path).Devices();
+
+    /// <summary>Name and version of a plug-in.</summary>
+    /// <exception cref="EdgeLlmException">As with <see cref="Devices"/>.</exception>
+    public static string Describe(string path) => Offload.Plugin.Load(path).Title;
+
+    /// <summary>The plug-ins of a folder, or the one that is named.</summary>
+    public static IReadOnlyList<string> Find(string place)
+    {
+        ArgumentNullException.ThrowIfNull(place);
+        if (File.Exists(place)) return [Path.GetFullPath(place)];
+        if (!Directory.Exists(place)) return [];
+        string extension = OperatingSystem.IsWindows() ? ".dll" : OperatingSystem.IsMacOS() ? ".dylib" : ".so";
+        string start = OperatingSystem.IsWindows() ? Prefix : "lib" + Prefix;
+        return [.. Directory.EnumerateFiles(place, start + "*" + extension).Select(Path.GetFullPath).Order(StringComparer.Ordinal)];
+    }
+}

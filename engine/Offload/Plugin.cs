@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+
+namespace Edge.Llm.Offload;
+
+/// <summary>A plug-in that is loaded. It stays so until the process ends: drivers do not like to be unloaded.</summary>
+internal sealed unsafe class Plugin
+{
+    private static readonly object s_gate = new();
+    private static readonly Dictionary<string, Plugin> s_loaded = [];
+
+    private readonly AbiPlugin* _table;
+
+    private Plugin(string path, AbiPlugin* table)
+    {
+        Path = path;
+        _table = table;
+        (Name, Title) = (TextOf(table->Name, 64u), $"{TextOf(table->Name, 64u)} {TextOf(table->Version, 64u)}");
+    }
+
+    /// <summary>The library.</summary>
+    public string Path { get; }
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>Its name and version.</summary>
+    public string Title { get; }
+
+    /// <summary>Its functions.</summary>
+    public AbiPlugin* Table => _table;
+
+    /// <summary>Loads a library, or finds it loaded.</summary>
+    /// <exception cref="EdgeLlmException">PluginError.</exception>
+    public static Plugin Load(string path)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        lock (s_gate)
+        {
+            if (!s_loaded.TryGetValue(path, out Plugin? plugin)) s_loaded[path] = plugin = Open(path);
+            return plugin;
+        }
+    }
+
+    /// <summary>Its devices.</summary>
+    /// <exception cref="EdgeLlmException">PluginError.</exception>
+    public IReadOnlyList<OffloadDevice> Devices()
+    {
+        int count = 0;
+        AbiError error = NewError();
+        Check(_table->DeviceCount(&count, &error), error);
+        if (count is < 0 or > 1024) throw Failed($"{count} devices: expected 0 to 1024");
+        return [.. Enumerable.Range(0, count).Select(Device)];
+    }
+
+    /// <summary>A device.</summary>
+    /// <exception cref="EdgeLlmException">PluginError.</exception>
+    public OffloadDevice Device(int number)
+    {
+        AbiError error = NewError();
+        var info = new AbiDeviceInfo { StructSize = (uint)sizeof(AbiDeviceInfo) };
+        Check(_table->DeviceInfo(number, &info, &error), error);
+        OffloadDeviceKind kind = info.Kind <= (uint)OffloadDeviceKind.Processor ? (OffloadDeviceKind)info.Kind : OffloadDeviceKind.Other;
+        return new OffloadDevice(number, TextOf(info.Name, 128), TextOf(info.Driver, 64), kind, Clamp(info.TotalBytes), Clamp(info.FreeBytes), info.Exact == 1, TextOf(info.Note, 192));
+    }
+
+    /// <summary>A struct for an error.</summary>
+    public static AbiError NewError() => new() { StructSize = (uint)sizeof(AbiError) };
+
+    /// <summary>Throws unless a status is 0.</summary>
+    /// <exception cref="EdgeLlmException">PluginError, Unsupported, OutOfMemory, Cancelled, NonFinite.</exception>
+    public void Check(int status, in AbiError error)
+    {
+        if (status == 0) return;
+        string text;
+        fixed (byte* first = error.Text) text = TextOf(first, 504);
+        if (text.Length == 0) text = $"status {status}, without a word";
+        if (error.NativeCode != 0) text += $" (code {error.NativeCode} of the device)";
+        throw new EdgeLlmException(CodeOf(status), $"{Name}: {text}");
+    }
+
+    /// <summary>Text that a plug-in has filled in, or a pointer to some.</summary>
+    public static string TextOf(byte* text, int limit)
+    {
+        if (text is null) return "";
+        int length = new ReadOnlySpan<byte>(text, limit).IndexOf((byte)0);
+        return System.Text.Encoding.UTF8.GetString(text, length < 0 ? limit : length);
+    }
+
+    // A name's length is not known before its end is found: its bytes are read one by one.
+    private static string TextOf(byte* text, uint limit)
+    {
+        int length = 0;
+        while (text is not null && length < limit && text[length] != 0) length++;
+        return System.Text.Encoding.UTF8.GetString(text, length);
+    }
+
+    private static ErrorCode CodeOf(int status) => status switch
+    {
+        Abi.Unsupported => ErrorCode.Unsupported,
+        Abi.OutOfMemory => ErrorCode.OutOfMemory,
+        Abi.Cancelled => ErrorCode.Cancelled,
+        Abi.NonFinite => ErrorCode.NonFinite,
+        _ => ErrorCode.PluginError,
+    };
+
+    private static Plugin Open(string path)
+    {
+        if (!File.Exists(path)) throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: there is no such plug-in");
+        if (!NativeLibrary.TryLoad(path, out nint library)) throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: this is no library that can be loaded here");
+        if (!NativeLibrary.TryGetExport(library, Abi.Entry, out nint entry))
+            throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: this library is no plug-in of this version: it has no {Abi.Entry}");
+        var table = (AbiPlugin*)NativeMemory.AllocZeroed((nuint)sizeof(AbiPlugin));
+        table->StructSize = (uint)sizeof(AbiPlugin);
+        AbiError error = NewError();
+        int status = ((delegate* unmanaged<AbiHost*, AbiPlugin*, AbiError*, int>)entry)(PluginHost.Table, table, &error);
+        if (status != 0)
+            throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: the plug-in cannot be used: {TextOf(error.Text, 504)} (status {status})");
+        if (table->StructSize < sizeof(AbiPlugin) || table->Name is null || table->DeviceCount is null || table->DeviceInfo is null || table->Plan is null || table->Create is null
+            || table->Forward is null || table->BlockCopy is null || table->BlockRead is null || table->BlockWrite is null || table->Info is null || table->Destroy is null)
+            throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: the plug-in has filled in {table->StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
+        return new Plugin(path, table);
+    }
+
+    private EdgeLlmException Failed(string message) => new(ErrorCode.PluginError, $"{Name}: {message}");
+
+    private static long Clamp(ulong bytes) => (long)Math.Min(bytes, long.MaxValue);
+}

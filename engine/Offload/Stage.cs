@@ -1,0 +1,152 @@
+using System.Runtime.InteropServices;
+using Edge.Llm.Models;
+using Edge.Llm.Ops;
+
+namespace Edge.Llm.Offload;
+
+/// <summary>Layers that a plug-in runs.</summary>
+internal sealed unsafe class Stage : IStage
+{
+    private readonly Plugin _plugin;
+    private readonly IReadOnlyList<(int Group, long BlockBytes)> _groups;
+    private readonly IReadOnlyList<RopeConfig> _ropes;
+    private void* _stage;
+
+    /// <summary>Makes a stage of a description.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported, OutOfMemory, PluginError.</exception>
+    public Stage(Plugin plugin, int device, StageDescription description)
+    {
+        _plugin = plugin;
+        (_groups, _ropes, HasOutput) = (description.CacheGroups, description.Ropes, description.HasOutput);
+        void* stage = null;
+        AbiError error = Plugin.NewError();
+        plugin.Check(plugin.Table->Create(device, description.Desc, &stage, &error), error);
+        if (stage is null) throw new EdgeLlmException(ErrorCode.PluginError, $"{plugin.Name}: it made no stage and reported no error");
+        _stage = stage;
+    }
+
+    /// <summary>Frees a stage that was never disposed of.</summary>
+    ~Stage() => Free();
+
+    /// <inheritdoc/>
+    public bool HasOutput { get; }
+
+    /// <inheritdoc/>
+    public bool IsLost { get; private set; }
+
+    /// <inheritdoc/>
+    public long BytesOf(int group) => _groups.Where(known => known.Group == group).Sum(known => known.BlockBytes);
+
+    /// <inheritdoc/>
+    public void Copy(int group, int from, int to)
+    {
+        if (IndexOf(group) is not { } index) return;
+        AbiError error = Plugin.NewError();
+        Check(_plugin.Table->BlockCopy(_stage, index, from, to, &error), error);
+    }
+
+    /// <inheritdoc/>
+    public void Read(int group, int block, byte* to)
+    {
+        if (IndexOf(group) is not { } index) return;
+        AbiError error = Plugin.NewError();
+        Check(_plugin.Table->BlockRead(_stage, index, block, to, (ulong)BytesOf(group), &error), error);
+    }
+
+    /// <inheritdoc/>
+    public void Write(int group, int block, byte* from)
+    {
+        if (IndexOf(group) is not { } index) return;
+        AbiError error = Plugin.NewError();
+        Check(_plugin.Table->BlockWrite(_stage, index, block, from, (ulong)BytesOf(group), &error), error);
+    }
+
+    /// <inheritdoc/>
+    public void Forward(StagePass pass, FloatRows x, ReadOnlySpan<int> rows, FloatRows y)
+    {
+        using var arena = new Arena();
+        var call = new PluginHost.Call(pass);
+        GCHandle handle = GCHandle.Alloc(call);
+        try
+        {
+            fixed (int* outputRows = rows)
+            {
+                var batch = new AbiBatch
+                {
+                    StructSize = (uint)sizeof(AbiBatch), Flags = HasOutput && pass.Batch.WantsHidden ? Abi.WantHidden : 0, Rows = x.Count,
+                    RunCount = pass.Batch.SequenceRuns.Length, RopeCount = _ropes.Count, OutputCount = rows.Length, HiddenStride = (int)x.Stride, OutStride = (int)y.Stride,
+                    Hidden = x.Data, Out = y.Data, OutputRows = outputRows, Runs = Runs(arena, pass.Batch), Ropes = Ropes(arena, pass.Ropes), Context = (void*)GCHandle.ToIntPtr(handle),
+                };
+                AbiError error = Plugin.NewError();
+                int status = _plugin.Table->Forward(_stage, &batch, &error);
+                if (status != 0) call.Error?.Throw();
+                Check(status, error);
+            }
+        }
+        finally
+        {
+            handle.Free();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>What the plug-in says of it.</summary>
+    /// <exception cref="EdgeLlmException">PluginError.</exception>
+    public AbiStageInfo Info()
+    {
+        var info = new AbiStageInfo { StructSize = (uint)sizeof(AbiStageInfo) };
+        AbiError error = Plugin.NewError();
+        Check(_plugin.Table->Info(_stage, &info, &error), error);
+        return info;
+    }
+
+    private AbiRun* Runs(Arena arena, BatchPlan batch)
+    {
+        ReadOnlySpan<SequenceRun> given = batch.SequenceRuns;
+        AbiRun* runs = arena.Array<AbiRun>(given.Length);
+        var tables = (int**)arena.Array<nint>(given.Length * _groups.Count);
+        for (int i = 0; i < given.Length; i++, tables += _groups.Count)
+        {
+            runs[i] = new AbiRun { Row = given[i].Row, Rows = given[i].Count, Position = given[i].Position, Tables = tables };
+            for (int group = 0; group < _groups.Count; group++) tables[group] = given[i].Sequence.Table(_groups[group].Group).Numbers;
+        }
+        return runs;
+    }
+
+    private AbiRopeTable* Ropes(Arena arena, RopeTables tables)
+    {
+        AbiRopeTable* ropes = arena.Array<AbiRopeTable>(_ropes.Count);
+        for (int i = 0; i < _ropes.Count; i++)
+        {
+            RopeTable table = tables.Of(_ropes[i]);
+            ropes[i] = new AbiRopeTable { StructSize = (uint)sizeof(AbiRopeTable), Width = table.Cos.Width, Stride = (int)table.Cos.Stride, Cos = table.Cos.Data, Sin = table.Sin.Data };
+        }
+        return ropes;
+    }
+
+    private uint? IndexOf(int group)
+    {
+        for (int i = 0; i < _groups.Count; i++)
+            if (_groups[i].Group == group) return (uint)i;
+        return null;
+    }
+
+    private void Check(int status, in AbiError error)
+    {
+        if (status == Abi.DeviceLost) IsLost = true;
+        _plugin.Check(status, error);
+    }
+
+    private void Free()
+    {
+        void* stage = _stage;
+        _stage = null;
+        if (stage is not null) _plugin.Table->Destroy(stage);
+    }
+}

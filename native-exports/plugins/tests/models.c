@@ -21,9 +21,8 @@ const shape shapes[] = {
     {"Q6_K with a F16 output", Q6_K, F16, QUANT, .key_type = F32, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
     {"head norms, biases", F16, F16, DENSE, .key_type = F16, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 1, .biases = true,
         .halves = true},
-    {"a norm for each head", F32, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 2},
-    {"all heads normed at once", F32, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 3},
-    {"head norms without weights", Q8_0, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 4},
+    {"all heads normed at once", F32, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 2},
+    {"head norms without weights", Q8_0, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 3},
     {"windows, soft-caps, norms behind", Q8_0, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU, .window = 3,
         .softcap = 3, .output_softcap = 2, .after_norms = true, .halves = true},
     {"sinks, a window, factors", F16, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .window = 65, .sinks = true,
@@ -103,11 +102,11 @@ static edge_llm_offload_linear add_linear(test_model *m, int64_t in, int64_t out
     return linear;
 }
 
-static edge_llm_offload_norm add_norm(test_model *m, uint32_t kind, int64_t n, int64_t rows, uint32_t *state)
+static edge_llm_offload_norm add_norm(test_model *m, uint32_t kind, int64_t n, uint32_t *state)
 {
     edge_llm_offload_norm norm = {.kind = kind, .epsilon = 1e-5f};
-    norm.weight = add_tensor(m, F32, n, rows, 0.3f, 1, state);
-    if (kind == LAYER) norm.bias = add_tensor(m, F32, n, rows, 0.1f, 0, state);
+    norm.weight = add_tensor(m, F32, n, 1, 0.3f, 1, state);
+    if (kind == LAYER) norm.bias = add_tensor(m, F32, n, 1, 0.1f, 0, state);
     return norm;
 }
 
@@ -116,7 +115,7 @@ static edge_llm_offload_norm add_head_norm(test_model *m, int heads, uint32_t *s
     int kind = m->s.head_norms, dim = m->s.key_dim;
     edge_llm_offload_norm none = {0}, bare = {.kind = RMS, .epsilon = 1e-6f};
     if (kind == 0) return none;
-    return kind == 4 ? bare : add_norm(m, RMS, kind == 3 ? heads * dim : dim, kind == 2 ? heads : 1, state);
+    return kind == 3 ? bare : add_norm(m, RMS, kind == 2 ? heads * dim : dim, state);
 }
 
 static void add_layer(test_model *m, int i, uint32_t *state)
@@ -154,10 +153,10 @@ static void add_layer(test_model *m, int i, uint32_t *state)
     l->mixer_kind = EDGE_LLM_OFFLOAD_ATTENTION;
     l->feed_forward_kind = s->plain ? EDGE_LLM_OFFLOAD_PLAIN : EDGE_LLM_OFFLOAD_GATED;
     l->number = i;
-    l->mixer_norm = add_norm(m, s->norm, s->hidden, 1, state);
-    if (s->topology == PRE || s->own_norm) l->feed_forward_norm = add_norm(m, s->norm, s->hidden, 1, state);
-    if (s->after_norms) l->after_mixer = add_norm(m, s->norm, s->hidden, 1, state);
-    if (s->after_norms) l->after_feed_forward = add_norm(m, s->norm, s->hidden, 1, state);
+    l->mixer_norm = add_norm(m, s->norm, s->hidden, state);
+    if (s->topology == PRE || s->own_norm) l->feed_forward_norm = add_norm(m, s->norm, s->hidden, state);
+    if (s->after_norms) l->after_mixer = add_norm(m, s->norm, s->hidden, state);
+    if (s->after_norms) l->after_feed_forward = add_norm(m, s->norm, s->hidden, state);
     l->residual_scale = s->residual_scale;
 }
 
@@ -185,7 +184,7 @@ test_model *model_make(const shape *s, uint32_t seed)
     m->layer_count = MOST_LAYERS;
     m->rope_width = s->rope_dimensions == 0 ? s->key_dim : s->rope_dimensions < 0 ? 0 : s->rope_dimensions;
     for (int i = 0; i < m->layer_count; i++) add_layer(m, i, &state);
-    m->final_norm = add_norm(m, s->norm, s->hidden, 1, &state);
+    m->final_norm = add_norm(m, s->norm, s->hidden, &state);
     m->s.type = s->output_type;
     m->output = add_linear(m, s->hidden, s->vocabulary, s->biases, &state);
     m->s.type = s->type;

@@ -36,9 +36,11 @@ static status check_rows(const stage *s, const edge_llm_offload_batch *b, error 
 
 static status check_ropes(stage *s, const edge_llm_offload_batch *b, error *e)
 {
-    if (b->rope_count < s->m.d.rope_count || (s->m.d.rope_count > 0 && !b->ropes)) return INVALID("the batch has %d rope tables: expected %d", b->rope_count, s->m.d.rope_count);
-    for (int i = 0; i < s->m.d.rope_count; i++)
-        if (!read_element(&s->w.ropes[i], sizeof *s->w.ropes, b->ropes, i)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "rope table %d uses a field of a later version", i);
+    int tables = s->m.d.rope_count;
+    if (b->rope_count < tables || (tables > 0 && !b->ropes)) return INVALID("the batch has %d rope tables: expected %d", b->rope_count, tables);
+    for (int i = 0; i < tables; i++)
+        if (!read_element(&s->w.ropes[i], sizeof *s->w.ropes, b->ropes, i))
+            return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "rope table %d uses a field of a later version", i);
     for (int i = 0; i < s->m.d.layer_count; i++)
     {
         const layer *l = &s->m.layers[i];

@@ -127,7 +127,8 @@ static status read_groups(model *m, error *e)
         if (!read_element(g, sizeof *g, m->d.groups, i)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "cache group %d uses a field of a later version", i);
         const int32_t sizes[] = {g->layers, g->heads, g->key_dim, g->value_dim, g->blocks};
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
-            if (sizes[j] < 0 || sizes[j] > LONGEST) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %d has a size of %d: expected 0 to %d", i, sizes[j], LONGEST);
+            if (sizes[j] < 0 || sizes[j] > LONGEST)
+                return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %d has a size of %d: expected 0 to %d", i, sizes[j], LONGEST);
         if (g->key_type > TYPE_F16 || g->value_type > TYPE_F16) continue; /* the layers in it are refused */
         if (g->block_bytes != times((uint64_t)g->layers, slot_bytes(g)))
             return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %d has blocks of %llu bytes: expected %llu", i, (unsigned long long)g->block_bytes,

@@ -109,7 +109,8 @@ static status create(int32_t device, const edge_llm_offload_stage_desc *desc, st
     if (fault_at("memory", 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "memory");
     stage *one;
     if ((s = stage_create(the_host, device, desc, &one, e)) != EDGE_LLM_OFFLOAD_OK) return s;
-    uint64_t needed = one->weight_bytes + one->cache_bytes + one->work_bytes, room = fault_number("memory-bytes", UINT64_MAX), used = atomic_fetch_add(&used_bytes[device], needed);
+    uint64_t needed = one->weight_bytes + one->cache_bytes + one->work_bytes, room = fault_number("memory-bytes", UINT64_MAX);
+    uint64_t used = atomic_fetch_add(&used_bytes[device], needed);
     if (used > room || needed > room - used)
         s = fail(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "the stage needs %llu bytes: device %d has %llu left of %llu", (unsigned long long)needed, device,
             (unsigned long long)(used > room ? 0 : room - used), (unsigned long long)room);

@@ -77,7 +77,8 @@ static status check(const stage *s, error *e)
     for (int i = 0; i < m->d.layer_count; i++)
     {
         uint32_t flags = m->layers[i].l.flags & (EDGE_LLM_OFFLOAD_HOST_MIXER | EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD);
-        if (flags && !s->host->host_part) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: a part is the host's, which has no host_part", m->layers[i].l.number);
+        if (flags && !s->host->host_part)
+            return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: a part is the host's, which has no host_part", m->layers[i].l.number);
         status taken = takes_layer(m, i, e);
         if (taken != EDGE_LLM_OFFLOAD_OK) return taken;
     }

@@ -180,7 +180,8 @@ uint64_t weight_bytes(const model *m, int i)
 uint64_t layer_bytes(const model *m, int i)
 {
     const layer *l = &m->layers[i];
-    if (l->l.mixer_kind != EDGE_LLM_OFFLOAD_ATTENTION || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER) || l->a.group >= (uint32_t)m->d.group_count) return weight_bytes(m, i);
+    bool cached = l->l.mixer_kind == EDGE_LLM_OFFLOAD_ATTENTION && !(l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER);
+    if (!cached || l->a.group >= (uint32_t)m->d.group_count) return weight_bytes(m, i);
     const edge_llm_offload_cache_group *g = &m->groups[l->a.group];
     return plus(weight_bytes(m, i), times(slot_bytes(g), (uint64_t)g->blocks));
 }

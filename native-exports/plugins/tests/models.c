@@ -38,6 +38,10 @@ const shape shapes[] = {
 };
 const int shape_count = sizeof shapes / sizeof *shapes;
 
+/* Of a type's block. */
+static const int bytes_of[] = {[F32] = 4, [F16] = 2, [Q8_0] = 34, [Q4_K] = 144, [Q6_K] = 210};
+static const int values_of[] = {[F32] = 1, [F16] = 1, [Q8_0] = 32, [Q4_K] = 256, [Q6_K] = 256};
+
 float random_float(uint32_t *state)
 {
     *state = *state * 1664525 + 1013904223;
@@ -59,14 +63,12 @@ static void put_half(uint8_t *at, float value)
 /* A block's bytes are random, its scales such that weights are about as large as random floats times the factor. */
 static void fill(uint8_t *row, uint32_t type, int64_t n, float factor, uint32_t *state)
 {
-    static const int bytes[] = {[F32] = 4, [F16] = 2, [Q8_0] = 34, [Q4_K] = 144, [Q6_K] = 210};
-    int values = type <= F16 ? 1 : type == Q8_0 ? 32 : 256;
-    for (int64_t i = 0; i < n; i += values, row += bytes[type])
+    for (int64_t i = 0; i < n; i += values_of[type], row += bytes_of[type])
     {
         float value = random_float(state) * factor;
         if (type == F32) memcpy(row, &value, sizeof value);
         else if (type == F16) put_half(row, value);
-        else for (int j = 0; j < bytes[type]; j++) row[j] = (uint8_t)random_byte(state);
+        else for (int j = 0; j < bytes_of[type]; j++) row[j] = (uint8_t)random_byte(state);
         if (type == Q8_0) put_half(row, factor / 128);
         if (type == Q4_K)
         {
@@ -84,7 +86,7 @@ static uint32_t add_tensor(test_model *m, uint32_t type, int64_t in, int64_t out
     t->struct_size = sizeof *t;
     t->type = type;
     for (int i = 0; i < 4; i++) t->ne[i] = i == 0 ? in : i == 1 ? out : 1;
-    t->row_bytes = type == F32 ? 4 * (uint64_t)in : type == F16 ? 2 * (uint64_t)in : type == Q8_0 ? 34 * (uint64_t)in / 32 : (type == Q4_K ? 144 : 210) * (uint64_t)in / 256;
+    t->row_bytes = (uint64_t)in * (uint64_t)bytes_of[type] / (uint64_t)values_of[type];
     t->name = "a.random.weight";
     uint8_t *data = malloc(t->row_bytes * (uint64_t)out);
     for (int64_t r = 0; r < out; r++) fill(data + (uint64_t)r * t->row_bytes, type, in, factor, state);

@@ -48,12 +48,6 @@ static void rotate(const stage *s, const edge_llm_offload_rope *rope, float *x, 
     for (int h = 0; h < heads; h++) rope_head(x + h * dim + rope->offset, table->cos + at, table->sin + at, rope->dimensions, rope->halves != 0);
 }
 
-static cache cache_of(const stage *s, const edge_llm_offload_attention *a)
-{
-    const edge_llm_offload_cache_group *g = &s->m.groups[a->group];
-    return (cache){s->caches[a->group] + a->slot * slot_bytes(g), g->block_bytes, key_bytes(g), value_bytes(g), g->key_type, g->value_type};
-}
-
 /* From queries, keys and values to what the output matrix reads. After it, the rows are those that are wanted. */
 static status attend(stage *s, const edge_llm_offload_batch *b, const layer *l, bool last, error *e)
 {

@@ -37,7 +37,7 @@ static widths widths_of(const model *m, int first)
 }
 
 /* Lays the workspace out from an address, or from 0 to know its size. */
-static uint64_t lay_out(const model *m, int first, workspace *w, char *memory)
+static uint64_t lay_out(const model *m, int first, workspace *w, uint8_t *memory)
 {
     widths wide = widths_of(m, first);
     uint64_t rows = (uint64_t)m->d.max_rows, hidden = (uint64_t)m->d.hidden, longest = most(most(hidden, wide.mixed), wide.network), used = 0;
@@ -85,22 +85,30 @@ static status check(const stage *s, error *e)
     return takes_output(m, e);
 }
 
+/* Zeros that take memory once they are used. */
+static bool take(page_memory *m, uint64_t bytes)
+{
+    if (bytes > SIZE_MAX - 2 * PAGE) return false;
+    m->bytes = round_up(bytes, PAGE);
+    m->taken = calloc(1, (size_t)m->bytes + PAGE);
+    m->pages = m->taken + (PAGE - (uintptr_t)m->taken % PAGE) % PAGE;
+    return m->taken;
+}
+
 static bool allocate(stage *s)
 {
     const model *m = &s->m;
     s->caches = calloc((size_t)m->d.group_count + 1, sizeof *s->caches);
     s->windows = calloc((size_t)m->d.group_count + 1, sizeof *s->windows);
     s->work_bytes = workspace_bytes(m, 0);
-    s->memory = s->work_bytes <= SIZE_MAX - 63 ? calloc(1, (size_t)s->work_bytes + 63) : NULL;
-    if (!s->caches || !s->windows || !s->memory) return false;
-    lay_out(m, 0, &s->w, (char *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63));
+    if (!s->caches || !s->windows || !take(&s->memory, s->work_bytes)) return false;
+    lay_out(m, 0, &s->w, s->memory.pages);
     for (int i = 0; i < m->d.group_count; i++)
     {
         const edge_llm_offload_cache_group *g = &m->groups[i];
         uint64_t bytes = times(g->block_bytes, (uint64_t)g->blocks);
         s->cache_bytes = plus(s->cache_bytes, bytes);
-        s->caches[i] = bytes <= SIZE_MAX ? calloc((size_t)g->blocks + 1, (size_t)g->block_bytes + 1) : NULL; /* one more: never nothing */
-        if (!s->caches[i]) return false;
+        if (!take(&s->caches[i], bytes)) return false;
     }
     return true;
 }
@@ -143,10 +151,10 @@ status stage_create(const edge_llm_offload_host *host, int32_t device, const edg
 void stage_destroy(stage *s)
 {
     if (!s) return;
-    for (int i = 0; s->caches && i < s->m.d.group_count; i++) free(s->caches[i]);
+    for (int i = 0; s->caches && i < s->m.d.group_count; i++) free(s->caches[i].taken);
     free(s->caches);
     free(s->windows);
-    free(s->memory);
+    free(s->memory.taken);
     model_free(&s->m);
     free(s);
 }
@@ -155,5 +163,11 @@ uint8_t *stage_block(const stage *s, uint32_t group, int32_t block)
 {
     if (group >= (uint32_t)s->m.d.group_count) return NULL;
     const edge_llm_offload_cache_group *g = &s->m.groups[group];
-    return block < 0 || block >= g->blocks ? NULL : s->caches[group] + (uint64_t)block * g->block_bytes;
+    return block < 0 || block >= g->blocks ? NULL : s->caches[group].pages + (uint64_t)block * g->block_bytes;
+}
+
+cache cache_of(const stage *s, const edge_llm_offload_attention *a)
+{
+    const edge_llm_offload_cache_group *g = &s->m.groups[a->group];
+    return (cache){s->caches[a->group].pages + a->slot * slot_bytes(g), g->block_bytes, key_bytes(g), value_bytes(g), g->key_type, g->value_type};
 }

@@ -12,6 +12,9 @@ public sealed class OffloadPluginTests
     public void TheReferencePluginGivesWhatIsDefined() => Check("reference");
 
     [TestMethod]
+    public void TheMetalPluginGivesWhatIsDefinedOverAnEmulatedGpu() => Check("metal");
+
+    [TestMethod]
     public void ThePageShowsTheExampleThatIsCompiled()
     {
         string page = File.ReadAllText(Path.Combine(NativeLibrary.Root, "docs", "offload.md")), source = File.ReadAllText(Path.Combine(s_plugins, "example", "example.c"));

@@ -34,6 +34,14 @@ bool read_struct(void *to, uint32_t ours, const void *from)
     return true;
 }
 
+void write_struct(void *to, const void *from, uint32_t ours)
+{
+    uint32_t size;
+    memcpy(&size, to, sizeof size);
+    if (size > ours) size = ours;
+    if (size > sizeof size) memcpy((char *)to + sizeof size, (const char *)from + sizeof size, size - sizeof size);
+}
+
 bool read_element(void *to, uint32_t ours, const void *array, int64_t i)
 {
     return read_struct(to, ours, (const char *)array + i * size_of(array));

@@ -85,13 +85,12 @@ static status check(const stage *s, error *e)
     return takes_output(m, e);
 }
 
-/* Zeros that take memory once they are used. */
-static bool take(page_memory *m, uint64_t bytes)
+bool pages_take(page_memory *m, uint64_t bytes)
 {
     if (bytes > SIZE_MAX - 2 * PAGE) return false;
     m->bytes = round_up(bytes, PAGE);
     m->taken = calloc(1, (size_t)m->bytes + PAGE);
-    m->pages = m->taken + (PAGE - (uintptr_t)m->taken % PAGE) % PAGE;
+    if (m->taken) m->pages = m->taken + (PAGE - (uintptr_t)m->taken % PAGE) % PAGE;
     return m->taken;
 }
 
@@ -101,14 +100,14 @@ static bool allocate(stage *s)
     s->caches = calloc((size_t)m->d.group_count + 1, sizeof *s->caches);
     s->windows = calloc((size_t)m->d.group_count + 1, sizeof *s->windows);
     s->work_bytes = workspace_bytes(m, 0);
-    if (!s->caches || !s->windows || !take(&s->memory, s->work_bytes)) return false;
+    if (!s->caches || !s->windows || !pages_take(&s->memory, s->work_bytes)) return false;
     lay_out(m, 0, &s->w, s->memory.pages);
     for (int i = 0; i < m->d.group_count; i++)
     {
         const edge_llm_offload_cache_group *g = &m->groups[i];
         uint64_t bytes = times(g->block_bytes, (uint64_t)g->blocks);
         s->cache_bytes = plus(s->cache_bytes, bytes);
-        if (!take(&s->caches[i], bytes)) return false;
+        if (!pages_take(&s->caches[i], bytes)) return false;
     }
     return true;
 }
@@ -159,11 +158,26 @@ void stage_destroy(stage *s)
     free(s);
 }
 
-uint8_t *stage_block(const stage *s, uint32_t group, int32_t block)
+status stage_find_block(const stage *s, uint32_t group, int32_t block, uint64_t bytes, uint8_t **found, error *e)
 {
-    if (group >= (uint32_t)s->m.d.group_count) return NULL;
+    if (group >= (uint32_t)s->m.d.group_count) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %u: there are %d", group, s->m.d.group_count);
     const edge_llm_offload_cache_group *g = &s->m.groups[group];
-    return block < 0 || block >= g->blocks ? NULL : s->caches[group].pages + (uint64_t)block * g->block_bytes;
+    if (block < 0 || block >= g->blocks) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "block %d of cache group %u: expected 0 to %d", block, group, g->blocks - 1);
+    if (bytes != g->block_bytes)
+        return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "a block of %llu bytes: cache group %u has blocks of %llu", (unsigned long long)bytes, group,
+            (unsigned long long)g->block_bytes);
+    *found = s->caches[group].pages + (uint64_t)block * g->block_bytes;
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+status stage_copy_block(const stage *s, uint32_t group, int32_t from, int32_t to, error *e)
+{
+    uint8_t *source, *target;
+    uint64_t bytes = group < (uint32_t)s->m.d.group_count ? s->m.groups[group].block_bytes : 0;
+    status r = stage_find_block(s, group, from, bytes, &source, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_find_block(s, group, to, bytes, &target, e);
+    if (r == EDGE_LLM_OFFLOAD_OK && source != target) memcpy(target, source, (size_t)bytes);
+    return r;
 }
 
 cache cache_of(const stage *s, const edge_llm_offload_attention *a)

@@ -30,6 +30,9 @@ typedef struct {
     uint64_t bytes;
 } page_memory;
 
+/* Zeros, which take memory once they are used; freed by their taken. False: there are none. */
+bool pages_take(page_memory *m, uint64_t bytes);
+
 enum { NO_LAYERS = -1 };
 
 struct edge_llm_offload_stage {
@@ -49,11 +52,15 @@ typedef struct edge_llm_offload_stage stage;
 /* Bytes of working memory for what the layers from the first one on, and the output, need. */
 uint64_t workspace_bytes(const model *m, int first);
 
+/* What can be taken of a description. */
+status stage_plan(const edge_llm_offload_stage_desc *desc, bool exact, edge_llm_offload_plan *given, error *e);
+
 status stage_create(const edge_llm_offload_host *host, int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e);
 void stage_destroy(stage *s);
 
-/* A cache block, checked. NULL: there is no such one. */
-uint8_t *stage_block(const stage *s, uint32_t group, int32_t block);
+/* A cache block, checked; a copy of one. */
+status stage_find_block(const stage *s, uint32_t group, int32_t block, uint64_t bytes, uint8_t **found, error *e);
+status stage_copy_block(const stage *s, uint32_t group, int32_t from, int32_t to, error *e);
 
 /* Where the keys and values of a layer lie. */
 cache cache_of(const stage *s, const edge_llm_offload_attention *a);

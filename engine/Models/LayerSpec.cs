@@ -78,6 +78,9 @@ internal interface IMixer
 /// <summary>Numbers and tensors of a feed-forward network.</summary>
 internal interface IFeedForwardSpec
 {
+    /// <summary>Whether it must see the layer's input as well, before the mixer: <see cref="IFeedForward.ReadLayerInput"/>.</summary>
+    bool ReadsLayerInput => false;
+
     /// <summary>The packed forms in which it reads its input.</summary>
     InputFormats Input { get; }
 

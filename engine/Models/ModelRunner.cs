@@ -114,7 +114,8 @@ internal sealed class ModelRunner : IDisposable
     /// <exception cref="EdgeLlmException">As with <see cref="Forward"/>.</exception>
     public void Evaluate(Sequence sequence, ReadOnlySpan<int> tokens, int wantedFrom, bool wantsHidden, RowsHandler handle, CancellationToken cancellation)
     {
-        int maxRows = wantsHidden ? BatchSize : LogitsRows;
+        int hiddenRows = _offloaded?.HasOutput == true ? Math.Min(BatchSize, OffloadedLayers.HiddenRows) : BatchSize;
+        int maxRows = wantsHidden ? hiddenRows : LogitsRows;
         for (int at = 0; at < tokens.Length;)
         {
             int unwanted = Math.Clamp(wantedFrom - at, 0, Math.Min(BatchSize, tokens.Length - at));

@@ -52,6 +52,9 @@ internal abstract class StagePass
 /// <param name="Parts">What of each of them is the host's.</param>
 internal sealed record OffloadedLayers(int FirstLayer, IReadOnlyList<IStage> Stages, HostParts[] Parts) : IDisposable
 {
+    /// <summary>Rows that the stage with the output matrix gives at most besides those of logits: each takes room for the logits of a token.</summary>
+    public const int HiddenRows = 64;
+
     /// <summary>Whether logits come from the last stage.</summary>
     public bool HasOutput => Stages[^1].HasOutput;
 

@@ -97,7 +97,7 @@ internal unsafe struct AbiStageDesc
 {
     public uint StructSize, Flags;
     public byte* Architecture;
-    public int Hidden, Vocabulary, LayerCount, TensorCount, GroupCount, RopeCount, MaxRows, MaxOutputRows;
+    public int Hidden, VocabSize, LayerCount, TensorCount, GroupCount, RopeCount, MaxRows, MaxOutputRows;
     public AbiLayer* Layers;
     public AbiTensor* Tensors;
     public AbiCacheGroup* Groups;
@@ -143,14 +143,14 @@ internal unsafe struct AbiBatch
     public int* OutputRows;
     public AbiRun* Runs;
     public AbiRopeTable* Ropes;
-    public void* Context;
+    public void* Caller;
 }
 
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct AbiHost
 {
     public uint StructSize, AbiMinor;
-    public void* Context;
+    public void* Caller;
     public delegate* unmanaged<void*, int, byte*, void> Log;
     public delegate* unmanaged<void*, void*, int> Cancelled;
     public delegate* unmanaged<void*, void*, int, int, int, float*, float*, AbiError*, int> HostPart;

@@ -27,7 +27,7 @@ internal static class Describable
     }
 
     /// <summary>Whether a network that cannot be described can stay on the host while the rest of its layer does not.</summary>
-    public static bool CanStay(IFeedForwardSpec? network) => network is not null and not ExpertsSpec { RoutesLayerInput: true };
+    public static bool CanStay(IFeedForwardSpec? network) => network is { ReadsLayerInput: false };
 
     /// <summary>Why a network cannot be described; null: it can.</summary>
     public static string? WhyNot(IFeedForwardSpec? network) => network switch

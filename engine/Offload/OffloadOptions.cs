@@ -30,7 +30,7 @@ public sealed record OffloadOptions
 
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
-    internal void Check()
+    public void Check()
     {
         if (Plugin.Length == 0) throw Invalid($"{nameof(Plugin)}: expected a library or {Auto}, found an empty name");
         if (Layers < -1) throw Invalid($"{nameof(Layers)}: expected -1 or more, found {Layers}");

@@ -146,21 +146,20 @@ internal sealed class OffloadPlan
 
     private readonly record struct LayerRange(OffloadDevice Device, int First, int End, bool HasOutput);
 
-    // Shares out the layers in their order; the output matrix goes to the last device that has anything.
+    // Shares out the layers in their order, and the output matrix as the last one.
     private List<LayerRange> Ranges()
     {
         var ranges = new List<LayerRange>();
-        int count = _spec.Layers.Length, first = count - _layers;
+        int count = _spec.Layers.Length, first = count - _layers, taken = 0;
         double[] shares = Shares();
         double sum = 0;
         for (int i = 0; i < _devices.Length && Layers > 0; i++)
         {
             sum += shares[i];
-            int end = i == _devices.Length - 1 ? count : count - _layers + Math.Min(_layers, (int)Math.Round(sum * Layers));
-            bool last = end == count;
-            if (end > first || (last && _output)) ranges.Add(new LayerRange(_devices[i], first, end, last && _output));
-            first = end;
-            if (last) break;
+            int until = i == _devices.Length - 1 ? Layers : (int)Math.Round(sum * Layers), end = first + Math.Min(until - taken, count - first);
+            bool output = _output && until == Layers && taken < Layers;
+            if (end > first || output) ranges.Add(new LayerRange(_devices[i], first, end, output));
+            (first, taken) = (end, until);
         }
         return ranges;
     }

@@ -75,7 +75,7 @@ internal sealed unsafe class Stage : IStage
                 {
                     StructSize = (uint)sizeof(AbiBatch), Flags = HasOutput && pass.Batch.WantsHidden ? Abi.WantHidden : 0, Rows = x.Count,
                     RunCount = pass.Batch.SequenceRuns.Length, RopeCount = _ropes.Count, OutputCount = rows.Length, HiddenStride = (int)x.Stride, OutStride = (int)y.Stride,
-                    Hidden = x.Data, Out = y.Data, OutputRows = outputRows, Runs = Runs(arena, pass.Batch), Ropes = Ropes(arena, pass.Ropes), Context = (void*)GCHandle.ToIntPtr(handle),
+                    Hidden = x.Data, Out = y.Data, OutputRows = outputRows, Runs = Runs(arena, pass.Batch), Ropes = Ropes(arena, pass.Ropes), Caller = (void*)GCHandle.ToIntPtr(handle),
                 };
                 AbiError error = Plugin.NewError();
                 int status = _plugin.Table->Forward(_stage, &batch, &error);

@@ -35,8 +35,8 @@ internal sealed unsafe class StageDescription : IDisposable
         var desc = new AbiStageDesc
         {
             StructSize = (uint)sizeof(AbiStageDesc), Flags = exact ? Abi.Exact : 0, Architecture = _arena.Text(spec.Architecture),
-            Hidden = spec.EmbeddingLength, Vocabulary = spec.VocabSize, LayerCount = LayerCount, MaxRows = options.BatchSize,
-            MaxOutputRows = hasOutput ? options.LogitsRows : options.BatchSize, Layers = layers, Arithmetic = Canonical.Version,
+            Hidden = spec.EmbeddingLength, VocabSize = spec.VocabSize, LayerCount = LayerCount, MaxRows = options.BatchSize,
+            MaxOutputRows = hasOutput ? Math.Min(options.BatchSize, Math.Max(options.LogitsRows, OffloadedLayers.HiddenRows)) : options.BatchSize, Layers = layers, Arithmetic = Canonical.Version,
         };
         if (hasOutput)
         {

@@ -43,7 +43,7 @@ internal static unsafe class LibraryExports
         Versioned.Write(features.Address, new FeatureInfo
         {
             Features = Embeddings | State | Mmap | (OperatingSystem.IsWindows() ? 0 : Mlock),
-            DefaultThreads = EngineInfo.DefaultThreads, Level = Address(Level), LevelLength = (nuint)Level.Length,
+            OffloadPlugins = OffloadPlugins.Find().Count, DefaultThreads = EngineInfo.DefaultThreads, Level = Address(Level), LevelLength = (nuint)Level.Length,
             InstructionSet = s_instructionSet.Data, InstructionSetLength = s_instructionSet.Length,
         });
     }

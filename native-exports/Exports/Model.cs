@@ -118,7 +118,7 @@ internal static unsafe class ModelExports
             PadToken = vocabulary?.PadId ?? -1, UnkToken = vocabulary?.UnkId ?? -1,
             AddBos = vocabulary?.AddBos == true ? 1 : 0, AddEos = vocabulary?.AddEos == true ? 1 : 0,
             HasTokenizer = vocabulary is null ? 0 : 1, HasChatTemplate = HasText(metadata, "tokenizer.chat_template") ? 1 : 0,
-            FileCount = model.File.PartCount, FileBytes = model.File.FileBytes,
+            GpuLayers = resource.GpuLayers, FileCount = model.File.PartCount, FileBytes = model.File.FileBytes,
             ParameterCount = model.File.Tensors.Sum(tensor => tensor.Elements),
         };
         ReturnFixed(model.Architecture, info.Architecture);

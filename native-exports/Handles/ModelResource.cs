@@ -60,12 +60,17 @@ internal sealed unsafe class ModelResource : Resource
     }
 
     /// <summary>Tells the log, if there is one and it wants so much.</summary>
-    public void Log(LogLevel level, string message)
+    public void Log(LogLevel level, string message) => Log(_options, level, message);
+
+    /// <summary>Layers that a context of default options gives to devices.</summary>
+    public int GpuLayers { get; private init; }
+
+    private static void Log(ModelOptionsData options, LogLevel level, string message)
     {
-        if (_options.Log is null || (int)level > _options.LogLevel) return;
+        if (options.Log is null || (int)level > options.LogLevel) return;
         var text = new Utf8Text();
         text.Set(message);
-        Callbacks.Log(_options.Log, _options.LogUser, (int)level, text.Data, text.Length);
+        Callbacks.Log(options.Log, options.LogUser, (int)level, text.Data, text.Length);
         GC.KeepAlive(text);
     }
 
@@ -77,6 +82,10 @@ internal sealed unsafe class ModelResource : Resource
 
     private static ModelOptions Options(ModelOptionsData options) => new()
     {
+        Offload = OptionReaders.Offload(options, report =>
+        {
+            foreach (string line in report.Lines()) Log(options, report.Note is null ? LogLevel.Info : LogLevel.Warning, line);
+        }),
         UseMmap = Pointers.Flag(options.UseMmap, "use_mmap"),
         Lock = Pointers.Flag(options.UseMlock, "use_mlock"),
         RopeFreqBase = options.RopeFreqBase == 0 ? null : options.RopeFreqBase,
@@ -86,12 +95,24 @@ internal sealed unsafe class ModelResource : Resource
 
     private static ModelResource Opened(LanguageModel model, ModelOptionsData options)
     {
-        var resource = new ModelResource(model, options);
+        var resource = new ModelResource(model, options) { GpuLayers = PlannedLayers(model) };
         resource.Log(LogLevel.Info, $"{model.File.Path}: {model.Architecture}, {model.File.FileBytes} bytes in {model.File.PartCount} file(s)");
         if (model.File.LockWarning is { } warning) resource.Log(LogLevel.Warning, warning);
         if (EngineInfo.ScalarReason is { } reason) resource.Log(LogLevel.Warning, $"scalar kernels, which are slow: {reason}");
-        if (options.GpuLayers != 0) resource.Log(LogLevel.Warning, $"n_gpu_layers is {options.GpuLayers}; no offload plug-in is loaded: all layers stay on the CPU");
         return resource;
+    }
+
+    private static int PlannedLayers(LanguageModel model)
+    {
+        try
+        {
+            return model.PlanOffload().Layers;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 }
 

@@ -47,6 +47,14 @@ internal unsafe struct ModelOptionsData
     public void* ReleaseUser;
     public TextData* Overrides; // from version 1.1 on
     public nuint OverrideCount;
+    public byte* Offload;
+    public nuint OffloadLength;
+    public int* OffloadDevices;
+    public nuint OffloadDeviceCount;
+    public double* OffloadSplit;
+    public nuint OffloadSplitCount;
+    public int OffloadInexact;
+    public uint Reserved;
 }
 
 [StructLayout(LayoutKind.Sequential)]

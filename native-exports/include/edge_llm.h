@@ -171,7 +171,7 @@ typedef struct edge_llm_feature_info {
     uint32_t struct_size;        /* set by the caller */
     uint32_t features;           /* EDGE_LLM_FEATURE_ bits that this library and machine have */
     int32_t default_threads;     /* what 0 threads means here */
-    int32_t offload_plugins;     /* loaded: 0, all layers stay on the CPU whatever n_gpu_layers says */
+    int32_t offload_plugins;     /* found in the program's folder, or where the variable EDGE_LLM_OFFLOAD says */
     const char *level;           /* what it was compiled for: "baseline", "v3", "v4"; zero-terminated, lives as long as the library */
     size_t level_length;
     const char *instruction_set; /* of the kernels in use: "scalar", "avx2", "avxvnni", "avx512", "advsimd", "advsimddp" */
@@ -213,9 +213,10 @@ typedef struct edge_llm_model_options {
     uint32_t struct_size;
     int32_t use_mmap;                  /* 1 (default): map the file; 0: read it into memory that nobody else can change */
     int32_t use_mlock;                 /* 1: lock its bytes in physical memory; where that fails, a warning is logged. Default 0 */
-    int32_t n_gpu_layers;              /* layers for an offload plug-in, the last ones; -1: all. Default 0. Without a plug-in (see
-                                          edge_llm_features) all layers stay on the CPU, which is logged as a warning */
-    int32_t offload_kqv;               /* 1 (default): a plug-in keeps the KV cache of its layers, too. Without effect on the CPU */
+    int32_t n_gpu_layers;              /* layers for a device, the last ones; the output matrix is one more, the first to go. -1: as many as
+                                          fit, which may be none: that is logged as a warning. Any other number is refused with
+                                          EDGE_LLM_UNSUPPORTED where no device takes a layer. Default 0 */
+    int32_t offload_kqv;               /* 1 (default): keys and values of these layers lie on the device; 0: they and attention stay the host's */
     int32_t log_level;                 /* messages up to this edge_llm_log_level are logged. Default EDGE_LLM_LOG_INFO */
     float rope_freq_base;              /* base of the rotary frequencies; 0 (default): the file's */
     float rope_freq_scale;             /* factor on positions; 0 (default): the file's */
@@ -226,6 +227,16 @@ typedef struct edge_llm_model_options {
     const edge_llm_text *overrides;    /* values in the place of the file's metadata, each KEY=TYPE:VALUE with TYPE one of int, float, bool, str,
                                           as in "llama.rope.freq_base=float:1e6". From version 1.1 on */
     size_t override_count;
+    const char *offload;               /* the plug-in that runs n_gpu_layers; NULL (default) or "auto": one with a GPU that is found. From
+                                          version 1.1 on, as what follows. A plug-in that crashes takes the process with it: try one first with
+                                          "edge-llm devices" */
+    size_t offload_length;
+    const int32_t *offload_devices;    /* numbers of its devices; none (default): the first */
+    size_t offload_device_count;
+    const double *offload_split;       /* shares of the layers for each of these devices; none (default): by their free memory */
+    size_t offload_split_count;
+    int32_t offload_inexact;           /* 1: take a device as well that does not give the CPU's own bits. Default 0 */
+    uint32_t reserved;
 } edge_llm_model_options;
 
 /* Sets every field of an options struct of struct_size bytes to its default. Errors: EDGE_LLM_INVALID_ARGUMENT. */
@@ -267,7 +278,7 @@ typedef struct edge_llm_model_info {
     int32_t has_tokenizer;     /* 0: the file has none, or one that is not supported: only tokens can be used */
     int32_t has_chat_template; /* 1: the file brings one */
     int32_t file_count;        /* files that it is split into */
-    int32_t gpu_layers;        /* layers that an offload plug-in took */
+    int32_t gpu_layers;        /* layers that a context of default options gives to devices, the output matrix counted as one */
     int64_t file_bytes;        /* size of all files */
     int64_t parameter_count;   /* values in all tensors */
     char architecture[64];     /* zero-terminated, cut if longer, here and below */

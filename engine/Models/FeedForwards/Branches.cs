@@ -16,6 +16,8 @@ internal sealed record BranchesSpec(params Branch[] Branches) : IFeedForwardSpec
     /// <summary>Factor on the sum.</summary>
     public float Scale { get; init; } = 1;
 
+    public bool ReadsLayerInput => Branches.Any(branch => branch.ReadsLayerInput || branch.Network.ReadsLayerInput);
+
     public InputFormats Input => InputFormats.None;
 
     public IFeedForward Make(LayerMaking making) => new BranchesNetwork(this, making);

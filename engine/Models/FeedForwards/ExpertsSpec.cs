@@ -41,6 +41,9 @@ internal sealed record ExpertsSpec(
     /// <inheritdoc cref="LatentDown"/>
     public Linear? LatentUp { get; init; }
 
+    /// <summary>Whether the router or a network beside the experts reads the layer's input.</summary>
+    public bool ReadsLayerInput => RoutesLayerInput || Shared?.ReadsLayerInput == true;
+
     /// <summary>The packed forms in which the input is read as a whole; experts read copies of its rows.</summary>
     public InputFormats Input => RouterWeight.Input | (Shared?.Input ?? 0);
 

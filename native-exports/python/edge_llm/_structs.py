@@ -59,7 +59,8 @@ FeatureInfo = _struct("FeatureInfo", features=u32, default_threads=i32, offload_
 Error = _struct("Error", code=i32, message=ptr, message_length=size, detail=ptr, detail_length=size)
 ModelOptions = _struct("ModelOptions", use_mmap=i32, use_mlock=i32, n_gpu_layers=i32, offload_kqv=i32, log_level=i32, rope_freq_base=f32,
                        rope_freq_scale=f32, log=LogCallback, log_user=ptr, release=ReleaseCallback, release_user=ptr, overrides=c.POINTER(Text),
-                       override_count=size)
+                       override_count=size, offload=c.c_char_p, offload_length=size, offload_devices=c.POINTER(i32), offload_device_count=size,
+                       offload_split=c.POINTER(c.c_double), offload_split_count=size, offload_inexact=i32, reserved=u32)
 ModelInfo = _struct("ModelInfo", vocab_size=i32, context_length=i32, embedding_length=i32, block_count=i32, head_count=i32, head_count_kv=i32,
                     bos_token=i32, eos_token=i32, eot_token=i32, pad_token=i32, unk_token=i32, add_bos=i32, add_eos=i32, has_tokenizer=i32,
                     has_chat_template=i32, file_count=i32, gpu_layers=i32, file_bytes=i64, parameter_count=i64, architecture=c.c_char * 64,

@@ -66,17 +66,29 @@ class MemoryPlan:
 class Model:
     """An open GGUF file. Any number of threads may use one; its contexts outlive it.
 
-    n_gpu_layers and offload_kqv are for an offload plug-in; while none is loaded all layers stay on the CPU, and the log says so.
+    n_gpu_layers are layers for a device, the last ones, the output matrix counted as one; -1: as many as fit, which may be none, as log is told.
+    offload is the plug-in that runs them, or "auto": one with a GPU that is found. offload_kqv: whether their keys and values lie on the device.
+    offload_devices are numbers of its devices, offload_split their shares; offload_inexact takes a device that does not give the CPU's own bits.
     overrides are values in the place of the file's metadata, as in {"llama.rope.freq_base": 1e6}.
     log is called with a level (1 error, 2 warning, 3 information, 4 debugging) and a text.
     """
 
     def __init__(self, model_path: str | os.PathLike[str], *, use_mmap: bool = True, use_mlock: bool = False, n_gpu_layers: int = 0,
-                 offload_kqv: bool = True, rope_freq_base: float = 0.0, rope_freq_scale: float = 0.0,
+                 offload_kqv: bool = True, offload: str | os.PathLike[str] = "auto", offload_devices: Sequence[int] = (),
+                 offload_split: Sequence[float] = (), offload_inexact: bool = False, rope_freq_base: float = 0.0, rope_freq_scale: float = 0.0,
                  overrides: Mapping[str, int | float | bool | str] | None = None,
                  log: Callable[[int, str], None] | None = None, log_level: int = 3) -> None:
         path = os.fsencode(model_path)
         options = self._options(use_mmap, use_mlock, n_gpu_layers, offload_kqv, rope_freq_base, rope_freq_scale, overrides, log, log_level)
+        plugin = os.fsencode(offload)
+        devices = [checks.integer("offload_devices", number) for number in checks.items("offload_devices", offload_devices, "numbers of devices")]
+        for number in devices:
+            s.check_range(ctypes.c_int32, number, "offload_devices")
+        shares = [checks.real("offload_split", share) for share in checks.items("offload_split", offload_split, "shares of the layers")]
+        options.offload, options.offload_length = plugin, len(plugin)
+        options.offload_devices, options.offload_device_count = (ctypes.c_int32 * len(devices))(*devices), len(devices)
+        options.offload_split, options.offload_split_count = (ctypes.c_double * len(shares))(*shares), len(shares)
+        options.offload_inexact = checks.flag("offload_inexact", offload_inexact)
         self._open("model_open", path, len(path), options)
 
     @classmethod

@@ -1,0 +1,231 @@
+#include "proof.h"
+#include "stage.h"
+#include <algorithm>
+
+std::array<size_t, Areas> area_bytes(const Spec& spec, int first)
+{
+    const auto& d = spec.desc;
+    size_t hidden = d.hidden, qkv = 0, mixed = 0, network = 0, largest = 0, widest = d.hidden;
+    bool by256 = false, by32 = false;
+    auto form = [&](const edge_llm_offload_linear& l)
+    {
+        Form f = format_of(spec.tensor(l.weight).type)->form;
+        by256 |= f == Form::By256;
+        by32 |= f == Form::By32;
+    };
+    for (int i = first; i < d.layer_count; i++)
+    {
+        const LayerSpec& s = spec.layers[i];
+        qkv = std::max<size_t>(qkv, s.qkv_width());
+        mixed = std::max<size_t>(mixed, s.mixed_width());
+        if (s.layer.mixer_kind) for (const auto* l : {&s.attention.q, &s.attention.k, &s.attention.v, &s.attention.output}) form(*l);
+        if (s.layer.mixer_kind && !s.host_mixer())
+            largest = std::max<size_t>(largest, 4ull * s.attention.heads * spec.groups[s.attention.group].blocks * (padded(s.attention.value_dim) + 2));
+        if (!s.layer.feed_forward_kind) continue;
+        network = std::max<size_t>(network, spec.tensor(s.network.up.weight).ne[1]);
+        for (const auto* l : {&s.network.up, &s.network.down}) form(*l);
+        if (s.layer.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) form(s.network.gate);
+    }
+    if (d.output.weight) form(d.output);
+    widest = std::max({widest, mixed, network});
+    size_t rows = d.max_rows, outputs = d.max_output_rows, units = rows * units_of((int)widest), ropes = 0;
+    for (int width : spec.ropeWidth) ropes += 2 * rows * width;
+    std::array<size_t, Areas> a{};
+    a[Hidden] = a[Branch] = a[Second] = 4 * rows * hidden;
+    a[Qkv] = 4 * rows * qkv;
+    a[Mixed] = 4 * rows * mixed;
+    a[Gate] = a[Up] = 4 * rows * network;
+    a[Plain] = 4 * rows * widest;
+    a[By256] = by256 ? units * UnitBytes : 0;
+    a[Scales256] = by256 ? 4 * units : 0;
+    a[By32] = by32 ? units * UnitBytes : 0;
+    a[Ropes] = 4 * ropes;
+    a[HiddenOut] = 4 * outputs * hidden;
+    a[MixedOut] = 4 * outputs * mixed;
+    a[Logits] = d.output.weight ? 4 * outputs * d.vocabulary : 0;
+    a[Partial] = std::min(rows * largest, std::max<size_t>(largest, 64 << 20));
+    a[Flags] = 4 * (2 * d.layer_count + 1);
+    for (size_t& bytes : a) bytes = rounded(std::max<size_t>(bytes, 1));
+    return a;
+}
+
+size_t index_count(const Spec& spec)
+{
+    size_t n = (size_t)spec.desc.max_rows * (spec.groups.size() + 1) + spec.desc.max_output_rows;
+    for (const auto& g : spec.groups) n += std::min(g.blocks, 4096);
+    return n;
+}
+
+edge_llm_offload_stage::edge_llm_offload_stage(Device& d, Spec&& spec) : device(d), context(d)
+{
+    Current current(context);
+    contents = std::make_unique<Contents>(d, std::move(spec));
+}
+edge_llm_offload_stage::~edge_llm_offload_stage()
+{
+    cuda::Result pushed = driver.cuCtxPushCurrent_v2(context.context);
+    contents.reset();
+    cuda::Context popped;
+    if (pushed == 0) driver.cuCtxPopCurrent_v2(&popped);
+}
+
+edge_llm_offload_stage::Contents::Contents(Device& device, Spec&& spec) : kernels(device), desc(spec.desc), groups(spec.groups), ropeWidth(spec.ropeWidth)
+{
+    windows.resize(groups.size(), -1);
+    for (const LayerSpec& s : spec.layers)
+    {
+        layers.push_back(layer(spec, s));
+        if (!s.layer.mixer_kind || s.host_mixer()) continue;
+        int& window = windows[s.attention.group];
+        window = window == 0 || s.attention.window == 0 ? 0 : std::max(window, s.attention.window);
+    }
+    if (desc.output.weight)
+    {
+        finalNorm = norm(spec, desc.final_norm);
+        output = matrix(spec, desc.output);
+    }
+    for (const auto& g : groups)
+    {
+        caches.emplace_back((size_t)g.block_bytes * g.blocks, "the cache");
+        check(driver.cuMemsetD8Async(caches.back().pointer, 0, caches.back().bytes, stream.stream), "cuMemsetD8");
+        cacheBytes += caches.back().bytes;
+    }
+    auto areas = area_bytes(spec, 0);
+    for (int i = 0; i < Areas; i++) work[i] = DeviceMemory(areas[i], "working memory");
+    indices = DeviceMemory(4 * index_count(spec), "working memory");
+    indexStaging = PinnedMemory(4 * index_count(spec));
+    staging = PinnedMemory(areas[Hidden] + areas[Ropes]);
+    result = PinnedMemory(std::max(areas[Logits], areas[HiddenOut]) + areas[Flags]);
+    bool hostParts = false;
+    for (const LayerSpec& s : spec.layers) hostParts |= s.layer.flags != 0;
+    if (hostParts) parts = PinnedMemory(std::max(areas[Qkv], areas[Hidden]) + std::max(areas[Mixed], areas[Hidden]));
+    useGraphs = driver.graphs && !hostParts;
+    stream.wait();
+}
+edge_llm_offload_stage::Contents::~Contents()
+{
+    driver.cuStreamSynchronize(stream.stream);
+    forget_graphs();
+}
+
+void edge_llm_offload_stage::Contents::forget_graphs()
+{
+    for (auto& g : graphs) driver.cuGraphExecDestroy(g.second);
+    graphs.clear();
+}
+
+// Through pinned memory, half by half: one is filled while the other one is on its way. Rows become whole units.
+void edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t reference)
+{
+    const auto& t = spec.tensor(reference);
+    const Format* f = format_of(t.type);
+    size_t rows = (size_t)(t.ne[1] * t.ne[2] * t.ne[3]), from = (size_t)t.ne[0] / f->length * f->bytes;
+    size_t to = f->form == Form::Floats ? from : (size_t)units_of((int)t.ne[0]) * f->unit_bytes();
+    DeviceMemory memory(spec.tensor_bytes(reference), t.name ? t.name : "a tensor");
+    size_t rowsAtOnce = std::max<size_t>(1, std::min<size_t>(rows, (4 << 20) / to));
+    PinnedMemory halves(2 * rowsAtOnce * to);
+    EventOwner free[2];
+    struct Settled { cuda::Stream stream; ~Settled() { driver.cuStreamSynchronize(stream); } } settled{stream.stream}; // no copy outlives its memory
+    int half = 0;
+    for (size_t row = 0; row < rows; row += rowsAtOnce, half ^= 1)
+    {
+        size_t n = std::min(rowsAtOnce, rows - row);
+        u8* place = halves.as<u8>(half * rowsAtOnce * to);
+        if (row >= 2 * rowsAtOnce) check(driver.cuEventSynchronize(free[half].event), "cuEventSynchronize");
+        if (from == to) memcpy(place, (const u8*)t.data + row * from, n * from);
+        else for (size_t i = 0; i < n; i++)
+        {
+            memcpy(place + i * to, (const u8*)t.data + (row + i) * from, from);
+            memset(place + i * to + from, 0, to - from);
+        }
+        check(driver.cuMemcpyHtoDAsync_v2(memory.pointer + row * to, place, n * to, stream.stream), "cuMemcpyHtoD");
+        free[half].record(stream);
+    }
+    stream.wait();
+    weightBytes += memory.bytes;
+    weights[reference] = std::move(memory);
+}
+
+const float* edge_llm_offload_stage::Contents::values(const Spec& spec, uint32_t reference)
+{
+    if (reference == 0) return nullptr;
+    if (!weights.count(reference)) upload(spec, reference);
+    return weights[reference].as<float>();
+}
+
+Matrix edge_llm_offload_stage::Contents::matrix(const Spec& spec, const edge_llm_offload_linear& l)
+{
+    const auto& t = spec.tensor(l.weight);
+    Matrix m;
+    m.format = format_of(t.type);
+    auto& module = formats[m.format->type];
+    if (!module)
+    {
+        module = std::make_unique<FormatModule>(spec.device, *m.format);
+        prove(spec.device, *m.format, *module, stream, kernels);
+    }
+    m.module = module.get();
+    m.data = (const u8*)values(spec, l.weight);
+    m.rows = (int)t.ne[1];
+    m.k = (int)t.ne[0];
+    if (m.format->form != Form::Floats)
+    {
+        m.one = product_shape(spec.device, *m.format, units_of(m.k), m.rows, 1);
+        m.four = product_shape(spec.device, *m.format, units_of(m.k), m.rows, 4);
+    }
+    m.bias = values(spec, l.bias);
+    m.scale = l.scale == 0 ? 1 : l.scale;
+    return m;
+}
+
+NormWeights edge_llm_offload_stage::Contents::norm(const Spec& spec, const edge_llm_offload_norm& n)
+{
+    if (n.kind == 0) return {};
+    NormWeights w;
+    w.kind = n.kind;
+    w.weight = values(spec, n.weight);
+    w.bias = values(spec, n.bias);
+    w.epsilon = n.epsilon;
+    return w;
+}
+
+NormWeights edge_llm_offload_stage::Contents::head_norm(const Spec& spec, const edge_llm_offload_norm& n, int dim)
+{
+    NormWeights w = norm(spec, n);
+    if (n.kind == 0 || n.weight == 0) return w;
+    const auto& t = spec.tensor(n.weight);
+    w.each = t.ne[0] == dim;
+    w.step = t.ne[0] == dim && t.ne[1] > 1 ? dim : 0;
+    return w;
+}
+
+LayerParts edge_llm_offload_stage::Contents::layer(const Spec& spec, const LayerSpec& s)
+{
+    LayerParts p;
+    p.spec = s;
+    p.residual = s.layer.residual_scale == 0 ? 1 : s.layer.residual_scale;
+    p.mixerNorm = norm(spec, s.layer.mixer_norm);
+    p.networkNorm = norm(spec, s.layer.feed_forward_norm);
+    p.afterMixer = norm(spec, s.layer.after_mixer);
+    p.afterNetwork = norm(spec, s.layer.after_feed_forward);
+    if (s.layer.mixer_kind)
+    {
+        p.q = matrix(spec, s.attention.q);
+        p.k = matrix(spec, s.attention.k);
+        p.v = matrix(spec, s.attention.v);
+        p.output = matrix(spec, s.attention.output);
+    }
+    if (s.layer.mixer_kind && !s.host_mixer())
+    {
+        p.qNorm = head_norm(spec, s.attention.q_norm, s.attention.key_dim);
+        p.kNorm = head_norm(spec, s.attention.k_norm, s.attention.key_dim);
+        p.sinks = values(spec, s.attention.sinks);
+    }
+    if (s.layer.feed_forward_kind)
+    {
+        if (s.layer.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) p.gate = matrix(spec, s.network.gate);
+        p.up = matrix(spec, s.network.up);
+        p.down = matrix(spec, s.network.down);
+    }
+    return p;
+}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "formats.h"
 #include "values.h"
 
 static void check_output(const test_model *m)

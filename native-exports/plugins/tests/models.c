@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats.h"
 #include "values.h"
 
 #define DENSE .hidden = 64, .heads = 4, .kv_heads = 2, .key_dim = 16, .value_dim = 16, .width = 96, .vocabulary = 50
@@ -19,6 +20,11 @@ const shape shapes[] = {
     {"Q8_0", Q8_0, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
     {"Q4_K with a Q6_K output", Q4_K, Q6_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
     {"Q6_K with a F16 output", Q6_K, F16, QUANT, .key_type = F32, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"Q4_0", Q4_0, Q4_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"MXFP4", MXFP4, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
+    {"Q2_K with a Q5_K output", Q2_K, Q5_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"Q3_K with a F32 output", Q3_K, F32, QUANT, .key_type = F16, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
+    {"Q5_K", Q5_K, Q5_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU},
     {"head norms, biases", F16, F16, DENSE, .key_type = F16, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 1, .biases = true,
         .halves = true},
     {"all heads normed at once", F32, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 2},
@@ -37,10 +43,6 @@ const shape shapes[] = {
         .value_type = F32, .topology = PRE, .norm = RMS, .activation = SQUARED, .plain = true, .halves = true},
 };
 const int shape_count = sizeof shapes / sizeof *shapes;
-
-/* Of a type's block. */
-static const int bytes_of[] = {[F32] = 4, [F16] = 2, [Q8_0] = 34, [Q4_K] = 144, [Q6_K] = 210};
-static const int values_of[] = {[F32] = 1, [F16] = 1, [Q8_0] = 32, [Q4_K] = 256, [Q6_K] = 256};
 
 float random_float(uint32_t *state)
 {
@@ -63,19 +65,16 @@ static void put_half(uint8_t *at, float value)
 /* A block's bytes are random, its scales such that weights are about as large as random floats times the factor. */
 static void fill(uint8_t *row, uint32_t type, int64_t n, float factor, uint32_t *state)
 {
-    for (int64_t i = 0; i < n; i += values_of[type], row += bytes_of[type])
+    const format *f = format_of(type);
+    for (int64_t i = 0; i < n; i += f->values, row += f->bytes)
     {
         float value = random_float(state) * factor;
         if (type == F32) memcpy(row, &value, sizeof value);
         else if (type == F16) put_half(row, value);
-        else for (int j = 0; j < bytes_of[type]; j++) row[j] = (uint8_t)random_byte(state);
-        if (type == Q8_0) put_half(row, factor / 128);
-        if (type == Q4_K)
-        {
-            put_half(row, factor / 500);
-            put_half(row + 2, factor / 70);
-        }
-        if (type == Q6_K) put_half(row + 208, factor / 4000);
+        else for (int j = 0; j < f->bytes; j++) row[j] = (uint8_t)random_byte(state);
+        if (f->d_at >= 0) put_half(row + f->d_at, factor * f->d);
+        if (f->dmin_at >= 0) put_half(row + f->dmin_at, factor * f->dmin);
+        if (type == MXFP4) row[0] = (uint8_t)(120 + row[0] % 3); /* a power of two */
     }
 }
 
@@ -86,7 +85,7 @@ static uint32_t add_tensor(test_model *m, uint32_t type, int64_t in, int64_t out
     t->struct_size = sizeof *t;
     t->type = type;
     for (int i = 0; i < 4; i++) t->ne[i] = i == 0 ? in : i == 1 ? out : 1;
-    t->row_bytes = (uint64_t)in * (uint64_t)bytes_of[type] / (uint64_t)values_of[type];
+    t->row_bytes = (uint64_t)(in / format_of(type)->values * format_of(type)->bytes);
     t->name = "a.random.weight";
     uint8_t *data = malloc(t->row_bytes * (uint64_t)out);
     for (int64_t r = 0; r < out; r++) fill(data + (uint64_t)r * t->row_bytes, type, in, factor, state);

@@ -8,6 +8,9 @@
  *             at the end only, and 0 always means "not used". So a reader that finds a struct longer than it knows must find zeros in the rest,
  *             or refuse (UNSUPPORTED); one that finds it shorter takes the rest as zeros. A plug-in of today thus runs every later model that
  *             uses nothing new, and refuses the others. Who fills in a struct clears all its bytes first: padding may become a field.
+ *             In an array of them, struct_size is also the distance from one to the next, and the same for all. Functions of a table are offers:
+ *             a reader leaves those alone that it does not know. Where one side fills in a struct of the other, as *error and *info, the one
+ *             that has the memory sets struct_size; the other keeps within it.
  * Kinds.      A number that a plug-in does not know (of a mixer, a norm, a type, a flag) is one more thing that it refuses.
  * Status.     Every function returns a status and, unless it is OK, fills in *error, which is never NULL. None ends the process or throws.
  * Memory.     What the host passes is valid during the call, unless it says more. Device memory is the plug-in's. It writes to host memory
@@ -173,7 +176,8 @@ typedef struct edge_llm_offload_run {
 } edge_llm_offload_run;
 
 /* Cosines and sines of the rows' positions, each pair's at the places of both of its values, the first one's sine negated:
- * x[p] = x[p] * cos[p] + x[q] * sin[p] as one multiplication and one fused multiply-add, for both values of a pair p, q. */
+ * x[p] = x[p] * cos[p] + x[q] * sin[p] as one multiplication and one fused multiply-add, for both values of a pair p, q. Places count from
+ * the rope's offset: value offset + p of a head turns with cos[p]. */
 typedef struct edge_llm_offload_rope_table {
     uint32_t struct_size;
     int32_t width, stride;                 /* values of a row; floats from one row to the next */

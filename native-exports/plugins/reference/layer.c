@@ -34,13 +34,10 @@ void keep_rows(float *x, int64_t width, const edge_llm_offload_batch *b)
 static void norm_heads(const model *m, const edge_llm_offload_norm *norm, float *x, int heads, int dim)
 {
     if (norm->kind == 0) return;
-    const float *weight = vector_of(m, norm->weight), *bias = vector_of(m, norm->bias);
     uint32_t reference = norm->weight != 0 ? norm->weight : norm->bias;
-    const int64_t *ne = reference != 0 ? m->tensors[reference - 1].t.ne : NULL;
-    bool whole = ne && ne[0] == (int64_t)heads * dim;
-    int step = ne && ne[1] > 1 ? dim : 0, count = whole ? 1 : heads, n = whole ? heads * dim : dim;
-    for (int h = 0; h < count; h++)
-        norm_row(x + h * n, weight ? weight + h * step : NULL, bias ? bias + h * step : NULL, x + h * n, n, norm->epsilon, norm->kind == EDGE_LLM_OFFLOAD_NORM_LAYER);
+    int n = reference != 0 && m->tensors[reference - 1].t.ne[0] != dim ? heads * dim : dim;
+    for (int at = 0; at < heads * dim; at += n)
+        norm_row(x + at, vector_of(m, norm->weight), vector_of(m, norm->bias), x + at, n, norm->epsilon, norm->kind == EDGE_LLM_OFFLOAD_NORM_LAYER);
 }
 
 static void rotate(const stage *s, const edge_llm_offload_rope *rope, float *x, int heads, int dim, int row)
@@ -49,12 +46,6 @@ static void rotate(const stage *s, const edge_llm_offload_rope *rope, float *x, 
     const edge_llm_offload_rope_table *table = &s->w.ropes[rope->table - 1];
     int64_t at = (int64_t)row * table->stride;
     for (int h = 0; h < heads; h++) rope_head(x + h * dim + rope->offset, table->cos + at, table->sin + at, rope->dimensions, rope->halves != 0);
-}
-
-static cache cache_of(const stage *s, const edge_llm_offload_attention *a)
-{
-    const edge_llm_offload_cache_group *g = &s->m.groups[a->group];
-    return (cache){s->caches[a->group] + a->slot * slot_bytes(g), g->block_bytes, key_bytes(g), value_bytes(g), g->key_type, g->value_type};
 }
 
 /* From queries, keys and values to what the output matrix reads. After it, the rows are those that are wanted. */

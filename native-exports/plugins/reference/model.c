@@ -34,6 +34,14 @@ bool read_struct(void *to, uint32_t ours, const void *from)
     return true;
 }
 
+void write_struct(void *to, const void *from, uint32_t ours)
+{
+    uint32_t size;
+    memcpy(&size, to, sizeof size);
+    if (size > ours) size = ours;
+    if (size > sizeof size) memcpy((char *)to + sizeof size, (const char *)from + sizeof size, size - sizeof size);
+}
+
 bool read_element(void *to, uint32_t ours, const void *array, int64_t i)
 {
     return read_struct(to, ours, (const char *)array + i * size_of(array));
@@ -127,7 +135,8 @@ static status read_groups(model *m, error *e)
         if (!read_element(g, sizeof *g, m->d.groups, i)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "cache group %d uses a field of a later version", i);
         const int32_t sizes[] = {g->layers, g->heads, g->key_dim, g->value_dim, g->blocks};
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
-            if (sizes[j] < 1 || sizes[j] > LONGEST) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %d has a size of %d: expected 1 to %d", i, sizes[j], LONGEST);
+            if (sizes[j] < 0 || sizes[j] > LONGEST)
+                return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %d has a size of %d: expected 0 to %d", i, sizes[j], LONGEST);
         if (g->key_type > TYPE_F16 || g->value_type > TYPE_F16) continue; /* the layers in it are refused */
         if (g->block_bytes != times((uint64_t)g->layers, slot_bytes(g)))
             return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %d has blocks of %llu bytes: expected %llu", i, (unsigned long long)g->block_bytes,

@@ -41,6 +41,9 @@ bool read_struct(void *to, uint32_t ours, const void *from);
 /* The same of element i of an array, whose elements are as far apart as the first one says that they are long. */
 bool read_element(void *to, uint32_t ours, const void *array, int64_t i);
 
+/* Fills in a struct of the host as far as it has room; its struct_size stays. */
+void write_struct(void *to, const void *from, uint32_t ours);
+
 /* Copies a description. What cannot be read at all is an error; layers and tensors of a later version are marked. */
 status model_read(model *m, const edge_llm_offload_stage_desc *desc, error *e);
 void model_free(model *m);

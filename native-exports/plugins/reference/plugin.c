@@ -42,15 +42,6 @@ static status check_device(int32_t device, error *e)
     return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "device %d: expected 0 to %d", device, devices() - 1);
 }
 
-/* Fills in a struct of the host as far as it has room; its struct_size stays. */
-static void write_struct(void *to, const void *from, uint32_t ours)
-{
-    uint32_t size;
-    memcpy(&size, to, sizeof size);
-    if (size > ours) size = ours;
-    if (size > sizeof size) memcpy((char *)to + sizeof size, (const char *)from + sizeof size, size - sizeof size);
-}
-
 static status device_count(int32_t *count, error *e)
 {
     if (fault_at("count", 1)) return injected(e, EDGE_LLM_OFFLOAD_DEVICE_LOST, "count");
@@ -75,29 +66,10 @@ static status device_info(int32_t device, edge_llm_offload_device_info *info, er
 
 static status plan(int32_t device, const edge_llm_offload_stage_desc *desc, edge_llm_offload_plan *given, error *e)
 {
-    model m;
-    edge_llm_offload_plan p;
-    error why = {.struct_size = sizeof why};
     status s = check_device(device, e);
     if (s != EDGE_LLM_OFFLOAD_OK) return s;
     if (fault_at("plan", 1)) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "plan");
-    if (!read_struct(&p, sizeof p, given)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the plan uses a field of a later version");
-    if ((s = model_read(&m, desc, e)) != EDGE_LLM_OFFLOAD_OK) return s;
-
-    for (int i = 0; p.verdicts && i < m.d.tensor_count; i++)
-        p.verdicts[i] = m.tensors[i].later || block_values(m.tensors[i].t.type) == 0 ? EDGE_LLM_OFFLOAD_REFUSE : EDGE_LLM_OFFLOAD_TAKE;
-    for (int i = 0; p.layer_bytes && i < m.d.layer_count; i++) p.layer_bytes[i] = layer_bytes(&m, i);
-    p.takes_output = m.d.output.weight != 0 && (s = takes_output(&m, &why)) == EDGE_LLM_OFFLOAD_OK;
-    for (p.first_layer = m.d.layer_count; p.first_layer > 0 && s != EDGE_LLM_OFFLOAD_INVALID_ARGUMENT; p.first_layer--)
-        if ((s = takes_layer(&m, p.first_layer - 1, &why)) != EDGE_LLM_OFFLOAD_OK) break;
-    p.exact = is_exact() && m.d.arithmetic == EDGE_LLM_OFFLOAD_ARITHMETIC;
-    p.fixed_bytes = workspace_bytes(&m, p.first_layer);
-    p.output_bytes = output_bytes(&m);
-    snprintf(p.reason, sizeof p.reason, "%.255s", why.text);
-    model_free(&m);
-    if (s == EDGE_LLM_OFFLOAD_INVALID_ARGUMENT) return fail(e, s, "%s", why.text);
-    write_struct(given, &p, sizeof p);
-    return EDGE_LLM_OFFLOAD_OK;
+    return stage_plan(desc, is_exact(), given, e);
 }
 
 static status create(int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e)
@@ -109,7 +81,8 @@ static status create(int32_t device, const edge_llm_offload_stage_desc *desc, st
     if (fault_at("memory", 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "memory");
     stage *one;
     if ((s = stage_create(the_host, device, desc, &one, e)) != EDGE_LLM_OFFLOAD_OK) return s;
-    uint64_t needed = one->weight_bytes + one->cache_bytes + one->work_bytes, room = fault_number("memory-bytes", UINT64_MAX), used = atomic_fetch_add(&used_bytes[device], needed);
+    uint64_t needed = one->weight_bytes + one->cache_bytes + one->work_bytes, room = fault_number("memory-bytes", UINT64_MAX);
+    uint64_t used = atomic_fetch_add(&used_bytes[device], needed);
     if (used > room || needed > room - used)
         s = fail(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "the stage needs %llu bytes: device %d has %llu left of %llu", (unsigned long long)needed, device,
             (unsigned long long)(used > room ? 0 : room - used), (unsigned long long)room);
@@ -148,43 +121,33 @@ static status forward(stage *s, const edge_llm_offload_batch *given, error *e)
     return EDGE_LLM_OFFLOAD_OK;
 }
 
-/* A block of a stage that is of use. */
-static status find_block(stage *s, const char *kind, uint32_t group, int32_t block, uint64_t bytes, uint8_t **found, error *e)
+static status check_call(const stage *s, const char *kind, error *e)
 {
     status r = check_lost(s, e);
-    if (r != EDGE_LLM_OFFLOAD_OK) return r;
-    if (fault_at(kind, 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, kind);
-    *found = stage_block(s, group, block);
-    if (!*found) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "block %d of cache group %u: there is no such one", block, group);
-    if (bytes != s->m.groups[group].block_bytes)
-        return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "a block of %llu bytes: cache group %u has blocks of %llu", (unsigned long long)bytes, group,
-            (unsigned long long)s->m.groups[group].block_bytes);
-    return EDGE_LLM_OFFLOAD_OK;
+    return r == EDGE_LLM_OFFLOAD_OK && fault_at(kind, 1) ? injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, kind) : r;
 }
 
 static status block_copy(stage *s, uint32_t group, int32_t from, int32_t to, error *e)
 {
-    uint8_t *source, *target;
-    uint64_t bytes = group < (uint32_t)s->m.d.group_count ? s->m.groups[group].block_bytes : 0;
-    status r = find_block(s, "block-copy", group, from, bytes, &source, e);
-    if (r == EDGE_LLM_OFFLOAD_OK) r = find_block(s, "block-copy", group, to, bytes, &target, e);
-    if (r == EDGE_LLM_OFFLOAD_OK && source != target) memcpy(target, source, (size_t)bytes);
-    return r;
+    status r = check_call(s, "block-copy", e);
+    return r == EDGE_LLM_OFFLOAD_OK ? stage_copy_block(s, group, from, to, e) : r;
 }
 
 static status block_read(stage *s, uint32_t group, int32_t block, void *to, uint64_t bytes, error *e)
 {
-    uint8_t *source;
-    status r = find_block(s, "block-read", group, block, bytes, &source, e);
-    if (r == EDGE_LLM_OFFLOAD_OK) memcpy(to, source, (size_t)bytes);
+    uint8_t *found;
+    status r = check_call(s, "block-read", e);
+    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_find_block(s, group, block, bytes, &found, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) memcpy(to, found, (size_t)bytes);
     return r;
 }
 
 static status block_write(stage *s, uint32_t group, int32_t block, const void *from, uint64_t bytes, error *e)
 {
-    uint8_t *target;
-    status r = find_block(s, "block-write", group, block, bytes, &target, e);
-    if (r == EDGE_LLM_OFFLOAD_OK) memcpy(target, from, (size_t)bytes);
+    uint8_t *found;
+    status r = check_call(s, "block-write", e);
+    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_find_block(s, group, block, bytes, &found, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) memcpy(found, from, (size_t)bytes);
     return r;
 }
 

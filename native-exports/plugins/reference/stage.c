@@ -37,7 +37,7 @@ static widths widths_of(const model *m, int first)
 }
 
 /* Lays the workspace out from an address, or from 0 to know its size. */
-static uint64_t lay_out(const model *m, int first, workspace *w, char *memory)
+static uint64_t lay_out(const model *m, int first, workspace *w, uint8_t *memory)
 {
     widths wide = widths_of(m, first);
     uint64_t rows = (uint64_t)m->d.max_rows, hidden = (uint64_t)m->d.hidden, longest = most(most(hidden, wide.mixed), wide.network), used = 0;
@@ -77,11 +77,21 @@ static status check(const stage *s, error *e)
     for (int i = 0; i < m->d.layer_count; i++)
     {
         uint32_t flags = m->layers[i].l.flags & (EDGE_LLM_OFFLOAD_HOST_MIXER | EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD);
-        if (flags && !s->host->host_part) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: a part is the host's, which has no host_part", m->layers[i].l.number);
+        if (flags && !s->host->host_part)
+            return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: a part is the host's, which has no host_part", m->layers[i].l.number);
         status taken = takes_layer(m, i, e);
         if (taken != EDGE_LLM_OFFLOAD_OK) return taken;
     }
     return takes_output(m, e);
+}
+
+bool pages_take(page_memory *m, uint64_t bytes)
+{
+    if (bytes > SIZE_MAX - 2 * PAGE) return false;
+    m->bytes = round_up(bytes, PAGE);
+    m->taken = calloc(1, (size_t)m->bytes + PAGE);
+    if (m->taken) m->pages = m->taken + (PAGE - (uintptr_t)m->taken % PAGE) % PAGE;
+    return m->taken;
 }
 
 static bool allocate(stage *s)
@@ -90,34 +100,27 @@ static bool allocate(stage *s)
     s->caches = calloc((size_t)m->d.group_count + 1, sizeof *s->caches);
     s->windows = calloc((size_t)m->d.group_count + 1, sizeof *s->windows);
     s->work_bytes = workspace_bytes(m, 0);
-    s->memory = s->work_bytes <= SIZE_MAX - 63 ? calloc(1, (size_t)s->work_bytes + 63) : NULL;
-    if (!s->caches || !s->windows || !s->memory) return false;
-    lay_out(m, 0, &s->w, (char *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63));
+    if (!s->caches || !s->windows || !pages_take(&s->memory, s->work_bytes)) return false;
+    lay_out(m, 0, &s->w, s->memory.pages);
     for (int i = 0; i < m->d.group_count; i++)
     {
         const edge_llm_offload_cache_group *g = &m->groups[i];
         uint64_t bytes = times(g->block_bytes, (uint64_t)g->blocks);
         s->cache_bytes = plus(s->cache_bytes, bytes);
-        s->caches[i] = bytes <= SIZE_MAX ? calloc((size_t)g->blocks, (size_t)g->block_bytes) : NULL;
-        if (!s->caches[i]) return false;
+        if (!pages_take(&s->caches[i], bytes)) return false;
     }
     return true;
 }
 
 static void find_windows(stage *s)
 {
-    for (int g = 0; g < s->m.d.group_count; g++)
+    for (int g = 0; g < s->m.d.group_count; g++) s->windows[g] = NO_LAYERS;
+    for (int i = 0; i < s->m.d.layer_count; i++)
     {
-        bool all = true;
-        for (int i = 0; i < s->m.d.layer_count; i++)
-        {
-            const layer *l = &s->m.layers[i];
-            if (l->l.mixer_kind == 0 || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER) || l->a.group != (uint32_t)g) continue;
-            all = l->a.window == 0;
-            if (all) break;
-            if (l->a.window > s->windows[g]) s->windows[g] = l->a.window;
-        }
-        if (all) s->windows[g] = 0;
+        const layer *l = &s->m.layers[i];
+        if (l->l.mixer_kind == 0 || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER)) continue;
+        int32_t *window = &s->windows[l->a.group];
+        *window = *window == 0 || l->a.window == 0 ? 0 : l->a.window > *window ? l->a.window : *window;
     }
 }
 
@@ -147,17 +150,38 @@ status stage_create(const edge_llm_offload_host *host, int32_t device, const edg
 void stage_destroy(stage *s)
 {
     if (!s) return;
-    for (int i = 0; s->caches && i < s->m.d.group_count; i++) free(s->caches[i]);
+    for (int i = 0; s->caches && i < s->m.d.group_count; i++) free(s->caches[i].taken);
     free(s->caches);
     free(s->windows);
-    free(s->memory);
+    free(s->memory.taken);
     model_free(&s->m);
     free(s);
 }
 
-uint8_t *stage_block(const stage *s, uint32_t group, int32_t block)
+status stage_find_block(const stage *s, uint32_t group, int32_t block, uint64_t bytes, uint8_t **found, error *e)
 {
-    if (group >= (uint32_t)s->m.d.group_count) return NULL;
+    if (group >= (uint32_t)s->m.d.group_count) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "cache group %u: there are %d", group, s->m.d.group_count);
     const edge_llm_offload_cache_group *g = &s->m.groups[group];
-    return block < 0 || block >= g->blocks ? NULL : s->caches[group] + (uint64_t)block * g->block_bytes;
+    if (block < 0 || block >= g->blocks) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "block %d of cache group %u: expected 0 to %d", block, group, g->blocks - 1);
+    if (bytes != g->block_bytes)
+        return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "a block of %llu bytes: cache group %u has blocks of %llu", (unsigned long long)bytes, group,
+            (unsigned long long)g->block_bytes);
+    *found = s->caches[group].pages + (uint64_t)block * g->block_bytes;
+    return EDGE_LLM_OFFLOAD_OK;
+}
+
+status stage_copy_block(const stage *s, uint32_t group, int32_t from, int32_t to, error *e)
+{
+    uint8_t *source, *target;
+    uint64_t bytes = group < (uint32_t)s->m.d.group_count ? s->m.groups[group].block_bytes : 0;
+    status r = stage_find_block(s, group, from, bytes, &source, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_find_block(s, group, to, bytes, &target, e);
+    if (r == EDGE_LLM_OFFLOAD_OK && source != target) memcpy(target, source, (size_t)bytes);
+    return r;
+}
+
+cache cache_of(const stage *s, const edge_llm_offload_attention *a)
+{
+    const edge_llm_offload_cache_group *g = &s->m.groups[a->group];
+    return (cache){s->caches[a->group].pages + a->slot * slot_bytes(g), g->block_bytes, key_bytes(g), value_bytes(g), g->key_type, g->value_type};
 }

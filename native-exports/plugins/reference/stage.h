@@ -22,14 +22,27 @@ typedef struct {
     edge_llm_offload_rope_table *ropes;
 } workspace;
 
+/* Whole pages, so that a device which shares the memory can use them where they are. */
+enum { PAGE = 16384 };
+typedef struct {
+    uint8_t *taken;
+    uint8_t *pages;
+    uint64_t bytes;
+} page_memory;
+
+/* Zeros, which take memory once they are used; freed by their taken. False: there are none. */
+bool pages_take(page_memory *m, uint64_t bytes);
+
+enum { NO_LAYERS = -1 };
+
 struct edge_llm_offload_stage {
     const edge_llm_offload_host *host;
     int32_t device;
     model m;
-    uint8_t **caches;                       /* of each group: its blocks */
-    int32_t *windows;                       /* of each group: the longest of its layers; 0: all positions are seen */
+    page_memory *caches;                    /* of each group: its blocks */
+    int32_t *windows;                       /* of each group: the longest of its layers', 0: all positions are seen, or NO_LAYERS */
     workspace w;
-    void *memory;                           /* of the workspace */
+    page_memory memory;                     /* of the workspace */
     uint64_t weight_bytes, cache_bytes, work_bytes;
     uint64_t calls, forwards, rows;
     bool lost;
@@ -39,11 +52,18 @@ typedef struct edge_llm_offload_stage stage;
 /* Bytes of working memory for what the layers from the first one on, and the output, need. */
 uint64_t workspace_bytes(const model *m, int first);
 
+/* What can be taken of a description. */
+status stage_plan(const edge_llm_offload_stage_desc *desc, bool exact, edge_llm_offload_plan *given, error *e);
+
 status stage_create(const edge_llm_offload_host *host, int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e);
 void stage_destroy(stage *s);
 
-/* A cache block, checked. NULL: there is no such one. */
-uint8_t *stage_block(const stage *s, uint32_t group, int32_t block);
+/* A cache block, checked; a copy of one. */
+status stage_find_block(const stage *s, uint32_t group, int32_t block, uint64_t bytes, uint8_t **found, error *e);
+status stage_copy_block(const stage *s, uint32_t group, int32_t from, int32_t to, error *e);
+
+/* Where the keys and values of a layer lie. */
+cache cache_of(const stage *s, const edge_llm_offload_attention *a);
 
 /* Checks a batch and finds each row's place. b is of this version. */
 status batch_check(stage *s, const edge_llm_offload_batch *b, error *e);

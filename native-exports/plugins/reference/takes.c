@@ -31,11 +31,11 @@ static status check_tensor(const place *p, const char *part, uint32_t reference,
     return EDGE_LLM_OFFLOAD_OK;
 }
 
-static status check_vector(const place *p, const char *part, uint32_t reference, int64_t n, int64_t rows)
+static status check_vector(const place *p, const char *part, uint32_t reference, int64_t n)
 {
     const tensor *t;
     if (reference == 0) return EDGE_LLM_OFFLOAD_OK;
-    status s = check_tensor(p, part, reference, n, rows, &t);
+    status s = check_tensor(p, part, reference, n, 1, &t);
     if (s == EDGE_LLM_OFFLOAD_OK && t->t.type != TYPE_F32) return UNSUPPORTED(p, part, "%s has type %u: expected F32", t->name, t->t.type);
     return s;
 }
@@ -45,25 +45,24 @@ static status check_linear(const place *p, const char *part, const edge_llm_offl
     const tensor *t;
     if (linear->reserved != 0) return UNSUPPORTED(p, part, "%s", "a field of a later version");
     status s = check_tensor(p, part, linear->weight, in, out, &t);
-    return s == EDGE_LLM_OFFLOAD_OK ? check_vector(p, part, linear->bias, out, 1) : s;
+    return s == EDGE_LLM_OFFLOAD_OK ? check_vector(p, part, linear->bias, out) : s;
 }
 
-static status check_norm(const place *p, const char *part, const edge_llm_offload_norm *norm, int64_t n, int64_t rows)
+static status check_norm(const place *p, const char *part, const edge_llm_offload_norm *norm, int64_t n)
 {
     if (norm->kind == 0) return EDGE_LLM_OFFLOAD_OK;
     if (norm->kind > EDGE_LLM_OFFLOAD_NORM_LAYER) return UNSUPPORTED(p, part, "a norm of kind %u", norm->kind);
-    status s = check_vector(p, part, norm->weight, n, rows);
-    return s == EDGE_LLM_OFFLOAD_OK ? check_vector(p, part, norm->bias, n, rows) : s;
+    status s = check_vector(p, part, norm->weight, n);
+    return s == EDGE_LLM_OFFLOAD_OK ? check_vector(p, part, norm->bias, n) : s;
 }
 
-/* Of heads: one weight for each, one for all, or, all heads being normed as one, as many values as they have together. */
+/* Of each head, or, where the weight is as long as all of them, of all at once. */
 static status check_head_norm(const place *p, const char *part, const edge_llm_offload_norm *norm, int32_t heads, int32_t dim)
 {
     uint32_t reference = norm->weight != 0 ? norm->weight : norm->bias;
-    if (norm->kind == 0 || reference == 0 || reference > (uint32_t)p->m->d.tensor_count) return check_norm(p, part, norm, dim, 1);
-    const edge_llm_offload_tensor *t = &p->m->tensors[reference - 1].t;
-    bool whole = t->ne[0] == (int64_t)heads * dim;
-    return check_norm(p, part, norm, whole ? (int64_t)heads * dim : dim, !whole && t->ne[1] == heads ? heads : 1);
+    int64_t together = (int64_t)heads * dim;
+    bool whole = reference >= 1 && reference <= (uint32_t)p->m->d.tensor_count && p->m->tensors[reference - 1].t.ne[0] == together;
+    return check_norm(p, part, norm, whole ? together : dim);
 }
 
 static status check_cache(const place *p, const layer *l)
@@ -107,7 +106,7 @@ static status check_attention(const place *p, const layer *l)
     if ((s = check_head_norm(p, "norm of q", &a->q_norm, a->heads, a->key_dim))) return s;
     if ((s = check_head_norm(p, "norm of k", &a->k_norm, a->kv_heads, a->key_dim))) return s;
     if ((s = check_rope(p, a))) return s;
-    if ((s = check_vector(p, "sinks", a->sinks, a->heads, 1))) return s;
+    if ((s = check_vector(p, "sinks", a->sinks, a->heads))) return s;
     return check_cache(p, l);
 }
 
@@ -140,7 +139,7 @@ status takes_layer(const model *m, int i, error *e)
     if (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER && l->l.mixer_kind == 0) return INVALID(&p, "mixer", "%s", "the host's, and none");
     if (l->l.flags & EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD && l->l.feed_forward_kind != 0) return INVALID(&p, "network", "%s", "the host's: expected kind 0");
     status s = EDGE_LLM_OFFLOAD_OK;
-    for (int j = 0; j < 4 && s == EDGE_LLM_OFFLOAD_OK; j++) s = check_norm(&p, names[j], norms[j], m->d.hidden, 1);
+    for (int j = 0; j < 4 && s == EDGE_LLM_OFFLOAD_OK; j++) s = check_norm(&p, names[j], norms[j], m->d.hidden);
     if (s == EDGE_LLM_OFFLOAD_OK && l->l.mixer_kind != 0) s = check_attention(&p, l);
     if (s == EDGE_LLM_OFFLOAD_OK && l->l.feed_forward_kind != 0) s = check_network(&p, l);
     return s;
@@ -150,7 +149,7 @@ status takes_output(const model *m, error *e)
 {
     place p = {m, "output", e};
     if (m->d.output.weight == 0) return EDGE_LLM_OFFLOAD_OK;
-    status s = check_norm(&p, "last norm", &m->d.final_norm, m->d.hidden, 1);
+    status s = check_norm(&p, "last norm", &m->d.final_norm, m->d.hidden);
     return s == EDGE_LLM_OFFLOAD_OK ? check_linear(&p, "output matrix", &m->d.output, m->d.hidden, m->d.vocabulary) : s;
 }
 
@@ -181,7 +180,8 @@ uint64_t weight_bytes(const model *m, int i)
 uint64_t layer_bytes(const model *m, int i)
 {
     const layer *l = &m->layers[i];
-    if (l->l.mixer_kind != EDGE_LLM_OFFLOAD_ATTENTION || (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER) || l->a.group >= (uint32_t)m->d.group_count) return weight_bytes(m, i);
+    bool cached = l->l.mixer_kind == EDGE_LLM_OFFLOAD_ATTENTION && !(l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER);
+    if (!cached || l->a.group >= (uint32_t)m->d.group_count) return weight_bytes(m, i);
     const edge_llm_offload_cache_group *g = &m->groups[l->a.group];
     return plus(weight_bytes(m, i), times(slot_bytes(g), (uint64_t)g->blocks));
 }

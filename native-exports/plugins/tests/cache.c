@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "formats.h"
 #include "values.h"
 
 static const int32_t original[] = {5, 2}, forked[] = {4, 2}, elsewhere[] = {0, 7};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats.h"
 #include "values.h"
 
 enum { WIDEST = 1024 };
@@ -34,11 +35,8 @@ static void norm(const test_model *m, const edge_llm_offload_norm *n, const floa
 
 static void norm_heads(const test_model *m, const edge_llm_offload_norm *n, float *x, int heads, int dim)
 {
-    int kind = m->s.head_norms;
-    edge_llm_offload_norm of_head = *n;
-    if (kind == 3) norm(m, n, x, x, heads * dim);
-    for (int h = 0; h < heads && kind != 3; h++)
-        defined_norm(of_head.kind, x + h * dim, vector(m, n->weight) ? vector(m, n->weight) + (kind == 2 ? h * dim : 0) : NULL, NULL, n->epsilon, x + h * dim, dim);
+    bool whole = m->s.head_norms == 2;
+    for (int h = 0; h < (whole ? 1 : heads); h++) norm(m, n, x + h * dim, x + h * dim, whole ? heads * dim : dim);
 }
 
 static void rotate(const test_model *m, float *x, int heads, int dim, int position)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "models.h"
+#include "formats.h"
 #include "values.h"
 
 uint64_t padded_bytes(uint32_t type, int32_t values)

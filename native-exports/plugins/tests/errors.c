@@ -54,6 +54,8 @@ static bool spoil(test_batch *b, const test_model *m, int which)
         case 18: b->rope.width = 1; return true;
         case 19: b->rope.stride = 0; return true;
         case 20: b->b.rope_count = 0; return true;
+        case 21: b->runs[1] = (edge_llm_offload_run){8, 1, 40, 0, b->tables[0]}; b->b.run_count = 2; return true; /* a row in two runs */
+        case 22: b->runs[0].rows = 8; return true;                                                                 /* and one in none */
         default: return false;
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats.h"
 #include "values.h"
 
 #define DENSE .hidden = 64, .heads = 4, .kv_heads = 2, .key_dim = 16, .value_dim = 16, .width = 96, .vocabulary = 50
@@ -19,11 +20,15 @@ const shape shapes[] = {
     {"Q8_0", Q8_0, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
     {"Q4_K with a Q6_K output", Q4_K, Q6_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
     {"Q6_K with a F16 output", Q6_K, F16, QUANT, .key_type = F32, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"Q4_0", Q4_0, Q4_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"MXFP4", MXFP4, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
+    {"Q2_K with a Q5_K output", Q2_K, Q5_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU},
+    {"Q3_K with a F32 output", Q3_K, F32, QUANT, .key_type = F16, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
+    {"Q5_K", Q5_K, Q5_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU},
     {"head norms, biases", F16, F16, DENSE, .key_type = F16, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 1, .biases = true,
         .halves = true},
-    {"a norm for each head", F32, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 2},
-    {"all heads normed at once", F32, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 3},
-    {"head norms without weights", Q8_0, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 4},
+    {"all heads normed at once", F32, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 2},
+    {"head norms without weights", Q8_0, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .head_norms = 3},
     {"windows, soft-caps, norms behind", Q8_0, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU, .window = 3,
         .softcap = 3, .output_softcap = 2, .after_norms = true, .halves = true},
     {"sinks, a window, factors", F16, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .window = 65, .sinks = true,
@@ -60,21 +65,16 @@ static void put_half(uint8_t *at, float value)
 /* A block's bytes are random, its scales such that weights are about as large as random floats times the factor. */
 static void fill(uint8_t *row, uint32_t type, int64_t n, float factor, uint32_t *state)
 {
-    static const int bytes[] = {[F32] = 4, [F16] = 2, [Q8_0] = 34, [Q4_K] = 144, [Q6_K] = 210};
-    int values = type <= F16 ? 1 : type == Q8_0 ? 32 : 256;
-    for (int64_t i = 0; i < n; i += values, row += bytes[type])
+    const format *f = format_of(type);
+    for (int64_t i = 0; i < n; i += f->values, row += f->bytes)
     {
         float value = random_float(state) * factor;
         if (type == F32) memcpy(row, &value, sizeof value);
         else if (type == F16) put_half(row, value);
-        else for (int j = 0; j < bytes[type]; j++) row[j] = (uint8_t)random_byte(state);
-        if (type == Q8_0) put_half(row, factor / 128);
-        if (type == Q4_K)
-        {
-            put_half(row, factor / 500);
-            put_half(row + 2, factor / 70);
-        }
-        if (type == Q6_K) put_half(row + 208, factor / 4000);
+        else for (int j = 0; j < f->bytes; j++) row[j] = (uint8_t)random_byte(state);
+        if (f->d_at >= 0) put_half(row + f->d_at, factor * f->d);
+        if (f->dmin_at >= 0) put_half(row + f->dmin_at, factor * f->dmin);
+        if (type == MXFP4) row[0] = (uint8_t)(120 + row[0] % 3); /* a power of two */
     }
 }
 
@@ -85,7 +85,7 @@ static uint32_t add_tensor(test_model *m, uint32_t type, int64_t in, int64_t out
     t->struct_size = sizeof *t;
     t->type = type;
     for (int i = 0; i < 4; i++) t->ne[i] = i == 0 ? in : i == 1 ? out : 1;
-    t->row_bytes = type == F32 ? 4 * (uint64_t)in : type == F16 ? 2 * (uint64_t)in : type == Q8_0 ? 34 * (uint64_t)in / 32 : (type == Q4_K ? 144 : 210) * (uint64_t)in / 256;
+    t->row_bytes = (uint64_t)(in / format_of(type)->values * format_of(type)->bytes);
     t->name = "a.random.weight";
     uint8_t *data = malloc(t->row_bytes * (uint64_t)out);
     for (int64_t r = 0; r < out; r++) fill(data + (uint64_t)r * t->row_bytes, type, in, factor, state);
@@ -103,11 +103,11 @@ static edge_llm_offload_linear add_linear(test_model *m, int64_t in, int64_t out
     return linear;
 }
 
-static edge_llm_offload_norm add_norm(test_model *m, uint32_t kind, int64_t n, int64_t rows, uint32_t *state)
+static edge_llm_offload_norm add_norm(test_model *m, uint32_t kind, int64_t n, uint32_t *state)
 {
     edge_llm_offload_norm norm = {.kind = kind, .epsilon = 1e-5f};
-    norm.weight = add_tensor(m, F32, n, rows, 0.3f, 1, state);
-    if (kind == LAYER) norm.bias = add_tensor(m, F32, n, rows, 0.1f, 0, state);
+    norm.weight = add_tensor(m, F32, n, 1, 0.3f, 1, state);
+    if (kind == LAYER) norm.bias = add_tensor(m, F32, n, 1, 0.1f, 0, state);
     return norm;
 }
 
@@ -116,7 +116,7 @@ static edge_llm_offload_norm add_head_norm(test_model *m, int heads, uint32_t *s
     int kind = m->s.head_norms, dim = m->s.key_dim;
     edge_llm_offload_norm none = {0}, bare = {.kind = RMS, .epsilon = 1e-6f};
     if (kind == 0) return none;
-    return kind == 4 ? bare : add_norm(m, RMS, kind == 3 ? heads * dim : dim, kind == 2 ? heads : 1, state);
+    return kind == 3 ? bare : add_norm(m, RMS, kind == 2 ? heads * dim : dim, state);
 }
 
 static void add_layer(test_model *m, int i, uint32_t *state)
@@ -154,10 +154,10 @@ static void add_layer(test_model *m, int i, uint32_t *state)
     l->mixer_kind = EDGE_LLM_OFFLOAD_ATTENTION;
     l->feed_forward_kind = s->plain ? EDGE_LLM_OFFLOAD_PLAIN : EDGE_LLM_OFFLOAD_GATED;
     l->number = i;
-    l->mixer_norm = add_norm(m, s->norm, s->hidden, 1, state);
-    if (s->topology == PRE || s->own_norm) l->feed_forward_norm = add_norm(m, s->norm, s->hidden, 1, state);
-    if (s->after_norms) l->after_mixer = add_norm(m, s->norm, s->hidden, 1, state);
-    if (s->after_norms) l->after_feed_forward = add_norm(m, s->norm, s->hidden, 1, state);
+    l->mixer_norm = add_norm(m, s->norm, s->hidden, state);
+    if (s->topology == PRE || s->own_norm) l->feed_forward_norm = add_norm(m, s->norm, s->hidden, state);
+    if (s->after_norms) l->after_mixer = add_norm(m, s->norm, s->hidden, state);
+    if (s->after_norms) l->after_feed_forward = add_norm(m, s->norm, s->hidden, state);
     l->residual_scale = s->residual_scale;
 }
 
@@ -185,7 +185,7 @@ test_model *model_make(const shape *s, uint32_t seed)
     m->layer_count = MOST_LAYERS;
     m->rope_width = s->rope_dimensions == 0 ? s->key_dim : s->rope_dimensions < 0 ? 0 : s->rope_dimensions;
     for (int i = 0; i < m->layer_count; i++) add_layer(m, i, &state);
-    m->final_norm = add_norm(m, s->norm, s->hidden, 1, &state);
+    m->final_norm = add_norm(m, s->norm, s->hidden, &state);
     m->s.type = s->output_type;
     m->output = add_linear(m, s->hidden, s->vocabulary, s->biases, &state);
     m->s.type = s->type;
@@ -194,6 +194,7 @@ test_model *model_make(const shape *s, uint32_t seed)
     {
         m->hidden[text] = malloc((size_t)(TOKENS * s->hidden) * sizeof(float));
         for (int i = 0; i < TOKENS * s->hidden; i++) m->hidden[text][i] = random_float(&state);
+        for (int i = 0; text == 1 && i < 2 * s->hidden; i++) m->hidden[text][i] *= i < s->hidden ? 0 : 0x1p-115f; /* nothing, and next to nothing */
     }
     return m;
 }

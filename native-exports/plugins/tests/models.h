@@ -18,7 +18,7 @@ typedef struct {
     int32_t window;                         /* of every second layer */
     float softcap, output_softcap, residual_scale, product_scale;
     bool sinks, biases, after_norms, own_norm, plain, halves;
-    int head_norms;                         /* 1: one weight for all heads, 2: one for each, 3: all heads at once, 4: without weights */
+    int head_norms;                         /* 1: of each head, 2: of all heads at once, 3: of each head, without weights */
     uint32_t topology, norm, activation;
     int32_t rope_dimensions, rope_offset;   /* 0: all of a head; -1: none */
 } shape;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "edge_llm_offload.h"
+#include "formats.h"
 
 static float number(uint32_t b)
 {
@@ -97,113 +98,6 @@ void defined_norm(uint32_t kind, const float *x, const float *weight, const floa
         if (weight) y[i] = y[i] * weight[i];
         if (bias) y[i] = y[i] + bias[i];
     }
-}
-
-/* A block of activations as int8; its scale is returned. */
-static float quantize(const float *x, int n, int *q)
-{
-    float largest = 0;
-    for (int i = 0; i < n; i++) largest = fmaxf(largest, fabsf(x[i]));
-    for (int i = 0; i < n; i++)
-    {
-        float value = largest < 0x1p-100f ? 0 : rintf(x[i] * (127 / largest));
-        q[i] = (int)fminf(fmaxf(value, -127), 127);
-    }
-    return largest < 0x1p-100f ? 0 : largest / 127;
-}
-
-static float half_at(const uint8_t *p)
-{
-    return defined_half((uint16_t)(p[0] + 256 * p[1]));
-}
-
-static float product_q8_0(const uint8_t *row, const float *x, int n)
-{
-    float sum = 0;
-    for (int first = 0; first < n; first += 256)
-    {
-        float p[8] = {0};
-        for (int b = 0; b < 8 && first + 32 * b < n; b++)
-        {
-            const uint8_t *block = row + 34 * (first / 32 + b);
-            int q[32], products = 0;
-            float scale = quantize(x + first + 32 * b, 32, q);
-            for (int i = 0; i < 32; i++) products += (int8_t)block[2 + i] * q[i];
-            p[b] = (float)products * half_at(block);
-            p[b] = p[b] * scale;
-        }
-        float left = (p[0] + p[1]) + (p[2] + p[3]), right = (p[4] + p[5]) + (p[6] + p[7]);
-        sum = sum + (left + right);
-    }
-    return sum;
-}
-
-/* Scales and minimums are 6 bits each, in 12 bytes. */
-static void scale_and_minimum(const uint8_t *packed, int j, int *scale, int *minimum)
-{
-    if (j < 4)
-    {
-        *scale = packed[j] % 64;
-        *minimum = packed[j + 4] % 64;
-        return;
-    }
-    *scale = packed[j + 4] % 16 + packed[j - 4] / 64 * 16;
-    *minimum = packed[j + 4] / 16 + packed[j] / 64 * 16;
-}
-
-static float product_q4_k(const uint8_t *row, const float *x, int n)
-{
-    float sum = 0;
-    for (int first = 0; first < n; first += 256, row += 144)
-    {
-        int q[256], products = 0, minimums = 0;
-        float dx = quantize(x + first, 256, q);
-        for (int i = 0; i < 256; i++)
-        {
-            int byte = row[16 + i / 64 * 32 + i % 32], weight = i % 64 < 32 ? byte % 16 : byte / 16, scale, minimum;
-            scale_and_minimum(row + 4, i / 32, &scale, &minimum);
-            products += scale * weight * q[i];
-            minimums += minimum * q[i];
-        }
-        float f = (float)products * half_at(row);
-        f = fmaf(-(float)minimums, half_at(row + 2), f);
-        sum = fmaf(f, dx, sum);
-    }
-    return sum;
-}
-
-static float product_q6_k(const uint8_t *row, const float *x, int n)
-{
-    float sum = 0;
-    for (int first = 0; first < n; first += 256, row += 210)
-    {
-        int q[256], products = 0;
-        float dx = quantize(x + first, 256, q);
-        for (int i = 0; i < 256; i++)
-        {
-            int low = row[i / 128 * 64 + i % 64], high = row[128 + i / 128 * 32 + i % 32], quarter = i % 128 / 32;
-            int weight = (quarter < 2 ? low % 16 : low / 16) + 16 * (high >> (2 * quarter) & 3) - 32;
-            products += (int8_t)row[192 + i / 16] * weight * q[i];
-        }
-        sum = fmaf((float)products * half_at(row + 208), dx, sum);
-    }
-    return sum;
-}
-
-float defined_product(uint32_t type, const uint8_t *row, const float *x, int n)
-{
-    float lanes[16] = {0};
-    if (type == Q8_0) return product_q8_0(row, x, n);
-    if (type == Q4_K) return product_q4_k(row, x, n);
-    if (type == Q6_K) return product_q6_k(row, x, n);
-    for (int i = 0; i < n; i++)
-    {
-        float weight;
-        if (type == F16) weight = half_at(row + 2 * i);
-        else memcpy(&weight, row + 4 * i, 4);
-        lanes[i % 16] = fmaf(weight, x[i], lanes[i % 16]);
-    }
-    return tree(lanes, 0, 1);
 }
 
 float defined_cached(uint32_t type, float value)

@@ -4,8 +4,6 @@
 
 #include <stdint.h>
 
-enum { F32 = 0, F16 = 1, Q8_0 = 8, Q4_K = 12, Q6_K = 14 };
-
 float defined_half(uint16_t half);
 uint16_t defined_to_half(float value);
 float defined_exp(float x);
@@ -16,9 +14,6 @@ float defined_activation(float x, uint32_t kind);
 float defined_dot(const float *x, const float *y, int n);
 
 void defined_norm(uint32_t kind, const float *x, const float *weight, const float *bias, float epsilon, float *y, int n);
-
-/* A row of weights with a row of activations. */
-float defined_product(uint32_t type, const uint8_t *row, const float *x, int n);
 
 /* What a cache of a type makes of a value. */
 float defined_cached(uint32_t type, float value);

@@ -89,7 +89,8 @@ static void refuse(const description *d)
     edge_llm_offload_error e = {.struct_size = sizeof e};
     edge_llm_offload_plan p = {.struct_size = sizeof p, .verdicts = verdicts, .layer_bytes = bytes};
     edge_llm_offload_status s = plugin.plan(0, &d->d, &p, &e);
-    CHECK(s == EDGE_LLM_OFFLOAD_UNSUPPORTED || (s == EDGE_LLM_OFFLOAD_OK && (p.first_layer >= 2 || !p.takes_output) && p.reason[0] && memchr(p.reason, 0, sizeof p.reason)));
+    bool says_why = (p.first_layer >= 2 || !p.takes_output) && p.reason[0] && memchr(p.reason, 0, sizeof p.reason);
+    CHECK(s == EDGE_LLM_OFFLOAD_UNSUPPORTED || (s == EDGE_LLM_OFFLOAD_OK && says_why));
     CHECK(try_stage(d) == EDGE_LLM_OFFLOAD_UNSUPPORTED);
 }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Edge.Llm.Bench;
 
@@ -14,49 +15,51 @@ internal static class ServingTimes
         using LanguageModel model = LanguageModel.Open(path);
         var options = new ContextOptions { Threads = threads, ContextSize = Prompt + tokens + Most, MaxSequences = 2, LogitsRows = Most };
         using Context context = model.CreateContext(options);
-        int[] prompt = [.. Enumerable.Range(0, Prompt).Select(i => 100 + (i * 7 % 500))];
-        foreach ((string name, SamplingOptions sampling) in new[] { ("greedy", SamplingOptions.Greedy), ("default", new SamplingOptions { Seed = 1 }) })
+        int[] prompt = [.. Enumerable.Range(0, Prompt).Select(i => 3 + (i * 7 % (Math.Min(500, model.VocabSize) - 3)))];
+        var noEnd = model.Tokenizer.Vocabulary.EndOfGenerationIds.ToDictionary(id => id, _ => float.NegativeInfinity);
+        foreach ((string name, SamplingOptions sampling) in new[]
+                 { ("greedy", SamplingOptions.Greedy with { LogitBias = noEnd }), ("default", new SamplingOptions { Seed = 1, LogitBias = noEnd }) })
         {
-            double[] bare = new double[rounds], scheduled = new double[rounds];
-            for (int round = -2; round < rounds; round++)
+            List<double> bare = [], scheduled = [];
+            for (int round = -1; round < rounds; round++)
             {
-                double first = round % 2 == 0 ? Bare(context, prompt, sampling, tokens) : 0, other = Scheduled(context, prompt, sampling, tokens);
-                if (round % 2 != 0) first = Bare(context, prompt, sampling, tokens);
-                if (round >= 0) (bare[round], scheduled[round]) = (first, other);
+                TakeTurns(context, prompt, sampling, tokens, bare, scheduled);
+                if (round >= 0) continue;
+                bare.Clear(); // nothing was warm
+                scheduled.Clear();
             }
             (double one, double two) = (Median(bare), Median(scheduled));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-8} bare {one * 1e6,9:F1} us a token, scheduler {two * 1e6,9:F1}, {two / one:F4}"));
         }
-        double[] passes = Passes(context, prompt, rounds * tokens / 8);
+        double[] passes = Passes(context, prompt, Math.Max(1, rounds * tokens / 8));
         Console.WriteLine($"us a pass of 1 to {Most} tokens: " + string.Join(' ', passes.Select(seconds => (seconds * 1e6).ToString("F0", CultureInfo.InvariantCulture))));
         return 0;
     }
 
-    private static double Bare(Context context, int[] prompt, SamplingOptions sampling, int tokens)
+    // The same text twice, token by token in turn.
+    private static void TakeTurns(Context context, int[] prompt, SamplingOptions sampling, int tokens, List<double> bare, List<double> scheduled)
     {
         using Sequence sequence = context.NewSequence();
         var batch = new Batch();
         var sampler = new SamplerChain(sampling, context.Model.VocabSize);
         var text = new List<int>(prompt);
-        long start = 0;
+        using Generation generation = context.Generate(prompt, new GenerateOptions { MaxTokens = tokens, Sampling = sampling });
         for (int i = 0; i < tokens; i++)
         {
-            batch.Clear();
-            batch.Add(sequence, i == 0 ? prompt : [text[^1]]);
-            Logits logits = context.Forward(batch);
-            text.Add(sampler.Sample(logits[0], System.Runtime.InteropServices.CollectionsMarshal.AsSpan(text), text.Count));
-            if (i == 0) start = Stopwatch.GetTimestamp();
+            double first = i % 2 == 0 ? Seconds(Next) : 0, other = Seconds(() => generation.MoveNext());
+            if (i % 2 != 0) first = Seconds(Next);
+            if (i == 0) continue; // the prompt
+            bare.Add(first);
+            scheduled.Add(other);
         }
-        return Stopwatch.GetElapsedTime(start).TotalSeconds / (tokens - 1);
-    }
 
-    private static double Scheduled(Context context, int[] prompt, SamplingOptions sampling, int tokens)
-    {
-        using Generation generation = context.Generate(prompt, new GenerateOptions { MaxTokens = tokens, IgnoreEos = true, Sampling = sampling });
-        generation.MoveNext();
-        long start = Stopwatch.GetTimestamp();
-        for (int i = 1; i < tokens; i++) generation.MoveNext();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds / (tokens - 1);
+        void Next()
+        {
+            batch.Clear();
+            batch.Add(sequence, text.Count == Prompt ? prompt : [text[^1]]);
+            Logits logits = context.Forward(batch);
+            text.Add(sampler.Sample(logits[0], CollectionsMarshal.AsSpan(text), text.Count));
+        }
     }
 
     private static double[] Passes(Context context, int[] prompt, int rounds)
@@ -70,13 +73,18 @@ internal static class ServingTimes
             {
                 batch.Clear();
                 batch.Add(sequence, prompt.AsSpan(0, count), LogitsOf.All);
-                long start = Stopwatch.GetTimestamp();
-                context.Forward(batch);
-                times[count - 1][round] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                times[count - 1][round] = Seconds(() => context.Forward(batch));
                 sequence.Trim(prompt.Length);
             }
         return [.. times.Select(Median)];
     }
 
-    private static double Median(double[] values) => values.Order().ElementAt(values.Length / 2);
+    private static double Seconds(Action work)
+    {
+        long start = Stopwatch.GetTimestamp();
+        work();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    private static double Median(IReadOnlyList<double> values) => values.Order().ElementAt(values.Count / 2);
 }

@@ -63,7 +63,7 @@ internal sealed partial class Request
 
     private bool IsCancelled => _cancelled || _callers.IsCancellationRequested;
 
-    private bool IsLate => Cancellation.IsCancellationRequested || Stopwatch.GetTimestamp() >= _deadline;
+    private bool IsLate => _options.Deadline is not null && (Cancellation.IsCancellationRequested || Stopwatch.GetTimestamp() >= _deadline);
 
     private bool EndIfCancelled()
     {

@@ -10,6 +10,11 @@ if (args is ["instructions", .. string[] counted]) return InstructionCounts.Run(
 if (args is ["read", string path, string threads]) return PlainRead.Run(path, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture));
 if (args is ["grammars", string vocabulary, string schemas, .. string[] style]) return GrammarTimes.Run(vocabulary, schemas, style is not ["compact"]);
 if (args is ["hostile", string tokens, .. string[] hostile]) return HostileGrammarTimes.Run(tokens, hostile);
+if (args is ["serving", string served, .. [_, _, _] counts])
+{
+    int[] numbers = [.. counts.Select(count => int.Parse(count, System.Globalization.CultureInfo.InvariantCulture))];
+    return ServingTimes.Run(served, numbers[0], numbers[1], numbers[2]);
+}
 if (args is ["sampling"]) return SamplingTimes.Run();
 BenchmarkSwitcher.FromAssembly(typeof(KernelBench).Assembly).Run(args);
 return 0;

@@ -1,14 +1,17 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 
 namespace Edge.Llm.Conversion;
 
 /// <summary>The tensors of a Hugging Face folder: of model.safetensors, else of the files that model.safetensors.index.json lists, else of all the
 /// parts of a model, by their names.</summary>
-internal sealed partial class Checkpoint : IDisposable
+internal sealed class Checkpoint : IDisposable
 {
     private const string Single = "model.safetensors", Index = "model.safetensors.index.json";
+
+    // Digits stand for the zeros.
+    private const string PartName = "model-00000-of-00000.safetensors";
+    private const int PartAt = 6, CountAt = 15;
 
     private readonly Dictionary<string, SafetensorsFile> _files = [];
     private readonly Dictionary<string, SourceTensor> _tensors = [];
@@ -65,21 +68,29 @@ internal sealed partial class Checkpoint : IDisposable
     // Without an index nothing says which parts belong together but their names.
     private void OpenParts(string folder)
     {
-        (string Path, Match Name)[] parts = [.. Directory.EnumerateFiles(folder, "model-*.safetensors").Order(StringComparer.Ordinal)
-            .Select(path => (path, PartName().Match(Path.GetFileName(path)))).Where(part => part.Item2.Success)];
+        (string Path, int Number, int Count)[] parts = [.. Directory.EnumerateFiles(folder, "model-*.safetensors").Order(StringComparer.Ordinal)
+            .Where(IsPart).Select(path => (path, NumberIn(path, PartAt), NumberIn(path, CountAt)))];
         if (parts.Length == 0) throw Missing(folder);
-        string count = parts[0].Name.Groups["count"].Value;
-        if (Array.Find(parts, part => part.Name.Groups["count"].Value != count) is { Path: { } other })
+        int count = parts[0].Count;
+        if (Array.Find(parts, part => part.Count != count) is { Path: { } other })
             throw new EdgeLlmException(ErrorCode.InvalidFile,
-                $"{other}: expected a part of {int.Parse(count, CultureInfo.InvariantCulture)}; {Index} would say which parts are the model's");
+                $"{other}: expected a part of {count}; {Index} would say which parts are the model's");
         for (int i = 0; i < parts.Length; i++)
-            if (int.Parse(parts[i].Name.Groups["part"].Value, CultureInfo.InvariantCulture) != i + 1) throw Gap(i + 1);
-        if (parts.Length != int.Parse(count, CultureInfo.InvariantCulture)) throw Gap(parts.Length + 1);
-        foreach ((string path, _) in parts) OpenWhole(path);
+            if (parts[i].Number != i + 1) throw Gap(i + 1);
+        if (parts.Length != count) throw Gap(parts.Length + 1);
+        foreach ((string path, _, _) in parts) OpenWhole(path);
 
         EdgeLlmException Gap(int part) => new(ErrorCode.InvalidFile,
-            $"{folder}: part {part} of {int.Parse(count, CultureInfo.InvariantCulture)} is missing (model-*-of-{count}.safetensors)");
+            string.Create(CultureInfo.InvariantCulture, $"{folder}: part {part} of {count} is missing (model-*-of-{count:D5}.safetensors)"));
     }
+
+    private static bool IsPart(string path)
+    {
+        string name = Path.GetFileName(path);
+        return name.Length == PartName.Length && Enumerable.Range(0, name.Length).All(i => PartName[i] == '0' ? char.IsAsciiDigit(name[i]) : PartName[i] == name[i]);
+    }
+
+    private static int NumberIn(string path, int at) => int.Parse(Path.GetFileName(path).AsSpan(at, 5), CultureInfo.InvariantCulture);
 
     private void OpenListed(string folder, CheckedJson index)
     {
@@ -105,7 +116,4 @@ internal sealed partial class Checkpoint : IDisposable
             ? $"; {Path.GetFileName(found)} is a pickle, which is not read" : "";
         return new EdgeLlmException(ErrorCode.InvalidFile, $"{folder}: expected {Single}, {Index} or model-00001-of-...safetensors{other}");
     }
-
-    [GeneratedRegex("^model-(?<part>[0-9]{5})-of-(?<count>[0-9]{5})\\.safetensors$")]
-    private static partial Regex PartName();
 }

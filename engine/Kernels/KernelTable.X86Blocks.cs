@@ -23,7 +23,7 @@ internal static unsafe partial class KernelTable
             Add256<Q4_1, Nibbles256<Q4_1>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<Q5_0, Nibbles256<Q5_0>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<Q5_1, Nibbles256<Q5_1>, VnniDot256>(rows, Isa.AvxVnni);
-            Add256<Q8_0, BiasedQ8_0, VnniDot256>(rows, Isa.AvxVnni);
+            Add<Q8_0>(rows, Isa.AvxVnni, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Q8_0Gemm<VnniDot256>.Run256);
             Add256<IQ4_NL, Levels256<IQ4_NL, BiasedIQ4_NL>, VnniDot256>(rows, Isa.AvxVnni);
             Add256<MXFP4, Levels256<MXFP4, BiasedMXFP4>, VnniDot256>(rows, Isa.AvxVnni);
             AddWide256<VnniDot256>(rows, Isa.AvxVnni);
@@ -38,7 +38,7 @@ internal static unsafe partial class KernelTable
             // reading alone) than int16 products at 512 bits (40.9); for the rest no 512-bit form is written.
             if (HasAvxVnni)
             {
-                Add512<Q8_0, WordsQ8_0, BlockGemv256<BiasedQ8_0, VnniDot256>>(rows);
+                Add<Q8_0>(rows, Isa.Avx512, &BlockGemv256<BiasedQ8_0, VnniDot256>.Run, &Q8_0Gemm<VnniDot256>.Run512);
                 Add512<IQ4_NL, Levels512<IQ4_NL, BiasedIQ4_NL>, BlockGemv256<Levels256<IQ4_NL, BiasedIQ4_NL>, VnniDot256>>(rows);
                 Add512<MXFP4, Levels512<MXFP4, BiasedMXFP4>, BlockGemv256<Levels256<MXFP4, BiasedMXFP4>, VnniDot256>>(rows);
                 AddWide512<VnniDot256>(rows);

@@ -1,31 +1,47 @@
-using System.Text.RegularExpressions;
+using Edge.Llm.Grammars;
 using Edge.Llm.Quantization;
 
 namespace Edge.Llm;
 
 /// <summary>A type for the tensors whose name matches.</summary>
-/// <param name="Pattern">Found anywhere in the name, in either case.</param>
-/// <param name="Type">The type.</param>
-public sealed record TensorTypeRule(Regex Pattern, GgmlType Type)
+public sealed class TensorTypeRule
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+    private readonly RegexSearch _search;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="pattern">A regular expression, found anywhere in the name, in either case.</param>
+    /// <param name="type">The type.</param>
+    /// <exception cref="EdgeLlmException">InvalidArgument: the pattern is no regular expression, or has what the engine's lack:
+    /// backreferences, lookbehind.</exception>
+    public TensorTypeRule(string pattern, GgmlType type)
+    {
+        ArgumentNullException.ThrowIfNull(pattern);
+        (Pattern, Type) = (pattern, type);
+        try
+        {
+            _search = new RegexSearch(pattern);
+        }
+        catch (EdgeLlmException e) when (e.Code == ErrorCode.GrammarError)
+        {
+            throw Invalid($"'{pattern}': {e.Message}");
+        }
+    }
+
+    /// <summary>The regular expression.</summary>
+    public string Pattern { get; }
+
+    /// <summary>The type of the tensors.</summary>
+    public GgmlType Type { get; }
 
     /// <summary>Reads <c>REGEX=TYPE</c>.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
     public static TensorTypeRule Parse(string text)
     {
         int equals = text.LastIndexOf('=');
-        if (equals <= 0) throw Invalid($"'{text}': expected REGEX=TYPE");
-        try
-        {
-            const RegexOptions Options = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant;
-            return new TensorTypeRule(new Regex(text[..equals], Options, s_patience), ParseType(text[(equals + 1)..]));
-        }
-        catch (ArgumentException e)
-        {
-            throw Invalid($"'{text}': {e.Message}");
-        }
+        return equals > 0 ? new TensorTypeRule(text[..equals], ParseType(text[(equals + 1)..])) : throw Invalid($"'{text}': expected REGEX=TYPE");
     }
+
+    internal bool Matches(string name) => _search.IsFoundIn(name);
 
     /// <summary>Reads the name of a type that tensors can be quantized to.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: the message lists them.</exception>

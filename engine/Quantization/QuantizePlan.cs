@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Edge.Llm.Quantization;
 
 namespace Edge.Llm;
@@ -83,14 +82,7 @@ public sealed class QuantizePlan
         TensorRole role = TensorNames.Role(tensor.Name);
         if (role == TensorRole.TokenEmbedding && options.EmbeddingType is { } embedding) return embedding;
         if (model.IsOutput(tensor) && options.OutputType is { } output) return output;
-        try
-        {
-            return options.TensorTypes.FirstOrDefault(rule => rule.Pattern.IsMatch(tensor.Name))?.Type;
-        }
-        catch (RegexMatchTimeoutException e)
-        {
-            throw new EdgeLlmException(ErrorCode.InvalidArgument, $"the pattern '{e.Pattern}' takes too long on the name {tensor.Name}", e);
-        }
+        return options.TensorTypes.FirstOrDefault(rule => rule.Matches(tensor.Name))?.Type;
     }
 
     // Marks the tensors that the importance matrix lacks, and refuses where it matters.

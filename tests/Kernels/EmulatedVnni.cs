@@ -25,7 +25,7 @@ internal readonly struct EmulatedVnni : IDot256
     public static unsafe IEnumerable<KernelRow> Rows() => !KernelTable.HasAvx2 ? [] :
     [
         Row<Q4_0, Nibbles256<Q4_0>>(), Row<Q4_1, Nibbles256<Q4_1>>(), Row<Q5_0, Nibbles256<Q5_0>>(), Row<Q5_1, Nibbles256<Q5_1>>(),
-        Row<Q8_0, BiasedQ8_0>(), Row<IQ4_NL, Levels256<IQ4_NL, BiasedIQ4_NL>>(), Row<MXFP4, Levels256<MXFP4, BiasedMXFP4>>(),
+        new(GgmlType.Q8_0, ActivationFormat.Q8_32, Isa.AvxVnni, &BlockGemv256<BiasedQ8_0, EmulatedVnni>.Run, &Q8_0Gemm<EmulatedVnni>.Run256), Row<IQ4_NL, Levels256<IQ4_NL, BiasedIQ4_NL>>(), Row<MXFP4, Levels256<MXFP4, BiasedMXFP4>>(),
         Row<Q1_0, Q1_0_Vector256>(), Row<Q2_0, Q2_0_Vector256>(),
     ];
 

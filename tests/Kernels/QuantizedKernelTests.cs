@@ -63,6 +63,8 @@ public unsafe class QuantizedKernelTests
                 Compare(row, scalar, random, fill, Xs.Random, 33, tokens % 2 == 0 ? 256 : 256 + (step * random.Next(1, 256 / step)), tokens, true);
         foreach (int tokens in counts) // two strips, more groups than are prefetched together
             Compare(row, scalar, random, Fill.Random, Xs.Random, 65, 2048 + (step * random.Next(1, 1 + (512 / step))), tokens, true);
+        foreach (int tokens in (int[])[2, 5, 8]) // more groups than a few tokens pass at a time
+            Compare(row, scalar, random, Fill.Random, Xs.Random, 3, 8192 + (step * random.Next(1, 1 + (512 / step))), tokens, true);
         foreach (Fill fill in Enum.GetValues<Fill>())
             foreach (Xs xs in Enum.GetValues<Xs>())
                 Compare(row, scalar, random, fill, xs, 32, 256, 5, true);

@@ -118,6 +118,18 @@ public sealed class HuggingFaceTests : IDisposable
     }
 
     [TestMethod]
+    [DataRow("http://127.0.0.2/api")]
+    [DataRow("//127.0.0.2/api")]
+    [DataRow("file:///etc/passwd")]
+    public void AListGoesOnAtItsHostAlone(string next)
+    {
+        using var server = new LoopbackServer((_, answer) => answer.Text("[]", $"Link: <{next}>; rel=\"next\""));
+        PullException error = Assert.ThrowsExactly<PullException>(() => _fixture.Pull(server.Url, "hf:me/x"));
+        StringAssert.Contains(error.Message, "expected the list of files to go on there");
+        Assert.HasCount(1, server.Requests);
+    }
+
+    [TestMethod]
     public void AListWithoutEndEnds()
     {
         using var server = new LoopbackServer((_, answer) => answer.Text("[]", "Link: </again>; rel=\"next\""));

@@ -1,6 +1,7 @@
 using Edge.Llm.Cli;
 using Edge.Llm.Cli.Models;
 using Edge.Llm.Cli.Pull;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Pull;
 
@@ -27,7 +28,7 @@ public sealed class UrlTests : IDisposable
         });
         Assert.AreEqual(("Tiny-Q8_0", true, (long)s_model.Length), (model.Name, fetched, most));
         AssertPulled("Tiny-Q8_0", s_model);
-        Assert.AreEqual(url, model.Record!.Source);
+        Assert.AreEqual($"{server.Url}some/where/Tiny-Q8_0.gguf", model.Record!.Source);
         Assert.AreEqual(PullFixture.Hash(s_model), model.Record.Files[0].Sha256);
         Assert.IsLessThan(TimeSpan.FromHours(1), DateTime.UtcNow - ModelRecord.Read(_fixture.Folder.RecordPath("Tiny-Q8_0"))!.Date);
     }
@@ -161,7 +162,7 @@ public sealed class UrlTests : IDisposable
         using var server = new LoopbackServer((_, answer) => answer.Text("<html>Please log in</html>", "Content-Type: text/html; charset=utf-8"));
         UsageException error = Assert.ThrowsExactly<UsageException>(() => _fixture.Pull(server.Url, server.Url + "x.gguf"));
         StringAssert.Contains(error.Message, "expected a GGUF file, found text/html");
-        Assert.IsNull(_fixture.Folder.Find("x"));
+        Assert.IsEmpty(_fixture.Files);
     }
 
     [TestMethod]
@@ -214,6 +215,66 @@ public sealed class UrlTests : IDisposable
         CollectionAssert.AreEqual(parts[1], File.ReadAllBytes(model.Files[1]));
         using GgufFile file = GgufFile.Open(_fixture.Folder.Find("big")!.Path);
         Assert.AreEqual(2, file.PartCount);
+    }
+
+    [TestMethod]
+    public void AQueryMaySignAndIsNotKept()
+    {
+        byte[] sent = s_model;
+        using var server = new LoopbackServer((request, answer) => answer.File(request, sent, headers: $"ETag: \"{sent[^1]}\""));
+        string url = $"{server.Url}get.gguf?file=1&X-Amz-Signature=secret";
+        _fixture.Pull(server.Url, url);
+        Assert.DoesNotContain("secret", File.ReadAllText(_fixture.Folder.RecordPath("get")));
+        Assert.IsFalse(_fixture.Pull(server.Url, url).Fetched);
+        sent = PullFixture.Model(seed: 3);
+        // Another query may be another model; the same one has a newer file.
+        UsageException error = Assert.ThrowsExactly<UsageException>(() => _fixture.Pull(server.Url, $"{server.Url}get.gguf?file=2"));
+        StringAssert.Contains(error.Message, $"there is a model get already, from {server.Url}get.gguf: --name");
+        Assert.IsTrue(_fixture.Pull(server.Url, url).Fetched);
+        AssertPulled("get", sent);
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void APullStoppedAmongItsPartsGoesOn(bool goesOn)
+    {
+        byte[][] parts = SplitModel.Parts();
+        using var server = new LoopbackServer((request, answer) => answer.File(request, parts[request.Path.Contains("-00001-", StringComparison.Ordinal) ? 0 : 1], headers: Tag));
+        string url = server.Url + "big-00001-of-00002.gguf", obstacle = Path.Combine(_fixture.Folder.Path, "big-00002-of-00002.gguf");
+        Directory.CreateDirectory(obstacle); // where the second part is to go
+        Assert.Throws<IOException>(() => _fixture.Pull(server.Url, url));
+        Directory.Delete(obstacle);
+        Assert.AreEqual(1, _fixture.Folder.Find("big")!.Files.Count);
+        if (goesOn)
+        {
+            int before = server.Requests.Length;
+            (StoredModel model, _) = _fixture.Pull(server.Url, url);
+            Assert.IsTrue(server.Requests[before..].All(request => request.IsProbe)); // both parts were there
+            CollectionAssert.AreEqual(parts[0], File.ReadAllBytes(model.Files[0]));
+            CollectionAssert.AreEqual(parts[1], File.ReadAllBytes(model.Files[1]));
+            CollectionAssert.AreEqual(new[] { "big-00001-of-00002.gguf", "big-00002-of-00002.gguf", "big.json" }, _fixture.Files);
+        }
+        else
+        {
+            CommandLine.Result removed = CommandLine.Run(["remove", "big", "--models-dir", _fixture.Folder.Path]);
+            Assert.AreEqual(0, removed.ExitCode, removed.Error);
+            Assert.IsEmpty(_fixture.Files);
+        }
+    }
+
+    [TestMethod]
+    public void ANameInOtherCaseIsTheSameModel()
+    {
+        byte[] sent = s_model;
+        using var server = new LoopbackServer((request, answer) => answer.File(request, sent, headers: $"ETag: \"{sent[^1]}\""));
+        _fixture.Pull(server.Url, server.Url + "x.gguf", name: "Mine");
+        Assert.IsFalse(_fixture.Pull(server.Url, server.Url + "x.gguf", name: "mine").Fetched);
+        StringAssert.Contains(Assert.ThrowsExactly<UsageException>(() => _fixture.Pull(server.Url, server.Url + "MINE.gguf")).Message, "there is a model Mine already");
+        sent = PullFixture.Model(seed: 3);
+        Assert.AreEqual("Mine", _fixture.Pull(server.Url, server.Url + "x.gguf", name: "MINE").Model.Name);
+        CollectionAssert.AreEqual(new[] { "Mine.gguf", "Mine.json" }, _fixture.Files);
+        AssertPulled("Mine", sent);
     }
 
     [TestMethod]

@@ -161,6 +161,29 @@ public sealed class SpeculationTests
     }
 
     [TestMethod]
+    [DataRow(0.1, 0.5, 1.39)] // the best length, 2, makes 1.46
+    [DataRow(0.3, 0.9, 1.75)] // 5 makes 1.87
+    [DataRow(0.05, 0.98, 5.6)] // 8 makes 5.92
+    [DataRow(0.6, 0.5, 0.97)] // none pays
+    [DataRow(0.2, 0.0, 0.97)]
+    public void DraftsAreAsLongAsPays(double cost, double chance, double least)
+    {
+        var pace = new DraftPace(8);
+        var random = new Random(11);
+        double tokens = 0, time = 0;
+        for (int pass = 0; pass < 3000; pass++)
+        {
+            int length = pace.Length, accepted = 0;
+            while (accepted < length && random.NextDouble() < chance) accepted++;
+            double seconds = 1 + (cost * length);
+            tokens += accepted + 1;
+            time += seconds;
+            pace.Observe(length, accepted, random.Next(50) == 0 ? 30 * seconds : seconds * (0.95 + (0.1 * random.NextDouble()))); // now and then it was held up
+        }
+        Assert.IsGreaterThan(least, tokens / time);
+    }
+
+    [TestMethod]
     public void LookupGoesOnAsTheTextDidBefore()
     {
         var lookup = new PromptLookup();

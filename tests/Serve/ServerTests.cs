@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Edge.Llm.Cli;
 using Edge.Llm.Cli.Serve;
 using Edge.Llm.Tests.Support;
@@ -44,8 +45,90 @@ public sealed class ServerTests
     {
         TestServer server = await TestServer.StartAsync(null, TestServer.Small(), TestServer.Of("broken", System.IO.Path.Combine(RepositoryFiles.Root(), "README.md")));
         await using var serving = server.ConfigureAwait(false);
-        await server.Client.RefusedAsync(500, "/v1/chat/completions", Ask[..^1] + ""","model":"broken"}""");
+        JsonElement error = await server.Client.RefusedAsync(500, "/v1/chat/completions", Ask[..^1] + ""","model":"broken"}""", "the model 'broken' cannot be loaded: at offset 0: not a GGUF file");
+        Assert.AreEqual("model_not_loadable", error.GetProperty("code").GetString());
+        Assert.DoesNotContain("README", error.GetRawText());
         await TextAsync(server, Ask);
+    }
+
+    [TestMethod]
+    public async Task TokensOfAnswersThatAreGivenUpCount()
+    {
+        TestServer server = await TestServer.StartAsync();
+        await using var serving = server.ConfigureAwait(false);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = ServeAssert.Json(Ask[..^1].Replace("\"max_tokens\":8", "\"max_tokens\":900,\"ignore_eos\":true") + ""","stream":true}""") };
+        using (HttpResponseMessage response = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        {
+            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+            for (int i = 0; i < 6; i++) Assert.IsNotNull(await reader.ReadLineAsync());
+        }
+        Regex counted = new("edge_llm_generation_tokens_total ([0-9]+)\n"), prompts = new("edge_llm_prompt_tokens_total ([0-9]+)\n");
+        for (int i = 0; ; i++)
+        {
+            string metrics = await server.Client.GetStringAsync("/metrics");
+            if (int.Parse(counted.Match(metrics).Groups[1].Value) >= 2 && int.Parse(prompts.Match(metrics).Groups[1].Value) > 2) return;
+            Assert.IsLessThan(600, i, "the answer was not counted");
+            await Task.Delay(100);
+        }
+    }
+
+    [TestMethod]
+    [DataRow(false)]
+    [DataRow(true)]
+    public async Task PriorityIsForTheServerToAllow(bool isAllowed)
+    {
+        TestServer server = await TestServer.StartAsync(new ServerOptions { Parallel = 1, ClientPriority = isAllowed });
+        await using var serving = server.ConfigureAwait(false);
+        Task first = BeginAsync(0, 900);
+        await StartedAsync(1);
+        Task low = BeginAsync(1, 8);
+        await StartedAsync(2);
+        Task high = BeginAsync(5, 8);
+        await StartedAsync(3);
+        Assert.AreSame(isAllowed ? high : low, await Task.WhenAny(low, high));
+        await Task.WhenAll(first, low, high);
+        await server.Client.RefusedAsync(400, "/v1/chat/completions", Ask[..^1] + ""","priority":1001}""");
+
+        async Task BeginAsync(int priority, int tokens)
+        {
+            await server.Client.PostAsync("/v1/chat/completions", Ask[..^1].Replace("\"max_tokens\":8", $"\"max_tokens\":{tokens},\"ignore_eos\":true") + $",\"priority\":{priority}}}");
+        }
+
+        async Task StartedAsync(int count)
+        {
+            for (int i = 0; (server.Models.Slots[0].Loaded?.Running.All().Length ?? 0) < count; i++)
+            {
+                Assert.IsLessThan(30_000, i);
+                await Task.Delay(1);
+            }
+        }
+    }
+
+    [TestMethod]
+    public async Task AModelOutOfMemoryIsShownWithoutOpeningItEachTime()
+    {
+        string file = System.IO.Path.GetTempFileName();
+        try
+        {
+            File.Copy(ShippedModel.Path("edge-llm-small.gguf"), file, overwrite: true);
+            TestServer server = await TestServer.StartAsync(null, TestServer.Small(), TestServer.Of("other", file));
+            await using var serving = server.ConfigureAwait(false);
+            string shown = (await server.Client.PostAsync("/api/show", """{"model":"other"}""")).GetRawText();
+            DateTime time = File.GetLastWriteTimeUtc(file);
+            File.WriteAllText(file, "no model");
+            File.SetLastWriteTimeUtc(file, time);
+            Assert.AreEqual(shown, (await server.Client.PostAsync("/api/show", """{"model":"other"}""")).GetRawText());
+            File.SetLastWriteTimeUtc(file, time.AddMinutes(1));
+            using HttpResponseMessage response = await server.Client.PostAsync("/api/show", ServeAssert.Json("""{"model":"other"}"""));
+            Assert.AreEqual(500, (int)response.StatusCode);
+            string error = await response.Content.ReadAsStringAsync();
+            Assert.Contains("the model 'other' cannot be loaded: ", error);
+            Assert.DoesNotContain(file, error);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [TestMethod]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Edge.Llm.Cli.Pull;
 using Edge.Llm.Cli.Serve;
 
 namespace Edge.Llm.Cli;
@@ -22,10 +23,12 @@ internal sealed class ServerOptionsBinding
     private readonly Option<int> _drain = Opt.Integer("--drain-timeout", [], "Seconds that answers under way have when the server is told to stop.", 30, 0, Longest);
     private readonly Option<int> _idle = Opt.Integer("--idle-unload", [], "Seconds without requests after which a model is unloaded; -1: never.", -1, -1, Longest);
     private readonly Option<bool> _anyModel = Opt.Flag("--any-model", "Answer with the first model when a request names one that there is not.");
+    private readonly Option<bool> _priority = Opt.Flag("--client-priority", "Requests with a higher 'priority' come first; without this option their order counts alone.");
     private readonly Option<int> _tokens = Opt.Integer("--n-predict", ["-n", "--predict"], "Tokens of an answer where a request does not say; -1: until the context is full.", -1, -1);
     private readonly Option<int> _reasoning = Opt.Integer("--reasoning-budget", [], "Tokens that a model may write to itself where a request does not say; -1: as many as it likes.", -1, -1);
     private readonly Option<string?> _config = Opt.Text("--config", [], "Options from a file, a line each, as 'port = 8081'; those of the command line count more.", "FILE");
     private readonly Option<bool> _noPage = Opt.Flag("--no-webui", "Serve no web page.");
+    private readonly Option<string?> _traces = Opt.Text("--traces", [], "Send a span a request, without prompts, to this collector of OpenTelemetry (OTLP over HTTP).", "URL");
     private readonly Option<bool> _json = Opt.Flag("--log-json", "Log a JSON object a line.");
     private readonly Option<bool> _quiet = Opt.Flag("--quiet", "Log no requests.");
     private readonly SamplingOptionsBinding _sampling = new();
@@ -33,8 +36,8 @@ internal sealed class ServerOptionsBinding
 
     public ServerOptionsBinding AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_host, _port, _socket, _certificate, _key, _keys, _apiKey, _cors, _parallel, _queue, _timeout, _drain, _idle, _anyModel,
-            _config, _tokens, _reasoning, .. _sampling.Options, .. _contextShift.Options, _noPage, _json, _quiet])
+        foreach (Option option in (Option[])[_host, _port, _socket, _certificate, _key, _keys, _apiKey, _cors, _parallel, _queue, _timeout, _drain, _idle, _anyModel, _priority,
+            _config, _tokens, _reasoning, .. _sampling.Options, .. _contextShift.Options, _noPage, _traces, _json, _quiet])
             command.Add(option);
         return this;
     }
@@ -46,9 +49,10 @@ internal sealed class ServerOptionsBinding
         CorsOrigins = Origins(parsed), Parallel = parsed.GetValue(_parallel), Queue = parsed.GetValue(_queue),
         RequestTimeout = parsed.GetValue(_timeout) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null,
         Drain = TimeSpan.FromSeconds(parsed.GetValue(_drain)), IdleUnload = TimeSpan.FromSeconds(parsed.GetValue(_idle)), AnyModel = parsed.GetValue(_anyModel),
+        ClientPriority = parsed.GetValue(_priority),
         MaxTokens = parsed.GetValue(_tokens), ReasoningBudget = parsed.GetValue(_reasoning), Sampling = _sampling.Get(parsed, text => text),
         ContextShift = _contextShift.Get(parsed),
-        HasPage = !parsed.GetValue(_noPage), JsonLog = parsed.GetValue(_json), Quiet = parsed.GetValue(_quiet),
+        HasPage = !parsed.GetValue(_noPage), Traces = Traces(parsed), JsonLog = parsed.GetValue(_json), Quiet = parsed.GetValue(_quiet),
     };
 
     private (string, string)? Tls(ParseResult parsed) => (parsed.GetValue(_certificate), parsed.GetValue(_key)) switch
@@ -57,6 +61,9 @@ internal sealed class ServerOptionsBinding
         ({ } certificate, { } key) => (certificate, key),
         _ => throw new UsageException("--tls-cert and --tls-key: expected both, found one"),
     };
+
+    private Uri? Traces(ParseResult parsed) => parsed.GetValue(_traces) is not { } text ? null
+        : Source.WebUrl(text) ?? throw new UsageException($"--traces: expected a URL such as http://127.0.0.1:4318, found '{text}'");
 
     private string[] Origins(ParseResult parsed)
     {

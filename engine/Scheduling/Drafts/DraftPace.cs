@@ -1,15 +1,19 @@
 namespace Edge.Llm.Scheduling;
 
-/// <summary>How many tokens to draft for a request: more where drafts come true, fewer where they do not, and none for a while where they take
-/// more time than they save. The pauses grow, so that text which cannot be drafted costs little.</summary>
+/// <summary>How many tokens to draft for a request: as many as promise the most tokens a second by what was measured, and none for a while where no draft
+/// promises more than a plain pass. The pauses grow, so that text which cannot be drafted costs little.</summary>
 internal sealed class DraftPace(int most)
 {
-    private const int First = 4, Trial = 4, ShortestPause = 32, LongestPause = 1024, Growth = 4, Refresh = 64;
-    private const double Worth = 0.98;
+    private const int FirstPause = 2, ShortestPause = 64, LongestPause = 1024, Growth = 4; // in passes
+    private const int Trial = 2, Proven = 8, Refresh = 64; // in drafts
+    private const double Worth = 1.02, HopefulChance = 0.7, Decay = 0.9;
 
-    private int _length = Math.Min(most, First), _pause = 2, _nextPause = ShortestPause;
-    private int _passes; // with a draft, since the last decision
-    private MovingAverage _plainTime, _draftedTime; // seconds a token
+    private readonly DraftTimes _times = new(most);
+    private double _right, _tried; // guesses, the last ones above all
+    private int _length, _pause = FirstPause, _nextPause = ShortestPause;
+    private int _drafts; // since the last plain pass
+    private int _trial; // drafts before it may give up
+    private bool _isOff = true, _isLate; // the next draft takes longer: the draft model has missed some text
 
     /// <summary>Tokens to draft for the next pass.</summary>
     public int Length => _pause > 0 ? 0 : _length;
@@ -20,28 +24,50 @@ internal sealed class DraftPace(int most)
     /// <param name="seconds">Time of the pass, and of its drafting.</param>
     public void Observe(int drafted, int accepted, double seconds)
     {
+        if (drafted == 0 || !_isLate) _times.Add(drafted, seconds);
         if (drafted == 0)
         {
-            _plainTime.Add(seconds);
-            if (_pause > 0) _pause--;
+            _drafts = 0;
+            if (_pause > 0 && --_pause == 0 && _isOff) TryAgain();
             return;
         }
-        _draftedTime.Add(seconds / (accepted + 1));
-        _length = accepted == drafted ? Math.Min(most, _length + 2) : Math.Max(1, accepted + 1);
-        if (++_passes % Trial != 0) return;
-        if (_draftedTime.Value > Worth * _plainTime.Value)
+        _isLate = false;
+        _right = (Decay * _right) + accepted;
+        _tried = (Decay * _tried) + Math.Min(accepted + 1, drafted);
+        _drafts++;
+        _length = BestLength(out double gain);
+        if (--_trial <= 0 && gain < Worth)
         {
-            (_pause, _nextPause) = (_nextPause, Math.Min(Growth * _nextPause, LongestPause));
-            (_length, _passes) = (Math.Min(most, 2), 0);
-            _draftedTime.Clear();
+            (_isOff, _pause) = (true, _nextPause);
+            _nextPause = Math.Min(Growth * _nextPause, LongestPause);
         }
-        else
-        {
-            _nextPause = ShortestPause;
-            if (_passes >= Refresh) (_pause, _passes) = (1, 0); // the text has grown: what a plain pass takes is measured again
-        }
+        else if (_drafts == Proven) _nextPause = ShortestPause;
+        else if (_drafts == Refresh) _pause = 1; // the text has grown: what a plain pass takes is measured again
     }
 
     /// <summary>Drafts none for a long while.</summary>
-    public void Pause() => _pause = LongestPause;
+    public void Pause() => (_isOff, _pause) = (true, LongestPause);
+
+    // The text may be another one than before the pause.
+    private void TryAgain()
+    {
+        (_isOff, _isLate, _trial, _right, _tried) = (false, true, Trial, HopefulChance, 1);
+        _length = BestLength(out _);
+    }
+
+    // Its gain: tokens a second over those of plain passes, if each guess that follows right ones is right by the same chance.
+    private int BestLength(out double gain)
+    {
+        double chance = _right / _tried, likely = 1, tokens = 1;
+        int best = 0;
+        gain = 0;
+        for (int length = 1; length <= most; length++)
+        {
+            likely *= chance;
+            tokens += likely;
+            double speedup = tokens / _times.OverPlain(length);
+            if (speedup > gain) (gain, best) = (speedup, length);
+        }
+        return best;
+    }
 }

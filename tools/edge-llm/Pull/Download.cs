@@ -23,6 +23,23 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
     /// <exception cref="IOException">The disk is full.</exception>
     public async Task<string> Run(CancellationToken cancellation)
     {
+        try
+        {
+            return await GoOn(cancellation);
+        }
+        finally
+        {
+            // Of what is no model, or never came, nothing stays.
+            if (new FileInfo(path) is { Exists: true, Length: 0 })
+            {
+                File.Delete(path);
+                File.Delete(VersionPath);
+            }
+        }
+    }
+
+    private async Task<string> GoOn(CancellationToken cancellation)
+    {
         using var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         string? version = File.Exists(VersionPath) ? File.ReadAllText(VersionPath) : null;
         // What cannot be told from another version is fetched again.

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Pull;
@@ -10,8 +11,15 @@ internal static class FileUrl
 {
     public static Source Source(Uri url)
     {
-        string text = url.GetComponents(UriComponents.AbsoluteUri & ~UriComponents.Fragment, UriFormat.UriEscaped);
-        return new Source(text, text, (web, cancellation) => Look(web, url, cancellation));
+        string text = url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+        return new Source(text, text, (web, cancellation) => Look(web, url, cancellation), url.Query.Length > 0 ? ShortHash(url.Query) : null);
+    }
+
+    private static string ShortHash(string text)
+    {
+        var hash = new Sha256();
+        hash.Append(Encoding.UTF8.GetBytes(text));
+        return hash.Finish()[..16];
     }
 
     private static async Task<Offer> Look(Web web, Uri url, CancellationToken cancellation)

@@ -90,6 +90,7 @@ internal static class HuggingFace
             (byte[] bytes, HttpResponseHeaders headers) = await web.GetBytes(url, MaxListBytes, cancellation);
             entries.AddRange(JsonAnswer.Read(url, bytes, root => root.EnumerateArray().Where(IsFile).Select(ReadEntry).ToArray()));
             url = NextPage(url, headers);
+            if (url is not null && !host.IsBaseOf(url)) throw new PullException($"{host.Host}: expected the list of files to go on there, found {url.Host}");
         }
         return entries;
     }

@@ -19,11 +19,13 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
     {
         Offer offer = Checked(await patience.Try(() => source.Look(web, cancellation), () => 0, cancellation), sha256);
         name ??= offer.Name;
+        name = folder.Named(name)?.Name ?? name; // two names that differ in case alone would be one file on many systems
         string[] names = [.. Enumerable.Range(0, offer.Files.Count).Select(number =>
             offer.Files.Count == 1 ? name + ModelName.Ending : GgufSplitter.PartPath(name, number, offer.Files.Count))];
         using Staging staging = Staging.Open(folder, name);
+        staging.TakeBack(folder, names);
         StoredModel? existing = folder.Named(name);
-        if (existing is not null && IsUpToDate(existing, offer)) return (existing, false);
+        if (existing is not null && IsUpToDate(existing, offer, IsOf(existing, source))) return (existing, false);
         if (existing is not null && Same(existing, offer, cancellation) is { } same) return (Record(source, name, same), false);
         if (existing is not null && !IsOf(existing, source))
             throw new UsageException($"there is a model {existing.Name} already, {(existing.Record is { } record ? $"from {record.Source}" : "of unknown origin")}: "
@@ -32,9 +34,10 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
         Check(names, staging);
         // Parts of two versions must not be taken for one model.
         if (existing is not null && (existing.Files.Count > 1 || names.Length > 1)) folder.Remove(existing);
-        foreach (string file in names) File.Move(staging.PathOf(file), Path.Combine(folder.Path, file), overwrite: true);
+        staging.MoveTo(folder, names);
+        StoredModel model = Record(source, name, files);
         staging.Clear();
-        return (Record(source, name, files), true);
+        return (model, true);
     }
 
     private static Offer Checked(Offer offer, string? sha256)
@@ -85,21 +88,24 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
 
     private StoredModel Record(Source source, string name, PulledFile[] files)
     {
-        var record = new ModelRecord(source.Text, DateTime.UtcNow, files);
+        var record = new ModelRecord(source.Text, source.Query, DateTime.UtcNow, files);
         record.Write(folder.RecordPath(name));
         return new StoredModel(name, [.. files.Select(file => Path.Combine(folder.Path, file.Name))], record);
     }
 
     private static bool IsOf(StoredModel model, Source source) =>
-        model.Record is { } record && (record.Source == source.Origin || record.Source.StartsWith(source.Origin + ":", StringComparison.OrdinalIgnoreCase));
+        model.Record is { } record && record.Query == source.Query
+        && (record.Source == source.Origin || record.Source.StartsWith(source.Origin + ":", StringComparison.OrdinalIgnoreCase));
 
-    private static bool IsUpToDate(StoredModel model, Offer offer) =>
+    // A version tells contents of one source apart, and of no two.
+    private static bool IsUpToDate(StoredModel model, Offer offer, bool isOfSource) =>
         model.Record is { } record && record.Files.Count == offer.Files.Count && model.Files.Count == offer.Files.Count
-        && Enumerable.Range(0, offer.Files.Count).All(i => IsUpToDate(model.Files[i], record.Files[i], offer.Files[i]));
+        && Enumerable.Range(0, offer.Files.Count).All(i => IsUpToDate(model.Files[i], record.Files[i], offer.Files[i], isOfSource));
 
-    private static bool IsUpToDate(string path, PulledFile pulled, RemoteFile offered) =>
+    private static bool IsUpToDate(string path, PulledFile pulled, RemoteFile offered, bool isOfSource) =>
         StoredModel.SizeOf(path) == pulled.Size && (offered.Size ?? pulled.Size) == pulled.Size
-        && (offered.Sha256 is { } hash ? pulled.Sha256 == hash : offered.Version is { } version && pulled.Version == version);
+        && (offered.Sha256 is { } hash ? pulled.Sha256 == hash
+            : isOfSource && offered.Version is { } version && pulled.Version == version);
 
     // The same bytes from elsewhere: a copy by hand, or another name of the same file. Null: they are others.
     private static PulledFile[]? Same(StoredModel model, Offer offer, CancellationToken cancellation)

@@ -20,7 +20,8 @@ internal sealed record Hosts(Uri HuggingFace, Uri Ollama)
 /// <param name="Text">How it is written: what a model's record keeps.</param>
 /// <param name="Origin">What models of one text and of another have in common if the later may take the place of the earlier.</param>
 /// <param name="Look">Asks the server what it has.</param>
-internal sealed record Source(string Text, string Origin, Func<Web, CancellationToken, Task<Offer>> Look)
+/// <param name="Query">A hash of what is not kept of a URL, because it may be secret: its query. Another one is another source.</param>
+internal sealed record Source(string Text, string Origin, Func<Web, CancellationToken, Task<Offer>> Look, string? Query = null)
 {
     /// <summary>Reads URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG].</summary>
     /// <exception cref="UsageException">It is none of these.</exception>

@@ -6,7 +6,7 @@ namespace Edge.Llm.Cli.Pull;
 /// with.</summary>
 internal sealed class Staging : IDisposable
 {
-    private const string Folder = ".pulling", LockName = "lock";
+    private const string Folder = ".pulling", LockName = "lock", MovingName = "moving";
     private readonly string _path;
     private readonly FileStream _lock;
 
@@ -39,10 +39,26 @@ internal sealed class Staging : IDisposable
     /// <summary>Where a file lies until all are there.</summary>
     public string PathOf(string fileName) => Path.Combine(_path, fileName);
 
+    /// <summary>Moves a model's files beside the others. Until <see cref="Clear"/> the next pull can tell that they were being moved.</summary>
+    public void MoveTo(ModelFolder folder, string[] names)
+    {
+        File.WriteAllBytes(PathOf(MovingName), []);
+        foreach (string name in names) File.Move(PathOf(name), Path.Combine(folder.Path, name), overwrite: true);
+    }
+
+    /// <summary>Brings back what a pull had moved that was stopped among its files, so that this one goes on with all of them.</summary>
+    public void TakeBack(ModelFolder folder, string[] names)
+    {
+        if (!File.Exists(PathOf(MovingName))) return;
+        foreach (string name in names)
+            if (!File.Exists(PathOf(name)) && Path.Combine(folder.Path, name) is var moved && File.Exists(moved)) File.Move(moved, PathOf(name));
+        File.Delete(PathOf(MovingName));
+    }
+
     /// <summary>Deletes what was fetched.</summary>
     public void Clear()
     {
-        foreach (string file in Directory.EnumerateFiles(_path))
+        foreach (string file in Directory.EnumerateFiles(_path).OrderBy(file => Path.GetFileName(file) == MovingName))
             if (Path.GetFileName(file) != LockName) File.Delete(file);
     }
 
@@ -61,7 +77,7 @@ internal sealed class Staging : IDisposable
         }
     }
 
-    private static string PathOf(ModelFolder folder, string name) => Path.Combine(folder.Path, Folder, name);
+    private static string PathOf(ModelFolder folder, string name) => Path.Combine(folder.Path, Folder, name.ToLowerInvariant());
 
     private static bool IsLocked(IOException e)
     {

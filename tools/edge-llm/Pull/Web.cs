@@ -154,8 +154,9 @@ internal sealed class Web : IDisposable
     private bool HasToken(Uri url) =>
         Uri.Compare(url, _tokenHost, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
 
-    // The runtime ends the process where it finds none.
-    private static void NeedOpenSsl()
+    /// <summary>Makes sure that there is what https needs: the runtime ends the process where it finds none.</summary>
+    /// <exception cref="UsageException">There is not.</exception>
+    public static void NeedOpenSsl()
     {
         if (!OperatingSystem.IsLinux() || s_openSslFound) return;
         string? version = Environment.GetEnvironmentVariable("CLR_OPENSSL_VERSION_OVERRIDE");

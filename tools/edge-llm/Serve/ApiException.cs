@@ -1,7 +1,8 @@
 namespace Edge.Llm.Cli.Serve;
 
-/// <summary>A request that is not served, as its client is told.</summary>
-internal sealed class ApiException(int status, string message, string? param = null, string? code = null, int retryAfter = 0) : Exception(message)
+/// <summary>A request that is not served, as its client is told. An inner exception is for the log alone.</summary>
+internal sealed class ApiException(int status, string message, string? param = null, string? code = null, int retryAfter = 0, Exception? inner = null)
+    : Exception(message, inner)
 {
     /// <summary>The client has closed the connection. nginx's number; nobody reads it but the log.</summary>
     public const int ClientGone = 499;

@@ -5,33 +5,37 @@ using Edge.Llm.Cli.Serve.Models;
 using Edge.Llm.Cli.Serve.Operations;
 using Edge.Llm.Cli.Serve.Responses;
 using Edge.Llm.Cli.Serve.Wire;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 
 namespace Edge.Llm.Cli.Serve;
 
-/// <summary>The server: models behind HTTP. It runs until it is told to stop; answers under way then have a while to end.</summary>
+/// <summary>The server: models behind HTTP. It runs until it is told to stop; answers under way then have a while to end. Of ASP.NET Core it is the
+/// HTTP server alone: routing, dependency injection and configuration would take half a megabyte of the program.</summary>
 internal sealed class Server : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    private readonly KestrelServer _kestrel;
+    private readonly Application _application;
 
     public Server(ServerOptions options, IEnumerable<ModelSource> models)
     {
         Options = options;
         Log = new RequestLog(options);
+        if (options.Traces is { } collector) Traces = new Traces(collector, Log.Say);
         Models = new ModelPool(models, options.Parallel + options.Queue, options.IdleUnload, options.AnyModel);
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure);
-        if (options.Tls is not null) builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Drain);
-        _app = builder.Build();
-        ((IApplicationBuilder)_app).Run(new Pipeline(this, Endpoints.Make(options)).AnswerAsync);
+        var kestrel = new KestrelServerOptions { ApplicationServices = KestrelServices.Make() };
+        Configure(kestrel);
+        var sockets = new SocketTransportFactory(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        _kestrel = new KestrelServer(new OptionsWrapper<KestrelServerOptions>(kestrel), sockets, NullLoggerFactory.Instance);
+        _application = new Application(new Pipeline(this, Endpoints.Make(options)));
     }
 
     public ServerOptions Options { get; }
@@ -45,22 +49,30 @@ internal sealed class Server : IAsyncDisposable
 
     public RequestLog Log { get; }
 
+    /// <summary>Where spans go; null: nowhere.</summary>
+    public Traces? Traces { get; }
+
     /// <summary>What bodies may take.</summary>
     public BodyBudget Bodies { get; } = new();
 
     /// <summary>Where it listens.</summary>
-    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+    public string Address => _kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.First();
 
     /// <summary>Listens from now on.</summary>
-    public Task StartAsync() => _app.StartAsync();
+    public Task StartAsync() => _kestrel.StartAsync(_application, CancellationToken.None);
 
     /// <summary>Takes no more requests, and waits until those under way have ended, or their time has.</summary>
-    public Task StopAsync() => _app.StopAsync();
+    public async Task StopAsync()
+    {
+        using var drain = new CancellationTokenSource(Options.Drain);
+        await _kestrel.StopAsync(drain.Token).ConfigureAwait(false);
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await _app.DisposeAsync().ConfigureAwait(false);
+        _kestrel.Dispose();
         await Models.DisposeAsync().ConfigureAwait(false);
+        if (Traces is not null) await Traces.DisposeAsync().ConfigureAwait(false);
     }
 
     private void Configure(KestrelServerOptions kestrel)
@@ -87,7 +99,7 @@ internal sealed class Server : IAsyncDisposable
         var chain = new X509Certificate2Collection(); // the file may hold those between the server's and a root
         chain.ImportFromPemFile(tls.Certificate);
         X509Certificate2 own = X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key);
-        listen.UseHttps(https => (https.ServerCertificate, https.ServerCertificateChain) = (own, chain));
+        listen.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = own, ServerCertificateChain = chain });
     }
 
     private static IPAddress AddressOf(string host) =>
@@ -96,11 +108,14 @@ internal sealed class Server : IAsyncDisposable
         : IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) ? address
         : throw new UsageException($"--host: expected an IP address or localhost, found '{host}'");
 
-    // The command has its own way to be told to stop.
-    private sealed class NoLifetime : IHostLifetime
+    private sealed class Application(Pipeline pipeline) : IHttpApplication<HttpContext>
     {
-        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task ProcessRequestAsync(HttpContext context) => pipeline.AnswerAsync(context);
+
+        public void DisposeContext(HttpContext context, Exception? exception)
+        {
+        }
     }
 }

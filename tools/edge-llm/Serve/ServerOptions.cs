@@ -39,6 +39,9 @@ internal sealed record ServerOptions
     /// <summary>Whether a model's name that there is not means the first model.</summary>
     public bool AnyModel { get; init; }
 
+    /// <summary>Whether requests may say which of them come first; otherwise they come in their order.</summary>
+    public bool ClientPriority { get; init; }
+
     /// <summary>Tokens of an answer where a request does not say.</summary>
     public int MaxTokens { get; init; } = -1;
 
@@ -53,6 +56,9 @@ internal sealed record ServerOptions
 
     /// <summary>Whether the web page is served.</summary>
     public bool HasPage { get; init; } = true;
+
+    /// <summary>A collector of OpenTelemetry that gets a span a request, or null.</summary>
+    public Uri? Traces { get; init; }
 
     /// <summary>Whether the log has a JSON object a line.</summary>
     public bool JsonLog { get; init; }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Models;
 
 namespace Edge.Llm.Cli.Serve.Answers;
@@ -12,12 +13,16 @@ internal sealed class AnswerStream : IDisposable
     private readonly CancellationTokenSource _ends;
     private readonly IReadOnlyList<Generation> _generations;
     private readonly RunningAnswers _running;
+    private readonly RequestContext _request;
+    private readonly bool[] _isCounted;
 
-    /// <summary>Begins the answers.</summary>
+    /// <summary>Begins the answers to a request.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
-    public AnswerStream(LoadedModel model, IReadOnlyList<int> prompt, GenerateOptions options, int count, CancellationToken cancellation)
+    public AnswerStream(LoadedModel model, IReadOnlyList<int> prompt, GenerateOptions options, int count, RequestContext request)
     {
-        _ends = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _request = request;
+        _isCounted = new bool[count];
+        _ends = CancellationTokenSource.CreateLinkedTokenSource(request.Cancellation);
         options = options with { OnReady = () => _made.Writer.TryWrite(true) };
         try
         {
@@ -58,7 +63,9 @@ internal sealed class AnswerStream : IDisposable
                     {
                         open--;
                         _running.Remove(_generations[i]);
+                        CountOnce(i, item.Finish);
                     }
+                    _request.NoteToken();
                     yield return (i, item);
                 }
             if (open == 0) yield break;
@@ -70,6 +77,18 @@ internal sealed class AnswerStream : IDisposable
     {
         _ends.Cancel();
         _ends.Dispose();
-        foreach (Generation generation in _generations) _running.Remove(generation);
+        for (int i = 0; i < _generations.Count; i++)
+        {
+            _running.Remove(_generations[i]);
+            CountOnce(i, null);
+        }
+    }
+
+    // Of answers that are given up their tokens were made all the same.
+    private void CountOnce(int choice, FinishReason? finish)
+    {
+        if (_isCounted[choice]) return;
+        _isCounted[choice] = true;
+        _request.Count(Statistics(choice), withPrompt: choice == 0, finish);
     }
 }

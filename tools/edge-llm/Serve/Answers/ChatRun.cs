@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Models;
 
 namespace Edge.Llm.Cli.Serve.Answers;
@@ -22,10 +23,10 @@ internal sealed class ChatRun : IDisposable
 
     /// <summary>Begins the answers to a conversation.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
-    public ChatRun(LoadedModel model, ChatRequest request, CancellationToken cancellation)
+    public ChatRun(LoadedModel model, ChatRequest request, RequestContext context)
     {
         ChatPrompt prompt = PromptOf(model, request);
-        _stream = new AnswerStream(model, prompt.Tokens, prompt.Options, request.Choices, cancellation);
+        _stream = new AnswerStream(model, prompt.Tokens, prompt.Options, request.Choices, context);
         _scanners = [.. Enumerable.Range(0, request.Choices).Select(i => prompt.NewScanner(_stream.Statistics(i).Seed + (ulong)i))];
         _reasoningTokens = new int[request.Choices];
         _calls = new int[request.Choices];
@@ -36,11 +37,11 @@ internal sealed class ChatRun : IDisposable
     /// <param name="tokens">The tokens.</param>
     /// <param name="options">What to generate.</param>
     /// <param name="prompt">The conversation that they are of; null: all that follows is text.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="context">The request.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument, ContextFull, GrammarError.</exception>
-    public ChatRun(LoadedModel model, IReadOnlyList<int> tokens, GenerateOptions options, ChatPrompt? prompt, CancellationToken cancellation)
+    public ChatRun(LoadedModel model, IReadOnlyList<int> tokens, GenerateOptions options, ChatPrompt? prompt, RequestContext context)
     {
-        _stream = new AnswerStream(model, tokens, options, 1, cancellation);
+        _stream = new AnswerStream(model, tokens, options, 1, context);
         _scanners = prompt is null ? [] : [prompt.NewScanner(_stream.Statistics(0).Seed)];
         _reasoningTokens = [0];
         _calls = [0];

@@ -49,7 +49,7 @@ internal static class RequestOptions
         Sampling = Sampling(body, context.Options.Sampling),
         Stop = body["stop"] is { } stop ? Stops(stop) : [],
         IgnoreEos = body["ignore_eos"]?.Flag() ?? false,
-        Priority = Priority(body),
+        Priority = Priority(body, context.Options),
         Salt = context.Salt,
         Deadline = context.Options.RequestTimeout,
         MaxTokens = context.Options.MaxTokens,
@@ -111,7 +111,9 @@ internal static class RequestOptions
         return values;
     }
 
-    private static int Priority(Field body) => body["priority"]?.Integer(-1000, 1000) ?? 0;
+    // A request that came before the others would be every client's wish.
+    private static int Priority(Field body, ServerOptions options) =>
+        body["priority"]?.Integer(-Limits.Priority, Limits.Priority) is { } priority && options.ClientPriority ? priority : 0;
 
     // OpenAI's object, or llama.cpp's list of pairs.
     private static Dictionary<int, float> Biases(Field biases)

@@ -28,7 +28,6 @@ internal sealed class MessageEvents(EventStream events, MessageWriter writer)
                 foreach (BlockChange change in blocks.Add(piece)) await ChangeAsync(change).ConfigureAwait(false);
                 if (piece.Finish is not null) await EndAsync(run, piece.Item).ConfigureAwait(false);
             }
-            context.Count(run.Statistics(0));
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)
         {

@@ -17,7 +17,7 @@ internal static class MessagesEndpoints
         bool streams = body["stream"]?.Flag() ?? false;
         LoadedModel model = await context.UseModelAsync(request.Model).ConfigureAwait(false);
         request = request with { Generate = request.Generate with { Adapters = RequestOptions.Adapters(body, model) } };
-        ChatRun run = context.Hold(new ChatRun(model, request, context.Cancellation));
+        ChatRun run = context.Hold(new ChatRun(model, request, context));
         var writer = new MessageWriter(context.Id, model.Name, request);
         if (streams) await MessageEvents.WriteAsync(context, run, writer).ConfigureAwait(false);
         else await WholeAsync(context, run, writer).ConfigureAwait(false);
@@ -48,7 +48,6 @@ internal static class MessagesEndpoints
             blocks.Add(piece);
             last = piece.Item;
         }
-        context.Count(run.Statistics(0));
         await Reply.JsonAsync(context.Http, json => writer.Write(json, blocks.All, run, last)).ConfigureAwait(false);
     }
 }

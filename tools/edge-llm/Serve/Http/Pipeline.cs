@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Edge.Llm.Cli.Serve.OpenAi;
+using Edge.Llm.Cli.Serve.Operations;
 using Microsoft.AspNetCore.Http;
 
 namespace Edge.Llm.Cli.Serve.Http;
@@ -50,8 +51,9 @@ internal sealed class Pipeline(Server server, Routes routes)
             if (status == 0) status = http.Response.StatusCode;
             server.Metrics.Count(status);
             context ??= new RequestContext(http, server, "", id);
+            context.Dispose(); // counts the answers that were given up
             server.Log.Add(context, status, started);
-            context.Dispose();
+            if (HttpMethods.IsPost(http.Request.Method) && server.Traces is { } traces && TraceSpan.Of(context, path, status, started) is { } span) traces.Add(span);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Edge.Llm.Cli.Serve.Models;
 using Edge.Llm.Cli.Serve.Wire;
 using Microsoft.AspNetCore.Http;
@@ -32,6 +33,18 @@ internal sealed class RequestContext(HttpContext http, Server server, string sal
 
     public int CompletionTokens { get; private set; }
 
+    /// <summary>When the first token of an answer was there (<see cref="Stopwatch.GetTimestamp"/>); 0: none was.</summary>
+    public long FirstToken { get; private set; }
+
+    /// <summary>Why its answers ended.</summary>
+    public List<string> Finishes { get; } = [];
+
+    /// <summary>Notes that there is a token.</summary>
+    public void NoteToken()
+    {
+        if (FirstToken == 0) FirstToken = Stopwatch.GetTimestamp();
+    }
+
     /// <summary>The body.</summary>
     public Task<Field> ReadBodyAsync() => Body.ReadAsync(http, Hold(server.Bodies.Begin()));
 
@@ -55,8 +68,13 @@ internal sealed class RequestContext(HttpContext http, Server server, string sal
     }
 
     /// <summary>Notes what an answer took.</summary>
-    public void Count(GenerationStatistics statistics, bool withPrompt = true)
+    /// <param name="statistics">Its counts.</param>
+    /// <param name="withPrompt">Whether its prompt counts: once for all answers to it.</param>
+    /// <param name="finish">Why it ended; null: it was given up.</param>
+    public void Count(GenerationStatistics statistics, bool withPrompt, FinishReason? finish)
     {
+        if (finish is null && statistics.GeneratedTokens == 0) return; // it had not begun
+        Finishes.Add(finish switch { FinishReason.Length or FinishReason.Deadline => "length", null => "cancelled", _ => "stop" });
         if (withPrompt) PromptTokens += statistics.PromptTokens;
         CompletionTokens += statistics.GeneratedTokens;
         server.Metrics.Observe(statistics, withPrompt);

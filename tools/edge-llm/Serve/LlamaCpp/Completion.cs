@@ -22,7 +22,7 @@ internal static class Completion
         var results = new List<CompletionResult>();
         foreach (int[] tokens in prompts)
         {
-            AnswerStream run = context.Hold(new AnswerStream(model, tokens, request.Generate, request.Choices, context.Cancellation));
+            AnswerStream run = context.Hold(new AnswerStream(model, tokens, request.Generate, request.Choices, context));
             runs.Add(run);
             for (int i = 0; i < request.Choices; i++) results.Add(new CompletionResult(results.Count, request, run.Statistics(i), model.Tokenizer, model.Name, tokens));
         }
@@ -38,7 +38,6 @@ internal static class Completion
             await foreach ((int choice, GeneratedToken item) in run.ReadAllAsync(context.Cancellation).ConfigureAwait(false)) results[first + choice].Add(item);
             first += run.Count;
         }
-        Count(context, runs);
         await Reply.JsonAsync(context.Http, json =>
         {
             if (asList) json.WriteStartArray();
@@ -65,18 +64,11 @@ internal static class Completion
                 }
                 first += run.Count;
             }
-            Count(context, runs);
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)
         {
             ApiException error = context.Server.Log.Describe(context, e);
             await events.WriteAsync(json => OpenAiError.Write(json, error)).ConfigureAwait(false);
         }
-    }
-
-    private static void Count(RequestContext context, List<AnswerStream> runs)
-    {
-        foreach (AnswerStream run in runs)
-            for (int i = 0; i < run.Count; i++) context.Count(run.Statistics(i), withPrompt: i == 0);
     }
 }

@@ -99,7 +99,7 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
         try
         {
             if (Loaded is { } loaded) return loaded;
-            LoadedModel model = await Task.Run(source.Open, CancellationToken.None).ConfigureAwait(false);
+            LoadedModel model = await Task.Run(Open, CancellationToken.None).ConfigureAwait(false);
             Volatile.Write(ref _model, model);
             WasLoaded = true;
             return model;
@@ -107,6 +107,18 @@ internal sealed class ModelSlot(ModelSource source, int mostLeases, TimeSpan idl
         finally
         {
             _loading.Release();
+        }
+    }
+
+    private LoadedModel Open()
+    {
+        try
+        {
+            return source.Open();
+        }
+        catch (Exception e)
+        {
+            throw source.CannotOpen(e);
         }
     }
 }

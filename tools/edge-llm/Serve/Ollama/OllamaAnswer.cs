@@ -47,7 +47,6 @@ internal sealed class OllamaAnswer(RequestContext context, string model, bool is
             if (piece.Item.Token >= 0) text.Add(piece.Item.Token);
             finish = piece.Finish ?? finish;
         }
-        context.Count(run.Statistics(0));
         await Reply.JsonAsync(context.Http, json =>
         {
             Begin(json);
@@ -83,7 +82,6 @@ internal sealed class OllamaAnswer(RequestContext context, string model, bool is
                     json.WriteEndObject();
                 }).ConfigureAwait(false);
             }
-            context.Count(run.Statistics(0));
             await lines.WriteAsync(json =>
             {
                 Begin(json);

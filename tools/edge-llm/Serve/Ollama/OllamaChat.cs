@@ -29,7 +29,7 @@ internal static class OllamaChat
             Generate = request.Generate,
             Answer = request.WithThink(new AnswerOptions { Tools = tools, ReasoningBudget = context.Options.ReasoningBudget }, model),
         };
-        ChatRun run = context.Hold(new PromptWindow(model, request).Begin(chat, [], out _, context.Cancellation));
+        ChatRun run = context.Hold(new PromptWindow(model, request).Begin(chat, [], out _, context));
         await answer.WriteAsync(run, model.Tokenizer, request.Streams, prompt: null).ConfigureAwait(false);
     }
 }

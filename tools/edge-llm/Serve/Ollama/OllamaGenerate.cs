@@ -29,12 +29,12 @@ internal static class OllamaGenerate
         answer.ModelIsLoaded();
         var window = new PromptWindow(model, request);
         int[] tokens;
-        ChatRun run = context.Hold(isRaw ? window.Begin(text, request.Generate, out tokens, context.Cancellation) : window.Begin(new ChatRequest
+        ChatRun run = context.Hold(isRaw ? window.Begin(text, request.Generate, out tokens, context) : window.Begin(new ChatRequest
         {
             Messages = system.Length > 0 ? [new ChatMessage("system", system), new ChatMessage("user", text)] : [new ChatMessage("user", text)],
             Generate = request.Generate,
             Answer = request.WithThink(new AnswerOptions { ReasoningBudget = context.Options.ReasoningBudget }, model),
-        }, [.. before.Select(token => token.Integer(0, model.Tokenizer.Vocabulary.Count - 1))], out tokens, context.Cancellation));
+        }, [.. before.Select(token => token.Integer(0, model.Tokenizer.Vocabulary.Count - 1))], out tokens, context));
         await answer.WriteAsync(run, model.Tokenizer, request.Streams, isRaw ? null : tokens).ConfigureAwait(false);
     }
 

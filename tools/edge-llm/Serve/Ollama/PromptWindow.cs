@@ -1,4 +1,5 @@
 using Edge.Llm.Cli.Serve.Answers;
+using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Models;
 
 namespace Edge.Llm.Cli.Serve.Ollama;
@@ -15,20 +16,20 @@ internal sealed class PromptWindow(LoadedModel model, OllamaRequest request)
     /// <param name="chat">The conversation.</param>
     /// <param name="before">Tokens that stand before it.</param>
     /// <param name="tokens">The prompt.</param>
-    /// <param name="cancellation">Ends it.</param>
-    public ChatRun Begin(ChatRequest chat, int[] before, out int[] tokens, CancellationToken cancellation)
+    /// <param name="context">The request.</param>
+    public ChatRun Begin(ChatRequest chat, int[] before, out int[] tokens, RequestContext context)
     {
         ChatPrompt prompt = Fit(chat);
         int bos = model.Tokenizer.Vocabulary.BosId;
         tokens = Cut([.. before, .. before.Length > 0 && prompt.Tokens is [var first, ..] && first == bos ? prompt.Tokens.Skip(1) : prompt.Tokens]);
-        return new ChatRun(model, tokens, Limit(prompt.Options, tokens), prompt, cancellation);
+        return new ChatRun(model, tokens, Limit(prompt.Options, tokens), prompt, context);
     }
 
     /// <summary>Begins the text that goes on with another one.</summary>
-    public ChatRun Begin(string text, GenerateOptions options, out int[] tokens, CancellationToken cancellation)
+    public ChatRun Begin(string text, GenerateOptions options, out int[] tokens, RequestContext context)
     {
         tokens = Cut(model.Tokenizer.EncodePrompt(text));
-        return new ChatRun(model, tokens, Limit(options, tokens), null, cancellation);
+        return new ChatRun(model, tokens, Limit(options, tokens), null, context);
     }
 
     private ChatPrompt Fit(ChatRequest chat)

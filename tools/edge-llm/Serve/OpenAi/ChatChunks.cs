@@ -28,7 +28,7 @@ internal static class ChatChunks
                 if (piece.Finish is { } finish)
                     await events.WriteAsync(json => WriteChunk(json, piece.Choice, null, null, ChatCompletions.FinishName(finish, run.HasCalls(piece.Choice)))).ConfigureAwait(false);
             }
-            Usage usage = ChatCompletions.Finish(context, run);
+            Usage usage = ChatCompletions.UsageOf(run);
             if (includesUsage) await events.WriteAsync(json => head.WriteUsage(json, usage, run.Statistics(0))).ConfigureAwait(false);
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)

@@ -17,18 +17,17 @@ internal static class ChatCompletions
         bool includesUsage = body["stream_options"]?["include_usage"]?.Flag() ?? false;
         LoadedModel model = await context.UseModelAsync(request.Model).ConfigureAwait(false);
         request = request with { Generate = request.Generate with { Adapters = RequestOptions.Adapters(body, model) } };
-        ChatRun run = context.Hold(new ChatRun(model, request, context.Cancellation));
+        ChatRun run = context.Hold(new ChatRun(model, request, context));
         var head = new ReplyHead($"chatcmpl-{context.Id}", streams ? "chat.completion.chunk" : "chat.completion", model.Name);
         if (streams) await ChatChunks.WriteAsync(context, run, head, model.Tokenizer, includesUsage).ConfigureAwait(false);
         else await WholeAsync(context, run, head, model.Tokenizer).ConfigureAwait(false);
     }
 
-    public static Usage Finish(RequestContext context, ChatRun run)
+    public static Usage UsageOf(ChatRun run)
     {
         int completion = 0, reasoning = 0;
         for (int i = 0; i < run.Choices; i++)
         {
-            context.Count(run.Statistics(i), withPrompt: i == 0);
             completion += run.Statistics(i).GeneratedTokens;
             reasoning += run.ReasoningTokens(i);
         }
@@ -48,7 +47,7 @@ internal static class ChatCompletions
             if (piece.Item.Probabilities is not null) answers[piece.Choice].Tokens.Add(piece.Item);
             if (piece.Finish is { } finish) answers[piece.Choice].Finish = finish;
         }
-        Usage usage = Finish(context, run);
+        Usage usage = UsageOf(run);
         await Reply.JsonAsync(context.Http, json =>
         {
             json.WriteStartObject();

@@ -32,7 +32,7 @@ internal static class Completions
         List<int[]> prompts = PromptReader.Read(prompt, Limits.Prompts, model, model.Tokenizer.EncodePrompt);
         PromptReader.RequireAnswers(prompt, prompts.Count, choices);
         var runs = new List<AnswerStream>();
-        foreach (int[] tokens in prompts) runs.Add(context.Hold(new AnswerStream(model, tokens, options, choices, context.Cancellation)));
+        foreach (int[] tokens in prompts) runs.Add(context.Hold(new AnswerStream(model, tokens, options, choices, context)));
         var texts = new CompletionTexts(model.Tokenizer, prompts, choices, echo);
         var head = new ReplyHead($"cmpl-{context.Id}", "text_completion", model.Name);
         if (streams) await StreamAsync(context, runs, texts, head, includesUsage).ConfigureAwait(false);
@@ -51,7 +51,7 @@ internal static class Completions
                 if (item.Probabilities is not null) answers[index].Tokens.Add(item);
                 finishes[index] = item.Finish ?? default;
             }
-        Usage usage = Finish(context, runs);
+        Usage usage = UsageOf(runs);
         await Reply.JsonAsync(context.Http, json =>
         {
             json.WriteStartObject();
@@ -79,7 +79,7 @@ internal static class Completions
                     if (text.Length > 0 || item.Finish is not null || item.Probabilities is not null)
                         await events.WriteAsync(json => WriteChunk(json, index, text, item)).ConfigureAwait(false);
                 }
-            Usage usage = Finish(context, runs);
+            Usage usage = UsageOf(runs);
             if (includesUsage) await events.WriteAsync(json => head.WriteUsage(json, usage, runs[0].Statistics(0))).ConfigureAwait(false);
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)
@@ -100,14 +100,13 @@ internal static class Completions
         }
     }
 
-    private static Usage Finish(RequestContext context, List<AnswerStream> runs)
+    private static Usage UsageOf(List<AnswerStream> runs)
     {
         int prompt = 0, cached = 0, completion = 0;
         foreach (AnswerStream run in runs)
             for (int i = 0; i < run.Count; i++)
             {
                 GenerationStatistics statistics = run.Statistics(i);
-                context.Count(statistics, withPrompt: i == 0);
                 completion += statistics.GeneratedTokens;
                 if (i > 0) continue;
                 prompt += statistics.PromptTokens;

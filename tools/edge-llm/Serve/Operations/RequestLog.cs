@@ -20,7 +20,8 @@ internal sealed class RequestLog(ServerOptions options)
     public ApiException Describe(RequestContext? context, Exception error)
     {
         ApiException described = ApiException.Of(error);
-        if (described.Status < 500 || error is ApiException) return described;
+        if (error is ApiException) error = error.InnerException ?? described;
+        if (described.Status < 500 || error == described) return described;
         string text = Failure.OneLine($"{error.GetType().Name}: {error.Message}");
         if (options.JsonLog)
             Write(json =>

@@ -16,7 +16,7 @@ internal static class ResponseEndpoints
         var request = new ResponseRequest(body, context);
         LoadedModel model = await context.UseModelAsync(request.Chat.Model).ConfigureAwait(false);
         ChatRequest chat = request.Chat with { Generate = request.Chat.Generate with { Adapters = RequestOptions.Adapters(body, model) } };
-        ChatRun run = context.Hold(new ChatRun(model, chat, context.Cancellation));
+        ChatRun run = context.Hold(new ChatRun(model, chat, context));
         var items = new ResponseItems(context.Id, model.Tokenizer);
         var writer = new ResponseWriter(context.Id, model.Name, request, items);
         if (request.Streams) await ResponseEvents.WriteAsync(context, run, writer, items, Keep).ConfigureAwait(false);
@@ -58,7 +58,7 @@ internal static class ResponseEndpoints
         }
         if (blocks.All.Count == 0) blocks.AddEmptyText();
         keep(blocks.All);
-        Usage usage = ChatCompletions.Finish(context, run);
+        Usage usage = ChatCompletions.UsageOf(run);
         await Reply.JsonAsync(context.Http, json => writer.WriteEnded(json, finish, blocks.All, usage)).ConfigureAwait(false);
     }
 }

@@ -34,7 +34,7 @@ internal sealed class ResponseEvents(EventStream events, ResponseWriter writer, 
             if (blocks.All.Count == 0)
                 foreach (BlockChange change in blocks.AddEmptyText()) await ChangeAsync(change).ConfigureAwait(false);
             keep(blocks.All);
-            Usage usage = ChatCompletions.Finish(context, run);
+            Usage usage = ChatCompletions.UsageOf(run);
             await ResponseAsync($"response.{ResponseWriter.StatusOf(finish)}", json => writer.WriteEnded(json, finish, blocks.All, usage)).ConfigureAwait(false);
         }
         catch (Exception e) when (context.Http.Response.HasStarted && e is not OperationCanceledException)
@@ -61,13 +61,18 @@ internal sealed class ResponseEvents(EventStream events, ResponseWriter writer, 
     {
         await ItemAsync("response.output_item.added", block, isBeginning: true).ConfigureAwait(false);
         if (block.Kind != AnswerPart.Arguments) await PartAsync("response.content_part.added", block, isBeginning: true).ConfigureAwait(false);
+        if (block.Kind == AnswerPart.Reasoning) await SummaryPartAsync("added", block, isBeginning: true).ConfigureAwait(false);
     }
 
-    private Task GrowAsync(BlockChange change) => InItemAsync($"{TextOf(change.Block)}.delta", change.Block, json =>
+    private async Task GrowAsync(BlockChange change)
     {
-        json.WriteString("delta", change.Text);
-        if (change.Block.Kind == AnswerPart.Content) items.WriteLogProbabilities(json, change.Tokens);
-    });
+        await InItemAsync($"{TextOf(change.Block)}.delta", change.Block, json =>
+        {
+            json.WriteString("delta", change.Text);
+            if (change.Block.Kind == AnswerPart.Content) items.WriteLogProbabilities(json, change.Tokens);
+        }).ConfigureAwait(false);
+        if (change.Block.Kind == AnswerPart.Reasoning) await SummaryAsync("text.delta", change.Block, json => json.WriteString("delta", change.Text)).ConfigureAwait(false);
+    }
 
     private async Task EndAsync(AnswerBlock block)
     {
@@ -78,6 +83,11 @@ internal sealed class ResponseEvents(EventStream events, ResponseWriter writer, 
             if (block.Kind == AnswerPart.Content) items.WriteLogProbabilities(json, block.Tokens);
         }).ConfigureAwait(false);
         if (block.Kind != AnswerPart.Arguments) await PartAsync("response.content_part.done", block, isBeginning: false).ConfigureAwait(false);
+        if (block.Kind == AnswerPart.Reasoning)
+        {
+            await SummaryAsync("text.done", block, json => json.WriteString("text", block.Text)).ConfigureAwait(false);
+            await SummaryPartAsync("done", block, isBeginning: false).ConfigureAwait(false);
+        }
         await ItemAsync("response.output_item.done", block, isBeginning: false).ConfigureAwait(false);
     }
 
@@ -105,11 +115,20 @@ internal sealed class ResponseEvents(EventStream events, ResponseWriter writer, 
         items.WritePart(json, block, isBeginning);
     });
 
-    private Task InItemAsync(string type, AnswerBlock block, Action<Utf8JsonWriter> write) => EventAsync(type, json =>
+    private Task SummaryPartAsync(string step, AnswerBlock block, bool isBeginning) => SummaryAsync($"part.{step}", block, json =>
+    {
+        json.WritePropertyName("part");
+        ResponseItems.WriteSummary(json, block, isBeginning);
+    });
+
+    private Task SummaryAsync(string step, AnswerBlock block, Action<Utf8JsonWriter> write) =>
+        InItemAsync($"response.reasoning_summary_{step}", block, write, "summary_index");
+
+    private Task InItemAsync(string type, AnswerBlock block, Action<Utf8JsonWriter> write, string index = "content_index") => EventAsync(type, json =>
     {
         json.WriteString("item_id", items.IdOf(block));
         json.WriteNumber("output_index", block.Index);
-        if (block.Kind != AnswerPart.Arguments) json.WriteNumber("content_index", 0);
+        if (block.Kind != AnswerPart.Arguments) json.WriteNumber(index, 0);
         write(json);
     });
 

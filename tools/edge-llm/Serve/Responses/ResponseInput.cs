@@ -34,7 +34,8 @@ internal static class ResponseInput
                 turns.AddText(role == "developer" ? "system" : role, ChatReader.Content(item.Require("content")));
                 break;
             case "reasoning":
-                foreach (Field part in item["content"]?.Items(Limits.Messages) ?? []) turns.AddReasoning(part.Require("text").Text());
+                // A summary of this server's is the reasoning itself.
+                foreach (Field part in (item["content"] ?? item["summary"])?.Items(Limits.Messages) ?? []) turns.AddReasoning(part.Require("text").Text());
                 break;
             case "function_call":
                 turns.AddCall(item.Require("call_id").Text(), item.Require("name").Text(), item.Require("arguments").Text());

@@ -33,6 +33,7 @@ internal sealed class ResponseItems(string responseId, Tokenizer tokenizer)
                 break;
             case AnswerPart.Reasoning:
                 json.WriteStartArray("summary");
+                if (!isBeginning) WriteSummary(json, block);
                 json.WriteEndArray();
                 WriteContent();
                 break;
@@ -70,6 +71,15 @@ internal sealed class ResponseItems(string responseId, Tokenizer tokenizer)
             json.WriteEndArray();
             WriteLogProbabilities(json, isBeginning ? [] : block.Tokens);
         }
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes the one part of a summary of reasoning. It is the reasoning itself: some clients show nothing else.</summary>
+    public static void WriteSummary(Utf8JsonWriter json, AnswerBlock block, bool isBeginning = false)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "summary_text");
+        json.WriteString("text", isBeginning ? "" : block.Text);
         json.WriteEndObject();
     }
 

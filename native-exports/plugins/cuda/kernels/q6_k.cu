@@ -18,7 +18,8 @@ struct Q6K
             UNROLL for (int v = 0; v < 4; v++)      // 4 values of each of the four 32s
             {
                 int at = 4 * half + v;
-                u32 l0 = shifted_word(words, shift, 16 * h + at), l1 = shifted_word(words, shift, 16 * h + 8 + at), hi = shifted_word(words, shift, 32 + 8 * h + at);
+                u32 l0 = shifted_word(words, shift, 16 * h + at), l1 = shifted_word(words, shift, 16 * h + 8 + at);
+                u32 hi = shifted_word(words, shift, 32 + 8 * h + at);
                 sum[0] = dot4((l0 & 0x0f0f0f0f) | (hi << 4 & 0x30303030), xw[32 * h + at], sum[0]);
                 sum[1] = dot4((l1 & 0x0f0f0f0f) | (hi << 2 & 0x30303030), xw[32 * h + 8 + at], sum[1]);
                 sum[2] = dot4((l0 >> 4 & 0x0f0f0f0f) | (hi & 0x30303030), xw[32 * h + 16 + at], sum[2]);

@@ -35,7 +35,8 @@ static std::vector<std::unique_ptr<Device>> find_devices()
     if (result == 0) result = driver.cuDriverGetVersion(&version);
     if (result == 0 && version < OldestDriver)
     {
-        driver_text = text("the driver is of CUDA %d.%d: expected %d.%d or later", version / 1000, version % 1000 / 10, OldestDriver / 1000, OldestDriver % 1000 / 10);
+        driver_text = text("the driver is of CUDA %d.%d: expected %d.%d or later", version / 1000, version % 1000 / 10, OldestDriver / 1000,
+            OldestDriver % 1000 / 10);
         return found;
     }
     if (result == 0) result = driver.cuDeviceGetCount(&count);

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
-Forward::Forward(edge_llm_offload_stage& stage, const edge_llm_offload_batch* batch) : stage_(stage), c_(*stage.contents), b_(read_struct<edge_llm_offload_batch>(batch, "batch"))
+Forward::Forward(edge_llm_offload_stage& stage, const edge_llm_offload_batch* batch) : stage_(stage), c_(*stage.contents),
+    b_(read_struct<edge_llm_offload_batch>(batch, "batch"))
 {
     take(b_.flags <= EDGE_LLM_OFFLOAD_WANT_HIDDEN, "batch: flags %u", b_.flags);
     width_ = c_.output.format && !(b_.flags & EDGE_LLM_OFFLOAD_WANT_HIDDEN) ? c_.desc.vocabulary : c_.desc.hidden;
@@ -16,11 +17,15 @@ Forward::Forward(edge_llm_offload_stage& stage, const edge_llm_offload_batch* ba
 void Forward::check_batch()
 {
     expect(b_.rows > 0 && b_.rows <= c_.desc.max_rows, "batch: %d rows, expected 1 to %d", b_.rows, c_.desc.max_rows);
-    expect(b_.output_count >= 0 && b_.output_count <= std::min(b_.rows, c_.desc.max_output_rows), "batch: %d rows are asked for of %d, expected %d at most", b_.output_count, b_.rows, c_.desc.max_output_rows);
-    expect(b_.hidden != nullptr && b_.hidden_stride >= c_.desc.hidden, "batch: hidden is null, or hidden_stride %d is under %d", b_.hidden_stride, c_.desc.hidden);
-    expect(b_.output_count == 0 || (b_.out != nullptr && b_.output_rows != nullptr && b_.out_stride >= width_), "batch: out or output_rows is null, or out_stride %d is under %d", b_.out_stride, width_);
+    expect(b_.output_count >= 0 && b_.output_count <= std::min(b_.rows, c_.desc.max_output_rows),
+        "batch: %d rows are asked for of %d, expected %d at most", b_.output_count, b_.rows, c_.desc.max_output_rows);
+    expect(b_.hidden != nullptr && b_.hidden_stride >= c_.desc.hidden, "batch: hidden is null, or hidden_stride %d is under %d", b_.hidden_stride,
+        c_.desc.hidden);
+    expect(b_.output_count == 0 || (b_.out != nullptr && b_.output_rows != nullptr && b_.out_stride >= width_),
+        "batch: out or output_rows is null, or out_stride %d is under %d", b_.out_stride, width_);
     for (int i = 0; i < b_.output_count; i++)
-        expect(b_.output_rows[i] >= (i ? b_.output_rows[i - 1] + 1 : 0) && b_.output_rows[i] < b_.rows, "batch: output_rows[%d] is %d, expected ascending rows under %d", i, b_.output_rows[i], b_.rows);
+        expect(b_.output_rows[i] >= (i ? b_.output_rows[i - 1] + 1 : 0) && b_.output_rows[i] < b_.rows,
+            "batch: output_rows[%d] is %d, expected ascending rows under %d", i, b_.output_rows[i], b_.rows);
     float* at = area(Ropes);
     for (size_t i = 0; i < c_.ropeWidth.size(); i++)
     {
@@ -31,7 +36,8 @@ void Forward::check_batch()
         if (width == 0) continue; // no layer uses it
         expect((int)i < b_.rope_count, "batch: %d tables of angles, expected %zu", b_.rope_count, c_.ropeWidth.size());
         auto t = read_struct<edge_llm_offload_rope_table>(element(b_.ropes, (int)i), "table of angles");
-        expect(t.width >= width && t.stride >= t.width && t.cos && t.sin, "batch: table of angles %zu has rows of %d with stride %d, expected %d", i, t.width, t.stride, width);
+        expect(t.width >= width && t.stride >= t.width && t.cos && t.sin, "batch: table of angles %zu has rows of %d with stride %d, expected %d", i,
+            t.width, t.stride, width);
     }
 }
 
@@ -43,7 +49,8 @@ void Forward::check_runs()
     for (int i = 0; i < b_.run_count; i++)
     {
         const auto& r = b_.runs[i];
-        expect(r.row >= 0 && r.rows > 0 && r.rows <= b_.rows - r.row && r.position >= 0 && r.position < 0x7fffff00 - r.rows, "batch: run %d has rows %d, %d from position %d on", i, r.row, r.rows, r.position);
+        expect(r.row >= 0 && r.rows > 0 && r.rows <= b_.rows - r.row && r.position >= 0 && r.position < 0x7fffff00 - r.rows,
+            "batch: run %d has rows %d, %d from position %d on", i, r.row, r.rows, r.position);
         take(r.reserved == 0, "batch: run %d has a field of a later version", i);
         for (int j = 0; j < r.rows; j++)
         {
@@ -57,9 +64,11 @@ void Forward::check_runs()
             int first = c_.windows[g] ? std::max(0, r.position + 1 - c_.windows[g]) / 64 : 0, last = (r.position + r.rows - 1) / 64;
             const int* table = r.tables[g];
             expect(table != nullptr, "batch: run %d has no table for group %zu", i, g);
-            expect(last - first < c_.groups[g].blocks, "batch: run %d looks at %d blocks of group %zu, which has %d", i, last - first + 1, g, c_.groups[g].blocks);
+            expect(last - first < c_.groups[g].blocks, "batch: run %d looks at %d blocks of group %zu, which has %d", i, last - first + 1, g,
+                c_.groups[g].blocks);
             for (int b = first; b <= last; b++)
-                expect(table[b] >= 0 && table[b] < c_.groups[g].blocks, "batch: run %d, group %zu: block %d has number %d, expected 0 to %d", i, g, b, table[b], c_.groups[g].blocks - 1);
+                expect(table[b] >= 0 && table[b] < c_.groups[g].blocks, "batch: run %d, group %zu: block %d has number %d, expected 0 to %d", i, g, b,
+                    table[b], c_.groups[g].blocks - 1);
         }
     }
     for (int i = 0; i < b_.rows; i++) expect(positions_[i] >= 0, "batch: row %d is in no run", i);

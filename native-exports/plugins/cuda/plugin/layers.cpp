@@ -56,8 +56,8 @@ void Forward::mixer(const LayerParts& p, int index)
     head_norm(p.qNorm, q, stride, a.key_dim, a.heads);
     head_norm(p.kNorm, k, stride, a.key_dim, a.kv_heads);
     if (a.rope.table) // queries and keys lie side by side
-        start(c_.kernels.rope, {rows_}, 128, 0, RopeArgs{q, cos_[a.rope.table - 1], sin_[a.rope.table - 1], stride, a.heads + a.kv_heads, a.key_dim, a.rope.offset,
-            a.rope.dimensions, c_.ropeWidth[a.rope.table - 1], (int)a.rope.halves});
+        start(c_.kernels.rope, {rows_}, 128, 0, RopeArgs{q, cos_[a.rope.table - 1], sin_[a.rope.table - 1], stride, a.heads + a.kv_heads, a.key_dim,
+            a.rope.offset, a.rope.dimensions, c_.ropeWidth[a.rope.table - 1], (int)a.rope.halves});
     attend(p, index);
 }
 
@@ -69,8 +69,8 @@ void Forward::attend(const LayerParts& p, int index)
     float* q = area(Qkv), *k = q + p.spec.q_width(), *v = k + p.spec.k_width();
     u64 keyBytes = (u64)g.heads * 64 * padded(g.key_dim) * (g.key_type ? 2 : 4), layerBytes = g.block_bytes / g.layers, at = a.slot * layerBytes;
     const int* indices = c_.indices.as<int>();
-    CacheArgs cache = {c_.caches[a.group].as<u8>(), indices, indices + tableAt_[a.group], indices, g.block_bytes, at, at + keyBytes, g.heads, g.key_dim, g.value_dim,
-        g.key_type != 0, g.value_type != 0};
+    CacheArgs cache = {c_.caches[a.group].as<u8>(), indices, indices + tableAt_[a.group], indices, g.block_bytes, at, at + keyBytes, g.heads, g.key_dim,
+        g.value_dim, g.key_type != 0, g.value_type != 0};
     start(c_.kernels.store, {rows_, 2}, 128, 0, StoreArgs{cache, k, v, stride, flag(index, 1)});
     int shared = 64 * (padded(a.key_dim) * (g.key_type ? 2 : 4) + 16) + 4 * group * (padded(a.key_dim) + 64);
     size_t room = c_.work[Partial].bytes / (4ull * a.heads * (valueWidth + 2)); // blocks of a row
@@ -89,7 +89,8 @@ void Forward::attend(const LayerParts& p, int index)
         cache.positions = indices + row;
         AttentionArgs attention = {cache, q + (size_t)row * stride, area(Partial), stride, group, window, first, a.scale, a.softcap};
         start(group == 1 ? c_.kernels.attention_1 : c_.kernels.attention_4, {end - first, a.kv_heads, n}, 128, shared, attention);
-        CombineArgs combine = {area(Partial), p.sinks, cache.positions, area(Mixed) + (size_t)row * p.spec.mixed_width(), p.spec.mixed_width(), a.value_dim, window, first, end - first};
+        CombineArgs combine = {area(Partial), p.sinks, cache.positions, area(Mixed) + (size_t)row * p.spec.mixed_width(), p.spec.mixed_width(),
+            a.value_dim, window, first, end - first};
         start(c_.kernels.attention_combine, {a.heads, n}, 128, 0, combine);
     }
 }

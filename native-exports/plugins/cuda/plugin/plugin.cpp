@@ -143,7 +143,8 @@ static Status create(int32_t device, const edge_llm_offload_stage_desc* desc, ed
             take(d.usable(), "%s", d.note.c_str());
             test(d);
             Spec spec(d, desc);
-            take(!(spec.desc.flags & EDGE_LLM_OFFLOAD_EXACT) || is_exact(d, spec.desc), "not exact: %s", d.state == Device::Exact ? "another version of the arithmetic" : d.note.c_str());
+            take(!(spec.desc.flags & EDGE_LLM_OFFLOAD_EXACT) || is_exact(d, spec.desc), "not exact: %s",
+                d.state == Device::Exact ? "another version of the arithmetic" : d.note.c_str());
             for (int i = 0; i < spec.desc.layer_count; i++)
             {
                 try { spec.check_layer(i); }
@@ -231,9 +232,10 @@ extern "C" EXPORT Status edge_llm_offload_plugin_v1(const edge_llm_offload_host*
 {
     return guarded(error, [&]
     {
-        edge_llm_offload_plugin ours = {sizeof ours, EDGE_LLM_OFFLOAD_ABI_MINOR, "cuda", "1.0.0", count, device_info, plan, create, forward, block_copy, block_read,
-            block_write, info, destroy};
-        if (plugin->struct_size < sizeof ours) fail(EDGE_LLM_OFFLOAD_UNSUPPORTED, "the host's table has %u bytes, expected at least %zu", plugin->struct_size, sizeof ours);
+        edge_llm_offload_plugin ours = {sizeof ours, EDGE_LLM_OFFLOAD_ABI_MINOR, "cuda", "1.0.0", count, device_info, plan, create, forward, block_copy,
+            block_read, block_write, info, destroy};
+        if (plugin->struct_size < sizeof ours) fail(EDGE_LLM_OFFLOAD_UNSUPPORTED, "the host's table has %u bytes, expected at least %zu",
+            plugin->struct_size, sizeof ours);
         host = given;
         *plugin = ours;
     });

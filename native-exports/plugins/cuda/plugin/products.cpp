@@ -5,7 +5,8 @@ static const int ManyRows = 16; // from here on the matrix units' product
 
 Forms Forward::forms(Needs needs, int width) const
 {
-    return {needs.floats ? area(Plain) : nullptr, width, needs.by256 ? c_.work[By256].as<u8>() : nullptr, area(Scales256), needs.by32 ? c_.work[By32].as<u8>() : nullptr};
+    return {needs.floats ? area(Plain) : nullptr, width, needs.by256 ? c_.work[By256].as<u8>() : nullptr, area(Scales256),
+        needs.by32 ? c_.work[By32].as<u8>() : nullptr};
 }
 
 // norm(x), or x itself where there is no norm. No product has 0 rows: then nothing is launched.
@@ -29,7 +30,8 @@ void Forward::head_norm(const NormWeights& n, float* x, int stride, int dim, int
 {
     if (n.kind == 0 || rows_ == 0) return;
     int width = n.each ? dim : dim * heads;
-    NormArgs a = {x, n.weight, n.bias, {x, stride, nullptr, nullptr, nullptr}, nullptr, width, stride, n.step, n.kind == EDGE_LLM_OFFLOAD_NORM_LAYER, n.epsilon};
+    NormArgs a = {x, n.weight, n.bias, {x, stride, nullptr, nullptr, nullptr}, nullptr, width, stride, n.step, n.kind == EDGE_LLM_OFFLOAD_NORM_LAYER,
+        n.epsilon};
     start(c_.kernels.norm, {rows_, n.each ? heads : 1}, width > 256 ? 256 : 64, 4 * width, a);
 }
 
@@ -51,7 +53,8 @@ void Forward::product(const Matrix& m, float* y, int stride)
         const u8* x = c_.work[m.format->form == Form::By256 ? By256 : By32].as<u8>();
         GemvArgs a = {m.data, x, area(Scales256), y, m.rows, units, rows_, stride, shape.rowsPerBlock, (u32)((0x80000000ull + units - 1) / units)};
         if (f.many.function && rows_ >= ManyRows) start(f.many, {(m.rows + 63) / 64, (rows_ + 63) / 64}, 128, ManyShared, a);
-        else start(at == 1 ? f.one : f.four, {(m.rows + shape.rowsPerBlock - 1) / shape.rowsPerBlock, (rows_ + at - 1) / at}, 32 * shape.warps, shape.shared, a);
+        else start(at == 1 ? f.one : f.four, {(m.rows + shape.rowsPerBlock - 1) / shape.rowsPerBlock, (rows_ + at - 1) / at}, 32 * shape.warps,
+            shape.shared, a);
     }
     if (m.bias || m.scale != 1) start(c_.kernels.scale_bias, {rows_}, 256, 0, ScaleArgs{y, m.bias, m.scale, m.rows, stride});
 }

@@ -31,8 +31,8 @@ static bool is_right(const Device& device, const Format& f, const FormatModule& 
     const int Rows = 24, K = 512, Units = 2;
     std::mt19937 random(f.type + 1);
     std::vector<uint8_t> w = reference::weights(f.type, Rows, K, random);
-    DeviceMemory weights = sent(w, stream), flag(4, "the self-test"), by256(17 * Units * UnitBytes, "the self-test"), by32(17 * Units * UnitBytes, "the self-test");
-    DeviceMemory scales(17 * Units * 4, "the self-test"), y(17 * Rows * 4, "the self-test");
+    DeviceMemory weights = sent(w, stream), flag(4, "the self-test"), by256(17 * Units * UnitBytes, "the self-test");
+    DeviceMemory by32(17 * Units * UnitBytes, "the self-test"), scales(17 * Units * 4, "the self-test"), y(17 * Rows * 4, "the self-test");
     for (int tokens : {1, 5, 17})
     {
         std::vector<float> x = floats((size_t)tokens * K, random), want;
@@ -42,16 +42,19 @@ static bool is_right(const Device& device, const Format& f, const FormatModule& 
             for (int r = 0; r < Rows; r++) want.push_back(reference::dot(f.type, &w[r * reference::row_bytes(f.type, K)], K, input));
         }
         DeviceMemory input = sent(x, stream);
-        ActivateArgs prepare = {input.as<float>(), nullptr, {nullptr, 0, by256.as<u8>(), scales.as<float>(), by32.as<u8>()}, flag.as<u32>(), Identity, K, tokens, Units};
+        ActivateArgs prepare = {input.as<float>(), nullptr, {nullptr, 0, by256.as<u8>(), scales.as<float>(), by32.as<u8>()}, flag.as<u32>(), Identity, K,
+            tokens, Units};
         launch(common.activate, stream, {(tokens * Units + 3) / 4}, 128, 0, prepare);
         int at = tokens == 1 ? 1 : 4;
         const Kernel& kernel = tokens == 1 ? module.one : tokens >= 16 && module.many.function ? module.many : module.four;
         Grid grid = {(Rows + 7) / 8, (tokens + at - 1) / at};
-        if (f.form == Form::Floats) launch(kernel, stream, grid, 128, 0, FloatGemvArgs{weights.as<u8>(), input.as<float>(), y.as<float>(), Rows, K, tokens, Rows});
+        if (f.form == Form::Floats) launch(kernel, stream, grid, 128, 0, FloatGemvArgs{weights.as<u8>(), input.as<float>(), y.as<float>(), Rows, K, tokens,
+            Rows});
         else
         {
             ProductShape s = product_shape(device, f, Units, Rows, at);
-            GemvArgs a = {weights.as<u8>(), (f.form == Form::By256 ? by256 : by32).as<u8>(), scales.as<float>(), y.as<float>(), Rows, Units, tokens, Rows, s.rowsPerBlock, 1u << 30};
+            GemvArgs a = {weights.as<u8>(), (f.form == Form::By256 ? by256 : by32).as<u8>(), scales.as<float>(), y.as<float>(), Rows, Units, tokens, Rows,
+                s.rowsPerBlock, 1u << 30};
             if (&kernel == &module.many) launch(kernel, stream, {1, 1}, 128, ManyShared, a);
             else launch(kernel, stream, {(Rows + s.rowsPerBlock - 1) / s.rowsPerBlock, grid.y}, 32 * s.warps, s.shared, a);
         }
@@ -66,7 +69,8 @@ void prove(Device& device, const Format& f, const FormatModule& module, const St
     std::lock_guard<std::mutex> lock(mutex);
     if (device.proven.count(f.type)) return;
     PlainArithmetic plain;
-    if (!is_right(device, f, module, stream, common)) fail(EDGE_LLM_OFFLOAD_UNSUPPORTED, "self-test: products of %s do not give the CPU's bits on %s", f.name, device.name.c_str());
+    if (!is_right(device, f, module, stream, common)) fail(EDGE_LLM_OFFLOAD_UNSUPPORTED, "self-test: products of %s do not give the CPU's bits on %s",
+        f.name, device.name.c_str());
     device.proven.insert(f.type);
 }
 
@@ -80,8 +84,8 @@ bool attention_is_right(const StreamOwner& stream, const CommonModule& common)
     for (int i = 0; i < Positions; i++) numbers.push_back(i);
     numbers.resize(2 * Positions, 2 * Positions);
     numbers.insert(numbers.end(), {1, 0});
-    DeviceMemory rows = sent(x, stream), queries = sent(q, stream), indices = sent(numbers, stream), cache(2 * 4 * Size, "the self-test"), flag(4, "the self-test");
-    DeviceMemory partial(Group * 2 * (Dim + 2) * 4, "the self-test"), out(Group * Dim * 4, "the self-test");
+    DeviceMemory rows = sent(x, stream), queries = sent(q, stream), indices = sent(numbers, stream);
+    DeviceMemory cache(2 * 4 * Size, "the self-test"), flag(4, "the self-test"), partial(Group * 2 * (Dim + 2) * 4, "the self-test"), out(Group * Dim * 4, "the self-test");
     CacheArgs c = {cache.as<u8>(), indices.as<int>(), indices.as<int>(Positions), indices.as<int>(), 4ull * Size, 0, 2ull * Size, 1, Dim, Dim, 1, 1};
     launch(common.store, stream, {Positions, 2}, 128, 0, StoreArgs{c, rows.as<float>(), rows.as<float>(Dim), 2 * Dim, flag.as<u32>()});
     c.positions += Positions - 1;
@@ -91,6 +95,7 @@ bool attention_is_right(const StreamOwner& stream, const CommonModule& common)
     launch(common.attention_combine, stream, {Group, 1}, 128, 0, combine);
     for (float& f : x) f = reference::half(reference::to_half(f));
     for (int h = 0; h < Group; h++)
-        reference::attention(&q[h * Dim], Dim, Dim, Positions - 1, {0.125f, 0, 0, nullptr}, [&](int p) { return &x[p * 2 * Dim]; }, [&](int p) { return &x[p * 2 * Dim + Dim]; }, &want[h * Dim]);
+        reference::attention(&q[h * Dim], Dim, Dim, Positions - 1, {0.125f, 0, 0, nullptr}, [&](int p) { return &x[p * 2 * Dim]; },
+            [&](int p) { return &x[p * 2 * Dim + Dim]; }, &want[h * Dim]);
     return same(out, want, stream);
 }

@@ -28,7 +28,8 @@ Spec::Spec(Device& device, const edge_llm_offload_stage_desc* given) : device(de
     expect(d.output.weight == 0 || d.vocabulary > 0, "stage: vocabulary is %d", d.vocabulary);
     take((d.flags & ~1u) == 0, "stage: flags %u, expected %u at most", d.flags, EDGE_LLM_OFFLOAD_EXACT);
     take(d.max_rows <= 65535, "stage: max_rows is %d, expected 65535 at most", d.max_rows);
-    take((int64_t)d.max_rows * d.hidden < 1ll << 31 && (int64_t)d.max_output_rows * d.vocabulary < 1ll << 31, "stage: %d rows of %d, or %d of %d, expected under 2^31 values",
+    take((int64_t)d.max_rows * d.hidden < 1ll << 31 && (int64_t)d.max_output_rows * d.vocabulary < 1ll << 31,
+        "stage: %d rows of %d, or %d of %d, expected under 2^31 values",
         d.max_rows, d.hidden, d.max_output_rows, d.vocabulary);
     take(d.group_count <= 1024 && d.rope_count <= 1024, "stage: more than 1024 cache groups or tables of angles");
     for (int i = 0; i < d.tensor_count; i++) tensors.push_back(read_struct<edge_llm_offload_tensor>(element(d.tensors, i), "tensor"));
@@ -37,7 +38,8 @@ Spec::Spec(Device& device, const edge_llm_offload_stage_desc* given) : device(de
         groups.push_back(read_struct<edge_llm_offload_cache_group>(element(d.groups, i), "cache group"));
         const auto& g = groups.back();
         expect(g.layers > 0 && g.heads > 0 && g.key_dim > 0 && g.value_dim > 0 && g.blocks >= 0, "cache group %d: a count is wrong", i);
-        take((g.key_type == 0 || g.key_type == 1) && (g.value_type == 0 || g.value_type == 1), "cache group %d: types %u and %u, expected F32 or F16", i, g.key_type, g.value_type);
+        take((g.key_type == 0 || g.key_type == 1) && (g.value_type == 0 || g.value_type == 1), "cache group %d: types %u and %u, expected F32 or F16", i,
+            g.key_type, g.value_type);
         uint64_t bytes = (uint64_t)g.layers * g.heads * 64 * (padded(g.key_dim) * (g.key_type ? 2 : 4) + padded(g.value_dim) * (g.value_type ? 2 : 4));
         expect(g.block_bytes == bytes, "cache group %d: block_bytes is %llu, expected %llu", i, (unsigned long long)g.block_bytes, (unsigned long long)bytes);
     }
@@ -61,7 +63,8 @@ void Spec::check_values(uint32_t reference, int64_t n, const char* what) const
     const auto* t = at(reference, what);
     if (!t) return;
     take(t->type == 0, "%s: type %u, expected F32", what, t->type);
-    expect(t->ne[0] * t->ne[1] == n && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected %lld values", what, (long long)t->ne[0], (long long)t->ne[1], (long long)n);
+    expect(t->ne[0] * t->ne[1] == n && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected %lld values", what, (long long)t->ne[0], (long long)t->ne[1],
+        (long long)n);
     expect(t->ne[1] == 1 || t->row_bytes == 4ull * t->ne[0], "%s: row_bytes is %llu", what, (unsigned long long)t->row_bytes);
 }
 
@@ -72,10 +75,12 @@ void Spec::check_linear(const edge_llm_offload_linear& l, int64_t k, int64_t m, 
     take(l.reserved == 0, "%s: a field of a later version", what);
     const Format* f = format_of(t->type);
     take(f != nullptr, "%s: no kernel for tensors of type %u", what, t->type);
-    expect(t->ne[0] == k && t->ne[1] == m && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected [%lld, %lld]", what, (long long)t->ne[0], (long long)t->ne[1], (long long)k, (long long)m);
+    expect(t->ne[0] == k && t->ne[1] == m && t->ne[2] * t->ne[3] == 1, "%s: [%lld, %lld], expected [%lld, %lld]", what, (long long)t->ne[0],
+        (long long)t->ne[1], (long long)k, (long long)m);
     take(k % f->length == 0, "%s: rows of %lld, expected a multiple of %d", what, (long long)k, f->length);
     expect(t->row_bytes == (uint64_t)k / f->length * f->bytes, "%s: row_bytes is %llu", what, (unsigned long long)t->row_bytes);
-    take(f->form == Form::Floats || product_shape(device, *f, units_of((int)k), (int)m, 1).warps > 0, "%s: rows of %lld need more shared memory than the device has", what, (long long)k);
+    take(f->form == Form::Floats || product_shape(device, *f, units_of((int)k), (int)m, 1).warps > 0,
+        "%s: rows of %lld need more shared memory than the device has", what, (long long)k);
     check_values(l.bias, m, what);
 }
 
@@ -101,8 +106,10 @@ void Spec::check_attention(LayerSpec& s)
 {
     auto& a = s.attention = read_struct<edge_llm_offload_attention>(s.layer.mixer, "mixer");
     take(a.flags == 0 && a.reserved == 0, "mixer: a field of a later version");
-    expect(a.heads > 0 && a.kv_heads > 0 && a.heads % a.kv_heads == 0 && a.key_dim > 0 && a.value_dim > 0 && a.window >= 0, "mixer: heads or dimensions are wrong");
-    take(a.key_dim <= MaxDim && a.value_dim <= MaxDim && a.heads <= 4096, "mixer: %d heads of %d and %d values, expected 4096 of %d at most", a.heads, a.key_dim, a.value_dim, MaxDim);
+    expect(a.heads > 0 && a.kv_heads > 0 && a.heads % a.kv_heads == 0 && a.key_dim > 0 && a.value_dim > 0 && a.window >= 0,
+        "mixer: heads or dimensions are wrong");
+    take(a.key_dim <= MaxDim && a.value_dim <= MaxDim && a.heads <= 4096, "mixer: %d heads of %d and %d values, expected 4096 of %d at most", a.heads,
+        a.key_dim, a.value_dim, MaxDim);
     check_linear(a.q, desc.hidden, s.q_width(), "q");
     check_linear(a.k, desc.hidden, s.k_width(), "k");
     check_linear(a.v, desc.hidden, s.v_width(), "v");
@@ -121,9 +128,11 @@ void Spec::check_attention(LayerSpec& s)
     }
     expect(a.group < groups.size(), "mixer: cache group %u of %zu", a.group, groups.size());
     const auto& g = groups[a.group];
-    expect(a.slot < (uint32_t)g.layers && g.heads == a.kv_heads && g.key_dim == a.key_dim && g.value_dim == a.value_dim, "mixer: cache group %u is of another shape", a.group);
+    expect(a.slot < (uint32_t)g.layers && g.heads == a.kv_heads && g.key_dim == a.key_dim && g.value_dim == a.value_dim,
+        "mixer: cache group %u is of another shape", a.group);
     int group = a.heads / a.kv_heads, width = padded(a.key_dim);
-    take(64 * (width * (g.key_type ? 2 : 4) + 16) + 4ll * group * (width + 64) <= device.sharedBytes, "mixer: keys of %d values need more shared memory than the device has", a.key_dim);
+    take(64 * (width * (g.key_type ? 2 : 4) + 16) + 4ll * group * (width + 64) <= device.sharedBytes,
+        "mixer: keys of %d values need more shared memory than the device has", a.key_dim);
 }
 
 void Spec::check_layer(int index)

@@ -81,7 +81,8 @@ struct Rows
         scales = DeviceMemory(4 * units, "scales");
         q32 = DeviceMemory(units * UnitBytes, "units");
         for (int i = 0; i < tokens; i++) host.emplace_back(&x[(size_t)i * k], k);
-        ActivateArgs a = {floats_.as<float>(), nullptr, {nullptr, 0, q256.as<u8>(), scales.as<float>(), q32.as<u8>()}, flag.as<u32>(), Identity, k, tokens, units_of(k)};
+        ActivateArgs a = {floats_.as<float>(), nullptr, {nullptr, 0, q256.as<u8>(), scales.as<float>(), q32.as<u8>()}, flag.as<u32>(), Identity, k, tokens,
+            units_of(k)};
         launch(common->activate, *stream, {(int)(units + 3) / 4}, 128, 0, a);
         stream->wait();
     }
@@ -104,16 +105,23 @@ static void product(const Format& f, const FormatModule& module, int rows, int k
     double t = seconds(copies, [&](int i)
     {
         if (f.form == Form::Floats)
-            return launch(kernel, *stream, {(rows + 7) / 8, (tokens + at - 1) / at}, 128, 0, FloatGemvArgs{ws[i].as<u8>(), x.floats_.as<float>(), y.as<float>(), rows, k, tokens, rows});
+        {
+            FloatGemvArgs a = {ws[i].as<u8>(), x.floats_.as<float>(), y.as<float>(), rows, k, tokens, rows};
+            return launch(kernel, *stream, {(rows + 7) / 8, (tokens + at - 1) / at}, 128, 0, a);
+        }
         ProductShape s = product_shape(*device, f, units, rows, at);
-        GemvArgs a = {ws[i].as<u8>(), (f.form == Form::By256 ? x.q256 : x.q32).as<u8>(), x.scales.as<float>(), y.as<float>(), rows, units, tokens, rows, s.rowsPerBlock,
-            (u32)((0x80000000ull + units - 1) / units)};
+        GemvArgs a = {ws[i].as<u8>(), (f.form == Form::By256 ? x.q256 : x.q32).as<u8>(), x.scales.as<float>(), y.as<float>(), rows, units, tokens, rows,
+            s.rowsPerBlock, (u32)((0x80000000ull + units - 1) / units)};
         if (many) launch(kernel, *stream, {(rows + 63) / 64, (tokens + 63) / 64}, 128, ManyShared, a);
         else launch(kernel, *stream, {(rows + s.rowsPerBlock - 1) / s.rowsPerBlock, (tokens + at - 1) / at}, 32 * s.warps, s.shared, a);
     });
     std::vector<float> all = download(y, (size_t)rows * tokens), got, want;
     for (int n = 0; n < tokens; n += std::max(1, tokens / 4))
-        for (int r = 0; r < rows; r += std::max(1, rows / 997)) got.push_back(all[(size_t)n * rows + r]), want.push_back(reference::dot(f.type, &w[r * rowBytes], k, x.host[n]));
+        for (int r = 0; r < rows; r += std::max(1, rows / 997))
+        {
+            got.push_back(all[(size_t)n * rows + r]);
+            want.push_back(reference::dot(f.type, &w[r * rowBytes], k, x.host[n]));
+        }
     compare(text("%s %d x %d, %d rows", kernel.name, rows, k, tokens), got, want);
     if (t > 0 && tokens == 1) printf("    %.2f us, %.0f GB/s (%.0f %% of %.0f)\n", t * 1e6, size / t / 1e9, 100 * size / t / ceiling, ceiling / 1e9);
     if (t > 0 && tokens > 1) printf("    %.1f us, %.1f TOPS\n", t * 1e6, 2.0 * rows * k * tokens / t / 1e12);
@@ -127,7 +135,8 @@ static void attention(int position)
     std::vector<int> indices = {position, 2};
     for (int b = 0; b < Blocks; b++) indices.push_back(b);
     auto q = floats(Heads * Dim);
-    DeviceMemory pool = upload(cache), numbers = upload(indices), queries = upload(q), out(4 * Heads * Dim, "results"), partial((size_t)Heads * Blocks * (Dim + 2) * 4, "parts");
+    DeviceMemory pool = upload(cache), numbers = upload(indices), queries = upload(q), out(4 * Heads * Dim, "results"),
+        partial((size_t)Heads * Blocks * (Dim + 2) * 4, "parts");
     CacheArgs c = {pool.as<u8>(), numbers.as<int>(), numbers.as<int>(1), numbers.as<int>(), 4ull * Size, 0, 2ull * Size, KvHeads, Dim, Dim, 1, 1};
     float scale = 1 / std::sqrt((float)Dim);
     AttentionArgs a = {c, queries.as<float>(), partial.as<float>(), Heads * Dim, Group, 0x7fffffff, 0, scale, 0};
@@ -154,7 +163,8 @@ static int drive()
 {
     if (device_count() == 0) return printf("%s\n", driver_text.c_str()), 77;
     device = &device_at(0);
-    printf("%s, compute capability %d.%d, %d multiprocessors, driver of %s\n", device->name.c_str(), device->major, device->minor, device->processors, driver_text.c_str());
+    printf("%s, compute capability %d.%d, %d multiprocessors, driver of %s\n", device->name.c_str(), device->major, device->minor, device->processors,
+        driver_text.c_str());
     test(*device);
     printf("self-test: %s\n", device->state == Device::Exact ? "the CPU's own bits" : device->note.c_str());
     Retained context(*device);
@@ -164,7 +174,8 @@ static int drive()
     CommonModule c(*device);
     common = &c;
     struct Shape { int rows, k, tokens; };
-    std::vector<Shape> bits = {{96, 2048, 1}, {40, 2048, 5}, {70, 512, 70}}, speed = {{2048, 2048, 1}, {16384, 2048, 1}, {28672, 4096, 1}, {4096, 14336, 1}, {128256, 4096, 1}, {14336, 4096, 512}};
+    std::vector<Shape> bits = {{96, 2048, 1}, {40, 2048, 5}, {70, 512, 70}};
+    const std::vector<Shape> speed = {{2048, 2048, 1}, {16384, 2048, 1}, {28672, 4096, 1}, {4096, 14336, 1}, {128256, 4096, 1}, {14336, 4096, 512}};
     if (quick) bits = {{24, 768, 1}, {16, 512, 5}, {16, 512, 17}};
     for (bool fast : {false, true})
     {

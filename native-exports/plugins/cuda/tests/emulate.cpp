@@ -1,5 +1,6 @@
 #include "emulate.h"
 #include "../kernels/gpu.h"
+#include "ready.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -179,28 +180,6 @@ void prepare(Fiber& f)
 #endif
 }
 
-// Which fibers can go on: a bit each.
-struct Ready
-{
-    std::vector<u64> words;
-    explicit Ready(int count) : words((count + 63) / 64) { for (int i = 0; i < count; i++) set(i); }
-    void set(int i) { words[i / 64] |= 1ull << i % 64; }
-    void clear(int i) { words[i / 64] &= ~(1ull << i % 64); }
-    // The first one from i on, and around; -1: none.
-    int from(int i) const
-    {
-        int n = (int)words.size();
-        if (u64 w = words[i / 64] >> i % 64) return i + __builtin_ctzll(w);
-        for (int k = 1; k <= n; k++) if (u64 w = words[(i / 64 + k) % n]) return (i / 64 + k) % n * 64 + __builtin_ctzll(w);
-        return -1;
-    }
-    int last() const
-    {
-        for (int k = (int)words.size() - 1; k >= 0; k--) if (words[k]) return 64 * k + 63 - __builtin_clzll(words[k]);
-        return -1;
-    }
-};
-
 void runBlock()
 {
     std::vector<Fiber>& fibers = block->fibers;
@@ -209,7 +188,8 @@ void runBlock()
     Ready runnable(count);
     for (;;)
     {
-        int i = order == Ascending ? runnable.from(0) : order == Descending ? runnable.last() : runnable.from((int)(block->random() % count)), warp = i / 32 * 32;
+        int i = order == Ascending ? runnable.from(0) : order == Descending ? runnable.last() : runnable.from((int)(block->random() % count));
+        int warp = i / 32 * 32;
         if (i < 0) break;
         toFiber(fibers[i]);
         if (fibers[i].state == Runnable) continue;

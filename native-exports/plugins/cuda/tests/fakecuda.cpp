@@ -229,7 +229,10 @@ Result cuLaunchKernel(Function f, unsigned gx, unsigned gy, unsigned gz, unsigne
         if (fault("kernel")) return (Result)LaunchFailed;
         emulate::launch(k->name, {(int)gx, (int)gy, (int)gz}, (int)bx, (int)shared, [&] { k->call(parameters->data()); });
         if (settings.find(std::string("wrong=") + k->name + ",") != settings.npos)
-            **(u32**)&(*parameters)[strncmp(k->name, "gemv_f", 6) == 0 ? offsetof(FloatGemvArgs, y) : offsetof(GemvArgs, y)] ^= 1; // the others have their results there
+        {
+            size_t at = strncmp(k->name, "gemv_f", 6) == 0 ? offsetof(FloatGemvArgs, y) : offsetof(GemvArgs, y); // the others have theirs there
+            **(u32**)&(*parameters)[at] ^= 1;
+        }
         return 0;
     });
     return 0;
@@ -265,7 +268,14 @@ Result cuStreamEndCapture(Stream s, Graph* g)
     s->capturing = nullptr;
     return broken;
 }
-Result cuGraphInstantiateWithFlags(Executable* e, Graph g, unsigned long long) { ENTER; if (fault("instantiate")) return NotSupported; *e = new Executable_{g->work}; objects++; return 0; }
+Result cuGraphInstantiateWithFlags(Executable* e, Graph g, unsigned long long)
+{
+    ENTER;
+    if (fault("instantiate")) return NotSupported;
+    *e = new Executable_{g->work};
+    objects++;
+    return 0;
+}
 Result cuGraphLaunch(Executable e, Stream s) { ENTER; counts["graphs"]++; for (Work& w : e->work) add(s, w); return 0; }
 Result cuGraphExecDestroy(Executable e) { std::lock_guard<std::recursive_mutex> lock(mutex); delete e; objects--; return broken; }
 Result cuGraphDestroy(Graph g) { std::lock_guard<std::recursive_mutex> lock(mutex); delete g; objects--; return broken; }

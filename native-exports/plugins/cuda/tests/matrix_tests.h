@@ -67,7 +67,8 @@ inline void gemv_quantized(const Product<GemvArgs>& p, int rows, int k, int toke
     for (const reference::Input& i : in) as.push_back(f.length == 256 ? &i.by256 : &i.by32);
     Units unitsOf(as);
     std::vector<float> want = products(p.type, w, in, rows, k), y(want.size(), NAN);
-    GemvArgs a = {device.data(), unitsOf.memory.data(), unitsOf.scales.data(), y.data(), rows, units, tokens, rows, perBlock, (u32)((0x80000000ull + units - 1) / units)};
+    GemvArgs a = {device.data(), unitsOf.memory.data(), unitsOf.scales.data(), y.data(), rows, units, tokens, rows, perBlock,
+        (u32)((0x80000000ull + units - 1) / units)};
     for (int at : {1, 4})
     {
         if (at == 1 && tokens > 1 && warps > 1) continue; // one at a time: the same kernel for each

@@ -98,7 +98,11 @@ static void long_tables(const SmallModel& m)
     std::vector<float> x = floats((size_t)Runs * SmallModel::Hidden), out((size_t)Runs * SmallModel::Vocabulary, NAN), want = out;
     std::vector<int32_t> all(Runs);
     SmallModel::Text zeros; // nobody has written the blocks before
-    for (int i = 0; i < SmallModel::Layers; i++) zeros.keys[i].assign(Position, std::vector<float>(SmallModel::KvHeads * SmallModel::Dim)), zeros.values[i] = zeros.keys[i];
+    for (int i = 0; i < SmallModel::Layers; i++)
+    {
+        zeros.keys[i].assign(Position, std::vector<float>(SmallModel::KvHeads * SmallModel::Dim));
+        zeros.values[i] = zeros.keys[i];
+    }
     for (int i = 0; i < Runs; i++)
     {
         for (int b = 0; b < 40; b++) tables[i].push_back(b);
@@ -149,9 +153,10 @@ static void failing_batches(const SmallModel& m, const Run& r, const char* what,
         std::string fault = std::string(what) + "=" + std::to_string(n); // 0: none fails, to count them
         set_faults(fault.c_str());
         std::vector<float> out(r.want.size(), NAN);
-        edge_llm_offload_status prompt = forward(s, r.x.data(), 0, 3, out.data()), token = prompt ? prompt : forward(s, &r.x[3 * SmallModel::Hidden], 3, 1, out.data());
+        edge_llm_offload_status status = forward(s, r.x.data(), 0, 3, out.data());
+        if (status == 0) status = forward(s, &r.x[3 * SmallModel::Hidden], 3, 1, out.data());
         if (n == 0) calls = count_of(what);
-        fails(n == 0 ? token : token ? token : 0, n == 0 || n > calls ? 0 : EDGE_LLM_OFFLOAD_DEVICE_LOST, fault);
+        fails(status, n == 0 || n > calls ? 0 : EDGE_LLM_OFFLOAD_DEVICE_LOST, fault);
         std::vector<char> block(m.group.block_bytes);
         if (n > 0 && n <= calls)
         {

@@ -7,8 +7,8 @@ struct Prepared // room for every form of some rows
     std::vector<float> floats, scales;
     Aligned q256, q32;
     int n;
-    Prepared(int rows, int n) : floats((size_t)rows * n, NAN), scales((size_t)rows * ((n + 255) / 256), NAN), q256((size_t)rows * ((n + 255) / 256) * UnitBytes),
-        q32((size_t)rows * ((n + 255) / 256) * UnitBytes), n(n) {}
+    Prepared(int rows, int n) : floats((size_t)rows * n, NAN), scales((size_t)rows * ((n + 255) / 256), NAN),
+        q256((size_t)rows * ((n + 255) / 256) * UnitBytes), q32((size_t)rows * ((n + 255) / 256) * UnitBytes), n(n) {}
     Forms forms() { return {floats.data(), n, n % 256 == 0 ? q256.data() : nullptr, scales.data(), q32.data()}; }
     void check_against(const std::string& name, const std::vector<float>& want)
     {
@@ -21,7 +21,8 @@ inline void norms(int rows, int n, bool centered, bool weighted, bool biased)
 {
     auto x = floats((size_t)rows * n, 3), w = floats(n), b = floats(n), want = x;
     for (int i = 0; i < n / 3; i++) x[i] *= 1e-31f; // blocks that become zeros, products that are subnormal
-    for (int r = 0; r < rows; r++) reference::norm(&x[(size_t)r * n], weighted ? w.data() : nullptr, biased ? b.data() : nullptr, &want[(size_t)r * n], n, 1e-5f, centered);
+    for (int r = 0; r < rows; r++) reference::norm(&x[(size_t)r * n], weighted ? w.data() : nullptr, biased ? b.data() : nullptr, &want[(size_t)r * n], n,
+        1e-5f, centered);
     Prepared to(rows, n);
     u32 nonFinite = 0;
     NormArgs a = {x.data(), weighted ? w.data() : nullptr, biased ? b.data() : nullptr, to.forms(), &nonFinite, n, n, 0, centered, 1e-5f};
@@ -72,7 +73,8 @@ inline void ropes(int rows, int heads, int dim, int dimensions, int offset, bool
     int stride = heads * dim + 8;
     auto x = floats((size_t)rows * stride), want = x, cos = floats((size_t)rows * dimensions), sin = floats(cos.size());
     for (int r = 0; r < rows; r++)
-        for (int h = 0; h < heads; h++) reference::rope(&want[(size_t)r * stride + h * dim], &cos[r * dimensions], &sin[r * dimensions], offset, dimensions, halves);
+        for (int h = 0; h < heads; h++) reference::rope(&want[(size_t)r * stride + h * dim], &cos[r * dimensions], &sin[r * dimensions], offset,
+            dimensions, halves);
     RopeArgs a = {x.data(), cos.data(), sin.data(), stride, heads, dim, offset, dimensions, dimensions, halves};
     emulate::launch("rope", {rows}, 64, 0, [&] { rope(a); });
     check("rope", x.data(), want.data(), x.size());
@@ -91,7 +93,8 @@ inline void attention(Shape s, int rows, int position0, int window, float softca
     for (int b = 0; b < blocks; b++) table[b] = blocks - 1 - b;
     for (int p = 0; p < positions; p++) where[p] = p;
     u32 nonFinite = 0;
-    CacheArgs c = {pool.data(), table.data(), at.data(), where.data(), blockBytes, keyOffset, valueOffset, s.kvHeads, s.keyDim, s.valueDim, s.keyHalf, s.valueHalf};
+    CacheArgs c = {pool.data(), table.data(), at.data(), where.data(), blockBytes, keyOffset, valueOffset, s.kvHeads, s.keyDim, s.valueDim, s.keyHalf,
+        s.valueHalf};
     for (int y = 0; y < 2; y++) // keys and values have strides of their own here
     {
         StoreArgs a = {c, k.data(), v.data(), y ? vStride : kStride, &nonFinite};
@@ -108,16 +111,25 @@ inline void attention(Shape s, int rows, int position0, int window, float softca
     std::vector<float> partial((size_t)rows * heads * launched * (valueWidth + 2), NAN), y((size_t)rows * heads * s.valueDim, NAN), want(y.size());
     AttentionArgs a = {c, q.data(), partial.data(), heads * s.keyDim, s.group, window ? window : 0x7fffffff, firstBlock, 0.11f, softcap};
     int shared = 64 * (keyWidth * (s.keyHalf ? 2 : 4) + 16) + 4 * s.group * (keyWidth + 64);
-    CombineArgs combine = {partial.data(), sinks ? sink.data() : nullptr, c.positions, y.data(), heads * s.valueDim, s.valueDim, a.window, firstBlock, launched};
+    CombineArgs combine = {partial.data(), sinks ? sink.data() : nullptr, c.positions, y.data(), heads * s.valueDim, s.valueDim, a.window, firstBlock,
+        launched};
     auto round = [](float x, int isHalf) { return isHalf ? reference::half(reference::to_half(x)) : x; };
     std::vector<float> key(s.keyDim), value(s.valueDim);
     for (int r = 0; r < rows; r++)
         for (int h = 0; h < heads; h++)
         {
-            auto keys = [&](int p) { for (int i = 0; i < s.keyDim; i++) key[i] = round(k[(size_t)p * kStride + h / s.group * s.keyDim + i], s.keyHalf); return key.data(); };
-            auto values = [&](int p) { for (int i = 0; i < s.valueDim; i++) value[i] = round(v[(size_t)p * vStride + h / s.group * s.valueDim + i], s.valueHalf); return value.data(); };
-            reference::attention(&q[((size_t)r * heads + h) * s.keyDim], s.keyDim, s.valueDim, position0 + r, {0.11f, softcap, window, sinks ? &sink[h] : nullptr},
-                keys, values, &want[((size_t)r * heads + h) * s.valueDim]);
+            auto keys = [&](int p)
+            {
+                for (int i = 0; i < s.keyDim; i++) key[i] = round(k[(size_t)p * kStride + h / s.group * s.keyDim + i], s.keyHalf);
+                return key.data();
+            };
+            auto values = [&](int p)
+            {
+                for (int i = 0; i < s.valueDim; i++) value[i] = round(v[(size_t)p * vStride + h / s.group * s.valueDim + i], s.valueHalf);
+                return value.data();
+            };
+            reference::attention(&q[((size_t)r * heads + h) * s.keyDim], s.keyDim, s.valueDim, position0 + r,
+                {0.11f, softcap, window, sinks ? &sink[h] : nullptr}, keys, values, &want[((size_t)r * heads + h) * s.valueDim]);
         }
     for (auto kernel : {attention_1, attention_4})
     {

@@ -20,13 +20,15 @@ struct SmallModel
 
     explicit SmallModel(int first) // formats begin with this one
     {
-        static const int shapes[7][2] = {{Heads * Dim, Hidden}, {KvHeads * Dim, Hidden}, {KvHeads * Dim, Hidden}, {Hidden, Heads * Dim}, {Width, Hidden}, {Width, Hidden}, {Hidden, Width}};
+        static const int shapes[7][2] = {{Heads * Dim, Hidden}, {KvHeads * Dim, Hidden}, {KvHeads * Dim, Hidden}, {Hidden, Heads * Dim}, {Width, Hidden},
+            {Width, Hidden}, {Hidden, Width}};
         matrices.reserve(7 * Layers + 1);
         weights.reserve(2 * Layers + 1);
         for (int i = 0; i <= 7 * Layers; i++)
         {
             bool last = i == 7 * Layers;
-            int type = reference::formats()[(first + i) % reference::formats().size()].type, rows = last ? (int)Vocabulary : shapes[i % 7][0], k = last ? (int)Hidden : shapes[i % 7][1];
+            int type = reference::formats()[(first + i) % reference::formats().size()].type, rows = last ? (int)Vocabulary : shapes[i % 7][0],
+                k = last ? (int)Hidden : shapes[i % 7][1];
             matrices.push_back({type, rows, k, 0, reference::weights(type, rows, k, random)});
             Matrix& m = matrices.back();
             m.reference = tensor(type, k, rows, m.data.data(), reference::row_bytes(type, k));
@@ -67,7 +69,8 @@ struct SmallModel
             for (int head = 0; head < Heads; head++)
             {
                 int at = head / (Heads / KvHeads) * Dim;
-                reference::attention(&q[head * Dim], Dim, Dim, (int)text.keys[i].size() - 1, {0.125f, 0, 0, nullptr}, [&](int p) { return &text.keys[i][p][at]; },
+                reference::attention(&q[head * Dim], Dim, Dim, (int)text.keys[i].size() - 1, {0.125f, 0, 0, nullptr},
+                    [&](int p) { return &text.keys[i][p][at]; },
                     [&](int p) { return &text.values[i][p][at]; }, &mixed[head * Dim]);
             }
             add(x, product(m[3], mixed));

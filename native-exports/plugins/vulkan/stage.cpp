@@ -35,7 +35,12 @@ void Workspace::move(const Buffer& buffer)
     for (Place* p : all) *p = place(buffer).at(p->offset);
 }
 
-uint64_t workspace_bytes(const Model& model) { return Workspace(model).bytes + staging_bytes; }
+// With what stages what goes in and out, which is the host's memory on a device that has its own.
+uint64_t workspace_bytes(const Model& model)
+{
+    uint64_t in = 4ull * model.d.max_rows * model.d.hidden, out = model.d.output.weight ? 4ull * model.d.max_output_rows * model.d.vocabulary : in;
+    return Workspace(model).bytes + staging_bytes + 2 * in + out;
+}
 
 edge_llm_offload_stage::edge_llm_offload_stage(std::shared_ptr<Device> on, Model described, bool exact)
     : device(std::move(on)), model(std::move(described)), exact(exact), commands(device), matrices(model.tensors.size()), groups(model.groups.size()), work(model)

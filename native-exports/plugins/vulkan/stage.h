@@ -22,6 +22,7 @@ struct Workspace
     uint32_t qkv_width = 0, mixed_width = 0, network_width = 0, groups = 0; // groups: of the widest packed row
     uint64_t scratch_bytes = 0, bytes = 0;
     explicit Workspace(const Model& model);
+    Workspace(const Workspace&) = delete;
     void move(const Buffer& buffer); // from offsets to places
 private:
     std::vector<Place*> all;

@@ -79,7 +79,7 @@ public sealed class ServerTests
     {
         TestServer server = await TestServer.StartAsync(new ServerOptions { Parallel = 1, ClientPriority = isAllowed });
         await using var serving = server.ConfigureAwait(false);
-        Task first = BeginAsync(0, 900);
+        Task first = BeginAsync(1000, 900); // nobody takes its place
         await StartedAsync(1);
         Task low = BeginAsync(1, 8);
         await StartedAsync(2);

@@ -6,6 +6,13 @@ public static class OffloadPlugins
     /// <summary>Names a plug-in or a folder of them, in place of the folder of the program.</summary>
     public const string Variable = "EDGE_LLM_OFFLOAD";
 
+    /// <summary>Is given what plug-ins log: a level, 1 (error) to 4 (debug), and a text; on any thread.</summary>
+    public static Action<int, string>? Log
+    {
+        get => Offload.PluginHost.Log;
+        set => Offload.PluginHost.Log = value;
+    }
+
     private const string Prefix = "edge_llm_offload_";
 
     /// <summary>The plug-ins in the program's folder, or where the variable EDGE_LLM_OFFLOAD says: libraries whose names begin with

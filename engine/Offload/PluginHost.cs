@@ -71,7 +71,8 @@ internal static unsafe class PluginHost
         catch (Exception e)
         {
             if (call is not null) call.Error = ExceptionDispatchInfo.Capture(e);
-            Encoding.UTF8.TryGetBytes(e.Message, new Span<byte>(error->Text, 503), out _);
+            string message = e.Message.Length > 160 ? e.Message[..160] : e.Message; // at most 480 bytes
+            Encoding.UTF8.GetBytes(message, new Span<byte>(error->Text, 503));
             return e is EdgeLlmException { Code: ErrorCode.NonFinite } ? Abi.NonFinite : Abi.InvalidArgument;
         }
     }

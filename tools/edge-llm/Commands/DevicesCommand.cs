@@ -38,10 +38,10 @@ internal static class DevicesCommand
         foreach (PluginProbe probe in probes)
         {
             output.WriteLine(probe.Error is { } error ? Failure.OneLine(error) : $"{probe.Title} ({probe.Path})");
-            if (probe.Error is null && probe.Devices.Count == 0) output.WriteLine("  no device");
+            if (probe.Error is null && probe.Devices.Count == 0) output.WriteLine(probe.Log.Length == 0 ? "  no device" : $"  no device: {Failure.OneLine(probe.Log)}");
             foreach (OffloadDevice device in probe.Devices)
             {
-                string memory = device.TotalBytes == 0 ? "" : $", {device.FreeBytes >> 20} of {device.TotalBytes >> 20} MiB free";
+                string free = device.FreeBytes == 0 ? "" : $"{device.FreeBytes >> 20} MiB free of ", memory = device.TotalBytes == 0 ? "" : $", {free}{device.TotalBytes >> 20} MiB";
                 string exact = device.IsExact ? "the CPU's own bits" : $"not exact{(device.Note.Length > 0 ? $" ({device.Note})" : "")}";
                 output.WriteLine($"  {device.Number}  {device.Name}, {device.Kind}, {device.Driver}{memory}, {exact}");
             }

@@ -7,8 +7,9 @@ namespace Edge.Llm.Cli.Devices;
 /// <param name="Path">The library.</param>
 /// <param name="Title">Its name and version.</param>
 /// <param name="Devices">Its devices.</param>
+/// <param name="Log">What it logged; empty: nothing.</param>
 /// <param name="Error">Why it is of no use; null: it is.</param>
-internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<OffloadDevice> Devices, string? Error)
+internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<OffloadDevice> Devices, string Log, string? Error)
 {
     /// <summary>The hidden option of edge-llm devices with which the process is started.</summary>
     public const string Option = "--probe";
@@ -31,7 +32,7 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
             int first = chosen.Devices.First(device => IsUsable(device, options)).Number;
             return options with { Plugin = chosen.Path, Devices = options.Devices.Count > 0 ? options.Devices : [first] };
         }
-        string why = found.Length == 0 ? "there is no offload plug-in beside the program" : string.Join("; ", found.Select(probe => probe.Error ?? $"{probe.Title} has no GPU that can be used"));
+        string why = found.Length == 0 ? "there is no offload plug-in beside the program" : string.Join("; ", found.Select(probe => probe.Error ?? (probe.Devices.Count == 0 && probe.Log.Length > 0 ? $"{probe.Title}: {probe.Log}" : $"{probe.Title} has no GPU that can be used")));
         if (options.Layers > 0) throw new EdgeLlmException(ErrorCode.Unsupported, $"--n-gpu-layers {options.Layers}: {why}");
         options.Report?.Invoke(new OffloadReport([], why));
         return options with { Layers = 0 };
@@ -49,17 +50,17 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
         if (!process.WaitForExit(s_patience))
         {
             process.Kill(entireProcessTree: true);
-            return new PluginProbe(path, "", [], $"{path}: the plug-in did not answer within {s_patience.TotalSeconds:0} seconds");
+            return new PluginProbe(path, "", [], "", $"{path}: the plug-in did not answer within {s_patience.TotalSeconds:0} seconds");
         }
         string text = output.Result, last = error.Result.Trim().Split('\n')[^1];
-        if (process.ExitCode is not (0 or 1)) return new PluginProbe(path, "", [], $"{path}: the plug-in crashed when it was tried (exit {process.ExitCode}){(last.Length > 0 ? $": {last}" : "")}");
+        if (process.ExitCode is not (0 or 1)) return new PluginProbe(path, "", [], "", $"{path}: the plug-in crashed when it was tried (exit {process.ExitCode}){(last.Length > 0 ? $": {last}" : "")}");
         try
         {
             return Read(path, text);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {
-            return new PluginProbe(path, "", [], $"{path}: the plug-in could not be tried: {(last.Length > 0 ? last : e.Message)}");
+            return new PluginProbe(path, "", [], "", $"{path}: the plug-in could not be tried: {(last.Length > 0 ? last : e.Message)}");
         }
     }
 
@@ -68,6 +69,8 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
     {
         using var json = new Utf8JsonWriter(output, Json.Compact);
         json.WriteStartObject();
+        string log = "";
+        OffloadPlugins.Log = (level, text) => log = level <= 3 ? text : log; // the last word
         try
         {
             IReadOnlyList<OffloadDevice> devices = OffloadPlugins.Devices(path);
@@ -75,6 +78,7 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
             json.WriteStartArray("devices");
             foreach (OffloadDevice device in devices) Write(json, device);
             json.WriteEndArray();
+            json.WriteString("log", log);
         }
         catch (EdgeLlmException e)
         {
@@ -102,12 +106,12 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
     {
         using JsonDocument document = JsonDocument.Parse(text);
         JsonElement root = document.RootElement;
-        if (root.TryGetProperty("error", out JsonElement error)) return new PluginProbe(path, "", [], error.GetString());
+        if (root.TryGetProperty("error", out JsonElement error)) return new PluginProbe(path, "", [], "", error.GetString());
         OffloadDevice[] devices = [.. root.GetProperty("devices").EnumerateArray().Select(device => new OffloadDevice(
             device.GetProperty("number").GetInt32(), device.GetProperty("name").GetString()!, device.GetProperty("driver").GetString()!,
             Enum.Parse<OffloadDeviceKind>(device.GetProperty("kind").GetString()!), device.GetProperty("total_bytes").GetInt64(),
             device.GetProperty("free_bytes").GetInt64(), device.GetProperty("exact").GetBoolean(), device.GetProperty("note").GetString()!))];
-        return new PluginProbe(path, root.GetProperty("title").GetString()!, devices, null);
+        return new PluginProbe(path, root.GetProperty("title").GetString()!, devices, root.GetProperty("log").GetString()!, null);
     }
 
     private static bool IsUsable(OffloadDevice device, OffloadOptions options) =>

@@ -6,11 +6,15 @@
  *
  * For each function of edge_llm.h there is one line below, and one managed_edge_llm_... in Exports/. */
 #define EDGE_LLM_BUILD
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* dladdr */
+#endif
 #include "edge_llm.h"
 #include "processor.h"
 
 #include <string.h>
 #ifndef _WIN32
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -170,6 +174,19 @@ static void from_caller(void)
 {
     if (current) current->caller = float_get(); /* what the callback changed, it changed for its thread */
     float_set(float_default());
+}
+
+/* The file that this code was loaded from; empty where that is not known. */
+void edge_entry_file(char *path, size_t size)
+{
+    path[0] = '\0';
+#ifndef _WIN32
+    static const char here;
+    Dl_info info;
+    if (dladdr(&here, &info) && info.dli_fname && strlen(info.dli_fname) < size) strcpy(path, info.dli_fname);
+#else
+    (void)size;
+#endif
 }
 
 void edge_call_log(edge_llm_log_callback callback, void *user, int32_t level, const char *message, size_t length)

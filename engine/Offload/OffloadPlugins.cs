@@ -3,7 +3,7 @@ namespace Edge.Llm;
 /// <summary>The plug-ins that run layers on devices.</summary>
 public static class OffloadPlugins
 {
-    /// <summary>Names a plug-in or a folder of them, in place of the folder of the program.</summary>
+    /// <summary>Names a plug-in or a folder of them, in place of <see cref="Folder"/>.</summary>
     public const string Variable = "EDGE_LLM_OFFLOAD";
 
     /// <summary>Is given what plug-ins log: a level, 1 (error) to 4 (debug), and a text; on any thread.</summary>
@@ -15,9 +15,12 @@ public static class OffloadPlugins
 
     private const string Prefix = "edge_llm_offload_";
 
-    /// <summary>The plug-ins in the program's folder, or where the variable EDGE_LLM_OFFLOAD says: libraries whose names begin with
+    /// <summary>Where plug-ins are looked for: the program's folder, or that of the C library.</summary>
+    public static string Folder { get; set; } = AppContext.BaseDirectory;
+
+    /// <summary>The plug-ins in <see cref="Folder"/>, or where the variable EDGE_LLM_OFFLOAD says: libraries whose names begin with
     /// (lib)edge_llm_offload_.</summary>
-    public static IReadOnlyList<string> Find() => Find(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : AppContext.BaseDirectory);
+    public static IReadOnlyList<string> Find() => Find(Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named : Folder);
 
     /// <summary>The devices of a plug-in. It is loaded into this process: one that crashes then takes the process with it.</summary>
     /// <exception cref="EdgeLlmException">PluginError: it cannot be loaded, or is of another version.</exception>

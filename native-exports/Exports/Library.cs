@@ -36,6 +36,7 @@ internal static unsafe class LibraryExports
     private static void Features(Pointer<FeatureInfo> features)
     {
         Versioned.CheckedSize(features.Address);
+        LibraryFolder.Tell();
         string instructionSet = EngineInfo.Current().InstructionSet;
         lock (s_instructionSet)
             if (s_instructionSet.Length == 0)

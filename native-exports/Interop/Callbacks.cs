@@ -7,6 +7,10 @@ internal static unsafe partial class Callbacks
 {
     private const string Library = "edge_entry"; // linked in: see Edge.Llm.Native.csproj
 
+    /// <summary>The file that this library was loaded from; empty where that is not known.</summary>
+    [LibraryImport(Library, EntryPoint = "edge_entry_file")]
+    public static partial void File(byte* path, nuint size);
+
     [LibraryImport(Library, EntryPoint = "edge_call_log")]
     public static partial void Log(delegate* unmanaged<void*, int, byte*, nuint, void> callback, void* user, int level, byte* message, nuint length);
 

@@ -66,6 +66,7 @@ internal static unsafe class OptionReaders
             Devices = Pointers.Array(data.OffloadDevices, data.OffloadDeviceCount, "offload_devices").ToArray(),
             Split = Pointers.Array(data.OffloadSplit, data.OffloadSplitCount, "offload_split").ToArray(),
         };
+        LibraryFolder.Tell();
         return data.GpuLayers == 0 ? null : options;
     }
 

@@ -171,7 +171,7 @@ typedef struct edge_llm_feature_info {
     uint32_t struct_size;        /* set by the caller */
     uint32_t features;           /* EDGE_LLM_FEATURE_ bits that this library and machine have */
     int32_t default_threads;     /* what 0 threads means here */
-    int32_t offload_plugins;     /* found in the program's folder, or where the variable EDGE_LLM_OFFLOAD says */
+    int32_t offload_plugins;     /* found in the library's folder, or where the variable EDGE_LLM_OFFLOAD says */
     const char *level;           /* what it was compiled for: "baseline", "v3", "v4"; zero-terminated, lives as long as the library */
     size_t level_length;
     const char *instruction_set; /* of the kernels in use: "scalar", "avx2", "avxvnni", "avx512", "advsimd", "advsimddp" */

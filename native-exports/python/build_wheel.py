@@ -1,7 +1,7 @@
 """Builds a wheel with the library inside: python3 build_wheel.py [OUT [ARTIFACTS]]
 
-ARTIFACTS is a folder that native-exports/publish filled: baseline/ and, on x64, v3/ and v4/ (default: artifacts/native). Needs nothing but
-Python; the same inputs give the same bytes.
+ARTIFACTS is a folder that native-exports/publish filled: baseline/ and, on x64, v3/ and v4/ (default: artifacts/native). Offload plug-ins in
+ARTIFACTS/plugins come along. Needs nothing but Python; the same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ def build(out: Path, artifacts: Path) -> Path:
     libraries = {path.parent.name: path.read_bytes() for path in sorted(artifacts.glob(f"*/{LIBRARY}"))}
     if "baseline" not in libraries:
         sys.exit(f"build_wheel: {artifacts}/baseline/{LIBRARY} is missing: native-exports/publish baseline")
+    for plugin in sorted(artifacts.glob("plugins/libedge_llm_offload_*.so")):
+        files[f"edge_llm/lib/plugins/{plugin.name}"] = plugin.read_bytes()
     for level, data in libraries.items():
         files[f"edge_llm/lib/{level}/{LIBRARY}"] = data
     version, tag = project_version(), wheel_tag(list(libraries.values()))

@@ -68,8 +68,7 @@ public sealed partial class LibraryFileTests
     {
         foreach (string tool in (string[])["cmake", "pkg-config", "make"])
             if (!NativeLibrary.Has(tool)) Assert.Inconclusive($"{tool} is not here");
-        string levels = NativeLibrary.Artifacts, prefix = Path.Combine(NativeLibrary.Scratch, "prefix"), build = Path.Combine(NativeLibrary.Scratch, "build");
-        if (!Directory.Exists(Path.Combine(levels, "baseline"))) levels = BestAsBaseline();
+        string levels = LevelsWithPlugin(), prefix = Path.Combine(NativeLibrary.Scratch, "prefix"), build = Path.Combine(NativeLibrary.Scratch, "build");
         NativeLibrary.Succeed(Path.Combine(NativeLibrary.Root, "native-exports", "install"), prefix, levels);
         Directory.Move(prefix, prefix += "-moved");
 
@@ -79,6 +78,7 @@ public sealed partial class LibraryFileTests
             NativeLibrary.Result story = NativeLibrary.Run(executable, ["run", "-n", "4", "Once upon a time"], "");
             Assert.AreEqual(0, story.ExitCode, story.Error);
             StringAssert.Contains(story.Error, "built-in model");
+            StringAssert.Contains(NativeLibrary.Run(executable, ["devices"], "").Output, "this processor");
         }
 
         TheLauncherTakesTheBestBuildThatStarts(levels);
@@ -110,14 +110,14 @@ public sealed partial class LibraryFileTests
             {
                 edge_llm_feature_info info = {.struct_size = sizeof info};
                 edge_llm_status status = edge_llm_features(&info);
-                printf("%d %s\n", (int)status, info.level);
+                printf("%d %s %d\n", (int)status, info.level, info.offload_plugins);
                 return 0;
             }
             """);
         string[] flags = NativeLibrary.Run("pkg-config", ["--cflags", "--libs", "edge_llm"], "", ("PKG_CONFIG_PATH", Path.Combine(prefix, "lib", "pkgconfig")))
             .Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
         NativeLibrary.Succeed("cc", [source, "-o", shared, .. flags, $"-Wl,-rpath,{Path.Combine(prefix, "lib")}"]);
-        Assert.AreEqual($"0 {Path.GetFileName(NativeLibrary.Best)}\n", NativeLibrary.Succeed(shared), "the loader takes the best level");
+        Assert.AreEqual($"0 {Path.GetFileName(NativeLibrary.Best)} 1\n", NativeLibrary.Succeed(shared), "the loader takes the best level, and the plug-in is beside it");
 
         NativeLibrary.Succeed("cc", source, "-o", whole, "-I", Path.Combine(prefix, "include"), Path.Combine(prefix, "lib", "libedge_llm.a"), "-lm", "-ldl", "-lrt", "-pthread");
         StringAssert.StartsWith(NativeLibrary.Succeed(whole), "0 ");
@@ -178,12 +178,15 @@ public sealed partial class LibraryFileTests
         }
     }
 
-    // Where one level only was published, it stands for the baseline.
-    private static string BestAsBaseline()
+    // All levels that were published, and the reference plug-in. Where one level only was published, it stands for the baseline.
+    private static string LevelsWithPlugin()
     {
         string levels = Path.Combine(NativeLibrary.Scratch, "levels");
         Directory.CreateDirectory(levels);
-        File.CreateSymbolicLink(Path.Combine(levels, "baseline"), NativeLibrary.Best);
+        string[] published = [.. ((string[])["baseline", "v3", "v4"]).Where(level => Directory.Exists(Path.Combine(NativeLibrary.Artifacts, level)))];
+        foreach (string level in published) File.CreateSymbolicLink(Path.Combine(levels, level), Path.Combine(NativeLibrary.Artifacts, level));
+        if (!published.Contains("baseline")) File.CreateSymbolicLink(Path.Combine(levels, "baseline"), NativeLibrary.Best);
+        NativeLibrary.Succeed(Path.Combine(NativeLibrary.Root, "native-exports", "plugins", "build"), Path.Combine(levels, "plugins"), "reference");
         return levels;
     }
 

@@ -27,6 +27,9 @@ def _file_name() -> str:
 def _load() -> Library:
     """EDGE_LLM_LIBRARY; or the best one inside the package; or whichever the system's loader finds. Each library knows the processor that it
     was built for, by CPUID, and refuses every call on a lesser one."""
+    plugins = Path(__file__).parent / "lib" / "plugins"
+    if plugins.is_dir():  # the levels share them
+        os.environ.setdefault("EDGE_LLM_OFFLOAD", str(plugins))
     if named := os.environ.get("EDGE_LLM_LIBRARY"):
         return _opened(named)
     packaged = [path for path in (Path(__file__).parent / "lib" / level / _file_name() for level in LEVELS) if path.exists()]

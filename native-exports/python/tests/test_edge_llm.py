@@ -155,9 +155,13 @@ class ModelTests(EdgeLlmTest):
             with Model.from_bytes(source, log=lambda level, text: lines.append((level, text))) as model:
                 self.assertEqual(self.model.info, model.info)
         self.assertEqual(3, len([line for line in lines if line[0] == 3]))
-        with Model(self.path, n_gpu_layers=99, log=lambda level, text: lines.append((level, text))):
-            pass
-        self.assertTrue(any(level == 2 and "n_gpu_layers" in text for level, text in lines))
+        # The library's folder has no plug-in: as many layers as fit are none, and a number of layers is refused.
+        with Model(self.path, n_gpu_layers=-1, log=lambda level, text: lines.append((level, text))) as model, Context(model, n_ctx=64):
+            self.assertEqual(0, model.info.gpu_layers)
+        self.assertTrue(any(level == 2 and "stay on the CPU" in text for level, text in lines))
+        error = self.fails(Status.UNSUPPORTED, lambda: Model(self.path, n_gpu_layers=99))
+        self.assertIn("n_gpu_layers", error.message)
+        self.fails(Status.PLUGIN_ERROR, lambda: Model(self.path, n_gpu_layers=1, offload=self.path))
         self.fails(Status.INVALID_FILE, Model.from_bytes, b"")
         self.fails(Status.INVALID_FILE, Model.from_bytes, data[:1000])
 

@@ -256,7 +256,7 @@ static void on_release(void *user, const void *data, size_t size)
 static void on_log(void *user, edge_llm_log_level level, const char *message, size_t length)
 {
     CHECK(user == &messages && level >= EDGE_LLM_LOG_ERROR && level <= EDGE_LLM_LOG_DEBUG && strlen(message) == length);
-    if (level == EDGE_LLM_LOG_WARNING) CHECK(strstr(message, "n_gpu_layers") != NULL);
+    if (level == EDGE_LLM_LOG_WARNING) CHECK(strstr(message, "all layers stay on the CPU") != NULL);
     messages++;
 }
 
@@ -278,7 +278,7 @@ static void lending(const char *path)
     options.log = on_log;
     options.log_user = &messages;
     options.log_level = EDGE_LLM_LOG_DEBUG;
-    options.n_gpu_layers = 99;
+    options.n_gpu_layers = -1;
     OK(edge_llm_model_open_memory(data, size, &options, &model));
     edge_llm_context *context = open_context(model, 0, 1), *other = open_context(copy, 0, 1);
     int32_t token = 3;

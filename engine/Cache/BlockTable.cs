@@ -10,25 +10,26 @@ internal sealed unsafe class BlockTable : IDisposable
     private readonly BlockPool _pool;
     private readonly int _window;
     private readonly List<Block?> _blocks = [];
-    private readonly AlignedBuffer _addresses, _numbers; // for the kernels, and for stages
+    private readonly AlignedBuffer _places; // addresses for the kernels, then numbers for stages
 
     /// <summary>An empty table for at most <paramref name="maxLength"/> positions.</summary>
     public BlockTable(BlockPool pool, int window, int maxLength)
     {
         _pool = pool;
         _window = window;
-        _addresses = new AlignedBuffer((long)KvShape.Blocks(maxLength) * sizeof(byte*));
-        _numbers = new AlignedBuffer((long)KvShape.Blocks(maxLength) * sizeof(int));
+        long blocks = KvShape.Blocks(maxLength);
+        _places = new AlignedBuffer(blocks * (sizeof(byte*) + sizeof(int)));
+        Numbers = (int*)(_places.Data + (blocks * sizeof(byte*)));
     }
 
     /// <summary>Addresses of the blocks; null where one was given back.</summary>
-    public byte** Addresses => (byte**)_addresses.Data;
+    public byte** Addresses => (byte**)_places.Data;
 
     /// <summary>The blocks of its group as wholes.</summary>
     public BlockParts Parts => _pool.Parts;
 
     /// <summary>Numbers of the blocks; -1 where one was given back.</summary>
-    public int* Numbers => (int*)_numbers.Data;
+    public int* Numbers { get; }
 
     /// <summary>The first block that is still held.</summary>
     public int First { get; private set; }
@@ -107,8 +108,7 @@ internal sealed unsafe class BlockTable : IDisposable
     public void Dispose()
     {
         Trim(0);
-        _addresses.Dispose();
-        _numbers.Dispose();
+        _places.Dispose();
     }
 
     private int FirstSeen(int length) => KvShape.FirstSeen(length, _window);

@@ -101,7 +101,7 @@ public sealed class QuantizeTests
     [DataRow("unknown tensor type 'q9'; there are: F32, F16,", "IN OUT Q8_0 --output-type q9")]
     [DataRow("unknown tensor type 'iq1_s'", "IN OUT Q8_0 --tensor-type ffn=iq1_s")]
     [DataRow("'ffn': expected REGEX=TYPE", "IN OUT Q8_0 --tensor-type ffn")]
-    [DataRow("'(=q8_0': ", "IN OUT Q8_0 --tensor-type (=q8_0")]
+    [DataRow("'(': ", "IN OUT Q8_0 --tensor-type (=q8_0")]
     [DataRow("missing.gguf: no such file", "FOLDER/missing.gguf OUT Q8_0")]
     [DataRow("the output is the input", "IN IN Q8_0 --force")]
     [DataRow("exists already (--force replaces it)", "IN IN Q8_0")]

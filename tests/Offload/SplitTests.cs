@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Edge.Llm.Models;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Offload;
@@ -68,6 +69,26 @@ public sealed class SplitTests
             }
         }
         Assert.IsGreaterThanOrEqualTo(60, offloaded); // two for each architecture
+    }
+
+    /// <summary>A device finds no number where a window has passed over a block.</summary>
+    [TestMethod]
+    public void BlocksBehindAWindowAreNotNeeded()
+    {
+        int windows = 0;
+        foreach (string name in ModelSpecFile.Names)
+        {
+            byte[] bytes = ModelSpecFile.Make(name);
+            using LanguageModel cpu = LanguageModel.Open(bytes);
+            if (!cpu.HasLogits || cpu.Spec.BothDirections || !cpu.Spec.Layers.Any(layer => layer.Mixer is AttentionSpec { Config: { Chunked: false, Window: <= 64 } })) continue;
+            int[] tokens = [.. Enumerable.Range(0, 200).Select(i => 3 + (i * 37 % (cpu.VocabSize - 3)))];
+            var options = new ContextOptions { ContextSize = 256, BatchSize = 16, LogitsRows = 16 };
+            using LanguageModel model = LanguageModel.Open(bytes, new ModelOptions { Offload = ReferencePlugin.Layers(-1) });
+            using Context own = cpu.CreateContext(options), device = model.CreateContext(options);
+            AssertSame(own.AllLogits(tokens, 16), device.AllLogits(tokens, 16), name);
+            if (device.Offload.Stages.Any(stage => stage.Layers > 1)) windows++;
+        }
+        Assert.IsGreaterThanOrEqualTo(3, windows);
     }
 
     [TestMethod]

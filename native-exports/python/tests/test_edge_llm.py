@@ -26,7 +26,7 @@ sys.path[:0] = [str(HERE), os.environ.get("EDGE_LLM_PACKAGE", str(HERE.parent))]
 import tiny_model  # noqa: E402
 
 import edge_llm  # noqa: E402
-from edge_llm import LLM, EdgeLlmError, Model, Status, _library  # noqa: E402
+from edge_llm import LLM, Context, EdgeLlmError, Model, Status, _library  # noqa: E402
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 

@@ -37,7 +37,7 @@ internal sealed class BlockPool(BlockParts parts, int capacity) : IDisposable
     private long _identities;
     private bool _disposed;
 
-    /// <summary>Blocks of so many bytes, all in the host's memory.</summary>
+    /// <summary>Blocks of this many bytes, all in the host's memory.</summary>
     public BlockPool(long blockBytes, int capacity) : this(new BlockParts(0, blockBytes, []), capacity)
     {
     }

@@ -6,7 +6,7 @@ using Edge.Llm.Models;
 
 namespace Edge.Llm.Offload;
 
-/// <summary>What plug-ins call. No exception leaves these functions: that of a host's part is kept for whoever called the plug-in.</summary>
+/// <summary>What plug-ins call. No exception leaves these functions: that of a host's part is kept for the caller of the plug-in.</summary>
 internal static unsafe class PluginHost
 {
     /// <summary>Is given what plug-ins log: level, text. Levels are those of the C interface, 1 (error) to 4 (debug).</summary>

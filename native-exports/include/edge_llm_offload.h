@@ -4,7 +4,7 @@
  * scheduling, sampling, and which cache block holds what. A plug-in sees rows of hidden states, positions and block numbers.
  *
  * Loading.    The library exports one function, edge_llm_offload_plugin_v1 (at the end), which fills in a table. It does no work before.
- * Structs.    Each begins with struct_size, set by whoever fills in the struct, unless it is part of another one. Later versions add fields
+ * Structs.    Each begins with struct_size, set by the side that fills it in, unless it is part of another one. Later versions add fields
  *             at the end only, and 0 always means "not used". So a reader that finds a struct longer than it knows must find zeros in the rest,
  *             or refuse (UNSUPPORTED); one that finds it shorter takes the rest as zeros. A plug-in of today thus runs every later model that
  *             uses nothing new, and refuses the others. Who fills in a struct clears all its bytes first: padding may become a field.

@@ -3,7 +3,7 @@
 #include "device.h"
 #include <utility>
 
-// What cuMemAlloc takes for so many bytes, as plan counts it.
+// What cuMemAlloc takes for a number of bytes, as plan counts it.
 inline size_t rounded(size_t bytes) { return (bytes + 511) / 512 * 512; }
 
 class DeviceMemory

@@ -24,8 +24,8 @@ internal sealed record DeviceChoice(Plugin? Plugin, OffloadDevice[] Devices, str
             {
                 Plugin plugin = Plugin.Load(path);
                 IReadOnlyList<OffloadDevice> devices = plugin.Devices();
-                if (devices.Any(device => IsGpu(device) && (device.IsExact || !wish.Exact)))
-                    return new DeviceChoice(plugin, wish.Devices.Count > 0 ? Named(plugin, devices, wish) : [devices.First(device => IsGpu(device) && (device.IsExact || !wish.Exact))], null);
+                if (devices.FirstOrDefault(wish.TakesUnasked) is { } first)
+                    return new DeviceChoice(plugin, wish.Devices.Count > 0 ? Named(plugin, devices, wish) : [first], null);
                 why.Add(devices.Count == 0 ? $"{plugin.Name} finds no device" : $"{plugin.Name} has no GPU that gives the CPU's bits");
             }
             catch (EdgeLlmException e)
@@ -35,8 +35,6 @@ internal sealed record DeviceChoice(Plugin? Plugin, OffloadDevice[] Devices, str
         }
         return new DeviceChoice(null, [], why.Count > 0 ? string.Join("; ", why) : "there is no offload plug-in beside the program");
     }
-
-    private static bool IsGpu(OffloadDevice device) => device.Kind is OffloadDeviceKind.DiscreteGpu or OffloadDeviceKind.SharedMemoryGpu;
 
     private static OffloadDevice[] Named(Plugin plugin, IReadOnlyList<OffloadDevice> devices, OffloadOptions wish) => wish.Devices.Count == 0
         ? [devices[0]]

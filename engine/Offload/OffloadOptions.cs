@@ -28,6 +28,13 @@ public sealed record OffloadOptions
     /// <summary>Is told what became of the wish, for each context; null: nobody is.</summary>
     public Action<OffloadReport>? Report { get; init; }
 
+    /// <summary>Whether <see cref="Auto"/> takes a device: a GPU, exact unless <see cref="Exact"/> is false.</summary>
+    public bool TakesUnasked(OffloadDevice device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return device.Kind is OffloadDeviceKind.DiscreteGpu or OffloadDeviceKind.SharedMemoryGpu && (device.IsExact || !Exact);
+    }
+
     /// <summary>Throws unless every value is in range.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
     public void Check()

@@ -16,6 +16,7 @@ internal sealed class OffloadPlan
     private readonly Plugin? _plugin;
     private readonly OffloadDevice[] _devices = [];
     private readonly List<string> _notes = [];
+    private List<OffloadedStage> _stages = [];
     private int _layers; // the last ones, of all
     private bool _output;
 
@@ -41,22 +42,10 @@ internal sealed class OffloadPlan
     public int Layers => _layers + (_output ? 1 : 0);
 
     /// <summary>What is planned.</summary>
-    public OffloadReport Report => new([.. Ranges().Select(Stage)], _notes.Count == 0 ? null : string.Join("; ", _notes));
+    public OffloadReport Report => new(_stages, _notes.Count == 0 ? null : string.Join("; ", _notes));
 
     /// <summary>Bytes of the cache that do not lie in the host's memory.</summary>
-    public long CacheBytes
-    {
-        get
-        {
-            long bytes = 0;
-            foreach (LayerRange range in Ranges())
-            {
-                using StageDescription description = Describe(range);
-                foreach ((int group, long blockBytes) in description.CacheGroups) bytes += _cache.Groups[group].Capacity * blockBytes;
-            }
-            return bytes;
-        }
-    }
+    public long CacheBytes { get; private set; }
 
     /// <summary>Makes the stages. Where a device has less memory than it said, fewer layers go there.</summary>
     /// <returns>The stages; null: there are none.</returns>
@@ -82,6 +71,7 @@ internal sealed class OffloadPlan
                 if (e is not EdgeLlmException { Code: ErrorCode.OutOfMemory }) throw;
                 _notes.Add($"{Layers} layers do not fit: {e.Message}");
                 (_layers, _output) = (_layers * 3 / 4, _output && _layers > 0);
+                ReduceToWhatFits();
             }
         }
         return null;
@@ -93,6 +83,12 @@ internal sealed class OffloadPlan
         int wished = _wish.Layers < 0 ? int.MaxValue : _wish.Layers;
         _output = _spec.HasLogits;
         _layers = Math.Min(DescribableLayers(), wished - (_output ? 1 : 0));
+        ReduceToWhatFits();
+    }
+
+    private void ReduceToWhatFits()
+    {
+        (_stages, CacheBytes) = ([], 0);
         while (Layers > 0 && !Fits())
         {
         }
@@ -118,6 +114,8 @@ internal sealed class OffloadPlan
     // False: something does not fit, and less is asked for now.
     private bool Fits()
     {
+        var stages = new List<OffloadedStage>();
+        long cacheBytes = 0;
         foreach (LayerRange range in Ranges())
         {
             using StageDescription description = Describe(range);
@@ -135,12 +133,18 @@ internal sealed class OffloadPlan
                 (_layers, _output) = (0, false);
                 return false;
             }
-            if (range.Device.FreeBytes == 0 || plan.Bytes <= range.Device.FreeBytes * MemoryShare) continue;
+            if (range.Device.FreeBytes == 0 || plan.Bytes <= range.Device.FreeBytes * MemoryShare)
+            {
+                stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes));
+                cacheBytes += description.CacheGroups.Sum(group => _cache.Groups[group.Group].Capacity * group.BlockBytes);
+                continue;
+            }
             if (_notes.Count == 0 || !_notes[^1].StartsWith("as many", StringComparison.Ordinal)) _notes.Add($"as many as fit {range.Device.FreeBytes >> 20} MiB of {range.Device.Name}");
             if (_layers > 0) _layers--;
             else _output = false;
             return false;
         }
+        (_stages, CacheBytes) = (stages, cacheBytes);
         return true;
     }
 
@@ -172,11 +176,4 @@ internal sealed class OffloadPlan
     }
 
     private StageDescription Describe(LayerRange range) => new(_spec, _cache, _options, range.First, range.End, range.HasOutput, _parts, _wish.Exact);
-
-    private OffloadedStage Stage(LayerRange range)
-    {
-        using StageDescription description = Describe(range);
-        StagePlan plan = StagePlan.Ask(_plugin!, range.Device.Number, description);
-        return new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes);
-    }
 }

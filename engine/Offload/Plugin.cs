@@ -10,15 +10,11 @@ internal sealed unsafe class Plugin
 
     private readonly AbiPlugin* _table;
 
-    private Plugin(string path, AbiPlugin* table)
+    private Plugin(AbiPlugin* table)
     {
-        Path = path;
         _table = table;
-        (Name, Title) = (TextOf(table->Name, 64u), $"{TextOf(table->Name, 64u)} {TextOf(table->Version, 64u)}");
+        (Name, Title) = (TextOf(table->Name, 64), $"{TextOf(table->Name, 64)} {TextOf(table->Version, 64)}");
     }
-
-    /// <summary>The library.</summary>
-    public string Path { get; }
 
     /// <summary>Its name.</summary>
     public string Name { get; }
@@ -33,7 +29,7 @@ internal sealed unsafe class Plugin
     /// <exception cref="EdgeLlmException">PluginError.</exception>
     public static Plugin Load(string path)
     {
-        path = System.IO.Path.GetFullPath(path);
+        path = Path.GetFullPath(path);
         lock (s_gate)
         {
             if (!s_loaded.TryGetValue(path, out Plugin? plugin)) s_loaded[path] = plugin = Open(path);
@@ -78,16 +74,8 @@ internal sealed unsafe class Plugin
         throw new EdgeLlmException(CodeOf(status), $"{Name}: {text}");
     }
 
-    /// <summary>Text that a plug-in has filled in, or a pointer to some.</summary>
+    /// <summary>Text that a plug-in has filled in, or points to. Nothing behind its end is read: it may be shorter than the limit.</summary>
     public static string TextOf(byte* text, int limit)
-    {
-        if (text is null) return "";
-        int length = new ReadOnlySpan<byte>(text, limit).IndexOf((byte)0);
-        return System.Text.Encoding.UTF8.GetString(text, length < 0 ? limit : length);
-    }
-
-    // A name's length is not known before its end is found: its bytes are read one by one.
-    private static string TextOf(byte* text, uint limit)
     {
         int length = 0;
         while (text is not null && length < limit && text[length] != 0) length++;
@@ -118,7 +106,7 @@ internal sealed unsafe class Plugin
         if (table->StructSize < sizeof(AbiPlugin) || table->Name is null || table->DeviceCount is null || table->DeviceInfo is null || table->Plan is null || table->Create is null
             || table->Forward is null || table->BlockCopy is null || table->BlockRead is null || table->BlockWrite is null || table->Info is null || table->Destroy is null)
             throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: the plug-in has filled in {table->StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
-        return new Plugin(path, table);
+        return new Plugin(table);
     }
 
     private EdgeLlmException Failed(string message) => new(ErrorCode.PluginError, $"{Name}: {message}");

@@ -96,16 +96,6 @@ internal sealed unsafe class Stage : IStage
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>What the plug-in says of it.</summary>
-    /// <exception cref="EdgeLlmException">PluginError.</exception>
-    public AbiStageInfo Info()
-    {
-        var info = new AbiStageInfo { StructSize = (uint)sizeof(AbiStageInfo) };
-        AbiError error = Plugin.NewError();
-        Check(_plugin.Table->Info(_stage, &info, &error), error);
-        return info;
-    }
-
     private AbiRun* Runs(Arena arena, BatchPlan batch)
     {
         ReadOnlySpan<SequenceRun> given = batch.SequenceRuns;

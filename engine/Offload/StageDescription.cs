@@ -29,7 +29,7 @@ internal sealed unsafe class StageDescription : IDisposable
     public StageDescription(ModelSpec spec, CacheLayout cache, ContextOptions options, int first, int end, bool hasOutput, HostParts[] parts, bool exact)
     {
         _cache = cache;
-        (FirstLayer, LayerCount, HasOutput) = (first, end - first, hasOutput);
+        (LayerCount, HasOutput) = (end - first, hasOutput);
         AbiLayer* layers = _arena.Array<AbiLayer>(end - first);
         for (int il = first; il < end; il++) layers[il - first] = Layer(spec.Layers[il], il, parts[il]);
         var desc = new AbiStageDesc
@@ -52,9 +52,6 @@ internal sealed unsafe class StageDescription : IDisposable
 
     /// <summary>The description.</summary>
     public AbiStageDesc* Desc { get; }
-
-    /// <summary>The first layer.</summary>
-    public int FirstLayer { get; }
 
     /// <summary>How many there are.</summary>
     public int LayerCount { get; }

@@ -20,7 +20,7 @@ internal sealed class DraftOptionsBinding
 
     /// <summary>The draft model, or null.</summary>
     public LanguageModel? Open(ParseResult parsed, ModelOptionsBinding options) =>
-        parsed.GetValue(_model) is { } path && parsed.GetValue(_most) > 0 ? LanguageModel.Open(ModelFolder.Resolve(parsed, path), options.Model(parsed) with { Overrides = [], Offload = null }) : null;
+        parsed.GetValue(_model) is { } path && parsed.GetValue(_most) > 0 ? LanguageModel.Open(ModelFolder.Resolve(parsed, path), options.Model(parsed) with { Overrides = [] }) : null;
 
     /// <summary>Options of a context with those of its drafts.</summary>
     public ContextOptions Context(ParseResult parsed, ContextOptions options)

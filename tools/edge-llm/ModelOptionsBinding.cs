@@ -59,21 +59,21 @@ internal sealed class ModelOptionsBinding
     public LanguageModel Open(ParseResult parsed, string path)
     {
         using var progress = new Progress("loading", reports: false);
-        var model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), Model(parsed));
+        var model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), Model(parsed) with { Offload = _offload.Get(parsed) });
         progress.Dispose();
         if (EngineInfo.ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");
         if (model.File.LockWarning is { } warning) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(warning));
         return model;
     }
 
-    /// <summary>How the model is opened.</summary>
+    /// <summary>How the model is opened, but for layers on devices: plug-ins are tried only for the model that runs.</summary>
     public ModelOptions Model(ParseResult parsed)
     {
         float freqBase = parsed.GetValue(_ropeFreqBase), freqScale = parsed.GetValue(_ropeFreqScale);
         return new ModelOptions
         {
             UseMmap = !parsed.GetValue(_noMmap), Lock = parsed.GetValue(_mlock), Overrides = OverrideOption.Get(parsed, _overrides),
-            Offload = _offload.Get(parsed), RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
+            RopeFreqBase = freqBase == 0 ? null : freqBase, RopeFreqScale = freqScale == 0 ? null : freqScale,
         };
     }
 

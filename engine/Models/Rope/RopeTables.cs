@@ -15,9 +15,6 @@ internal sealed unsafe class RopeTables(Workspace workspace, int contextSize)
         return table;
     }
 
-    /// <summary>All there are.</summary>
-    public IReadOnlyList<RopeTable> All => _tables;
-
     /// <summary>Works out the angles of a batch.</summary>
     public void Fill(Cpu cpu, BatchPlan batch)
     {

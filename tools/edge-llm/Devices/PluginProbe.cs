@@ -26,12 +26,9 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
             return named.Error is null ? options : throw new EdgeLlmException(ErrorCode.PluginError, named.Error);
         }
         PluginProbe[] found = [.. OffloadPlugins.Find().Select(Of)];
-        PluginProbe? chosen = Array.Find(found, probe => probe.Devices.Any(device => IsUsable(device, options)));
-        if (chosen is not null)
-        {
-            int first = chosen.Devices.First(device => IsUsable(device, options)).Number;
-            return options with { Plugin = chosen.Path, Devices = options.Devices.Count > 0 ? options.Devices : [first] };
-        }
+        foreach (PluginProbe probe in found)
+            if (probe.Devices.FirstOrDefault(options.TakesUnasked) is { } first)
+                return options with { Plugin = probe.Path, Devices = options.Devices.Count > 0 ? options.Devices : [first.Number] };
         string why = found.Length == 0 ? "there is no offload plug-in beside the program" : string.Join("; ", found.Select(probe => probe.Error ?? (probe.Devices.Count == 0 && probe.Log.Length > 0 ? $"{probe.Title}: {probe.Log}" : $"{probe.Title} has no GPU that can be used")));
         if (options.Layers > 0) throw new EdgeLlmException(ErrorCode.Unsupported, $"--n-gpu-layers {options.Layers}: {why}");
         options.Report?.Invoke(new OffloadReport([], why));
@@ -113,7 +110,4 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
             device.GetProperty("free_bytes").GetInt64(), device.GetProperty("exact").GetBoolean(), device.GetProperty("note").GetString()!))];
         return new PluginProbe(path, root.GetProperty("title").GetString()!, devices, root.GetProperty("log").GetString()!, null);
     }
-
-    private static bool IsUsable(OffloadDevice device, OffloadOptions options) =>
-        device.Kind is OffloadDeviceKind.DiscreteGpu or OffloadDeviceKind.SharedMemoryGpu && (device.IsExact || !options.Exact);
 }

@@ -202,7 +202,7 @@ EDGE_LLM_API edge_llm_status edge_llm_last_error(edge_llm_error *error);
 
 /* ------------------------------------------------------------------- model ------------------------------------------------------------------- */
 
-/* Takes a message about a model, from any call on it or its contexts. The text is UTF-8, zero-terminated, and gone when the callback returns.
+/* Takes a message about a model, from any call on it or its contexts; and, where it has n_gpu_layers, what plug-ins say, on any thread. The text is UTF-8, zero-terminated, and gone when the callback returns.
  * It may call functions of the library. */
 typedef void (*edge_llm_log_callback)(void *user, edge_llm_log_level level, const char *message, size_t length);
 

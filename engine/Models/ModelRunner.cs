@@ -129,7 +129,7 @@ internal sealed class ModelRunner : IDisposable
         }
     }
 
-    /// <summary>Throws where an adapter changes what runs on a device.</summary>
+    /// <summary>Throws where an adapter changes what runs on a device: no text may have it. Layers that a loaded adapter changes are on none.</summary>
     /// <exception cref="EdgeLlmException">Unsupported.</exception>
     public void CheckAdapters(AdapterSet adapters)
     {
@@ -230,7 +230,6 @@ internal sealed class ModelRunner : IDisposable
         bool any = false;
         foreach (Batch.Run run in batch.Runs) any |= !run.Sequence.PassAdapters.IsEmpty;
         if (!any) return;
-        foreach (Batch.Run run in batch.Runs) CheckAdapters(run.Sequence.PassAdapters);
         foreach (Batch.Run run in batch.Runs) Adapted.Add(run.Sequence.PassAdapters, run.Count);
         Adapted.Begin(batch.LogitsRows);
     }

@@ -19,7 +19,8 @@ public sealed record OffloadOptions
     /// <summary>Numbers of the plug-in's devices; empty: its first one.</summary>
     public IReadOnlyList<int> Devices { get; init; } = [];
 
-    /// <summary>Shares of the layers for each of <see cref="Devices"/>; empty: by their free memory.</summary>
+    /// <summary>Shares of the layers for each of <see cref="Devices"/>; empty: by their free memory, or
+    /// equal ones where a device does not say it.</summary>
     public IReadOnlyList<double> Split { get; init; } = [];
 
     /// <summary>Whether a device must give the CPU's own bits, which it proves by a self-test. Otherwise results may differ from the CPU's.</summary>
@@ -123,7 +124,8 @@ public sealed record OffloadReport(IReadOnlyList<OffloadedStage> Stages, string?
             };
             string what = layers.Length > 0 && output.Length > 0 ? $"{layers} and {output}" : layers + output;
             string where = $"{stage.Device.Name} ({stage.Plugin}, device {stage.Device.Number})";
-            yield return $"offload: {what}{(stage.IsDraft ? " of the draft model" : "")} on {where}, {stage.Bytes >> 20} MiB{(stage.IsExact ? "" : ", results may differ from the CPU's")}";
+            string whose = stage.IsDraft ? " of the draft model" : "", doubt = stage.IsExact ? "" : ", results may differ from the CPU's";
+            yield return $"offload: {what}{whose} on {where}, {stage.Bytes >> 20} MiB{doubt}";
         }
         if (Stages.Count == 0) yield return $"offload: all layers stay on the CPU{(Note is null ? "" : $": {Note}")}";
         else if (Note is not null) yield return $"offload: {Note}";

@@ -106,7 +106,8 @@ internal sealed unsafe class Plugin
         {
             throw Unusable(path, $"this is no library that can be loaded here: {e.Message.ReplaceLineEndings(" ")}");
         }
-        if (!NativeLibrary.TryGetExport(library, Abi.Entry, out nint entry)) throw Unusable(path, $"this library is no plug-in of this version: it has no {Abi.Entry}");
+        if (!NativeLibrary.TryGetExport(library, Abi.Entry, out nint entry))
+            throw Unusable(path, $"this library is no plug-in of this version: it has no {Abi.Entry}");
         var table = new AbiPlugin { StructSize = (uint)sizeof(AbiPlugin) };
         AbiError error = NewError();
         int status = ((delegate* unmanaged<AbiHost*, AbiPlugin*, AbiError*, int>)entry)(PluginHost.Table, &table, &error);

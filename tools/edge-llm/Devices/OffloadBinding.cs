@@ -12,8 +12,12 @@ internal sealed class OffloadBinding
         "Layers for a device, the last ones; the output matrix is one more, the first to go. -1: as many as fit. By default 0; with --offload, -1.", null, -1);
 
     private readonly Option<string?> _plugin = Opt.Text("--offload", [], "The plug-in that runs them, or auto: one with a GPU, beside the program.", "PATH|auto");
-    private readonly Option<bool> _noKqv = Opt.Flag("--no-offload-kqv", "Their keys and values stay in the host's memory, and so does attention.", "-nkvo", "--no-kv-offload");
-    private readonly Option<string?> _devices = Opt.Text("--offload-devices", ["-dev"], "Numbers of devices, as edge-llm devices shows them, separated by commas.", "N,N");
+    private readonly Option<bool> _noKqv = Opt.Flag("--no-offload-kqv",
+        "Their keys and values stay in the host's memory, and so does attention.", "-nkvo", "--no-kv-offload");
+
+    private readonly Option<string?> _devices = Opt.Text("--offload-devices", ["-dev"],
+        "Numbers of devices, as edge-llm devices shows them, separated by commas.", "N,N");
+
     private readonly Option<string?> _split = Opt.Text("--offload-split", ["-ts", "--tensor-split"], "Shares of the layers for each of these devices.", "X,X");
     private readonly Option<bool> _inexact = Opt.Flag("--offload-inexact", "Take a device as well that does not give the CPU's own bits.");
 

@@ -41,12 +41,13 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
         if (code is not (0 or 1)) return Failed($"the plug-in crashed when it was tried (exit {code}){(last.Length > 0 ? $": {last}" : "")}");
         try
         {
-            return process.Answer is { } answer ? Read(path, answer) : Failed($"the plug-in could not be tried: {(last.Length > 0 ? last : "it ended without an answer")}");
+            if (process.Answer is { } answer) return Read(path, answer);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
         {
-            return Failed($"the plug-in could not be tried: {(last.Length > 0 ? last : e.Message)}");
+            if (last.Length == 0) last = e.Message;
         }
+        return Failed($"the plug-in could not be tried: {(last.Length > 0 ? last : "it ended without an answer")}");
 
         PluginProbe Failed(string why) => new(path, "", [], "", $"{path}: {why}");
     }

@@ -59,6 +59,12 @@ internal sealed unsafe class StageDescription : IDisposable
     /// <summary>Whether the output matrix is a part.</summary>
     public bool HasOutput { get; }
 
+    /// <summary>Its tensors.</summary>
+    public IReadOnlyList<Tensor> Weights => _tensors;
+
+    /// <summary>Whether a product has the factor 0, which stands for 1 here.</summary>
+    public bool HasZeroScale { get; private set; }
+
     /// <summary>The rotary embeddings, in the order of the stage's tables.</summary>
     public IReadOnlyList<RopeConfig> Ropes => _ropes;
 
@@ -144,6 +150,7 @@ internal sealed unsafe class StageDescription : IDisposable
     private AbiLinear Linear(Linear linear)
     {
         float scale = linear.Scale * linear.WeightScale;
+        HasZeroScale |= scale == 0;
         return new AbiLinear { Weight = Number(linear.Weight), Bias = Number(linear.Bias), Scale = scale == 1 ? 0 : scale };
     }
 

@@ -89,7 +89,8 @@ public sealed class ResumeTests : IDisposable
     [TestMethod]
     public void WithoutAVersionNothingGoesOn()
     {
-        using var server = new LoopbackServer((request, answer) => answer.File(request, s_model, request.Path == "/x.gguf" ? 70_000 : int.MaxValue, "ETag: W/\"weak\""));
+        using var server = new LoopbackServer((request, answer) =>
+            answer.File(request, s_model, request.Path == "/x.gguf" ? 70_000 : int.MaxValue, "ETag: W/\"weak\""));
         Assert.ThrowsExactly<PullException>(() => _fixture.Pull(server.Url, server.Url + "x.gguf"));
         Assert.IsTrue(server.Requests.All(request => request.IsProbe || request.RangeStart == 0));
     }

@@ -111,7 +111,8 @@ public sealed class StagingTests : IDisposable
         using var server = new LoopbackServer((request, answer) => answer.File(request, sent, headers: $"ETag: \"{sent[^1]}\""));
         _fixture.Pull(server.Url, server.Url + "x.gguf", name: "Mine");
         Assert.IsFalse(_fixture.Pull(server.Url, server.Url + "x.gguf", name: "mine").Fetched);
-        StringAssert.Contains(Assert.ThrowsExactly<UsageException>(() => _fixture.Pull(server.Url, server.Url + "MINE.gguf")).Message, "there is a model Mine already");
+        UsageException error = Assert.ThrowsExactly<UsageException>(() => _fixture.Pull(server.Url, server.Url + "MINE.gguf"));
+        StringAssert.Contains(error.Message, "there is a model Mine already");
         sent = PullFixture.Model(seed: 3);
         Assert.AreEqual("Mine", _fixture.Pull(server.Url, server.Url + "x.gguf", name: "MINE").Model.Name);
         CollectionAssert.AreEqual(new[] { "Mine.gguf", "Mine.json" }, _fixture.Files);

@@ -26,7 +26,8 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
         if (existing is not null && IsUpToDate(existing, offer, IsOf(existing, source))) return (existing, false);
         if (existing is not null && Same(existing, offer, cancellation) is { } same) return (Record(source, name, same, folder.RecordPath(name)), false);
         if (existing is not null && !IsOf(existing, source))
-            throw new UsageException($"there is a model {existing.Name} already, {(existing.Record is { } record ? $"from {record.Source}" : "of unknown origin")}: "
+            throw new UsageException(
+                $"there is a model {existing.Name} already, {(existing.Record is { } record ? $"from {record.Source}" : "of unknown origin")}: "
                 + "--name NAME gives this one another name, edge-llm remove deletes that one");
         string[] names = [.. Enumerable.Range(0, offer.Files.Count).Select(number =>
             offer.Files.Count == 1 ? name + ModelName.Ending : GgufSplitter.PartPath(name, number, offer.Files.Count))];
@@ -42,7 +43,7 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
 
     private static Offer Checked(Offer offer, string? sha256)
     {
-        if (offer.Files.FirstOrDefault(file => file.Size < 0) is { } wrong) throw new PullException($"{wrong.Url}: a size of {wrong.Size} bytes");
+        if (offer.Files.FirstOrDefault(file => file.Size < 0) is { } wrong) throw new PullException($"{Web.Shown(wrong.Url)}: a size of {wrong.Size} bytes");
         if (sha256 is null) return offer;
         if (offer.Files is not [var only]) throw new UsageException($"--sha256: expected one file, found {offer.Files.Count}");
         if (only.Sha256 is not null && only.Sha256 != sha256)

@@ -64,7 +64,8 @@ internal sealed record OllamaRequest
 
     /// <summary>The model's name, which each request must have.</summary>
     public static string ModelName(Field body) =>
-        (body["model"] ?? body["name"])?.Text() is { Length: > 0 } name ? name : throw new ApiException(400, "model is required", "model");
+        body["model"]?.Text() is { Length: > 0 } model ? model
+            : body["name"]?.Text() is { Length: > 0 } name ? name : throw new ApiException(400, "model is required", "model");
 
     public static TimeSpan? KeepAliveOf(Field body) => body["keep_alive"] is { } time ? Ollama.KeepAlive.Read(time) : null;
 

@@ -43,13 +43,13 @@ const shape shapes[] = {
         .rope_dimensions = -1, .biases = true},
     {"odd heads", F16, F16, .hidden = 40, .heads = 3, .kv_heads = 1, .key_dim = 24, .value_dim = 20, .width = 56, .vocabulary = 37, .key_type = F16,
         .value_type = F32, .topology = PRE, .norm = RMS, .activation = SQUARED, .plain = true, .halves = true},
-    {"experts in F16", F16, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .experts = 8, .used = 2,
-        .gating = SOFTMAX, .normalize = true},
+    {"experts in F16", F16, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .experts = 8, .used = 3,
+        .gating = SOFTMAX, .normalize = true, .twins = true},
     {"experts in Q4_K beside a gated shared one", Q4_K, Q6_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU,
         .halves = true, .experts = 5, .used = 2, .gating = SOFTMAX, .shared_kind = GATED, .shared_gate = true, .output_scale = 0.5f},
     {"experts in Q8_0 in groups", Q8_0, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true,
-        .experts = 24, .used = 5, .groups = 6, .groups_used = 2, .gating = SIGMOID, .choice_bias = true, .normalize = true, .weight_scale = 2.5f,
-        .shared_kind = GATED},
+        .experts = 24, .used = 5, .groups = 6, .groups_used = 2, .gating = SIGMOID, .choice_bias = true, .normalize = true, .router_bias = -11.5f,
+        .weight_scale = 2.5f, .shared_kind = GATED},
     {"experts in Q6_K, gates and ups in one tensor", Q6_K, Q8_0, QUANT, .key_type = F32, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU,
         .experts = 3, .used = 3, .gating = SOFTMAX, .normalize = true, .gate_and_up = true, .after_norms = true},
     {"experts in MXFP4 with biases", MXFP4, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = OAI, .halves = true,
@@ -156,7 +156,7 @@ static edge_llm_offload_expert_matrices add_matrices(test_model *m, int64_t in, 
 {
     edge_llm_offload_expert_matrices w = {0};
     w.weight = add_tensors(m, m->s.type, in, out, m->s.experts, 1.5f / sqrtf((float)in), 0, state);
-    if (m->s.biases) w.bias = add_tensor(m, F32, out, m->s.experts, 0.5f, 0, state);
+    if (m->s.biases) w.bias = add_tensor(m, F32, out, m->s.experts, 9, 0, state); /* beyond the limits of SWIGLU_OAI */
     return w;
 }
 
@@ -177,7 +177,13 @@ static void add_experts(test_model *m, int i, uint32_t *state)
     x->weight_scale = s->weight_scale;
     x->output_scale = s->output_scale;
     x->router.weight = add_tensor(m, F32, s->hidden, s->experts, 2 / sqrtf((float)s->hidden), 0, state);
-    if (s->biases) x->router.bias = add_tensor(m, F32, s->experts, 1, 0.2f, 0, state);
+    if (s->twins)
+    {
+        uint8_t *rows = (uint8_t *)(uintptr_t)m->tensors[x->router.weight - 1].data;
+        size_t bytes = (size_t)s->hidden * sizeof(float);
+        for (int e = 1; e < s->experts; e += 2) memcpy(rows + (size_t)e * bytes, rows + (size_t)(e - 1) * bytes, bytes);
+    }
+    if (s->biases || s->router_bias != 0) x->router.bias = add_tensor(m, F32, s->experts, 1, 0.2f, s->router_bias, state);
     if (s->choice_bias) x->choice_bias = add_tensor(m, F32, s->experts, 1, 0.3f, 0, state);
     x->up = add_matrices(m, s->hidden, s->gate_and_up ? 2 * x->width : x->width, state);
     if (s->gate_and_up) x->gate = x->up;

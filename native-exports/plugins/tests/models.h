@@ -24,7 +24,8 @@ typedef struct {
     int32_t experts, used, groups, groups_used; /* experts 0: no mixture. Of the layers, the first is dense then */
     uint32_t gating, shared_kind;
     bool normalize, choice_bias, shared_gate, gate_and_up; /* gate_and_up: in one tensor */
-    float weight_scale, output_scale;
+    bool twins;                             /* every second expert's logits are those of the one before */
+    float router_bias, weight_scale, output_scale;
 } shape;
 
 extern const shape shapes[];

@@ -85,7 +85,11 @@ public enum OffloadDeviceKind
 /// <param name="HasOutput">Whether the output matrix is there as well.</param>
 /// <param name="IsExact">Whether results have the CPU's bits.</param>
 /// <param name="Bytes">Memory of the device that was planned for them: weights, cache and workspace.</param>
-public sealed record OffloadedStage(string Plugin, OffloadDevice Device, int FirstLayer, int Layers, bool HasOutput, bool IsExact, long Bytes);
+public sealed record OffloadedStage(string Plugin, OffloadDevice Device, int FirstLayer, int Layers, bool HasOutput, bool IsExact, long Bytes)
+{
+    /// <summary>Of these layers, those whose feed-forward network the CPU computes.</summary>
+    public int HostNetworks { get; init; }
+}
 
 /// <summary>What became of the wish to run layers on a device.</summary>
 /// <param name="Stages">The layers that do, in their order.</param>
@@ -107,7 +111,13 @@ public sealed record OffloadReport(IReadOnlyList<OffloadedStage> Stages, string?
                 _ => $"layers {stage.FirstLayer} to {stage.FirstLayer + stage.Layers - 1}",
             };
             string what = layers.Length > 0 && output.Length > 0 ? $"{layers} and {output}" : layers + output;
-            yield return $"offload: {what} on {stage.Device.Name} ({stage.Plugin}, device {stage.Device.Number}), {stage.Bytes >> 20} MiB{(stage.IsExact ? "" : ", results may differ from the CPU's")}";
+            string host = stage.HostNetworks switch
+            {
+                0 => "",
+                1 => ", the network of 1 layer on the CPU",
+                _ => $", the networks of {stage.HostNetworks} layers on the CPU",
+            };
+            yield return $"offload: {what} on {stage.Device.Name} ({stage.Plugin}, device {stage.Device.Number}), {stage.Bytes >> 20} MiB{host}{(stage.IsExact ? "" : ", results may differ from the CPU's")}";
         }
         if (Stages.Count == 0) yield return $"offload: all layers stay on the CPU{(Note is null ? "" : $": {Note}")}";
         else if (Note is not null) yield return $"offload: {Note}";

@@ -120,6 +120,11 @@ internal sealed class OffloadPlan
         {
             using StageDescription description = Describe(range);
             StagePlan plan = StagePlan.Ask(_plugin!, range.Device.Number, description);
+            if (plan.FirstLayer > 0 && KeepExperts(range.First + plan.FirstLayer - 1))
+            {
+                Note($"the CPU does experts that {range.Device.Name} does not: {plan.Reason}", "the CPU does experts");
+                return false;
+            }
             if (plan.FirstLayer > 0 || (range.HasOutput && !plan.TakesOutput))
             {
                 _notes.Add(plan.Reason);
@@ -135,17 +140,35 @@ internal sealed class OffloadPlan
             }
             if (range.Device.FreeBytes == 0 || plan.Bytes <= range.Device.FreeBytes * MemoryShare)
             {
-                stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes));
+                stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes)
+                {
+                    HostNetworks = _parts[range.First..range.End].Count(parts => parts.HasFlag(HostParts.FeedForward)),
+                });
                 cacheBytes += description.CacheGroups.Sum(group => _cache.Groups[group.Group].Capacity * group.BlockBytes);
                 continue;
             }
-            if (_notes.Count == 0 || !_notes[^1].StartsWith("as many", StringComparison.Ordinal)) _notes.Add($"as many as fit {range.Device.FreeBytes >> 20} MiB of {range.Device.Name}");
+            Note($"as many as fit {range.Device.FreeBytes >> 20} MiB of {range.Device.Name}", "as many");
+            if (Enumerable.Range(range.First, range.End - range.First).Any(KeepExperts)) return false; // they are most of a layer
             if (_layers > 0) _layers--;
             else _output = false;
             return false;
         }
         (_stages, CacheBytes) = (stages, cacheBytes);
         return true;
+    }
+
+    // Leaves the experts of a layer to the CPU, if they are not yet.
+    private bool KeepExperts(int il)
+    {
+        if (_spec.Layers[il].Ffn is not ExpertsSpec experts || _parts[il].HasFlag(HostParts.FeedForward) || !Describable.CanStay(experts)) return false;
+        _parts[il] |= HostParts.FeedForward;
+        return true;
+    }
+
+    // Once for all that begin alike.
+    private void Note(string note, string beginning)
+    {
+        if (!_notes.Exists(known => known.StartsWith(beginning, StringComparison.Ordinal))) _notes.Add(note);
     }
 
     private readonly record struct LayerRange(OffloadDevice Device, int First, int End, bool HasOutput);

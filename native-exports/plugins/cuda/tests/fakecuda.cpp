@@ -27,8 +27,9 @@ template <typename A, void (*F)(A)> struct Caller<F>
 };
 #define K(name) {#name, Caller<name>::call, Caller<name>::Bytes}
 #define G(name) K(gemv_##name##_1), K(gemv_##name##_4)
+#define Q(name) G(name), K(gemm_##name)
 static const KernelEntry kernels[] = {K(norm), K(activate), K(rope), K(add), K(scale_bias), K(softcap), K(gather), K(store), K(attention_1), K(attention_4),
-    K(attention_combine), K(probe), G(f16), G(f32), G(mxfp4), G(q2_k), G(q3_k), G(q4_0), G(q4_k), G(q5_k), G(q6_k), G(q8_0), K(gemm_q4_k)};
+    K(attention_combine), K(probe), G(f16), G(f32), Q(mxfp4), Q(q2_k), Q(q3_k), Q(q4_0), Q(q4_k), Q(q5_k), Q(q6_k), Q(q8_0)};
 
 typedef std::function<Result()> Work;
 struct cuda::Function_ { const KernelEntry* kernel; int maxShared; };

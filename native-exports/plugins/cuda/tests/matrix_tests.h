@@ -24,10 +24,11 @@ struct Units
     }
 };
 
-template <typename A> struct Product { int type; void (*one)(A), (*four)(A); };
-inline const Product<GemvArgs> quantized[] = {{reference::Q4_0, gemv_q4_0_1, gemv_q4_0_4}, {reference::Q8_0, gemv_q8_0_1, gemv_q8_0_4},
-    {reference::Q2_K, gemv_q2_k_1, gemv_q2_k_4}, {reference::Q3_K, gemv_q3_k_1, gemv_q3_k_4}, {reference::Q4_K, gemv_q4_k_1, gemv_q4_k_4},
-    {reference::Q5_K, gemv_q5_k_1, gemv_q5_k_4}, {reference::Q6_K, gemv_q6_k_1, gemv_q6_k_4}, {reference::MXFP4, gemv_mxfp4_1, gemv_mxfp4_4}};
+template <typename A> struct Product { int type; void (*one)(A), (*four)(A), (*many)(A) = nullptr; };
+#define PRODUCT(type, name) {reference::type, gemv_##name##_1, gemv_##name##_4, gemm_##name}
+inline const Product<GemvArgs> quantized[] = {PRODUCT(Q4_0, q4_0), PRODUCT(Q8_0, q8_0), PRODUCT(Q2_K, q2_k), PRODUCT(Q3_K, q3_k), PRODUCT(Q4_K, q4_k),
+    PRODUCT(Q5_K, q5_k), PRODUCT(Q6_K, q6_k), PRODUCT(MXFP4, mxfp4)};
+#undef PRODUCT
 inline const Product<FloatGemvArgs> plain[] = {{reference::F32, gemv_f32_1, gemv_f32_4}, {reference::F16, gemv_f16_1, gemv_f16_4}};
 
 inline std::vector<reference::Input> inputs(const std::vector<float>& x, int k)
@@ -77,10 +78,11 @@ inline void gemv_quantized(const Product<GemvArgs>& p, int rows, int k, int toke
         emulate::launch(f.name, {(rows + perBlock - 1) / perBlock, (tokens + at - 1) / at}, 32 * warps, shared, [&] { (at == 1 ? p.one : p.four)(a); });
         check(std::string("gemv_") + f.name + "_" + std::to_string(at) + " k " + std::to_string(k), y.data(), want.data(), want.size());
     }
-    if (p.type != reference::Q4_K || tokens == 1) return;
+    if (tokens == 1) return;
     std::fill(y.begin(), y.end(), NAN);
-    emulate::launch("gemm_q4_k", {(rows + 63) / 64, (tokens + 63) / 64}, 128, (128 + 64) * 272, [&] { gemm_q4_k(a); });
-    check("gemm_q4_k k " + std::to_string(k), y.data(), want.data(), want.size());
+    std::string many = std::string("gemm_") + f.name;
+    emulate::launch(many.c_str(), {(rows + 63) / 64, (tokens + 63) / 64}, 128, (f.length == 256 ? 128 + 64 : 64 + 64) * 272, [&] { p.many(a); });
+    check(many + " k " + std::to_string(k), y.data(), want.data(), want.size());
 }
 
 inline void gemv_plain(const Product<FloatGemvArgs>& p, int rows, int k, int tokens)
@@ -118,8 +120,8 @@ inline void matrix_tests()
         gemv_quantized(p, 21, 768, 6, 1); // 3 units: rows of some formats begin at odd half words
         gemv_quantized(p, 70, 1280, 3, 2);
         if (reference::format(p.type).length == 32) gemv_quantized(p, 19, 352, 5, 4); // a last group of three blocks
+        gemv_quantized(p, 70, 512, 70, 4); // two tiles of the matrix units' product
     }
-    gemv_quantized(quantized[4], 70, 512, 70, 4); // two tiles of the matrix units' product
     for (const auto& p : plain)
     {
         gemv_plain(p, 19, 256, 5);

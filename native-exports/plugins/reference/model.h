@@ -52,6 +52,9 @@ void model_free(model *m);
 /* How a layer's network, or that of a mixture's shared expert, is computed: GATED, PLAIN or 0. */
 uint32_t dense_kind(const layer *l);
 
+/* Whether this plug-in does mixtures of experts, and SWIGLU_OAI: defined beside its table. */
+extern const bool does_mixtures;
+
 /* Whether this plug-in can do a layer, and what stands behind the layers. */
 status takes_layer(const model *m, int i, error *e);
 status takes_output(const model *m, error *e);

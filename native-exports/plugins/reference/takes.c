@@ -113,7 +113,8 @@ static status check_attention(const place *p, const layer *l)
 
 static bool is_activation(uint32_t kind)
 {
-    return kind >= EDGE_LLM_OFFLOAD_SILU && kind <= EDGE_LLM_OFFLOAD_SWIGLU_OAI;
+    uint32_t last = does_mixtures ? EDGE_LLM_OFFLOAD_SWIGLU_OAI : EDGE_LLM_OFFLOAD_RELU_SQUARED;
+    return kind >= EDGE_LLM_OFFLOAD_SILU && kind <= last;
 }
 
 static status check_network(const place *p, uint32_t kind, const edge_llm_offload_feed_forward *f)
@@ -181,7 +182,8 @@ status takes_layer(const model *m, int i, error *e)
     if (l->l.flags & ~flags) return UNSUPPORTED(&p, "layer", "flags %#x", l->l.flags);
     if (l->l.topology != EDGE_LLM_OFFLOAD_PRE && l->l.topology != EDGE_LLM_OFFLOAD_PARALLEL) return UNSUPPORTED(&p, "layer", "topology %u", l->l.topology);
     if (l->l.mixer_kind > EDGE_LLM_OFFLOAD_ATTENTION) return UNSUPPORTED(&p, "mixer", "kind %u: expected attention", l->l.mixer_kind);
-    if (l->l.feed_forward_kind > EDGE_LLM_OFFLOAD_EXPERTS) return UNSUPPORTED(&p, "network", "kind %u: expected gated, plain or experts", l->l.feed_forward_kind);
+    if (l->l.feed_forward_kind > (does_mixtures ? EDGE_LLM_OFFLOAD_EXPERTS : EDGE_LLM_OFFLOAD_PLAIN))
+        return UNSUPPORTED(&p, "network", "kind %u: expected gated or plain%s", l->l.feed_forward_kind, does_mixtures ? ", or experts" : "");
     if (l->l.flags & EDGE_LLM_OFFLOAD_HOST_MIXER && l->l.mixer_kind == 0) return INVALID(&p, "mixer", "%s", "the host's, and none");
     if (l->l.flags & EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD && l->l.feed_forward_kind != 0) return INVALID(&p, "network", "%s", "the host's: expected kind 0");
     status s = EDGE_LLM_OFFLOAD_OK;

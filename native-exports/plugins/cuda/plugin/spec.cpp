@@ -143,7 +143,7 @@ void Spec::check_layer(int index)
     take(l.reserved == 0 && l.flags <= 3, "a flag or field of a later version");
     take(l.topology == EDGE_LLM_OFFLOAD_PRE || l.topology == EDGE_LLM_OFFLOAD_PARALLEL, "topology %u", l.topology);
     take(l.mixer_kind <= EDGE_LLM_OFFLOAD_ATTENTION, "mixer of kind %u", l.mixer_kind);
-    take(l.feed_forward_kind <= EDGE_LLM_OFFLOAD_PLAIN, "network of kind %u", l.feed_forward_kind);
+    take(l.feed_forward_kind <= EDGE_LLM_OFFLOAD_EXPERTS, "network of kind %u", l.feed_forward_kind);
     expect(!s.host_mixer() || l.mixer_kind != 0, "layer %d: HOST_MIXER without a mixer", l.number);
     expect(!s.host_network() || l.feed_forward_kind == 0, "layer %d: HOST_FEED_FORWARD with a network", l.number);
     check_norm(l.mixer_norm, desc.hidden, "mixer norm");
@@ -151,14 +151,8 @@ void Spec::check_layer(int index)
     check_norm(l.after_mixer, desc.hidden, "norm after the mixer");
     check_norm(l.after_feed_forward, desc.hidden, "norm after the network");
     if (l.mixer_kind) check_attention(s);
-    if (l.feed_forward_kind == 0) return;
-    auto& f = s.network = read_struct<edge_llm_offload_feed_forward>(l.feed_forward, "network");
-    take(f.activation >= EDGE_LLM_OFFLOAD_SILU && f.activation <= EDGE_LLM_OFFLOAD_RELU_SQUARED, "activation %u", f.activation);
-    const auto* up = at(f.up.weight, "up");
-    int64_t width = up ? up->ne[1] : 0;
-    check_linear(f.up, desc.hidden, width, "up");
-    if (l.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) check_linear(f.gate, desc.hidden, width, "gate");
-    check_linear(f.down, width, desc.hidden, "down");
+    if (s.has_experts()) check_experts(s);
+    else if (l.feed_forward_kind) check_dense(s, l.feed_forward_kind, l.feed_forward);
 }
 
 void Spec::check_output() const
@@ -187,8 +181,9 @@ uint64_t Spec::layer_weights(int index) const
         n += linear_bytes(a.q) + linear_bytes(a.k) + linear_bytes(a.v) + linear_bytes(a.output);
         if (!s.host_mixer()) n += norm_bytes(a.q_norm) + norm_bytes(a.k_norm) + tensor_bytes(a.sinks);
     }
-    if (l.feed_forward_kind) n += linear_bytes(s.network.up) + linear_bytes(s.network.down);
-    if (l.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) n += linear_bytes(s.network.gate);
+    if (s.dense_kind()) n += linear_bytes(s.network.up) + linear_bytes(s.network.down);
+    if (s.dense_kind() == EDGE_LLM_OFFLOAD_GATED) n += linear_bytes(s.network.gate);
+    if (s.has_experts()) n += experts_bytes(s);
     return n;
 }
 

@@ -127,6 +127,7 @@ internal unsafe struct AbiStageDesc
     public AbiLinear Output;
     public float OutputSoftcap;
     public uint Arithmetic;
+    public ulong Model;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -37,6 +37,7 @@ internal sealed unsafe class StageDescription : IDisposable
             StructSize = (uint)sizeof(AbiStageDesc), Flags = exact ? Abi.Exact : 0, Architecture = _arena.Text(spec.Architecture),
             Hidden = spec.EmbeddingLength, VocabSize = spec.VocabSize, LayerCount = LayerCount, MaxRows = options.BatchSize,
             MaxOutputRows = hasOutput ? Math.Min(options.BatchSize, Math.Max(options.LogitsRows, OffloadedLayers.HiddenRows)) : options.BatchSize, Layers = layers, Arithmetic = Canonical.Version,
+            Model = spec.Number,
         };
         if (hasOutput)
         {

@@ -192,6 +192,8 @@ typedef struct edge_llm_offload_stage_desc {
     edge_llm_offload_linear output;
     float output_softcap;                  /* c * tanh(logit / c) takes a logit's place; 0: none */
     uint32_t arithmetic;                   /* the host's version */
+    uint64_t model;                        /* not 0: in all descriptions with this number, tensors with the same data have the same bytes. A device may keep
+                                            * them once for all stages of such descriptions */
 } edge_llm_offload_stage_desc;
 
 /* The answer to plan. The host sets struct_size, verdicts and layer_bytes, and clears the rest. */
@@ -202,9 +204,9 @@ typedef struct edge_llm_offload_plan {
     uint32_t takes_output;
     uint32_t exact;                        /* what is taken gives the bits of desc->arithmetic */
     uint64_t fixed_bytes;                  /* device memory besides layers and output: the workspace */
-    uint64_t output_bytes;                 /* of the output matrix */
+    uint64_t output_bytes;                 /* of the output matrix, unless the device has it already */
     uint8_t *verdicts;                     /* room for tensor_count */
-    uint64_t *layer_bytes;                 /* room for layer_count: weights and cache of each */
+    uint64_t *layer_bytes;                 /* room for layer_count: weights that the device does not have yet, and cache of each */
     char reason[256];                      /* why first_layer is not 0, or why the output is not taken; else empty */
 } edge_llm_offload_plan;
 

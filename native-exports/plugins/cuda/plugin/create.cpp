@@ -1,3 +1,4 @@
+#include "kept.h"
 #include "proof.h"
 #include "stage.h"
 #include <algorithm>
@@ -139,13 +140,13 @@ void edge_llm_offload_stage::Contents::forget_graphs()
 }
 
 // Through pinned memory, half by half: one is filled while the other one is on its way. Rows become whole units.
-void edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t reference)
+std::shared_ptr<DeviceMemory> edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t reference)
 {
     const auto& t = spec.tensor(reference);
     const Format* f = format_of(t.type);
     size_t rows = (size_t)(t.ne[1] * t.ne[2] * t.ne[3]), from = (size_t)t.ne[0] / f->length * f->bytes;
     size_t to = f->form == Form::Floats ? from : (size_t)units_of((int)t.ne[0]) * f->unit_bytes();
-    DeviceMemory memory(spec.tensor_bytes(reference), t.name ? t.name : "a tensor");
+    auto memory = std::make_shared<DeviceMemory>(spec.tensor_bytes(reference), t.name ? t.name : "a tensor");
     size_t rowsAtOnce = std::max<size_t>(1, std::min<size_t>(rows, (4 << 20) / to));
     PinnedMemory halves(2 * rowsAtOnce * to);
     EventOwner free[2];
@@ -162,19 +163,23 @@ void edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t referen
             memcpy(place + i * to, (const u8*)t.data + (row + i) * from, from);
             memset(place + i * to + from, 0, to - from);
         }
-        check(driver.cuMemcpyHtoDAsync_v2(memory.pointer + row * to, place, n * to, stream.stream), "cuMemcpyHtoD");
+        check(driver.cuMemcpyHtoDAsync_v2(memory->pointer + row * to, place, n * to, stream.stream), "cuMemcpyHtoD");
         free[half].record(stream);
     }
     stream.wait();
-    weightBytes += memory.bytes;
-    weights[reference] = std::move(memory);
+    return memory;
 }
 
 const float* edge_llm_offload_stage::Contents::values(const Spec& spec, uint32_t reference)
 {
     if (reference == 0) return nullptr;
-    if (!weights.count(reference)) upload(spec, reference);
-    return weights[reference].as<float>();
+    auto& memory = weights[reference];
+    if (!memory)
+    {
+        memory = kept_weight(spec.device, spec.desc.model, spec.tensor(reference), [&] { return upload(spec, reference); });
+        weightBytes += memory->bytes;
+    }
+    return memory->as<float>();
 }
 
 Matrix edge_llm_offload_stage::Contents::matrix_of(const Spec& spec, uint32_t reference, int rows, int rowsAtOnce)

@@ -1,4 +1,5 @@
 #include "spec.h"
+#include "kept.h"
 #include <algorithm>
 
 static const int MaxDim = 512; // of a head: what attention's registers and shared memory are laid out for
@@ -170,6 +171,11 @@ uint64_t Spec::tensor_bytes(uint32_t reference) const
     return rounded(f->form == Form::Floats ? rows * t.ne[0] * f->bytes : (rows * units_of((int)t.ne[0]) * f->unit_bytes() + 15) / 16 * 16);
 }
 
+uint64_t Spec::missing_bytes(uint32_t reference) const
+{
+    return reference == 0 || is_kept(device, desc.model, tensor(reference)) ? 0 : tensor_bytes(reference);
+}
+
 uint64_t Spec::layer_weights(int index) const
 {
     const LayerSpec& s = layers[index];
@@ -179,7 +185,7 @@ uint64_t Spec::layer_weights(int index) const
     {
         const auto& a = s.attention;
         n += linear_bytes(a.q) + linear_bytes(a.k) + linear_bytes(a.v) + linear_bytes(a.output);
-        if (!s.host_mixer()) n += norm_bytes(a.q_norm) + norm_bytes(a.k_norm) + tensor_bytes(a.sinks);
+        if (!s.host_mixer()) n += norm_bytes(a.q_norm) + norm_bytes(a.k_norm) + missing_bytes(a.sinks);
     }
     if (s.dense_kind()) n += linear_bytes(s.network.up) + linear_bytes(s.network.down);
     if (s.dense_kind() == EDGE_LLM_OFFLOAD_GATED) n += linear_bytes(s.network.gate);

@@ -66,7 +66,7 @@ public:
     void check_layer(int index);
     void check_output() const;
 
-    // Device memory of the tensors of a layer, of its keys and values, of the output, and of the workspace.
+    // Device memory that is still to be taken for the tensors of a layer, for its keys and values, and for the output; that of a tensor.
     uint64_t layer_weights(int index) const;
     uint64_t layer_cache(int index) const;
     uint64_t output_bytes() const;
@@ -91,7 +91,8 @@ private:
     void check_dense(LayerSpec& s, uint32_t kind, const void* given);
     void check_experts(LayerSpec& s);
     void check_matrices(const edge_llm_offload_expert_matrices& w, int64_t k, int64_t m, int count, int used, const char* what) const;
-    uint64_t linear_bytes(const edge_llm_offload_linear& l) const { return tensor_bytes(l.weight) + tensor_bytes(l.bias); }
+    uint64_t missing_bytes(uint32_t reference) const; // of what no stage of the model has on the device
+    uint64_t linear_bytes(const edge_llm_offload_linear& l) const { return missing_bytes(l.weight) + missing_bytes(l.bias); }
     uint64_t experts_bytes(const LayerSpec& s) const;
-    uint64_t norm_bytes(const edge_llm_offload_norm& n) const { return n.kind ? tensor_bytes(n.weight) + tensor_bytes(n.bias) : 0; }
+    uint64_t norm_bytes(const edge_llm_offload_norm& n) const { return n.kind ? missing_bytes(n.weight) + missing_bytes(n.bias) : 0; }
 };

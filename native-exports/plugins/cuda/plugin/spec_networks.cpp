@@ -75,9 +75,9 @@ void Spec::check_experts(LayerSpec& s)
 uint64_t Spec::experts_bytes(const LayerSpec& s) const
 {
     const auto& x = s.experts;
-    uint64_t n = linear_bytes(x.router) + tensor_bytes(x.choice_bias) + tensor_bytes(x.up.weight) + tensor_bytes(x.up.bias);
-    n += tensor_bytes(x.down.weight) + tensor_bytes(x.down.bias);
-    if (x.gate.weight != x.up.weight) n += tensor_bytes(x.gate.weight) + tensor_bytes(x.gate.bias); // else they share tensors
+    uint64_t n = linear_bytes(x.router) + missing_bytes(x.choice_bias) + missing_bytes(x.up.weight) + missing_bytes(x.up.bias);
+    n += missing_bytes(x.down.weight) + missing_bytes(x.down.bias);
+    if (x.gate.weight != x.up.weight) n += missing_bytes(x.gate.weight) + missing_bytes(x.gate.bias); // else they share tensors
     if (x.shared_kind && x.shared_gate.weight) n += linear_bytes(x.shared_gate);
     return n;
 }

@@ -79,7 +79,7 @@ struct edge_llm_offload_stage::Contents
     EventOwner began, uploaded, computed, downloaded;
     CommonModule kernels;
     std::map<int, std::unique_ptr<FormatModule>> formats; // by type
-    std::map<uint32_t, DeviceMemory> weights;             // by tensor
+    std::map<uint32_t, std::shared_ptr<DeviceMemory>> weights; // by tensor; other stages of the model may have them as well
     std::vector<LayerParts> layers;
     NormWeights finalNorm;
     Matrix output;
@@ -98,7 +98,7 @@ struct edge_llm_offload_stage::Contents
     void forget_graphs();
 
 private:
-    void upload(const Spec& spec, uint32_t reference);
+    std::shared_ptr<DeviceMemory> upload(const Spec& spec, uint32_t reference);
     const float* values(const Spec& spec, uint32_t reference);
     Matrix matrix_of(const Spec& spec, uint32_t reference, int rows, int rowsAtOnce);
     Matrix matrix(const Spec& spec, const edge_llm_offload_linear& l);

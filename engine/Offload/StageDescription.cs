@@ -121,6 +121,7 @@ internal sealed unsafe class StageDescription : IDisposable
     private AbiExperts Experts(ExpertsSpec spec)
     {
         RouterConfig router = spec.Router;
+        HasZeroScale |= router.Scale == 0 || spec.OutputScale == 0;
         var experts = new AbiExperts
         {
             StructSize = (uint)sizeof(AbiExperts), Flags = router.Normalize ? Abi.Normalize : 0, Gating = (uint)router.Gating, Activation = Describable.ActivationOf(spec.Activation),

@@ -1,7 +1,6 @@
 using Edge.Llm.Cli;
 using Edge.Llm.Cli.Models;
 using Edge.Llm.Cli.Pull;
-using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Pull;
 

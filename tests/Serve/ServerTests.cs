@@ -5,7 +5,6 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Edge.Llm.Cli;
 using Edge.Llm.Cli.Serve;
-using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Serve;
 

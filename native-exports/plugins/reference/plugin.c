@@ -9,6 +9,8 @@
 #include "fault.h"
 #include "stage.h"
 
+const bool does_mixtures = true;
+
 #define EXPORT __attribute__((visibility("default")))
 
 enum { MOST_DEVICES = 16 };

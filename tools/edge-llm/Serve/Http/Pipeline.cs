@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Edge.Llm.Cli.Serve.OpenAi;
-using Edge.Llm.Cli.Serve.Operations;
 using Microsoft.AspNetCore.Http;
 
 namespace Edge.Llm.Cli.Serve.Http;

@@ -115,7 +115,8 @@ internal sealed unsafe class Plugin
         bool isWhole = table.StructSize >= sizeof(AbiPlugin) && table.Name is not null && table.DeviceCount is not null && table.DeviceInfo is not null
             && table.Plan is not null && table.Create is not null && table.Forward is not null && table.BlockCopy is not null && table.BlockRead is not null
             && table.BlockWrite is not null && table.Info is not null && table.Destroy is not null;
-        if (!isWhole) throw Unusable(path, $"the plug-in has filled in {table.StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
+        if (!isWhole)
+            throw Unusable(path, $"the plug-in has filled in {table.StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
         return new Plugin(table);
     }
 

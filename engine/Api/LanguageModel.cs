@@ -286,7 +286,7 @@ public sealed class LanguageModel : IDisposable
         if (offload is not null) _options.Offload!.Report?.Invoke(offload.Report);
         try
         {
-            return new ModelRunner(Spec, File, _gate, options, offloaded);
+            return new ModelRunner(Spec, File, _gate, options, offloaded, _options.Offload?.Lost);
         }
         catch
         {

@@ -66,12 +66,18 @@ internal sealed unsafe class Plugin
     /// <exception cref="EdgeLlmException">PluginError, Unsupported, OutOfMemory, Cancelled, NonFinite.</exception>
     public void Check(int status, in AbiError error)
     {
-        if (status == 0) return;
+        if (ErrorOf(status, error) is { } failure) throw failure;
+    }
+
+    /// <summary>What a status says; null for 0.</summary>
+    public EdgeLlmException? ErrorOf(int status, in AbiError error)
+    {
+        if (status == 0) return null;
         string text;
         fixed (byte* first = error.Text) text = TextOf(first, 504);
         if (text.Length == 0) text = $"status {status}, without a word";
         if (error.NativeCode != 0) text += $" (code {error.NativeCode} of the device)";
-        throw new EdgeLlmException(CodeOf(status), $"{Name}: {text}");
+        return new EdgeLlmException(CodeOf(status), $"{Name}: {text}");
     }
 
     /// <summary>Text that a plug-in has filled in, or points to. Nothing behind its end is read: it may be shorter than the limit.</summary>

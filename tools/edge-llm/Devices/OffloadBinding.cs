@@ -30,7 +30,7 @@ internal sealed class OffloadBinding
         {
             Layers = layers, Kqv = !parsed.GetValue(_noKqv), Exact = !parsed.GetValue(_inexact),
             Devices = [.. Numbers(parsed, _devices).Select(number => number == Math.Floor(number) ? (int)number : throw Wrong(_devices, "numbers of devices"))],
-            Split = Numbers(parsed, _split), Report = Tell,
+            Split = Numbers(parsed, _split), Report = Tell, Lost = Tell,
         };
         return PluginProbe.Choose(options with { Plugin = plugin ?? OffloadOptions.Auto });
     }
@@ -43,6 +43,8 @@ internal sealed class OffloadBinding
 
     private static void Tell(OffloadReport report)
     {
-        foreach (string line in report.Lines()) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(line));
+        foreach (string line in report.Lines()) Tell(line);
     }
+
+    private static void Tell(string line) => Console.Error.WriteLine("edge-llm: " + Failure.OneLine(line));
 }

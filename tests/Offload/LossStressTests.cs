@@ -60,7 +60,7 @@ public sealed class LossStressTests
                 for (int i = 0; i < OnDisk; i++) Generate(first, i);
 
             OffloadOptions layers = ReferencePlugin.Layers(random.Next(1, TinyModel.Layers + 2)) with { Kqv = random.Next(4) > 0 };
-            using IDisposable fault = ReferencePlugin.Fault($"lost-call@{random.Next(1, Calls)}");
+            using IDisposable fault = ReferencePlugin.Fault($"slow={random.Next(3)},lost-call@{random.Next(1, Calls)}");
             using LanguageModel model = LanguageModel.Open(s_file.File, new ModelOptions { Offload = layers });
             using Context context = model.CreateContext(options);
             var wrong = new ConcurrentQueue<string>();

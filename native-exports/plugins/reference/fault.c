@@ -1,9 +1,11 @@
 /* Faults on demand. */
+#define _POSIX_C_SOURCE 199309L /* nanosleep */
 #include "fault.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* What follows KIND in the list; NULL: it is not there. */
 static const char *find(const char *kind)
@@ -35,6 +37,12 @@ uint64_t fault_number(const char *kind, uint64_t otherwise)
 {
     const char *rest = find(kind);
     return rest && *rest == '=' ? strtoull(rest + 1, NULL, 10) : otherwise;
+}
+
+void fault_wait(void)
+{
+    struct timespec time = {0, 1000000 * (long)fault_number("slow", 0)};
+    if (time.tv_nsec > 0) nanosleep(&time, NULL);
 }
 
 static const edge_llm_offload_host *asked;

@@ -16,6 +16,9 @@ bool fault_from(const char *kind, uint64_t call);
 /* The number of KIND=N, or another one where there is none. */
 uint64_t fault_number(const char *kind, uint64_t otherwise);
 
+/* Waits for N milliseconds of slow=N. */
+void fault_wait(void);
+
 /* What stages call: the host, or, for part=N, functions that ask it for its parts in a wrong way. */
 const edge_llm_offload_host *fault_host(const edge_llm_offload_host *host);
 

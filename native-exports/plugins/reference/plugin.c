@@ -140,6 +140,7 @@ static status forward(stage *s, const edge_llm_offload_batch *given, error *e)
 static status begin_block(stage *s, const char *kind, error *e)
 {
     status r = begin(s, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) fault_wait();
     return r == EDGE_LLM_OFFLOAD_OK && fault_at(kind, 1) ? end(s, injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, kind)) : r;
 }
 

@@ -10,7 +10,7 @@ namespace Edge.Llm;
 
 /// <summary>A model file, opened and checked: hyper-parameters and weights in place. Contexts run it; any number may share it, on any
 /// threads. When it is disposed of while one of them computes or reads the file, the file is closed as soon as that has ended.</summary>
-public sealed class LanguageModel : IDisposable
+public sealed partial class LanguageModel : IDisposable
 {
     private readonly Lazy<ulong> _fingerprint;
     private readonly Lazy<Tokenizer> _tokenizer;
@@ -128,41 +128,6 @@ public sealed class LanguageModel : IDisposable
     {
         using Gate.Use use = _gate.Hold();
         return _options.Offload is { } wish ? new OffloadPlan(Spec, Complete(options), wish).Report : new OffloadReport([], null);
-    }
-
-    /// <summary>Loads a LoRA adapter, a GGUF file as llama.cpp's convert_lora_to_gguf makes it, to be applied to texts: see
-    /// <see cref="ContextOptions.Adapters"/>, <see cref="GenerateOptions.Adapters"/> and <see cref="Context.NewSequence"/>. The file is brought into
-    /// memory as the model's was. It is closed when the adapter or the model is disposed of.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile: damaged, or no adapter. InvalidArgument: for another model. Unsupported, OutOfMemory.</exception>
-    public LoraAdapter LoadAdapter(string path)
-    {
-        ArgumentNullException.ThrowIfNull(path);
-        return LoadAdapter(GgufFile.Open(path, new GgufOpenOptions { UseMmap = _options.UseMmap, Lock = _options.Lock }));
-    }
-
-    /// <summary>Loads a LoRA adapter from a copy of its file's bytes.</summary>
-    /// <exception cref="EdgeLlmException">As with a path.</exception>
-    public LoraAdapter LoadAdapter(ReadOnlyMemory<byte> bytes) => LoadAdapter(GgufFile.Open(bytes));
-
-    private LoraAdapter LoadAdapter(GgufFile file)
-    {
-        try
-        {
-            using Gate.Use use = _gate.Hold();
-            var adapter = new LoraAdapter(file, File, LoraFile.Read(file, File, Architecture, Spec.Matrices), Forget);
-            lock (_adapters) _adapters.Add(adapter);
-            return adapter;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
-
-    private void Forget(LoraAdapter adapter)
-    {
-        lock (_adapters) _adapters.Remove(adapter);
     }
 
     /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the

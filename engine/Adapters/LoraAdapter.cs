@@ -67,6 +67,9 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>What it adds to a tensor, or null.</summary>
     internal LoraPair? Find(string tensor) => _pairs.GetValueOrDefault(tensor);
 
+    /// <summary>Whether it adds to products with a tensor.</summary>
+    internal bool Changes(string tensor) => Find(tensor) is { IsTable: false };
+
     /// <summary>Begins a use of its matrices, until <see cref="Leave"/>.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: it is disposed of, or its file changed its size; the fault of the texts that name it.</exception>
     internal void Enter()

@@ -246,8 +246,10 @@ public sealed partial class Context : IDisposable
     private AdapterSet SetOf(IReadOnlyList<AdapterScale> adapters)
     {
         ArgumentNullException.ThrowIfNull(adapters);
-        return AdapterSet.Of(adapters, Model.File);
+        var set = AdapterSet.Of(adapters, Model.File);
+        _runner.CheckAdapters(set);
+        return set;
     }
 
-    private SequenceState State() => new(Model.FingerprintFor(Options.ContextSize), EngineVersion.Arithmetic, Model.VocabSize);
+    private SequenceState State() => new(Model.FingerprintFor(Options.ContextSize, Offload.IsExact), EngineVersion.Arithmetic, Model.VocabSize);
 }

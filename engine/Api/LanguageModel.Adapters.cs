@@ -40,4 +40,9 @@ public sealed partial class LanguageModel
     {
         lock (_adapters) _adapters.Remove(adapter);
     }
+
+    private LoraAdapter[] Adapters()
+    {
+        lock (_adapters) return [.. _adapters];
+    }
 }

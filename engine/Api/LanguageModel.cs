@@ -12,6 +12,8 @@ namespace Edge.Llm;
 /// threads. When it is disposed of while one of them computes or reads the file, the file is closed as soon as that has ended.</summary>
 public sealed partial class LanguageModel : IDisposable
 {
+    private const ulong Inexact = 0x9e3779b97f4a7c15; // tells keys and values with other bits than the CPU's
+
     private readonly Lazy<ulong> _fingerprint;
     private readonly Lazy<Tokenizer> _tokenizer;
     private readonly Lazy<ChatTemplate> _chatTemplate;
@@ -76,8 +78,12 @@ public sealed partial class LanguageModel : IDisposable
     /// <summary>Tells its keys and values from those of other models.</summary>
     internal ulong Fingerprint => _fingerprint.Value;
 
-    /// <summary>Tells what a context of a size computes from what others compute.</summary>
-    internal ulong FingerprintFor(int contextSize) => Spec.IsLong(contextSize) ? ~Fingerprint : Fingerprint;
+    /// <summary>Tells what a context of a size, with the CPU's bits or without them, computes from what others compute.</summary>
+    internal ulong FingerprintFor(int contextSize, bool isExact = true)
+    {
+        ulong own = Spec.IsLong(contextSize) ? ~Fingerprint : Fingerprint;
+        return isExact ? own : own ^ Inexact;
+    }
 
     /// <summary>Opens a GGUF file; of a split model, any part opens all.</summary>
     /// <exception cref="EdgeLlmException">InvalidFile, Unsupported, OutOfMemory, InvalidArgument.</exception>
@@ -97,39 +103,6 @@ public sealed partial class LanguageModel : IDisposable
     public static unsafe LanguageModel Open(byte* data, long length, Action? release = null, ModelOptions? options = null) =>
         OpenOwned(GgufFile.Open(data, length, release), options ?? new ModelOptions());
 
-    /// <summary>The memory that a context of these options takes; allocates nothing.</summary>
-    /// <param name="options">The options.</param>
-    /// <param name="draft">The model that drafts, if any: its memory is part of each number.</param>
-    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
-    public MemoryPlan Plan(ContextOptions? options = null, LanguageModel? draft = null)
-    {
-        using Gate.Use use = _gate.Hold();
-        options = Complete(options, draft);
-        MemoryPlan own = PlanOf(options);
-        if (draft is null) return own;
-        MemoryPlan drafts = draft.Plan(options.OfDraftModel);
-        return new MemoryPlan(own.Weights + drafts.Weights, own.KvCache + drafts.KvCache, own.Activations + drafts.Activations);
-    }
-
-    private MemoryPlan PlanOf(ContextOptions options)
-    {
-        LoraAdapter[] adapters;
-        lock (_adapters) adapters = [.. _adapters];
-        AdapterWidths widths = adapters.Aggregate(default(AdapterWidths), (most, adapter) => AdapterWidths.Max(most, adapter.Widths));
-        return new MemoryPlan(
-            File.FileBytes + adapters.Sum(adapter => adapter.FileBytes), Spec.CacheLayout(options.CacheSize).Bytes, ModelRunner.Measure(Spec, options, widths));
-    }
-
-    /// <summary>What a context of these options gives to devices (<see cref="ModelOptions.Offload"/>), with the memory that it takes there; allocates
-    /// nothing. Of the memory of <see cref="Plan"/>, keys and values of these layers lie on the devices.</summary>
-    /// <exception cref="EdgeLlmException">InvalidArgument, PluginError. Unsupported: layers were asked for by number, and there is no device for
-    /// any.</exception>
-    public OffloadReport PlanOffload(ContextOptions? options = null)
-    {
-        using Gate.Use use = _gate.Hold();
-        return _options.Offload is { } wish ? new OffloadPlan(Spec, Complete(options), wish).Report : new OffloadReport([], null);
-    }
-
     /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the
     /// container's limit) fails here, with the plan, and not in the middle of a text.</summary>
     /// <param name="options">The options.</param>
@@ -141,10 +114,12 @@ public sealed partial class LanguageModel : IDisposable
         using Gate.Use use = _gate.Hold();
         if (draft is not null) CheckDraft(draft);
         options = Complete(options, draft);
-        MemoryPlan plan = Plan(options, draft);
-        OffloadPlan? offload = _options.Offload is { } wish ? new OffloadPlan(Spec, options, wish) : null;
+        OffloadPlan? offload = OffloadOf(options);
+        MemoryPlan plan = PlanOf(options, offload);
+        DraftPlan? drafts = draft is null ? null : new DraftPlan(draft, options, offload);
+        if (drafts is not null) plan = plan.And(drafts.Memory);
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (plan.KvCache - (offload?.CacheBytes ?? 0) + plan.Activations > available)
+        if (plan.KvCache + plan.Activations > available)
             throw new EdgeLlmException(ErrorCode.OutOfMemory,
                 $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
         AdapterSet adapters = AdapterSet.Of(options.Adapters, File);
@@ -152,9 +127,14 @@ public sealed partial class LanguageModel : IDisposable
         runner.Cache.Adapters = adapters;
         try
         {
+            OffloadReport report = offload?.Report ?? new OffloadReport([], null);
             if (options.PromptCache is { } folder)
-                runner.Cache.Files = new PromptCache(runner.Cache, folder, options.PromptCacheBytes, FingerprintFor(options.ContextSize), EngineVersion.Arithmetic);
-            return new Context(this, runner, options, SpeculationOf(options, draft)) { Offload = offload?.Report ?? new OffloadReport([], null) };
+            {
+                ulong fingerprint = FingerprintFor(options.ContextSize, report.IsExact);
+                runner.Cache.Files = new PromptCache(runner.Cache, folder, options.PromptCacheBytes, fingerprint, EngineVersion.Arithmetic);
+            }
+            Speculation? speculation = options.DraftTokens == 0 ? null : new Speculation(drafts?.Make(), options.Lookup, options.DraftTokens);
+            return new Context(this, runner, options, speculation) { Offload = report };
         }
         catch
         {
@@ -166,9 +146,7 @@ public sealed partial class LanguageModel : IDisposable
     /// <summary>Closes the file and its adapters, once what reads them at this moment has ended. Contexts over it can no longer compute.</summary>
     public void Dispose()
     {
-        LoraAdapter[] adapters;
-        lock (_adapters) adapters = [.. _adapters];
-        foreach (LoraAdapter adapter in adapters) adapter.Dispose();
+        foreach (LoraAdapter adapter in Adapters()) adapter.Dispose();
         _gate.Close();
     }
 
@@ -232,25 +210,32 @@ public sealed partial class LanguageModel : IDisposable
                 throw new EdgeLlmException(ErrorCode.InvalidArgument, $"the draft model: expected the tokens of the model, found another token {id}");
     }
 
-    private static Speculation? SpeculationOf(ContextOptions options, LanguageModel? draft)
+    // What a context of a model asks of another one that drafts for it.
+    private sealed class DraftPlan
     {
-        if (options.DraftTokens == 0) return null;
-        DraftModel? model = null;
-        if (draft is not null)
+        private readonly LanguageModel _model;
+        private readonly ContextOptions _options;
+
+        public DraftPlan(LanguageModel model, ContextOptions options, OffloadPlan? before)
         {
-            ContextOptions drafts = draft.Complete(options.OfDraftModel);
-            OffloadPlan? offload = draft._options.Offload is { } wish ? new OffloadPlan(draft.Spec, drafts, wish) : null;
-            model = new DraftModel(draft.Held(() => draft.NewRunner(drafts, offload)));
+            _model = model;
+            _options = model.Complete(options.OfDraftModel);
+            Offload = model.OffloadOf(_options, before);
         }
-        return new Speculation(model, options.Lookup, options.DraftTokens);
+
+        public OffloadPlan? Offload { get; }
+
+        public MemoryPlan Memory => _model.Held(() => _model.PlanOf(_options, Offload));
+
+        public DraftModel Make() => new(_model.Held(() => _model.NewRunner(_options, Offload)));
     }
 
     private ModelRunner NewRunner(ContextOptions options, OffloadPlan? offload)
     {
         OffloadedLayers? offloaded = offload?.Make();
-        if (offload is not null) _options.Offload!.Report?.Invoke(offload.Report);
         try
         {
+            if (offload is not null) _options.Offload!.Report?.Invoke(offload.Report);
             return new ModelRunner(Spec, File, _gate, options, offloaded, _options.Offload?.Lost);
         }
         catch

@@ -9,6 +9,9 @@ public sealed record MemoryPlan(long Weights, long KvCache, long Activations)
     /// <summary>All of it.</summary>
     public long Total => Weights + KvCache + Activations;
 
+    /// <summary>The memory of both.</summary>
+    internal MemoryPlan And(MemoryPlan other) => new(Weights + other.Weights, KvCache + other.KvCache, Activations + other.Activations);
+
     /// <summary>The parts in words.</summary>
     public override string ToString() =>
         $"{Total} bytes: {Weights} of weights, {KvCache} of KV cache when full, {Activations} of activations";

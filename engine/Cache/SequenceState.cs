@@ -187,7 +187,7 @@ internal sealed unsafe class SequenceState(ulong model, int arithmetic, int voca
         if (found.Magic != own.Magic) throw Damaged($"magic {found.Magic:x16}, expected {own.Magic:x16}");
         if (found.Arithmetic != own.Arithmetic)
             throw new EdgeLlmException(ErrorCode.Unsupported, $"a saved sequence of arithmetic version {found.Arithmetic}, expected {own.Arithmetic}");
-        if (found.Model != own.Model) throw Other("model, or with other adapters");
+        if (found.Model != own.Model) throw Other("model, with other adapters, or of a device that is not exact");
         if (!found.Equals(own)) throw Other("cache type");
         if (found.Tokens < 0) throw Damaged($"{found.Tokens} tokens");
         if (found.Tokens > sequence.MaxLength)

@@ -3,7 +3,7 @@ namespace Edge.Llm.Grammars;
 /// <summary>A set of Unicode characters: ranges in ascending order, apart from one another, without surrogates.</summary>
 internal sealed class CharSet : IEquatable<CharSet>
 {
-    private const int LastCharacter = 0x10FFFF, FirstSurrogate = 0xD800, LastSurrogate = 0xDFFF;
+    private const int LastCharacter = 0x10FFFF, FirstSurrogate = 0xD800, LastSurrogate = 0xDFFF, ToLower = 'a' - 'A';
 
     private readonly (int First, int Last)[] _ranges;
 
@@ -42,6 +42,11 @@ internal sealed class CharSet : IEquatable<CharSet>
     }
 
     public static CharSet operator &(CharSet a, CharSet b) => ~(~a | ~b);
+
+    /// <summary>The set with both cases of each of the letters A to Z that it has in one.</summary>
+    public CharSet InEitherCase() => Of(_ranges
+        .Concat(_ranges.Select(range => (Math.Max(range.First, 'A') + ToLower, Math.Min(range.Last, 'Z') + ToLower)))
+        .Concat(_ranges.Select(range => (Math.Max(range.First, 'a') - ToLower, Math.Min(range.Last, 'z') - ToLower))));
 
     public bool Contains(int character) => Array.Exists(_ranges, range => range.First <= character && character <= range.Last);
 

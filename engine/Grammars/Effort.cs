@@ -7,7 +7,8 @@ internal sealed class Effort
     /// <summary>Bytes that a grammar may keep.</summary>
     public const long MostBytes = 48 << 20;
 
-    private const long StepsOfOneCall = 6_000_000;
+    /// <summary>Steps that one call may take.</summary>
+    public const long StepsOfOneCall = 6_000_000;
 
     private long _steps = StepsOfOneCall;
     private long _bytes;

@@ -41,14 +41,20 @@ internal sealed class MaskBuilder(Automaton automaton, TokenTree tree)
     public void Fill(int state, TokenMask mask, Func<int, bool> fits)
     {
         mask.Clear();
-        _fits = fits;
         State from = automaton[state];
         int walked = automaton.WithoutTexts(state);
-        if (walked != Automaton.Dead) Walk(walked, 0, mask);
+        _fits = fits;
+        try
+        {
+            if (walked != Automaton.Dead) Walk(walked, 0, mask);
+        }
+        finally
+        {
+            _fits = null;
+        }
         foreach (Item item in from.Tokens)
             if (fits(automaton.StateBehind(item))) AddTokens(item, mask);
         if (from.IsComplete) mask.AddAll(tree.EndOfGeneration);
-        _fits = null;
     }
 
     private void AddTerminal(Item item, TerminalMask terminal, TokenMask mask)

@@ -188,15 +188,12 @@ internal sealed partial class PatternPool
         ByteSet set = default, bool searched = false)
     {
         var key = new Key(kind, a, b, c, d, set, list);
-        ref int id = ref CollectionsMarshal.GetValueRefOrAddDefault(_ids, key, out bool found);
-        if (found) return id;
-        _effort.Keep(200 + 4 * (list?.Length ?? 0));
+        if (_ids.TryGetValue(key, out int id)) return id;
         if (depth > DeepestNesting)
-        {
-            _ids.Remove(key);
             throw new EdgeLlmException(ErrorCode.GrammarError, $"a regular expression is nested too deep: expected at most {DeepestNesting} levels");
-        }
+        _effort.Keep(200 + 4 * (list?.Length ?? 0)); // throws: only then the key gets its number
         id = _nodes.Count;
+        _ids.Add(key, id);
         _nodes.Add(new Node { Key = key, Nullable = nullable, Depth = depth, Min = nullable ? 0 : min, Searched = searched });
         return id;
     }

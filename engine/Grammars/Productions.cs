@@ -252,11 +252,11 @@ internal sealed class Productions
     private int Add(ProductionKind kind, int a = 0, int b = 0, int c = 0, int[]? list = null)
     {
         var key = new Key(kind, a, b, c, list);
-        ref int id = ref CollectionsMarshal.GetValueRefOrAddDefault(_ids, key, out bool found);
-        if (found) return id;
-        _effort.Keep(120 + 4 * (list?.Length ?? 0));
+        if (_ids.TryGetValue(key, out int id)) return id;
+        _effort.Keep(120 + 4 * (list?.Length ?? 0)); // throws: only then the key gets its number
         id = _nodes.Count;
         (bool nullable, long min) = _sealed ? Measure(key) : (false, Length.Infinite);
+        _ids.Add(key, id);
         _nodes.Add(new Node { Key = key, Nullable = nullable, Min = min });
         return id;
     }

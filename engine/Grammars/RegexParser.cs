@@ -18,18 +18,20 @@ internal sealed class RegexParser
 
     private readonly string _text;
     private readonly CharSet _dot;
+    private readonly bool _eitherCase;
     private readonly RegexTree _tree = new();
     private int _at;
 
-    private RegexParser(string text, CharSet dot) => (_text, _dot) = (text, dot);
+    private RegexParser(string text, CharSet dot, bool eitherCase) => (_text, _dot, _eitherCase) = (text, dot, eitherCase);
 
     /// <summary>Reads a regular expression.</summary>
     /// <param name="text">The expression.</param>
     /// <param name="wideDot">A dot is any character: where what matches is left out, since not all validators end a line in the same places.</param>
+    /// <param name="eitherCase">A letter of A to Z stands for both of its cases.</param>
     /// <exception cref="EdgeLlmException">GrammarError, with the position.</exception>
-    public static RegexTree Parse(string text, bool wideDot = false)
+    public static RegexTree Parse(string text, bool wideDot = false, bool eitherCase = false)
     {
-        var parser = new RegexParser(text, wideDot ? CharSet.All : s_anyInLine);
+        var parser = new RegexParser(text, wideDot ? CharSet.All : s_anyInLine, eitherCase);
         parser.ReadAlternatives();
         return parser._tree;
     }
@@ -78,7 +80,7 @@ internal sealed class RegexParser
                     _at++;
                     sequence.Add(_tree.Set(_dot));
                     break;
-                default: sequence.Add(_tree.Set(ReadAtom(inClass: false))); break;
+                default: sequence.Add(_tree.Set(Fold(ReadAtom(inClass: false)))); break;
             }
             ReadQuantifier(sequence);
         }
@@ -148,7 +150,7 @@ internal sealed class RegexParser
         while (true)
         {
             if (_at >= _text.Length) throw Error(start, "the character class has no end");
-            if (Skip("]")) return negated ? ~set : set;
+            if (Skip("]")) return negated ? ~Fold(set) : Fold(set);
             int at = _at;
             CharSet first = ReadAtom(inClass: true);
             if (_at + 1 < _text.Length && _text[_at] == '-' && _text[_at + 1] != ']' && IsOne(first))
@@ -233,6 +235,8 @@ internal sealed class RegexParser
         _at += digits;
         return (int)value;
     }
+
+    private CharSet Fold(CharSet set) => _eitherCase ? set.InEitherCase() : set;
 
     private static CharSet One(int character) => CharSet.Of((character, character));
 

@@ -3,9 +3,10 @@ using System.Text;
 namespace Edge.Llm.Grammars;
 
 /// <summary>A regular expression that is looked for in short texts, in either case of A to Z. The time grows with the text alone, whatever the
-/// expression. Not for several threads.</summary>
+/// expression. Of several threads one searches at a time: the automaton grows as it is walked.</summary>
 internal sealed class RegexSearch
 {
+    private readonly Lock _lock = new();
     private readonly Effort _effort = new();
     private readonly PatternPool _patterns;
     private readonly int _pattern;
@@ -14,25 +15,19 @@ internal sealed class RegexSearch
     public RegexSearch(string regex)
     {
         _patterns = new PatternPool(_effort);
-        _pattern = RegexParser.Parse(LowerLetters(regex)).ToSearchPattern(_patterns, set => set.ToPattern(_patterns));
+        _pattern = RegexParser.Parse(regex, eitherCase: true).ToSearchPattern(_patterns, set => set.ToPattern(_patterns));
     }
 
     /// <summary>Whether it matches somewhere in a text.</summary>
+    /// <exception cref="EdgeLlmException">GrammarError: the search takes too many steps, or too much memory.</exception>
     public bool IsFoundIn(string text)
     {
-        _effort.Restart();
-        int pattern = _pattern;
-        foreach (byte value in Encoding.UTF8.GetBytes(text.ToLowerInvariant())) pattern = _patterns.Step(pattern, value);
-        return _patterns.IsNullable(pattern);
-    }
-
-    // Those behind a backslash are no letters of the text.
-    private static string LowerLetters(string regex)
-    {
-        char[] lower = regex.ToCharArray();
-        for (int i = 0; i < lower.Length; i++)
-            if (lower[i] == '\\') i++;
-            else lower[i] = char.ToLowerInvariant(lower[i]);
-        return new string(lower);
+        lock (_lock)
+        {
+            _effort.Restart();
+            int pattern = _pattern;
+            foreach (byte value in Encoding.UTF8.GetBytes(text)) pattern = _patterns.Step(pattern, value);
+            return _patterns.IsNullable(pattern);
+        }
     }
 }

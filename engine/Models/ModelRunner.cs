@@ -74,10 +74,10 @@ internal sealed class ModelRunner : IDisposable
     public long Passes { get; private set; }
 
     /// <summary>Bytes of the workspace that these options make, for texts with adapters whose products need some room.</summary>
-    public static long Measure(ModelSpec spec, ContextOptions options, AdapterWidths adapters)
+    public static long Measure(ModelSpec spec, ContextOptions options, AdapterWidths adapters, OffloadedLayers? offloaded)
     {
         using var cache = new KvCache(spec.CacheLayout(options.CacheSize));
-        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options, null)).Bytes
+        return Workspace.Measure(options.BatchSize, options.Threads, workspace => Make(spec, cache, workspace, options, offloaded)).Bytes
             + (adapters == default ? 0 : AdapterProduct.BytesFor(options.BatchSize, adapters));
     }
 
@@ -131,6 +131,17 @@ internal sealed class ModelRunner : IDisposable
             handle(rows, at + unwanted);
             at += unwanted + wanted;
         }
+    }
+
+    /// <summary>Throws where an adapter changes what runs on a device: no text may have it. Layers that a loaded adapter changes are on none.</summary>
+    /// <exception cref="EdgeLlmException">Unsupported.</exception>
+    public void CheckAdapters(AdapterSet adapters)
+    {
+        if (_offloaded is not { } offloaded) return;
+        foreach (AdapterScale item in adapters.Items)
+            if (offloaded.Weights.FirstOrDefault(item.Adapter.Changes) is { } name)
+                throw new EdgeLlmException(ErrorCode.Unsupported,
+                    $"{item.Adapter.Path}: it changes {name}, which is on a device: load adapters before the context is made, or use n_gpu_layers 0");
     }
 
     /// <summary>What the model's head for texts makes of a vector.</summary>
@@ -194,6 +205,8 @@ internal sealed class ModelRunner : IDisposable
         Workspace workspace = Workspace.Allocate(
             _options.BatchSize, _options.Threads, workspace => Make(_spec, Cache, workspace, _options, _offloaded), out (BatchPlan, Transformer) made);
         (_former, _workspace) = (_workspace, workspace);
+        _adapted?.Dispose();
+        _adapted = null; // it works for the former Cpu
         (_plan, _transformer) = made;
         var packed = new PackedActivations(_pool, _kernels.Float, _workspace.PackedQ8_K, _workspace.PackedQ8_32);
         Cpu = new Cpu(_pool, _kernels, _workspace.Scratch, _workspace.ScratchStride, packed) { Tracer = Cpu?.Tracer, Observer = Cpu?.Observer };
@@ -229,7 +242,6 @@ internal sealed class ModelRunner : IDisposable
         bool any = false;
         foreach (Batch.Run run in batch.Runs) any |= !run.Sequence.PassAdapters.IsEmpty;
         if (!any) return;
-        if (_offloaded is not null) throw new EdgeLlmException(ErrorCode.Unsupported, "adapters do not work with layers on a device: expected n_gpu_layers 0");
         foreach (Batch.Run run in batch.Runs) Adapted.Add(run.Sequence.PassAdapters, run.Count);
         Adapted.Begin(batch.LogitsRows);
     }

@@ -52,15 +52,16 @@ internal abstract class StagePass
 
 /// <summary>The last layers of a model, in stages one after another.</summary>
 /// <param name="FirstLayer">The first of them; the number of layers if it is only the output matrix.</param>
+/// <param name="HasOutput">Whether logits come from the last stage.</param>
 /// <param name="Stages">The stages.</param>
 /// <param name="Parts">What of each of them is the host's.</param>
-internal sealed record OffloadedLayers(int FirstLayer, IReadOnlyList<IStage> Stages, HostParts[] Parts) : IDisposable
+internal sealed record OffloadedLayers(int FirstLayer, bool HasOutput, IReadOnlyList<IStage> Stages, HostParts[] Parts) : IDisposable
 {
     /// <summary>Rows that the stage with the output matrix gives at most besides those of logits: each takes room for the logits of a token.</summary>
     public const int HiddenRows = 64;
 
-    /// <summary>Whether logits come from the last stage.</summary>
-    public bool HasOutput => Stages[^1].HasOutput;
+    /// <summary>Names of the model's tensors that they multiply with: adapters cannot change these.</summary>
+    public required IReadOnlySet<string> Weights { get; init; }
 
     /// <summary>What was said when a device failed; null: all work.</summary>
     public string? Loss => Stages.Select(stage => stage.Loss).FirstOrDefault(loss => loss is not null);

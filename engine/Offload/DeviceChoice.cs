@@ -14,31 +14,49 @@ internal sealed record DeviceChoice(Plugin? Plugin, OffloadDevice[] Devices, str
         {
             Plugin plugin = Plugin.Load(wish.Plugin);
             IReadOnlyList<OffloadDevice> devices = plugin.Devices();
-            return devices.Count == 0 ? new DeviceChoice(plugin, [], $"{plugin.Name} finds no device") : new DeviceChoice(plugin, Named(plugin, devices, wish), null);
+            OffloadDevice? first = devices.FirstOrDefault(device => device.Error is null);
+            return first is null ? new DeviceChoice(plugin, [], WhyOf(plugin, devices)) : new DeviceChoice(plugin, Named(plugin, devices, wish) ?? [first], null);
         }
 
         var why = new List<string>();
         foreach (string path in OffloadPlugins.Find())
         {
+            Plugin plugin;
+            IReadOnlyList<OffloadDevice> devices;
             try
             {
-                Plugin plugin = Plugin.Load(path);
-                IReadOnlyList<OffloadDevice> devices = plugin.Devices();
-                if (devices.FirstOrDefault(wish.TakesUnasked) is { } first)
-                    return new DeviceChoice(plugin, wish.Devices.Count > 0 ? Named(plugin, devices, wish) : [first], null);
-                why.Add(devices.Count == 0 ? $"{plugin.Name} finds no device" : $"{plugin.Name} has no GPU that gives the CPU's bits");
+                plugin = Plugin.Load(path);
+                devices = plugin.Devices();
             }
             catch (EdgeLlmException e)
             {
                 why.Add(e.Message);
+                continue;
             }
+            if (devices.FirstOrDefault(wish.TakesUnasked) is { } first) return new DeviceChoice(plugin, Named(plugin, devices, wish) ?? [first], null);
+            why.Add(WhyOf(plugin, devices));
         }
         return new DeviceChoice(null, [], why.Count > 0 ? string.Join("; ", why) : "there is no offload plug-in beside the program");
     }
 
-    private static OffloadDevice[] Named(Plugin plugin, IReadOnlyList<OffloadDevice> devices, OffloadOptions wish) => wish.Devices.Count == 0
-        ? [devices[0]]
-        : [.. wish.Devices.Select(number => number < devices.Count
-            ? devices[number]
-            : throw new EdgeLlmException(ErrorCode.InvalidArgument, $"device {number}: {plugin.Name} has {devices.Count}"))];
+    // Why none of a plug-in's devices is taken.
+    private static string WhyOf(Plugin plugin, IReadOnlyList<OffloadDevice> devices)
+    {
+        if (devices.Count == 0) return $"{plugin.Name} finds no device";
+        OffloadDevice[] broken = [.. devices.Where(device => device.Error is not null)];
+        return broken.Length == 0 ? $"{plugin.Name} has no GPU that gives the CPU's bits"
+            : string.Join("; ", broken.Select(device => $"device {device.Number}: {device.Error}"));
+    }
+
+    // Null: no number is named.
+    private static OffloadDevice[]? Named(Plugin plugin, IReadOnlyList<OffloadDevice> devices, OffloadOptions wish)
+    {
+        if (wish.Devices.Count == 0) return null;
+        foreach (int number in wish.Devices)
+        {
+            if (number >= devices.Count) throw new EdgeLlmException(ErrorCode.InvalidArgument, $"device {number}: {plugin.Name} has {devices.Count}");
+            if (devices[number].Error is { } error) throw new EdgeLlmException(ErrorCode.PluginError, $"device {number}: {error}");
+        }
+        return [.. wish.Devices.Select(number => devices[number])];
+    }
 }

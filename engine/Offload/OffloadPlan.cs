@@ -11,31 +11,37 @@ internal sealed class OffloadPlan
     private readonly ModelSpec _spec;
     private readonly ContextOptions _options;
     private readonly OffloadOptions _wish;
+    private readonly IReadOnlyList<LoraAdapter> _adapters;
     private readonly CacheLayout _cache;
     private readonly HostParts[] _parts;
     private readonly Plugin? _plugin;
     private readonly OffloadDevice[] _devices = [];
     private readonly List<string> _notes = [];
     private List<OffloadedStage> _stages = [];
-    private int _layers; // the last ones, of all
+    private int _describable, _layers; // the last ones, of all
     private bool _output;
 
     /// <summary>Plans what a context of a model wishes.</summary>
+    /// <param name="spec">The model.</param>
+    /// <param name="options">The context.</param>
+    /// <param name="wish">The wish.</param>
+    /// <param name="adapters">Adapters that texts may be computed with: a device does not know them, so what they change stays here.</param>
+    /// <param name="before">A plan whose layers take memory of the same devices.</param>
     /// <exception cref="EdgeLlmException">InvalidArgument. PluginError: the plug-in cannot be used. Unsupported: layers were asked for by number, and
     /// there is no device for any.</exception>
-    public OffloadPlan(ModelSpec spec, ContextOptions options, OffloadOptions wish)
+    public OffloadPlan(ModelSpec spec, ContextOptions options, OffloadOptions wish, IReadOnlyList<LoraAdapter> adapters, OffloadPlan? before = null)
     {
         wish.Check();
-        (_spec, _options, _wish) = (spec, options, wish);
+        (_spec, _options, _wish, _adapters) = (spec, options, wish, adapters);
         _cache = spec.CacheLayout(options.CacheSize);
         _parts = new HostParts[spec.Layers.Length];
         if (wish.Layers == 0) return;
         DeviceChoice choice = DeviceChoice.Of(wish);
         (_plugin, _devices) = (choice.Plugin, choice.Devices);
-        if (choice.WhyNone is { } why) _notes.Add(why);
+        if (before is not null && before._plugin == _plugin) _devices = Array.ConvertAll(_devices, before.WhatIsLeftOf);
+        if (choice.WhyNone is { } why) Note(why);
         else ChooseLayers();
-        if (Layers == 0 && wish.Layers > 0)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{wish.Layers} layers for a device (n_gpu_layers), and none takes any: {string.Join("; ", _notes)}");
+        ThrowIfNone();
     }
 
     /// <summary>Layers for devices, the output matrix counted as one.</summary>
@@ -47,43 +53,85 @@ internal sealed class OffloadPlan
     /// <summary>Bytes of the cache that do not lie in the host's memory.</summary>
     public long CacheBytes { get; private set; }
 
+    /// <summary>The layers without their stages, to measure what is left for the host; null: all are.</summary>
+    public OffloadedLayers? Measured => Layers == 0 ? null : Offloaded([], []);
+
     /// <summary>Makes the stages. Where a device has less memory than it said, fewer layers go there.</summary>
     /// <returns>The stages; null: there are none.</returns>
-    /// <exception cref="EdgeLlmException">PluginError, Unsupported, OutOfMemory.</exception>
+    /// <exception cref="EdgeLlmException">PluginError, OutOfMemory. Unsupported: as with the constructor.</exception>
     public OffloadedLayers? Make()
     {
         while (Layers > 0)
         {
             var stages = new List<IStage>();
+            var weights = new HashSet<string>();
             try
             {
                 foreach (LayerRange range in Ranges())
                 {
                     using StageDescription description = Describe(range);
                     stages.Add(new Stage(_plugin!, range.Device.Number, description));
+                    weights.UnionWith(description.Weights.Select(weight => weight.Name));
                 }
-                int first = _spec.Layers.Length - _layers;
-                return new OffloadedLayers(first, stages, _parts[first..]);
+                return Offloaded(stages, weights);
             }
             catch (Exception e)
             {
                 foreach (IStage stage in stages) stage.Dispose();
                 if (e is not EdgeLlmException { Code: ErrorCode.OutOfMemory }) throw;
-                _notes.Add($"{Layers} layers do not fit: {e.Message}");
-                (_layers, _output) = (_layers * 3 / 4, _output && _layers > 0);
+                Note($"{Layers} layers do not fit: {e.Message}");
+                AskForLess(_layers * 3 / 4);
                 ReduceToWhatFits();
             }
         }
+        ThrowIfNone();
         return null;
+    }
+
+    private OffloadedLayers Offloaded(List<IStage> stages, HashSet<string> weights)
+    {
+        int first = _spec.Layers.Length - _layers;
+        return new OffloadedLayers(first, _output, stages, _parts[first..]) { Weights = weights };
+    }
+
+    private void ThrowIfNone()
+    {
+        if (Layers == 0 && _wish.Layers > 0)
+            throw new EdgeLlmException(ErrorCode.Unsupported, $"{_wish.Layers} layers for a device (n_gpu_layers), and none takes any: {string.Join("; ", _notes)}");
+    }
+
+    // Once for all that begin alike.
+    private void Note(string note, string? beginning = null)
+    {
+        if (!_notes.Exists(known => known.StartsWith(beginning ?? note, StringComparison.Ordinal))) _notes.Add(note);
+    }
+
+    private OffloadDevice WhatIsLeftOf(OffloadDevice device)
+    {
+        long taken = _stages.Where(stage => stage.Device.Number == device.Number).Sum(stage => stage.Bytes);
+        return device.FreeBytes == 0 ? device : device with { FreeBytes = Math.Max(1, device.FreeBytes - taken) };
     }
 
     // Takes the last layers that can be described and that the devices take and have memory for.
     private void ChooseLayers()
     {
-        int wished = _wish.Layers < 0 ? int.MaxValue : _wish.Layers;
-        _output = _spec.HasLogits;
-        _layers = Math.Min(DescribableLayers(), wished - (_output ? 1 : 0));
+        _describable = DescribableLayers();
+        Ask(_spec.HasLogits && OutputCanGo());
         ReduceToWhatFits();
+    }
+
+    // Asks for all that is wished, with the output matrix or without it.
+    private void Ask(bool output)
+    {
+        _output = output;
+        _layers = Math.Min(_describable, (_wish.Layers < 0 ? int.MaxValue : _wish.Layers) - (output ? 1 : 0));
+    }
+
+    // Asks for fewer layers. Behind the last one the output matrix is left out: without it there may be room for layers.
+    private void AskForLess(int layers)
+    {
+        if (_layers > 0) _layers = layers;
+        else Ask(output: false);
     }
 
     private void ReduceToWhatFits()
@@ -100,15 +148,39 @@ internal sealed class OffloadPlan
         string? why = Describable.WhyNot(_spec);
         for (int il = _spec.Layers.Length - 1; il >= 0 && why is null; il--)
         {
-            LayerSpec layer = _spec.Layers[il];
-            if (!_wish.Kqv && layer.Mixer is AttentionSpec) _parts[il] |= HostParts.Mixer;
-            if (Describable.WhyNot(layer.Ffn) is not null && Describable.CanStay(layer.Ffn)) _parts[il] |= HostParts.FeedForward;
-            why = Describable.WhyNot(layer, _parts[il]);
+            why = WhyNot(il);
             if (why is not null) why = $"layer {il}: {why}";
             else count++;
         }
-        if (why is not null) _notes.Add(why);
+        if (why is not null) Note(why);
         return count;
+    }
+
+    private string? WhyNot(int il)
+    {
+        LayerSpec layer = _spec.Layers[il];
+        if (!_wish.Kqv && layer.Mixer is AttentionSpec) _parts[il] |= HostParts.Mixer;
+        if (Describable.WhyNot(layer.Ffn) is not null && Describable.CanStay(layer.Ffn)) _parts[il] |= HostParts.FeedForward;
+        if (Describable.WhyNot(layer, _parts[il]) is { } why) return why;
+        if (layer.ResidualScale == 0) return "its sums have the factor 0";
+        using StageDescription alone = Describe(il, il + 1, output: false);
+        return WhyNot(alone) is { } what ? KeepExperts(il) ? WhyNot(il) : what : null;
+    }
+
+    private bool OutputCanGo()
+    {
+        using StageDescription alone = Describe(_spec.Layers.Length, _spec.Layers.Length, output: true);
+        if (WhyNot(alone) is not { } why) return true;
+        Note($"the output matrix: {why}");
+        return false;
+    }
+
+    private string? WhyNot(StageDescription description)
+    {
+        if (description.HasZeroScale) return "a product has the factor 0";
+        foreach (LoraAdapter adapter in _adapters)
+            if (description.Weights.FirstOrDefault(weight => adapter.Changes(weight.Name)) is { Name: { } name }) return $"{adapter.Path} changes {name}";
+        return null;
     }
 
     // False: something does not fit, and less is asked for now.
@@ -120,31 +192,51 @@ internal sealed class OffloadPlan
         {
             using StageDescription description = Describe(range);
             StagePlan plan = StagePlan.Ask(_plugin!, range.Device.Number, description);
-            if (plan.FirstLayer > 0 || (range.HasOutput && !plan.TakesOutput))
+            if (range.HasOutput && !plan.TakesOutput)
             {
-                _notes.Add(plan.Reason);
-                _layers = Math.Min(_layers, _spec.Layers.Length - range.First - plan.FirstLayer);
-                if (range.HasOutput && !plan.TakesOutput) _output = false;
+                Note(plan.Reason);
+                Ask(output: false);
+                return false;
+            }
+            if (plan.FirstLayer > 0 && KeepExperts(range.First + plan.FirstLayer - 1))
+            {
+                Note($"the CPU does experts that {range.Device.Name} does not: {plan.Reason}", "the CPU does experts");
+                return false;
+            }
+            if (plan.FirstLayer > 0)
+            {
+                Note(plan.Reason);
+                _layers = _spec.Layers.Length - range.First - plan.FirstLayer;
                 return false;
             }
             if (!plan.IsExact && _wish.Exact)
             {
-                _notes.Add($"{range.Device.Name} does not give the CPU's bits{(range.Device.Note.Length > 0 ? $" ({range.Device.Note})" : "")}, which is asked for");
+                Note($"{range.Device.Name} does not give the CPU's bits{(range.Device.Note.Length > 0 ? $" ({range.Device.Note})" : "")}, which is asked for");
                 (_layers, _output) = (0, false);
                 return false;
             }
-            if (range.Device.FreeBytes == 0 || plan.Bytes <= range.Device.FreeBytes * MemoryShare)
+            if (range.Device.FreeBytes > 0 && plan.Bytes > range.Device.FreeBytes * MemoryShare)
             {
-                stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes));
-                cacheBytes += description.CacheGroups.Sum(group => _cache.Groups[group.Group].Capacity * group.BlockBytes);
-                continue;
+                Note($"as many as fit {range.Device.FreeBytes >> 20} MiB of {range.Device.Name}");
+                if (Enumerable.Range(range.First, range.End - range.First).Any(KeepExperts)) return false; // they are most of a layer
+                AskForLess(_layers - 1);
+                return false;
             }
-            if (_notes.Count == 0 || !_notes[^1].StartsWith("as many", StringComparison.Ordinal)) _notes.Add($"as many as fit {range.Device.FreeBytes >> 20} MiB of {range.Device.Name}");
-            if (_layers > 0) _layers--;
-            else _output = false;
-            return false;
+            stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes)
+            {
+                HostNetworks = _parts[range.First..range.End].Count(parts => parts.HasFlag(HostParts.FeedForward)),
+            });
+            cacheBytes += description.CacheGroups.Sum(group => _cache.Groups[group.Group].Capacity * group.BlockBytes);
         }
         (_stages, CacheBytes) = (stages, cacheBytes);
+        return true;
+    }
+
+    // Leaves the experts of a layer to the CPU, if they are not yet.
+    private bool KeepExperts(int il)
+    {
+        if (_spec.Layers[il].Ffn is not ExpertsSpec experts || _parts[il].HasFlag(HostParts.FeedForward) || !Describable.CanStay(experts)) return false;
+        _parts[il] |= HostParts.FeedForward;
         return true;
     }
 
@@ -160,7 +252,8 @@ internal sealed class OffloadPlan
         for (int i = 0; i < _devices.Length && Layers > 0; i++)
         {
             sum += shares[i];
-            int until = i == _devices.Length - 1 ? Layers : (int)Math.Round(sum * Layers), end = first + Math.Min(until - taken, count - first);
+            int until = i == _devices.Length - 1 ? Layers : (int)Math.Round(sum * Layers);
+            int end = first + Math.Min(until - taken, count - first);
             bool output = _output && until == Layers && taken < Layers;
             if (end > first || output) ranges.Add(new LayerRange(_devices[i], first, end, output));
             (first, taken) = (end, until);
@@ -168,12 +261,16 @@ internal sealed class OffloadPlan
         return ranges;
     }
 
+    // By free memory, where all devices say how much they have.
     private double[] Shares()
     {
-        double[] shares = _wish.Split.Count > 0 ? [.. _wish.Split] : Array.ConvertAll(_devices, device => Math.Max(1.0, device.FreeBytes));
+        bool saysMemory = _devices.All(device => device.FreeBytes > 0);
+        double[] shares = _wish.Split.Count > 0 ? [.. _wish.Split] : Array.ConvertAll(_devices, device => saysMemory ? device.FreeBytes : 1.0);
         double sum = shares.Sum();
         return Array.ConvertAll(shares, share => share / sum);
     }
 
-    private StageDescription Describe(LayerRange range) => new(_spec, _cache, _options, range.First, range.End, range.HasOutput, _parts, _wish.Exact);
+    private StageDescription Describe(LayerRange range) => Describe(range.First, range.End, range.HasOutput);
+
+    private StageDescription Describe(int first, int end, bool output) => new(_spec, _cache, _options, first, end, output, _parts, _wish.Exact);
 }

@@ -8,12 +8,12 @@ internal sealed unsafe class Plugin
     private static readonly object s_gate = new();
     private static readonly Dictionary<string, Plugin> s_loaded = [];
 
-    private readonly AbiPlugin* _table;
+    private readonly AbiPlugin* _table = (AbiPlugin*)NativeMemory.Alloc((nuint)sizeof(AbiPlugin));
 
-    private Plugin(AbiPlugin* table)
+    private Plugin(in AbiPlugin table)
     {
-        _table = table;
-        (Name, Title) = (TextOf(table->Name, 64), $"{TextOf(table->Name, 64)} {TextOf(table->Version, 64)}");
+        *_table = table;
+        (Name, Title) = (TextOf(table.Name, 64), $"{TextOf(table.Name, 64)} {TextOf(table.Version, 64)}");
     }
 
     /// <summary>Its name.</summary>
@@ -37,7 +37,7 @@ internal sealed unsafe class Plugin
         }
     }
 
-    /// <summary>Its devices.</summary>
+    /// <summary>Its devices, also those that it can say nothing of (<see cref="OffloadDevice.Error"/>).</summary>
     /// <exception cref="EdgeLlmException">PluginError.</exception>
     public IReadOnlyList<OffloadDevice> Devices()
     {
@@ -48,15 +48,15 @@ internal sealed unsafe class Plugin
         return [.. Enumerable.Range(0, count).Select(Device)];
     }
 
-    /// <summary>A device.</summary>
-    /// <exception cref="EdgeLlmException">PluginError.</exception>
-    public OffloadDevice Device(int number)
+    private OffloadDevice Device(int number)
     {
         AbiError error = NewError();
         var info = new AbiDeviceInfo { StructSize = (uint)sizeof(AbiDeviceInfo) };
-        Check(_table->DeviceInfo(number, &info, &error), error);
+        int status = _table->DeviceInfo(number, &info, &error);
+        if (status != 0) return new OffloadDevice(number, "", "", OffloadDeviceKind.Other, 0, 0, false, "") { Error = $"{Name}: {TextOf(status, error)}" };
         OffloadDeviceKind kind = info.Kind <= (uint)OffloadDeviceKind.Processor ? (OffloadDeviceKind)info.Kind : OffloadDeviceKind.Other;
-        return new OffloadDevice(number, TextOf(info.Name, 128), TextOf(info.Driver, 64), kind, Clamp(info.TotalBytes), Clamp(info.FreeBytes), info.Exact == 1, TextOf(info.Note, 192));
+        return new OffloadDevice(number, TextOf(info.Name, 128), TextOf(info.Driver, 64), kind, Clamp(info.TotalBytes), Clamp(info.FreeBytes),
+            info.Exact == 1, TextOf(info.Note, 192));
     }
 
     /// <summary>A struct for an error.</summary>
@@ -70,15 +70,8 @@ internal sealed unsafe class Plugin
     }
 
     /// <summary>What a status says; null for 0.</summary>
-    public EdgeLlmException? ErrorOf(int status, in AbiError error)
-    {
-        if (status == 0) return null;
-        string text;
-        fixed (byte* first = error.Text) text = TextOf(first, 504);
-        if (text.Length == 0) text = $"status {status}, without a word";
-        if (error.NativeCode != 0) text += $" (code {error.NativeCode} of the device)";
-        return new EdgeLlmException(CodeOf(status), $"{Name}: {text}");
-    }
+    public EdgeLlmException? ErrorOf(int status, in AbiError error) =>
+        status == 0 ? null : new EdgeLlmException(CodeOf(status), $"{Name}: {TextOf(status, error)}");
 
     /// <summary>Text that a plug-in has filled in, or points to. Nothing behind its end is read: it may be shorter than the limit.</summary>
     public static string TextOf(byte* text, int limit)
@@ -86,6 +79,14 @@ internal sealed unsafe class Plugin
         int length = 0;
         while (text is not null && length < limit && text[length] != 0) length++;
         return System.Text.Encoding.UTF8.GetString(text, length);
+    }
+
+    private static string TextOf(int status, in AbiError error)
+    {
+        string text;
+        fixed (byte* first = error.Text) text = TextOf(first, 504);
+        if (text.Length == 0) text = $"status {status}, without a word";
+        return error.NativeCode == 0 ? text : $"{text} (code {error.NativeCode} of the device)";
     }
 
     private static ErrorCode CodeOf(int status) => status switch
@@ -99,21 +100,30 @@ internal sealed unsafe class Plugin
 
     private static Plugin Open(string path)
     {
-        if (!File.Exists(path)) throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: there is no such plug-in");
-        if (!NativeLibrary.TryLoad(path, out nint library)) throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: this is no library that can be loaded here");
+        if (!File.Exists(path)) throw Unusable(path, "there is no such plug-in");
+        nint library;
+        try
+        {
+            library = NativeLibrary.Load(path);
+        }
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+        {
+            throw Unusable(path, $"this is no library that can be loaded here: {e.Message.ReplaceLineEndings(" ")}");
+        }
         if (!NativeLibrary.TryGetExport(library, Abi.Entry, out nint entry))
-            throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: this library is no plug-in of this version: it has no {Abi.Entry}");
-        var table = (AbiPlugin*)NativeMemory.AllocZeroed((nuint)sizeof(AbiPlugin));
-        table->StructSize = (uint)sizeof(AbiPlugin);
+            throw Unusable(path, $"this library is no plug-in of this version: it has no {Abi.Entry}");
+        var table = new AbiPlugin { StructSize = (uint)sizeof(AbiPlugin) };
         AbiError error = NewError();
-        int status = ((delegate* unmanaged<AbiHost*, AbiPlugin*, AbiError*, int>)entry)(PluginHost.Table, table, &error);
-        if (status != 0)
-            throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: the plug-in cannot be used: {TextOf(error.Text, 504)} (status {status})");
-        if (table->StructSize < sizeof(AbiPlugin) || table->Name is null || table->DeviceCount is null || table->DeviceInfo is null || table->Plan is null || table->Create is null
-            || table->Forward is null || table->BlockCopy is null || table->BlockRead is null || table->BlockWrite is null || table->Info is null || table->Destroy is null)
-            throw new EdgeLlmException(ErrorCode.PluginError, $"{path}: the plug-in has filled in {table->StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
+        int status = ((delegate* unmanaged<AbiHost*, AbiPlugin*, AbiError*, int>)entry)(PluginHost.Table, &table, &error);
+        if (status != 0) throw Unusable(path, $"the plug-in cannot be used: {TextOf(error.Text, 504)} (status {status})");
+        bool isWhole = table.StructSize >= sizeof(AbiPlugin) && table.Name is not null && table.DeviceCount is not null && table.DeviceInfo is not null
+            && table.Plan is not null && table.Create is not null && table.Forward is not null && table.BlockCopy is not null && table.BlockRead is not null
+            && table.BlockWrite is not null && table.Info is not null && table.Destroy is not null;
+        if (!isWhole) throw Unusable(path, $"the plug-in has filled in {table.StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
         return new Plugin(table);
     }
+
+    private static EdgeLlmException Unusable(string path, string why) => new(ErrorCode.PluginError, $"{path}: {why}");
 
     private EdgeLlmException Failed(string message) => new(ErrorCode.PluginError, $"{Name}: {message}");
 

@@ -37,6 +37,7 @@ internal sealed unsafe class StageDescription : IDisposable
             StructSize = (uint)sizeof(AbiStageDesc), Flags = exact ? Abi.Exact : 0, Architecture = _arena.Text(spec.Architecture),
             Hidden = spec.EmbeddingLength, VocabSize = spec.VocabSize, LayerCount = LayerCount, MaxRows = options.BatchSize,
             MaxOutputRows = hasOutput ? Math.Min(options.BatchSize, Math.Max(options.LogitsRows, OffloadedLayers.HiddenRows)) : options.BatchSize, Layers = layers, Arithmetic = Canonical.Version,
+            Model = spec.Number,
         };
         if (hasOutput)
         {
@@ -58,6 +59,12 @@ internal sealed unsafe class StageDescription : IDisposable
 
     /// <summary>Whether the output matrix is a part.</summary>
     public bool HasOutput { get; }
+
+    /// <summary>Its tensors.</summary>
+    public IReadOnlyList<Tensor> Weights => _tensors;
+
+    /// <summary>Whether a product has the factor 0, which stands for 1 here.</summary>
+    public bool HasZeroScale { get; private set; }
 
     /// <summary>The rotary embeddings, in the order of the stage's tables.</summary>
     public IReadOnlyList<RopeConfig> Ropes => _ropes;
@@ -82,8 +89,8 @@ internal sealed unsafe class StageDescription : IDisposable
             layer.Mixer = _arena.Add(Attention(attention, il, parts.HasFlag(HostParts.Mixer)));
         }
         if (parts.HasFlag(HostParts.FeedForward) || spec.Ffn is null) return layer;
-        layer.FeedForwardKind = spec.Ffn is GatedSpec ? Abi.Gated : Abi.Plain;
-        layer.FeedForward = _arena.Add(FeedForward(spec.Ffn));
+        layer.FeedForwardKind = Kind(spec.Ffn);
+        layer.FeedForward = spec.Ffn is ExpertsSpec experts ? _arena.Add(Experts(experts)) : _arena.Add(FeedForward(spec.Ffn));
         return layer;
     }
 
@@ -110,6 +117,34 @@ internal sealed unsafe class StageDescription : IDisposable
             (result.Activation, result.Up, result.Down) = (Describable.ActivationOf(plain.Activation), Linear(plain.Up), Linear(plain.Down));
         return result;
     }
+
+    private AbiExperts Experts(ExpertsSpec spec)
+    {
+        RouterConfig router = spec.Router;
+        HasZeroScale |= router.Scale == 0 || spec.OutputScale == 0;
+        var experts = new AbiExperts
+        {
+            StructSize = (uint)sizeof(AbiExperts), Flags = router.Normalize ? Abi.Normalize : 0, Gating = (uint)router.Gating, Activation = Describable.ActivationOf(spec.Activation),
+            Count = router.Count, Used = router.Used, Width = spec.Up.OutputLength, WeightScale = router.Scale == 1 ? 0 : router.Scale,
+            OutputScale = spec.OutputScale == 1 ? 0 : spec.OutputScale, ChoiceBias = Number(spec.ChoiceBias), Router = Linear(spec.RouterWeight),
+            Gate = spec.Gate is null ? default : Matrices(spec.Gate), Up = Matrices(spec.Up), Down = Matrices(spec.Down), SharedKind = Kind(spec.Shared),
+        };
+        if (router.GroupsUsed < router.Groups) (experts.Groups, experts.GroupsUsed) = (router.Groups, router.GroupsUsed);
+        if (spec.Shared is not null) experts.Shared = _arena.Add(FeedForward(spec.Shared));
+        if (spec.SharedGate is not null) experts.SharedGate = Linear(spec.SharedGate);
+        return experts;
+    }
+
+    private AbiExpertMatrices Matrices(ExpertMatrices matrices) =>
+        new() { Weight = Number(matrices.Weight), Bias = Number(matrices.Bias), FirstRow = matrices.FirstRow };
+
+    private static uint Kind(IFeedForwardSpec? spec) => spec switch
+    {
+        GatedSpec => Abi.Gated,
+        PlainSpec => Abi.Plain,
+        ExpertsSpec => Abi.Experts,
+        _ => 0,
+    };
 
     private AbiRope Rope(RopeConfig? config)
     {
@@ -144,6 +179,7 @@ internal sealed unsafe class StageDescription : IDisposable
     private AbiLinear Linear(Linear linear)
     {
         float scale = linear.Scale * linear.WeightScale;
+        HasZeroScale |= scale == 0;
         return new AbiLinear { Weight = Number(linear.Weight), Bias = Number(linear.Bias), Scale = scale == 1 ? 0 : scale };
     }
 

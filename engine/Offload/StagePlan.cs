@@ -20,11 +20,13 @@ internal sealed record StagePlan(int FirstLayer, bool TakesOutput, bool IsExact,
         using var arena = new Arena();
         var plan = new AbiPlan
         {
-            StructSize = (uint)sizeof(AbiPlan), Verdicts = arena.Array<byte>(description.Desc->TensorCount), LayerBytes = arena.Array<ulong>(description.LayerCount),
+            StructSize = (uint)sizeof(AbiPlan), Verdicts = arena.Array<byte>(description.Desc->TensorCount),
+            LayerBytes = arena.Array<ulong>(description.LayerCount),
         };
         AbiError error = Plugin.NewError();
         int status = plugin.Table->Plan(device, description.Desc, &plan, &error);
         string reason = Plugin.TextOf(status == 0 ? plan.Reason : error.Text, 256);
+        if (reason.Length == 0) reason = $"{plugin.Name} does not take more, and does not say why";
         if (status == Abi.Unsupported) return new StagePlan(description.LayerCount, false, false, 0, 0, new long[description.LayerCount], reason);
         plugin.Check(status, error);
         if (plan.FirstLayer < 0 || plan.FirstLayer > description.LayerCount)

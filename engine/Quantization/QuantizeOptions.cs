@@ -3,15 +3,15 @@ using Edge.Llm.Quantization;
 
 namespace Edge.Llm;
 
-/// <summary>A type for the tensors whose name matches.</summary>
+/// <summary>A type for the tensors whose name matches. For any number of threads.</summary>
 public sealed class TensorTypeRule
 {
     private readonly RegexSearch _search;
 
     /// <summary>Makes one.</summary>
-    /// <param name="pattern">A regular expression, found anywhere in the name, in either case.</param>
+    /// <param name="pattern">A regular expression, found anywhere in the name, in either case of A to Z.</param>
     /// <param name="type">The type.</param>
-    /// <exception cref="EdgeLlmException">InvalidArgument: the pattern is no regular expression, or has what the engine's lack:
+    /// <exception cref="EdgeLlmException">InvalidArgument: the pattern is no regular expression, is too large, or has what the engine's lack:
     /// backreferences, lookbehind.</exception>
     public TensorTypeRule(string pattern, GgmlType type)
     {
@@ -23,7 +23,7 @@ public sealed class TensorTypeRule
         }
         catch (EdgeLlmException e) when (e.Code == ErrorCode.GrammarError)
         {
-            throw Invalid($"'{pattern}': {e.Message}");
+            throw Refused(e);
         }
     }
 
@@ -41,7 +41,18 @@ public sealed class TensorTypeRule
         return equals > 0 ? new TensorTypeRule(text[..equals], ParseType(text[(equals + 1)..])) : throw Invalid($"'{text}': expected REGEX=TYPE");
     }
 
-    internal bool Matches(string name) => _search.IsFoundIn(name);
+    /// <exception cref="EdgeLlmException">InvalidArgument: the search costs too much.</exception>
+    internal bool Matches(string name)
+    {
+        try
+        {
+            return _search.IsFoundIn(name);
+        }
+        catch (EdgeLlmException e) when (e.Code == ErrorCode.GrammarError)
+        {
+            throw Refused(e);
+        }
+    }
 
     /// <summary>Reads the name of a type that tensors can be quantized to.</summary>
     /// <exception cref="EdgeLlmException">InvalidArgument: the message lists them.</exception>
@@ -50,6 +61,8 @@ public sealed class TensorTypeRule
         if (GgmlTypes.TryParse(name, out GgmlTypeInfo? info) && RowEncoders.Types.Contains(info.Type)) return info.Type;
         throw Invalid($"unknown tensor type '{name}'; there are: {string.Join(", ", RowEncoders.Types.Select(type => GgmlTypes.Get(type).Name))}");
     }
+
+    private EdgeLlmException Refused(EdgeLlmException error) => Invalid($"'{Pattern}': {error.Message}");
 
     private static EdgeLlmException Invalid(string message) => new(ErrorCode.InvalidArgument, message);
 }

@@ -63,7 +63,7 @@ internal sealed unsafe class ModelResource : Resource
     public void Log(LogLevel level, string message) => Log(_options, level, message);
 
     /// <summary>Layers that a context of default options gives to devices.</summary>
-    public int GpuLayers { get; private init; }
+    public int GpuLayers { get; private set; }
 
     private static void Log(ModelOptionsData options, LogLevel level, string message)
     {
@@ -77,6 +77,7 @@ internal sealed unsafe class ModelResource : Resource
     protected override void Free()
     {
         Log(LogLevel.Debug, "the model is closed");
+        PluginLog.Remove(this);
         Model.Dispose();
     }
 
@@ -95,22 +96,26 @@ internal sealed unsafe class ModelResource : Resource
 
     private static ModelResource Opened(LanguageModel model, ModelOptionsData options)
     {
-        var resource = new ModelResource(model, options) { GpuLayers = PlannedLayers(model) };
+        var resource = new ModelResource(model, options);
+        resource.PlanLayers();
         resource.Log(LogLevel.Info, $"{model.File.Path}: {model.Architecture}, {model.File.FileBytes} bytes in {model.File.PartCount} file(s)");
         if (model.File.LockWarning is { } warning) resource.Log(LogLevel.Warning, warning);
         if (EngineInfo.ScalarReason is { } reason) resource.Log(LogLevel.Warning, $"scalar kernels, which are slow: {reason}");
         return resource;
     }
 
-    private static int PlannedLayers(LanguageModel model)
+    private void PlanLayers()
     {
+        if (_options.GpuLayers == 0) return;
+        PluginLog.Add(this);
         try
         {
-            return model.PlanOffload().Layers;
+            GpuLayers = Model.PlanOffload().Layers;
         }
         catch
         {
-            model.Dispose();
+            PluginLog.Remove(this);
+            Model.Dispose();
             throw;
         }
     }

@@ -202,7 +202,7 @@ EDGE_LLM_API edge_llm_status edge_llm_last_error(edge_llm_error *error);
 
 /* ------------------------------------------------------------------- model ------------------------------------------------------------------- */
 
-/* Takes a message about a model, from any call on it or its contexts. The text is UTF-8, zero-terminated, and gone when the callback returns.
+/* Takes a message about a model, from any call on it or its contexts; and, where it has n_gpu_layers, what plug-ins say, on any thread. The text is UTF-8, zero-terminated, and gone when the callback returns.
  * It may call functions of the library. */
 typedef void (*edge_llm_log_callback)(void *user, edge_llm_log_level level, const char *message, size_t length);
 
@@ -234,7 +234,8 @@ typedef struct edge_llm_model_options {
     size_t offload_length;
     const int32_t *offload_devices;    /* numbers of its devices; none (default): the first */
     size_t offload_device_count;
-    const double *offload_split;       /* shares of the layers for each of these devices; none (default): by their free memory */
+    const double *offload_split;       /* shares of the layers for each of these devices; none (default): by their free memory, or equal
+                                          ones where a device does not say it */
     size_t offload_split_count;
     int32_t offload_inexact;           /* 1: take a device as well that does not give the CPU's own bits. Default 0 */
     uint32_t reserved;
@@ -279,7 +280,7 @@ typedef struct edge_llm_model_info {
     int32_t has_tokenizer;     /* 0: the file has none, or one that is not supported: only tokens can be used */
     int32_t has_chat_template; /* 1: the file brings one */
     int32_t file_count;        /* files that it is split into */
-    int32_t gpu_layers;        /* layers that a context of default options gives to devices, the output matrix counted as one */
+    int32_t gpu_layers;        /* layers that a context of default options gives to devices without adapters, the output matrix counted as one */
     int64_t file_bytes;        /* size of all files */
     int64_t parameter_count;   /* values in all tensors */
     char architecture[64];     /* zero-terminated, cut if longer, here and below */
@@ -519,7 +520,8 @@ EDGE_LLM_API edge_llm_status edge_llm_adapter_metadata(
 
 /* The adapters of the context's sequences that name none, once they are empty, and of texts to embed or rank. A count of 0: none. Any number of
  * sequences with different adapters may be in one batch. The array is not needed after the call.
- * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT (of another model, named twice, a scale that is not finite). */
+ * Errors: EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY, EDGE_LLM_INVALID_ARGUMENT (of another model, named twice, a scale that is not finite),
+ * EDGE_LLM_UNSUPPORTED (it changes weights that are on a device: an adapter loaded before the context is made keeps these off it). */
 EDGE_LLM_API edge_llm_status edge_llm_context_set_adapters(edge_llm_context *context, const edge_llm_adapter_scale *adapters, size_t adapter_count);
 
 /* The adapters of one sequence; a null pointer (and 0): those of the context. The sequence must be empty, unless it was computed with just these:
@@ -846,8 +848,8 @@ EDGE_LLM_API edge_llm_status edge_llm_sequence_trim(edge_llm_context *context, i
 EDGE_LLM_API edge_llm_status edge_llm_state_save(edge_llm_context *context, int32_t sequence, void *buffer, size_t capacity, size_t *count);
 
 /* Replaces what a sequence holds by a saved one, of a context with the same model, adapters and cache types. It is checked; after an error the sequence
- * is empty. Errors: EDGE_LLM_INVALID_FILE (damaged), EDGE_LLM_INVALID_ARGUMENT (of another model, adapter or cache type), EDGE_LLM_UNSUPPORTED (of another
- * arithmetic version), EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
+ * is empty. Errors: EDGE_LLM_INVALID_FILE (damaged), EDGE_LLM_INVALID_ARGUMENT (of another model, adapter or cache type, or of a device
+ * that is not exact), EDGE_LLM_UNSUPPORTED (of another arithmetic version), EDGE_LLM_CONTEXT_FULL, EDGE_LLM_OUT_OF_MEMORY, EDGE_LLM_INVALID_HANDLE, EDGE_LLM_BUSY. */
 EDGE_LLM_API edge_llm_status edge_llm_state_load(edge_llm_context *context, int32_t sequence, const void *data, size_t size);
 
 /* The same to a file. It is written beside its name and renamed when it is complete, so that what had the name stays until then. Errors: as

@@ -1,5 +1,3 @@
-using Edge.Llm.Tests.Support;
-
 namespace Edge.Llm.Tests.Native;
 
 /// <summary>The CUDA plug-in without a GPU: its own tests of kernels, formats and faults; and a whole model through the engine, over a driver made of an
@@ -7,33 +5,23 @@ namespace Edge.Llm.Tests.Native;
 [TestClass]
 public sealed class CudaPluginTests
 {
-    private const int ToolIsMissing = 77;
+    private static string Plugin => Path.Combine(PluginChecks.Folder("cuda"), "libedge_llm_offload_cuda.so");
 
-    // The folder it was built into, by its check, which must pass.
-    private static readonly Lazy<string> s_checked = new(() =>
-    {
-        if (!OperatingSystem.IsLinux()) Assert.Inconclusive("the fake driver is for Linux");
-        string folder = Path.Combine(NativeLibrary.Scratch, "cuda");
-        NativeLibrary.Result result = NativeLibrary.Run(Path.Combine(NativeLibrary.Root, "native-exports", "plugins", "cuda", "check"), [folder], "",
-            ("EDGE_LLM_FULL", Settings.Full ? "1" : ""));
-        if (result.ExitCode == ToolIsMissing) Assert.Inconclusive(result.Output);
-        Assert.AreEqual(0, result.ExitCode, $"{result.Output}\n{result.Error}");
-        StringAssert.Matches(result.Output, new(@"\d+ checks passed\s*$"), result.Error);
-        return folder;
-    });
+    [ClassCleanup]
+    public static void Wait() => PluginChecks.Wait();
 
     [TestMethod]
-    public void ItsCheckPasses() => Assert.IsTrue(File.Exists(Path.Combine(s_checked.Value, "libedge_llm_offload_cuda.so")));
+    public void ItsCheckPasses() => Assert.IsTrue(File.Exists(Plugin));
 
     [TestMethod]
     public void LogitsAreTheCpusForEverySplit()
     {
-        string plugin = Path.Combine(s_checked.Value, "libedge_llm_offload_cuda.so"), tokens = string.Join(',', Enumerable.Range(1, 18));
+        string tokens = string.Join(',', Enumerable.Range(1, 18));
         string[] command = ["logits", "-m", Path.Combine(AppContext.BaseDirectory, "models", "edge-llm-small.gguf"), "--all", "--tokens", tokens];
         string cpu = Logits(command);
         string[][] splits = [["-ngl", "1"], ["-ngl", "3"], ["-ngl", "-1"], ["-ngl", "-1", "-b", "7"], ["-ngl", "-1", "-b", "1"], ["-ngl", "-1", "--no-offload-kqv"]];
         foreach (string[] split in splits)
-            Assert.AreEqual(cpu, Logits([.. command, "--offload", plugin, .. split]), string.Join(' ', split));
+            Assert.AreEqual(cpu, Logits([.. command, "--offload", Plugin, .. split]), string.Join(' ', split));
     }
 
     [TestMethod]
@@ -43,7 +31,7 @@ public sealed class CudaPluginTests
     [DataRow("cc=61", "compute capability 6.1: expected 7.0 or later")]
     public void DevicesSayWhatTheyAreOrWhyThereAreNone(string faults, string expected)
     {
-        NativeLibrary.Result result = Run(["devices", "--offload", Path.Combine(s_checked.Value, "libedge_llm_offload_cuda.so")], faults);
+        NativeLibrary.Result result = Run(["devices", "--offload", Plugin], faults);
         StringAssert.Contains(result.Output + result.Error, expected);
     }
 
@@ -55,5 +43,5 @@ public sealed class CudaPluginTests
     }
 
     private static NativeLibrary.Result Run(string[] command, string faults) => NativeLibrary.Run(Path.Combine(AppContext.BaseDirectory, "edge-llm"), command, "",
-        ("LD_LIBRARY_PATH", Path.Combine(s_checked.Value, "fake")), ("FAKE_CUDA", faults));
+        ("LD_LIBRARY_PATH", Path.Combine(PluginChecks.Folder("cuda"), "fake")), ("FAKE_CUDA", faults));
 }

@@ -77,7 +77,7 @@ public sealed class PythonTests
             ["-W", "error", "-m", "unittest", "discover", Path.Combine(NativeLibrary.Root, "native-exports", "python", "tests")], "",
             environment, ("PYTHONDONTWRITEBYTECODE", "1"));
         Assert.AreEqual(0, result.ExitCode, result.Error);
-        StringAssert.EndsWith(result.Error.TrimEnd(), "OK");
+        StringAssert.StartsWith(result.Error.TrimEnd().Split('\n')[^1], "OK"); // without a C compiler some are skipped
     }
 
     private static string Python() => NativeLibrary.Has("python3") ? "python3" : throw new AssertInconclusiveException("no python3 here");

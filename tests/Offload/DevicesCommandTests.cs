@@ -38,6 +38,67 @@ public sealed class DevicesCommandTests
         StringAssert.Contains(run.Error, expected);
     }
 
+    /// <summary>What a plug-in prints, and processes that it leaves behind, are no answer, and hold nobody up.</summary>
+    [TestMethod]
+    [DataRow("print")]
+    [DataRow("child")]
+    public void APlugInMayPrintAndLeaveProcessesBehind(string fault)
+    {
+        CommandLine.Result result = CommandLine.Run(["devices", "--offload", ReferencePlugin.Path, "--json"], null, (Variable, fault));
+        Assert.AreEqual(0, result.ExitCode, result.Error);
+        using JsonDocument document = JsonDocument.Parse(result.Output);
+        Assert.AreEqual("Processor", document.RootElement[0].GetProperty("devices")[0].GetProperty("kind").GetString(), result.Output);
+    }
+
+    [TestMethod]
+    public void ABrokenDeviceIsSaidToBeAndTheOthersAreListed()
+    {
+        string[] command = ["devices", "--offload", ReferencePlugin.Path];
+        CommandLine.Result result = CommandLine.Run(command, null, (Variable, "devices=2,device=0,exact"));
+        string[] lines = result.Output.TrimEnd().Split('\n');
+        Assert.HasCount(3, lines, result.Output);
+        StringAssert.Contains(lines[1], "0  cannot be used: reference: ");
+        StringAssert.Contains(lines[2], "do not round ?as"); // a line break and an escape
+        using JsonDocument document = JsonDocument.Parse(CommandLine.Run([.. command, "--json"], null, (Variable, "devices=2,device=1")).Output);
+        JsonElement devices = document.RootElement[0].GetProperty("devices");
+        Assert.IsFalse(devices[0].TryGetProperty("error", out _));
+        StringAssert.Contains(devices[1].GetProperty("error").GetString(), "fault device");
+    }
+
+    [TestMethod]
+    public void AutoRefusesANumberThatThePlugInDoesNotHave()
+    {
+        using var file = new TinyModel(GgmlType.F16, GgmlType.F16);
+        string[] command = ["logits", "-m", file.File, "--tokens", "3", "-ngl", "-1", "--offload-devices", "2"];
+        CommandLine.Result result = CommandLine.Run(command, null, (Variable, "gpu"), (OffloadPlugins.Variable, ReferencePlugin.Path));
+        Assert.AreEqual(2, result.ExitCode, result.Error);
+        StringAssert.Contains(result.Error, "device 2: reference has 1");
+    }
+
+    [TestMethod]
+    public void WhatAPlugInLogsIsALineOfStandardError()
+    {
+        using var file = new TinyModel(GgmlType.F16, GgmlType.F16);
+        CommandLine.Result result = CommandLine.Run(["logits", "-m", file.File, "--tokens", "3", "--offload", ReferencePlugin.Path], null, (Variable, "log"));
+        Assert.AreEqual(0, result.ExitCode, result.Error);
+        StringAssert.Contains(result.Error, "edge-llm: plug-in: a stage is made\n");
+    }
+
+    [TestMethod]
+    public void APlanHasTheModelThatDrafts()
+    {
+        using var file = new TinyModel(GgmlType.F16, GgmlType.F16);
+        long own = Total(), both = Total("--draft-model", file.File);
+        Assert.IsGreaterThan(own * 3 / 2, both);
+
+        long Total(params string[] options)
+        {
+            CommandLine.Result result = CommandLine.Run(["plan", "-m", file.File, "-c", "64", "--json", .. options]);
+            using JsonDocument plan = JsonDocument.Parse(result.Output);
+            return plan.RootElement.GetProperty("total_bytes").GetInt64();
+        }
+    }
+
     [TestMethod]
     public void LayersOnADeviceGiveTheSameHash()
     {

@@ -55,6 +55,21 @@ public sealed class SourceTests
     }
 
     [TestMethod]
+    public void AQueryIsNotRepeated() =>
+        Assert.DoesNotContain("secret", Assert.ThrowsExactly<UsageException>(() => Source.Parse("htps://a.example/x.gguf?sig=secret", s_hosts)).Message);
+
+    [TestMethod]
+    [DataRow("https://a.example/x.gguf?k=secret", "https://b.example/x.gguf?k=secret", false)]
+    [DataRow("https://a.example/x.gguf?k=secret", "https://a.example/x.gguf?k=other", false)]
+    [DataRow("https://a.example/x.gguf?k=secret", "https://a.example/x.gguf?k=secret", true)]
+    public void AQueryIsHashedWithItsUrl(string one, string other, bool same)
+    {
+        string? first = Source.Parse(one, s_hosts).Query, second = Source.Parse(other, s_hosts).Query;
+        Assert.IsNotNull(first);
+        Assert.AreEqual(same, first == second);
+    }
+
+    [TestMethod]
     public void APasswordIsNotKept() =>
         Assert.DoesNotContain("secret", Assert.ThrowsExactly<UsageException>(() => Source.Parse("https://me:secret@a.example/x.gguf", s_hosts)).Message);
 }

@@ -3,6 +3,9 @@ namespace Edge.Llm.Tests.Pull;
 /// <summary>A model in two parts.</summary>
 internal static class SplitModel
 {
+    /// <summary>Which of the parts a path names.</summary>
+    public static int Number(string path) => path.Contains("-00001-", StringComparison.Ordinal) ? 0 : 1;
+
     public static byte[][] Parts()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory();

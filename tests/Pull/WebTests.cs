@@ -62,6 +62,33 @@ public sealed class WebTests : IDisposable
     }
 
     [TestMethod]
+    [DataRow(400)]
+    [DataRow(401)]
+    [DataRow(403)]
+    [DataRow(404)]
+    [DataRow(410)]
+    [DataRow(500)]
+    [DataRow(302)] // to nowhere
+    [DataRow(200)] // a page
+    [DataRow(206)] // not the file of the hash
+    public void NoMessageHasTheQuery(int status)
+    {
+        using var other = new LoopbackServer((request, answer) =>
+        {
+            if (status == 206) answer.File(request, s_model, headers: Tag);
+            else if (status == 200) answer.Text("<html>", "Content-Type: text/html");
+            else answer.Status(status);
+        });
+        using var server = new LoopbackServer((request, answer) => answer.Status(302, $"Location: {other.Url}x.gguf?sig=signed"));
+        Exception error = Assert.Throws<Exception>(() =>
+            _fixture.Pull(server.Url, server.Url + "x.gguf?sig=secret", sha256: status == 206 ? new string('0', 64) : null));
+        Assert.DoesNotContain("secret", error.Message);
+        Assert.DoesNotContain("signed", error.Message);
+        Assert.Contains("127.0.0.1", error.Message);
+        Assert.DoesNotContain("secret", string.Concat(_fixture.Announced));
+    }
+
+    [TestMethod]
     [DataRow("Location: /x.gguf", "more than 10 redirects")]
     [DataRow("Location: ftp://127.0.0.1/x.gguf", "expected a redirect to https, found ftp://127.0.0.1")]
     [DataRow("Location: file:///etc/passwd", "expected a redirect to https, found file://")]

@@ -184,6 +184,17 @@ public sealed class SpeculationTests
     }
 
     [TestMethod]
+    public void NoDraftIsThoughtFasterThanAPlainPass()
+    {
+        var times = new DraftTimes(8);
+        times.Add(0, 1);
+        times.Add(2, 0.8); // the machine had other work during the plain pass
+        for (int drafted = 1; drafted <= 8; drafted++) Assert.AreEqual(1, times.OverPlain(drafted), 1e-12, $"{drafted}");
+        times.Add(6, 1.3);
+        Assert.AreEqual(1.4, times.OverPlain(8), 1e-12);
+    }
+
+    [TestMethod]
     public void LookupGoesOnAsTheTextDidBefore()
     {
         var lookup = new PromptLookup();

@@ -34,6 +34,8 @@ public sealed class OllamaRefusalTests
     [DataRow("chat", """{"model":"small","options":{"temperature":"hot"}}""", "options.temperature: expected a number")]
     [DataRow("chat", """{"model":"small","options":{"num_predict":1.5}}""", "options.num_predict: expected an integer")]
     [DataRow("chat", """{"model":"small","options":{"num_ctx":0}}""", "options.num_ctx: expected 1 or more")]
+    [DataRow("chat", """{"model":"small","options":{"num_gpu":-2}}""", "options.num_gpu: expected -1 or more")]
+    [DataRow("generate", """{"model":"small","options":{"num_gpu":"all"}}""", "options.num_gpu")]
     [DataRow("chat", """{"model":"small","keep_alive":"soon"}""", "keep_alive: expected a number of seconds or a duration")]
     [DataRow("chat", """{"model":"small","keep_alive":"5"}""", "keep_alive")]
     [DataRow("chat", """{"model":"small","think":"hard"}""", "think: expected low, medium, high")]

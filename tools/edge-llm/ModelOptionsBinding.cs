@@ -52,6 +52,9 @@ internal sealed class ModelOptionsBinding
         return this;
     }
 
+    /// <summary>Is told, a line at a time, what there is to know of a model that is opened; by default standard error is.</summary>
+    public Action<string> Say { get; set; } = line => Console.Error.WriteLine("edge-llm: " + line);
+
     /// <summary>Opens the model, with a sign of life on the terminal when that takes long.</summary>
     public LanguageModel Open(ParseResult parsed) => Open(parsed, parsed.GetValue(_model) ?? DefaultModel.Find());
 
@@ -59,10 +62,10 @@ internal sealed class ModelOptionsBinding
     public LanguageModel Open(ParseResult parsed, string path)
     {
         using var progress = new Progress("loading", reports: false);
-        var model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), Model(parsed) with { Offload = _offload.Get(parsed) });
+        var model = LanguageModel.Open(ModelFolder.Resolve(parsed, path), Model(parsed) with { Offload = _offload.Get(parsed, Say) });
         progress.Dispose();
-        if (EngineInfo.ScalarReason is { } reason) Console.Error.WriteLine($"edge-llm: scalar kernels, which are slow: {reason}");
-        if (model.File.LockWarning is { } warning) Console.Error.WriteLine("edge-llm: " + Failure.OneLine(warning));
+        if (EngineInfo.ScalarReason is { } reason) Say($"scalar kernels, which are slow: {reason}");
+        if (model.File.LockWarning is { } warning) Say(Failure.OneLine(warning));
         return model;
     }
 

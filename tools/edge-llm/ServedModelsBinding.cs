@@ -35,8 +35,10 @@ internal sealed class ServedModelsBinding
     /// <summary>The models; none is opened yet.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="parallel">Requests that each answers at a time.</param>
-    public IReadOnlyList<ModelSource> Get(ParseResult parsed, int parallel)
+    /// <param name="say">Is told, a line at a time, what there is to know of models that are opened.</param>
+    public IReadOnlyList<ModelSource> Get(ParseResult parsed, int parallel, Action<string> say)
     {
+        _options.Say = say;
         var sources = new List<ModelSource>();
         foreach ((string given, string file) in Files(parsed))
         {

@@ -63,7 +63,7 @@ internal sealed class ServerOptionsBinding
     };
 
     private Uri? Traces(ParseResult parsed) => parsed.GetValue(_traces) is not { } text ? null
-        : Source.WebUrl(text) ?? throw new UsageException($"--traces: expected a URL such as http://127.0.0.1:4318, found '{text}'");
+        : Source.WebUrl(text) ?? throw new UsageException($"--traces: expected a URL such as http://127.0.0.1:4318, found '{text.Split('?')[0]}'");
 
     private string[] Origins(ParseResult parsed)
     {

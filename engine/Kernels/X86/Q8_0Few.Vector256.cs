@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Edge.Llm.Kernels;
 
-/// <summary>2 to 8 tokens times rows of Q8_0, at 256 bits, without a tile. A row's group is turned round in registers, so that each lane sums products of one
-/// block and no sum goes across lanes; there it stays while the tokens pass. The activations are turned round once for all rows.</summary>
+/// <summary>2 to 8 tokens times rows of Q8_0, at 256 bits, without a tile. A row's group is turned round in registers, so that each lane sums
+/// products of one block; there it stays while the tokens pass. The activations are turned round once for all rows.</summary>
 /// <typeparam name="TDot">Unsigned weights, sums in int32.</typeparam>
 internal static unsafe class Q8_0Few256<TDot> where TDot : IDot256
 {

@@ -1,12 +1,13 @@
 namespace Edge.Llm.Scheduling;
 
-/// <summary>How many tokens to draft for a request: as many as promise the most tokens a second by what was measured, and none for a while where no draft
-/// promises more than a plain pass. The pauses grow, so that text which cannot be drafted costs little.</summary>
+/// <summary>How many tokens to draft for a request: as many as promise the most tokens a second by what was measured, and none for a while where
+/// no draft promises clearly more than plain passes make. The pauses grow, so that text which cannot be drafted costs little.</summary>
 internal sealed class DraftPace(int most)
 {
     private const int FirstPause = 2, ShortestPause = 64, LongestPause = 1024, Growth = 4; // in passes
     private const int Trial = 2, Proven = 8, Refresh = 64; // in drafts
-    private const double Worth = 1.02, HopefulChance = 0.7, Decay = 0.9;
+    private const double Worth = 1.02; // tokens a second over those of plain passes that a draft must promise
+    private const double HopefulChance = 0.7, Decay = 0.9;
 
     private readonly DraftTimes _times = new(most);
     private double _right, _tried; // guesses, the last ones above all

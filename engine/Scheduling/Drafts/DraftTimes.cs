@@ -20,14 +20,14 @@ internal sealed class DraftTimes(int most)
         _last[drafted] = _passes;
     }
 
-    /// <summary>The time with some tokens drafted over that of a plain pass. A number that was not measured of late lies on the line through the
-    /// plain pass and the nearest one measured.</summary>
+    /// <summary>The time with some tokens drafted over that of a plain pass, 1 at least. A number that was not measured of late lies on the line
+    /// through the plain pass and the nearest one measured.</summary>
     public double OverPlain(int drafted)
     {
         double plain = _seconds[0].Value;
         for (int distance = 0; distance < most; distance++)
             foreach (int near in (ReadOnlySpan<int>)[drafted - distance, drafted + distance])
-                if (near >= 1 && near <= most && IsKnown(near)) return 1 + (((_seconds[near].Value / plain) - 1) * drafted / near);
+                if (near >= 1 && near <= most && IsKnown(near)) return 1 + (Math.Max(0, (_seconds[near].Value / plain) - 1) * drafted / near);
         return 1 + (UnknownDraft * drafted);
     }
 

@@ -9,15 +9,28 @@
 #include "fault.h"
 #include "stage.h"
 
+const bool does_mixtures = true;
+
 #define EXPORT __attribute__((visibility("default")))
 
 enum { MOST_DEVICES = 16 };
 static const edge_llm_offload_host *the_host;
 static _Atomic uint64_t used_bytes[MOST_DEVICES]; /* counted for memory-bytes=N; the weights stay where the host has them */
 
-__attribute__((constructor)) static void crash_at_load(void)
+static void print(void)
+{
+    printf("{\"error\": \"printed\"}");
+    fprintf(stderr, "printed\n");
+}
+
+__attribute__((constructor)) static void at_load(void)
 {
     if (fault_at("crash-load", 1)) abort();
+    if (fault_at("child", 1) && system("sleep 20 &") != 0) abort();
+    if (!fault_at("print", 1)) return;
+    print();
+    fflush(stdout);
+    atexit(print);
 }
 
 static bool is_exact(void)
@@ -53,13 +66,16 @@ static status device_info(int32_t device, edge_llm_offload_device_info *info, er
 {
     status s = check_device(device, e);
     if (s != EDGE_LLM_OFFLOAD_OK) return s;
+    if (fault_number("device", MOST_DEVICES) == (uint64_t)device) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "device");
     edge_llm_offload_device_info ours = {.struct_size = sizeof ours, .kind = EDGE_LLM_OFFLOAD_PROCESSOR, .exact = is_exact()};
+    if (fault_at("gpu", 1)) ours.kind = EDGE_LLM_OFFLOAD_DISCRETE_GPU;
     snprintf(ours.name, sizeof ours.name, "this processor, one thread (%d)", device);
     snprintf(ours.driver, sizeof ours.driver, "plain C");
-    if (!ours.exact) snprintf(ours.note, sizeof ours.note, "its floating-point operations do not round as the arithmetic asks");
+    if (!ours.exact) snprintf(ours.note, sizeof ours.note, "its floating-point operations do not round\n\033as the arithmetic asks");
     ours.total_bytes = fault_at("memory", 1) ? (uint64_t)1 << 40 : fault_number("memory-bytes", 0);
     uint64_t used = used_bytes[device];
     ours.free_bytes = ours.total_bytes > used ? ours.total_bytes - used : 0;
+    if (fault_number("silent", MOST_DEVICES) == (uint64_t)device) ours.total_bytes = ours.free_bytes = 0;
     write_struct(info, &ours, sizeof ours);
     return EDGE_LLM_OFFLOAD_OK;
 }
@@ -69,7 +85,9 @@ static status plan(int32_t device, const edge_llm_offload_stage_desc *desc, edge
     status s = check_device(device, e);
     if (s != EDGE_LLM_OFFLOAD_OK) return s;
     if (fault_at("plan", 1)) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "plan");
-    return stage_plan(desc, is_exact(), given, e);
+    s = stage_plan(desc, is_exact(), given, e);
+    if (s == EDGE_LLM_OFFLOAD_OK && fault_at("output", 1)) given->takes_output = 0;
+    return s;
 }
 
 static status create(int32_t device, const edge_llm_offload_stage_desc *desc, stage **made, error *e)
@@ -77,6 +95,7 @@ static status create(int32_t device, const edge_llm_offload_stage_desc *desc, st
     *made = NULL;
     status s = check_device(device, e);
     if (s != EDGE_LLM_OFFLOAD_OK) return s;
+    if (fault_at("log", 1)) the_host->log(the_host->context, 2, "a stage\nis made");
     if (fault_at("create", 1)) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "create");
     if (fault_at("memory", 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "memory");
     stage *one;

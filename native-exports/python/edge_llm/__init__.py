@@ -22,8 +22,9 @@ from .llm import LLM
 from .model import MemoryPlan, Model, ModelInfo
 from .request import Request, RequestStatistics
 
-__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation", "InvalidArgument", "Logprobs", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Part", "Piece",
-           "Request", "RequestStatistics", "Status", "Stream", "features", "processor_levels", "version"]
+__all__ = ["LLM", "Adapter", "AdapterInfo", "Context", "Counters", "EdgeLlmError", "Features", "Generation",
+           "InvalidArgument", "Logprobs", "MemoryPlan", "Model", "ModelInfo", "OutOfMemory", "Part", "Piece", "Request", "RequestStatistics",
+           "Status", "Stream", "features", "processor_levels", "version"]
 
 
 @dataclass(frozen=True)

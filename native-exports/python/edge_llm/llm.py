@@ -22,26 +22,30 @@ from .requests import answer_options, include_usage, refuse_unknown
 class LLM:
     """llm = LLM("model.gguf", n_ctx=4096); llm.chat.completions.create(messages=[...]); llm("Once upon a time", max_tokens=64).
 
-    Takes the options of Model and Context; adapters are files of LoRA adapters, or pairs of a file and a scale. Any threads may use it. One computes at a time: a request waits while another one is answered, and
-    a stream while its next part is not its turn. A stream that is not read to its end keeps a context of its own until it is closed or
-    collected; of these there are at most max_streams.
+    Takes the options of Model and Context; adapters are files of LoRA adapters, or pairs of a file and a scale. Any threads may use it. One
+    computes at a time: a request waits while another one is answered, and a stream while its next part is not its turn. A stream that is not
+    read to its end keeps a context of its own until it is closed or collected; of these there are at most max_streams.
     """
 
     def __init__(self, model_path: str | os.PathLike[str], *, n_ctx: int | None = None, n_batch: int = 512, n_threads: int | None = None,
-                 n_gpu_layers: int = 0, offload_kqv: bool = True, offload: str | os.PathLike[str] = "auto",
-                 use_mmap: bool = True, use_mlock: bool = False, type_k: str = "f16", type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, max_streams: int = 4,
+                 n_gpu_layers: int = 0, offload_kqv: bool = True, offload: str | os.PathLike[str] = "auto", offload_devices: Sequence[int] = (),
+                 offload_split: Sequence[float] = (), offload_inexact: bool = False, use_mmap: bool = True, use_mlock: bool = False,
+                 type_k: str = "f16", type_v: str = "f16", seed: int | None = None, chat_template: str | None = None, max_streams: int = 4,
                  overrides: Mapping[str, int | float | bool | str] | None = None, adapters: Sequence[Any] = (),
                  prompt_cache: str | os.PathLike[str] | None = None, prompt_cache_bytes: int | None = None, verbose: bool = False) -> None:
         self.name = os.path.basename(os.fspath(model_path))
         self._chat_template, self._seed = chat_template, seed
         self._turn = threading.RLock()  # held by who computes; a signal handler may come between
         log = _print if checks.flag("verbose", verbose) else None
-        self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, offload=offload, use_mmap=use_mmap, use_mlock=use_mlock,
+        self.model = Model(model_path, n_gpu_layers=n_gpu_layers, offload_kqv=offload_kqv, offload=offload, offload_devices=offload_devices,
+                           offload_split=offload_split, offload_inexact=offload_inexact, use_mmap=use_mmap, use_mlock=use_mlock,
                            overrides=overrides, log=log)
         try:
             loaded = [(self.model.load_adapter(path), scale) for path, scale in map(_with_scale, checks.items("adapters", adapters, "a list of files"))]
-            self._contexts = _Contexts(lambda: Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k, type_v=type_v,
-                                                       seed=seed, adapters=loaded, prompt_cache=prompt_cache, prompt_cache_bytes=prompt_cache_bytes), checks.integer("max_streams", max_streams))
+            most = checks.integer("max_streams", max_streams)
+            self._contexts = _Contexts(lambda: Context(self.model, n_ctx=n_ctx, n_batch=n_batch, n_threads=n_threads, type_k=type_k,
+                                                       type_v=type_v, seed=seed, adapters=loaded, prompt_cache=prompt_cache,
+                                                       prompt_cache_bytes=prompt_cache_bytes), most)
         except BaseException:
             self.model.close()
             raise

@@ -15,7 +15,7 @@ from . import checks
 from ._library import Handle, Library, library
 from .adapter import Adapter
 from .errors import EdgeLlmError, Status
-from .options import context_options
+from .options import context_options, offload_options
 from .options import overrides as override_texts
 
 if TYPE_CHECKING:
@@ -79,34 +79,29 @@ class Model:
                  overrides: Mapping[str, int | float | bool | str] | None = None,
                  log: Callable[[int, str], None] | None = None, log_level: int = 3) -> None:
         path = os.fsencode(model_path)
-        options = self._options(use_mmap, use_mlock, n_gpu_layers, offload_kqv, rope_freq_base, rope_freq_scale, overrides, log, log_level)
-        plugin = os.fsencode(offload)
-        devices = [checks.integer("offload_devices", number) for number in checks.items("offload_devices", offload_devices, "numbers of devices")]
-        for number in devices:
-            s.check_range(ctypes.c_int32, number, "offload_devices")
-        shares = [checks.real("offload_split", share) for share in checks.items("offload_split", offload_split, "shares of the layers")]
-        options.offload, options.offload_length = plugin, len(plugin)
-        options.offload_devices, options.offload_device_count = (ctypes.c_int32 * len(devices))(*devices), len(devices)
-        options.offload_split, options.offload_split_count = (ctypes.c_double * len(shares))(*shares), len(shares)
-        options.offload_inexact = checks.flag("offload_inexact", offload_inexact)
+        options = self._options(rope_freq_base, rope_freq_scale, overrides, log, log_level)
+        options.use_mmap, options.use_mlock = checks.flag("use_mmap", use_mmap), checks.flag("use_mlock", use_mlock)
+        offload_options(options, n_gpu_layers, offload_kqv, offload, offload_devices, offload_split, offload_inexact)
         self._open("model_open", path, len(path), options)
 
     @classmethod
-    def from_bytes(cls, data: bytes | bytearray | memoryview, *, overrides: Mapping[str, int | float | bool | str] | None = None,
+    def from_bytes(cls, data: bytes | bytearray | memoryview, *, n_gpu_layers: int = 0, offload_kqv: bool = True,
+                   offload: str | os.PathLike[str] = "auto", offload_devices: Sequence[int] = (), offload_split: Sequence[float] = (),
+                   offload_inexact: bool = False, rope_freq_base: float = 0.0, rope_freq_scale: float = 0.0,
+                   overrides: Mapping[str, int | float | bool | str] | None = None,
                    log: Callable[[int, str], None] | None = None, log_level: int = 3) -> Model:
         """A model from the bytes of a GGUF file, which are copied."""
         model = cls.__new__(cls)
-        options = model._options(True, False, 0, True, 0.0, 0.0, overrides, log, log_level)
+        options = model._options(rope_freq_base, rope_freq_scale, overrides, log, log_level)
+        offload_options(options, n_gpu_layers, offload_kqv, offload, offload_devices, offload_split, offload_inexact)
         source = checks.data("data", data)
         model._open("model_open_memory", ctypes.cast(ctypes.c_char_p(source), ctypes.c_void_p), len(source), options)
         return model
 
-    def _options(self, use_mmap: bool, use_mlock: bool, n_gpu_layers: int, offload_kqv: bool, rope_freq_base: float, rope_freq_scale: float,
-                 overrides: Mapping[str, int | float | bool | str] | None, log: Callable[[int, str], None] | None, log_level: int) -> s.Struct:
+    def _options(self, rope_freq_base: float, rope_freq_scale: float, overrides: Mapping[str, int | float | bool | str] | None,
+                 log: Callable[[int, str], None] | None, log_level: int) -> s.Struct:
         self._library = library()
         options = self._library.defaults(s.ModelOptions(), "model")
-        options.use_mmap, options.use_mlock = checks.flag("use_mmap", use_mmap), checks.flag("use_mlock", use_mlock)
-        options.n_gpu_layers, options.offload_kqv = n_gpu_layers, checks.flag("offload_kqv", offload_kqv)
         options.rope_freq_base, options.rope_freq_scale = rope_freq_base, rope_freq_scale
         options.log_level = log_level
         texts = override_texts(overrides)

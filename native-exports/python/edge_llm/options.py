@@ -47,6 +47,21 @@ def context_options(loaded: Library, *, n_ctx: int | None = None, n_batch: int =
     return options
 
 
+def offload_options(options: s.Struct, n_gpu_layers: int, offload_kqv: bool, offload: str | os.PathLike[str], offload_devices: Sequence[int],
+                    offload_split: Sequence[float], offload_inexact: bool) -> None:
+    """Writes which layers run on a device into the options of a model."""
+    options.n_gpu_layers, options.offload_kqv = n_gpu_layers, checks.flag("offload_kqv", offload_kqv)
+    plugin = os.fsencode(offload)
+    devices = [checks.integer("offload_devices", number) for number in checks.items("offload_devices", offload_devices, "numbers of devices")]
+    for number in devices:
+        s.check_range(ctypes.c_int32, number, "offload_devices")
+    shares = [checks.real("offload_split", share) for share in checks.items("offload_split", offload_split, "shares of the layers")]
+    options.offload, options.offload_length = plugin, len(plugin)
+    options.offload_devices, options.offload_device_count = (ctypes.c_int32 * len(devices))(*devices), len(devices)
+    options.offload_split, options.offload_split_count = (ctypes.c_double * len(shares))(*shares), len(shares)
+    options.offload_inexact = checks.flag("offload_inexact", offload_inexact)
+
+
 def overrides(values: Mapping[str, Any] | None) -> list[bytes]:
     """Values in the place of a file's metadata, as C has them."""
     if values is None:

@@ -10,7 +10,8 @@ internal static class DevicesCommand
     public static Command Make()
     {
         Option<bool> json = Opt.Flag("--json", "Print JSON.");
-        Option<string?> plugin = Opt.Text("--offload", [], "A plug-in, or a folder of them; by default those beside the program.", "PATH"), probe = Opt.Text(PluginProbe.Option, [], "", "PATH");
+        Option<string?> plugin = Opt.Text("--offload", [], "A plug-in, or a folder of them; by default those beside the program.", "PATH");
+        Option<string?> probe = Opt.Text(PluginProbe.Option, [], "", "PATH");
         probe.Hidden = true;
         var command = new CommandWithExamples("devices", "Lists the offload plug-ins and their devices. Each is tried in a process of its own.",
             "--json", "--offload ./libedge_llm_offload_reference.so") { plugin, json, probe };
@@ -37,15 +38,21 @@ internal static class DevicesCommand
         if (probes.Length == 0) output.WriteLine("no offload plug-in beside the program: all layers run on the CPU");
         foreach (PluginProbe probe in probes)
         {
-            output.WriteLine(probe.Error is { } error ? Failure.OneLine(error) : $"{probe.Title} ({probe.Path})");
-            if (probe.Error is null && probe.Devices.Count == 0) output.WriteLine(probe.Log.Length == 0 ? "  no device" : $"  no device: {Failure.OneLine(probe.Log)}");
-            foreach (OffloadDevice device in probe.Devices)
-            {
-                string free = device.FreeBytes == 0 ? "" : $"{device.FreeBytes >> 20} MiB free of ", memory = device.TotalBytes == 0 ? "" : $", {free}{device.TotalBytes >> 20} MiB";
-                string exact = device.IsExact ? "the CPU's own bits" : $"not exact{(device.Note.Length > 0 ? $" ({device.Note})" : "")}";
-                output.WriteLine($"  {device.Number}  {device.Name}, {device.Kind}, {device.Driver}{memory}, {exact}");
-            }
+            Write(probe.Error ?? $"{probe.Title} ({probe.Path})");
+            if (probe.Error is null && probe.Devices.Count == 0) Write(probe.Log.Length == 0 ? "  no device" : $"  no device: {probe.Log}");
+            foreach (OffloadDevice device in probe.Devices) Write($"  {device.Number}  {Text(device)}");
         }
+
+        void Write(string line) => output.WriteLine(Failure.OneLine(line));
+    }
+
+    private static string Text(OffloadDevice device)
+    {
+        if (device.Error is { } error) return $"cannot be used: {error}";
+        string free = device.FreeBytes == 0 ? "" : $"{device.FreeBytes >> 20} MiB free of ";
+        string memory = device.TotalBytes == 0 ? "" : $", {free}{device.TotalBytes >> 20} MiB";
+        string exact = device.IsExact ? "the CPU's own bits" : $"not exact{(device.Note.Length > 0 ? $" ({device.Note})" : "")}";
+        return $"{device.Name}, {device.Kind}, {device.Driver}{memory}, {exact}";
     }
 
     private static void WriteJson(PluginProbe[] probes, Output output)

@@ -13,17 +13,21 @@ internal static class PlanCommand
         var command = new CommandWithExamples("plan", "Prints the memory that a run with these options takes, in bytes; allocates none of it.",
             "-m model.gguf -c 8192", "-m model.gguf -c 0 --type-k q8_0 --type-v q8_0 --json") { json };
         ModelOptionsBinding modelOptions = new ModelOptionsBinding().AddTo(command);
+        var drafts = new DraftOptionsBinding();
+        drafts.AddTo(command);
         command.SetAction(parsed =>
         {
             using LanguageModel model = modelOptions.Open(parsed);
-            ContextOptions options = modelOptions.Context(parsed, model);
-            MemoryPlan plan = model.Plan(options);
-            OffloadReport offload = model.PlanOffload(options);
+            using LanguageModel? draft = drafts.Open(parsed, modelOptions);
+            ContextOptions options = drafts.Context(parsed, modelOptions.Context(parsed, model));
+            MemoryPlan plan = model.Plan(options, draft);
+            OffloadReport offload = model.PlanOffload(options, draft);
             using var output = new Output();
             if (parsed.GetValue(json)) WriteJson(plan, offload, options, output);
             else
             {
-                output.WriteLine(Row("weights", plan.Weights, options.Adapters.Count == 0 ? "the file" : $"the file and {options.Adapters.Count} adapter(s)"));
+                string files = draft is null ? "the file" : "both files";
+                output.WriteLine(Row("weights", plan.Weights, options.Adapters.Count == 0 ? files : $"{files} and {options.Adapters.Count} adapter(s)"));
                 output.WriteLine(Row("kv cache", plan.KvCache, $"{options.ContextSize} tokens, {options.TypeK} keys, {options.TypeV} values, when full"));
                 output.WriteLine(Row("activations", plan.Activations, $"batches of {options.BatchSize} tokens"));
                 output.WriteLine(Row("total", plan.Total, ""));
@@ -59,6 +63,7 @@ internal static class PlanCommand
             json.WriteNumber("layers", stage.Layers);
             json.WriteBoolean("output", stage.HasOutput);
             json.WriteBoolean("exact", stage.IsExact);
+            json.WriteBoolean("draft", stage.IsDraft);
             json.WriteNumber("bytes", stage.Bytes);
             json.WriteEndObject();
         }

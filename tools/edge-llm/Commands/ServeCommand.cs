@@ -2,6 +2,7 @@ using System.CommandLine;
 using Edge.Llm.Cli.Serve;
 using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Models;
+using Edge.Llm.Cli.Serve.Operations;
 
 namespace Edge.Llm.Cli.Commands;
 
@@ -18,7 +19,7 @@ internal static class ServeCommand
         command.SetAction(parsed =>
         {
             ServerOptions options = server.Get(parsed);
-            return RunAsync(options, models.Get(parsed, options.Parallel)).GetAwaiter().GetResult();
+            return RunAsync(options, models.Get(parsed, options.Parallel, new RequestLog(options).Say)).GetAwaiter().GetResult();
         });
         return command;
     }

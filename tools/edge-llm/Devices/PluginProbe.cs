@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 
 namespace Edge.Llm.Cli.Devices;
@@ -14,8 +13,6 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
     /// <summary>The hidden option of edge-llm devices with which the process is started.</summary>
     public const string Option = "--probe";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60); // a driver compiles kernels
-
     /// <summary>Puts a plug-in that works in the place of <see cref="OffloadOptions.Auto"/>, and checks one that is named.</summary>
     /// <exception cref="EdgeLlmException">PluginError: the one that is named is of no use. Unsupported: layers are asked for, and none works.</exception>
     public static OffloadOptions Choose(OffloadOptions options)
@@ -29,7 +26,7 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
         foreach (PluginProbe probe in found)
             if (probe.Devices.FirstOrDefault(options.TakesUnasked) is { } first)
                 return options with { Plugin = probe.Path, Devices = options.Devices.Count > 0 ? options.Devices : [first.Number] };
-        string why = found.Length == 0 ? "there is no offload plug-in beside the program" : string.Join("; ", found.Select(probe => probe.Error ?? (probe.Devices.Count == 0 && probe.Log.Length > 0 ? $"{probe.Title}: {probe.Log}" : $"{probe.Title} has no GPU that can be used")));
+        string why = found.Length == 0 ? "there is no offload plug-in beside the program" : string.Join("; ", found.Select(WhyNone));
         if (options.Layers > 0) throw new EdgeLlmException(ErrorCode.Unsupported, $"--n-gpu-layers {options.Layers}: {why}");
         options.Report?.Invoke(new OffloadReport([], why));
         return options with { Layers = 0 };
@@ -38,33 +35,34 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
     /// <summary>Asks a plug-in.</summary>
     public static PluginProbe Of(string path)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        if (System.IO.Path.GetFileNameWithoutExtension(start.FileName) == "dotnet") start.ArgumentList.Add(System.IO.Path.Combine(AppContext.BaseDirectory, "edge-llm.dll"));
-        foreach (string argument in (string[])["devices", Option, path]) start.ArgumentList.Add(argument);
-        using Process process = Process.Start(start)!;
-        process.StandardInput.Close();
-        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(s_patience))
-        {
-            process.Kill(entireProcessTree: true);
-            return new PluginProbe(path, "", [], "", $"{path}: the plug-in did not answer within {s_patience.TotalSeconds:0} seconds");
-        }
-        string text = output.Result, last = error.Result.Trim().Split('\n')[^1];
-        if (process.ExitCode is not (0 or 1)) return new PluginProbe(path, "", [], "", $"{path}: the plug-in crashed when it was tried (exit {process.ExitCode}){(last.Length > 0 ? $": {last}" : "")}");
+        ProbeProcess process = ProbeProcess.Run(path);
+        string last = process.LastError;
+        if (process.ExitCode is not { } code) return Failed($"the plug-in did not answer within {ProbeProcess.Patience.TotalSeconds:0} seconds");
+        if (code is not (0 or 1)) return Failed($"the plug-in crashed when it was tried (exit {code}){(last.Length > 0 ? $": {last}" : "")}");
         try
         {
-            return Read(path, text);
+            if (process.Answer is { } answer) return Read(path, answer);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
         {
-            return new PluginProbe(path, "", [], "", $"{path}: the plug-in could not be tried: {(last.Length > 0 ? last : e.Message)}");
+            if (last.Length == 0) last = e.Message;
         }
+        return Failed($"the plug-in could not be tried: {(last.Length > 0 ? last : "it ended without an answer")}");
+
+        PluginProbe Failed(string why) => new(path, "", [], "", $"{path}: {why}");
     }
 
     /// <summary>Loads a plug-in into this process and writes what it says.</summary>
     public static void Answer(string path, Stream output)
     {
-        using var json = new Utf8JsonWriter(output, Json.Compact);
+        using var answer = new MemoryStream();
+        Write(path, answer);
+        ProbeProcess.Write(output, answer.GetBuffer().AsSpan(0, (int)answer.Length));
+    }
+
+    private static void Write(string path, Stream answer)
+    {
+        using var json = new Utf8JsonWriter(answer, Json.Compact);
         json.WriteStartObject();
         string log = "";
         OffloadPlugins.Log = (level, text) => log = level <= 3 ? text : log; // the last word
@@ -96,6 +94,7 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
         json.WriteNumber("free_bytes", device.FreeBytes);
         json.WriteBoolean("exact", device.IsExact);
         json.WriteString("note", device.Note);
+        if (device.Error is { } error) json.WriteString("error", error);
         json.WriteEndObject();
     }
 
@@ -104,10 +103,25 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
         using JsonDocument document = JsonDocument.Parse(text);
         JsonElement root = document.RootElement;
         if (root.TryGetProperty("error", out JsonElement error)) return new PluginProbe(path, "", [], "", error.GetString());
-        OffloadDevice[] devices = [.. root.GetProperty("devices").EnumerateArray().Select(device => new OffloadDevice(
-            device.GetProperty("number").GetInt32(), device.GetProperty("name").GetString()!, device.GetProperty("driver").GetString()!,
-            Enum.Parse<OffloadDeviceKind>(device.GetProperty("kind").GetString()!), device.GetProperty("total_bytes").GetInt64(),
-            device.GetProperty("free_bytes").GetInt64(), device.GetProperty("exact").GetBoolean(), device.GetProperty("note").GetString()!))];
+        OffloadDevice[] devices = [.. root.GetProperty("devices").EnumerateArray().Select(ReadDevice)];
         return new PluginProbe(path, root.GetProperty("title").GetString()!, devices, root.GetProperty("log").GetString()!, null);
+    }
+
+    private static OffloadDevice ReadDevice(JsonElement device)
+    {
+        string Text(string name) => device.GetProperty(name).GetString()!;
+        return new OffloadDevice(device.GetProperty("number").GetInt32(), Text("name"), Text("driver"), Enum.Parse<OffloadDeviceKind>(Text("kind")),
+            device.GetProperty("total_bytes").GetInt64(), device.GetProperty("free_bytes").GetInt64(), device.GetProperty("exact").GetBoolean(), Text("note"))
+        {
+            Error = device.TryGetProperty("error", out JsonElement error) ? error.GetString() : null,
+        };
+    }
+
+    private static string WhyNone(PluginProbe probe)
+    {
+        if (probe.Error is { } error) return error;
+        if (probe.Devices.Count == 0 && probe.Log.Length > 0) return $"{probe.Title}: {probe.Log}";
+        string broken = string.Join("; ", probe.Devices.Where(device => device.Error is not null).Select(device => $"device {device.Number}: {device.Error}"));
+        return broken.Length > 0 ? broken : $"{probe.Title} has no GPU that can be used";
     }
 }

@@ -51,7 +51,8 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
         string hash = _hash.Finish();
         if (file.Sha256 is null || file.Sha256 == hash) return hash;
         Restart(stream);
-        throw new PullException($"{file.Url}: expected SHA-256 {file.Sha256}, found {hash}", mayPass: resumed); // what was there before may have been damaged
+        // What was there before may have been damaged.
+        throw new PullException($"{Web.Shown(file.Url)}: expected SHA-256 {file.Sha256}, found {hash}", mayPass: resumed);
     }
 
     private async Task Fetch(FileStream stream, string? version, CancellationToken cancellation)
@@ -64,18 +65,18 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
         });
         long? total = Begin(stream, version, response);
         if (total is { } known && file.Size is { } size && known != size)
-            throw new PullException($"{file.Url}: expected {size} bytes, found {known}");
+            throw new PullException($"{Web.Shown(file.Url)}: expected {size} bytes, found {known}");
         total ??= file.Size;
         using Stream body = await response.Content.ReadAsStreamAsync(cancellation);
         for (int read; (read = await web.Read(file.Url, body, _buffer, cancellation)) > 0;)
         {
-            if (stream.Length + read > total) throw new PullException($"{file.Url}: expected {total} bytes, found more");
+            if (stream.Length + read > total) throw new PullException($"{Web.Shown(file.Url)}: expected {total} bytes, found more");
             CheckMagic(stream.Length, _buffer.AsSpan(0, read), response);
             Write(stream, _buffer.AsSpan(0, read));
             Hash(_buffer.AsSpan(0, read));
         }
         if (stream.Length < total)
-            throw new PullException(string.Create(CultureInfo.InvariantCulture, $"{file.Url.Host}: broken off after {stream.Length} of {total} bytes"), mayPass: true);
+            throw new PullException(FormattableString.Invariant($"{file.Url.Host}: broken off after {stream.Length} of {total} bytes"), mayPass: true);
     }
 
     // Where the answer begins; the size of the whole file if that is known.
@@ -140,6 +141,7 @@ internal sealed class Download(Web web, RemoteFile file, string path, Action<lon
         ReadOnlySpan<byte> expected = s_magic.AsSpan((int)position);
         int count = Math.Min(expected.Length, bytes.Length);
         if (!bytes[..count].SequenceEqual(expected[..count]))
-            throw new UsageException($"{file.Url}: expected a GGUF file, found {response.Content.Headers.ContentType?.MediaType ?? "something else"}");
+            throw new UsageException(
+                $"{Web.Shown(file.Url)}: expected a GGUF file, found {response.Content.Headers.ContentType?.MediaType ?? "something else"}");
     }
 }

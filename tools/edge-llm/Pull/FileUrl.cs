@@ -11,8 +11,9 @@ internal static class FileUrl
 {
     public static Source Source(Uri url)
     {
-        string text = url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
-        return new Source(text, text, (web, cancellation) => Look(web, url, cancellation), url.Query.Length > 0 ? ShortHash(url.Query) : null);
+        string text = Web.Shown(url);
+        // Hashed with its URL: no table of hashes tells a short one.
+        return new Source(text, text, (web, cancellation) => Look(web, url, cancellation), url.Query.Length > 0 ? ShortHash(text + url.Query) : null);
     }
 
     private static string ShortHash(string text)
@@ -48,7 +49,8 @@ internal static class FileUrl
         {
             // Hugging Face tells the hash before it sends to where the file lies.
             if (hash is null && One(answer.Headers, "X-Linked-ETag")?.Trim('"') is { } tag && RemoteFile.IsSha256(tag)) hash = tag.ToLowerInvariant();
-            if (size is null && long.TryParse(One(answer.Headers, "X-Linked-Size"), NumberStyles.None, CultureInfo.InvariantCulture, out long linked)) size = linked;
+            string? told = One(answer.Headers, "X-Linked-Size");
+            if (size is null && long.TryParse(told, NumberStyles.None, CultureInfo.InvariantCulture, out long linked)) size = linked;
         });
         size ??= response.StatusCode == HttpStatusCode.OK ? response.Content.Headers.ContentLength : response.Content.Headers.ContentRange?.Length;
         return new RemoteFile(url, size, hash, Download.VersionOf(response));

@@ -20,7 +20,7 @@ internal static class JsonAnswer
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new PullException($"{url}: expected JSON that describes a model, found something else ({e.Message})");
+            throw new PullException($"{Web.Shown(url)}: expected JSON that describes a model, found something else ({e.Message})");
         }
     }
 }

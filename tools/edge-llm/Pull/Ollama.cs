@@ -27,7 +27,7 @@ internal static class Ollama
         (byte[] bytes, _) = await web.GetBytes(url, MaxManifestBytes, cancellation, request => request.Headers.TryAddWithoutValidation("Accept", ManifestType));
         (string digest, long size) = JsonAnswer.Read(url, bytes, ModelLayer);
         if (!digest.StartsWith(DigestStart, StringComparison.Ordinal) || !RemoteFile.IsSha256(digest[DigestStart.Length..]))
-            throw new PullException($"{url}: expected a digest sha256:..., found '{digest}'");
+            throw new PullException($"{Web.Shown(url)}: expected a digest sha256:..., found '{digest}'");
         return new Offer(name, [new RemoteFile(new Uri(host, $"v2/{path}/blobs/{digest}"), size, digest[DigestStart.Length..].ToLowerInvariant())]);
     }
 

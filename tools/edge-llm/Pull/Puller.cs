@@ -19,30 +19,31 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
     {
         Offer offer = Checked(await patience.Try(() => source.Look(web, cancellation), () => 0, cancellation), sha256);
         name ??= offer.Name;
-        name = folder.Named(name)?.Name ?? name; // two names that differ in case alone would be one file on many systems
+        using Staging staging = Staging.Open(folder, name);
+        staging.FinishMove(folder);
+        StoredModel? existing = folder.Named(name);
+        name = existing?.Name ?? name; // two names that differ in case alone would be one file on many systems
+        if (existing is not null && IsUpToDate(existing, offer, IsOf(existing, source))) return (existing, false);
+        if (existing is not null && Same(existing, offer, cancellation) is { } same) return (Record(source, name, same, folder.RecordPath(name)), false);
+        if (existing is not null && !IsOf(existing, source))
+            throw new UsageException(
+                $"there is a model {existing.Name} already, {(existing.Record is { } record ? $"from {record.Source}" : "of unknown origin")}: "
+                + "--name NAME gives this one another name, edge-llm remove deletes that one");
         string[] names = [.. Enumerable.Range(0, offer.Files.Count).Select(number =>
             offer.Files.Count == 1 ? name + ModelName.Ending : GgufSplitter.PartPath(name, number, offer.Files.Count))];
-        using Staging staging = Staging.Open(folder, name);
-        staging.TakeBack(folder, names);
-        StoredModel? existing = folder.Named(name);
-        if (existing is not null && IsUpToDate(existing, offer, IsOf(existing, source))) return (existing, false);
-        if (existing is not null && Same(existing, offer, cancellation) is { } same) return (Record(source, name, same), false);
-        if (existing is not null && !IsOf(existing, source))
-            throw new UsageException($"there is a model {existing.Name} already, {(existing.Record is { } record ? $"from {record.Source}" : "of unknown origin")}: "
-                + "--name NAME gives this one another name, edge-llm remove deletes that one");
         PulledFile[] files = await Fetch(offer, name, names, staging, cancellation);
         Check(names, staging);
         // Parts of two versions must not be taken for one model.
         if (existing is not null && (existing.Files.Count > 1 || names.Length > 1)) folder.Remove(existing);
-        staging.MoveTo(folder, names);
-        StoredModel model = Record(source, name, files);
-        staging.Clear();
+        string recordName = Path.GetFileName(folder.RecordPath(name));
+        StoredModel model = Record(source, name, files, staging.PathOf(recordName));
+        staging.MoveTo(folder, [.. names, recordName]);
         return (model, true);
     }
 
     private static Offer Checked(Offer offer, string? sha256)
     {
-        if (offer.Files.FirstOrDefault(file => file.Size < 0) is { } wrong) throw new PullException($"{wrong.Url}: a size of {wrong.Size} bytes");
+        if (offer.Files.FirstOrDefault(file => file.Size < 0) is { } wrong) throw new PullException($"{Web.Shown(wrong.Url)}: a size of {wrong.Size} bytes");
         if (sha256 is null) return offer;
         if (offer.Files is not [var only]) throw new UsageException($"--sha256: expected one file, found {offer.Files.Count}");
         if (only.Sha256 is not null && only.Sha256 != sha256)
@@ -86,10 +87,10 @@ internal sealed class Puller(Web web, ModelFolder folder, Patience patience)
         }
     }
 
-    private StoredModel Record(Source source, string name, PulledFile[] files)
+    private StoredModel Record(Source source, string name, PulledFile[] files, string path)
     {
         var record = new ModelRecord(source.Text, source.Query, DateTime.UtcNow, files);
-        record.Write(folder.RecordPath(name));
+        record.Write(path);
         return new StoredModel(name, [.. files.Select(file => Path.Combine(folder.Path, file.Name))], record);
     }
 

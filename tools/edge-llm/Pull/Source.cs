@@ -44,7 +44,10 @@ internal sealed record Source(string Text, string Origin, Func<Web, Cancellation
     private static string? After(string text, string scheme) => text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? text[scheme.Length..] : null;
 
     private static UsageException Unknown(string text, string? guess = null) =>
-        new($"expected URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG], found '{text}'{(guess is null ? "" : $"; did you mean {guess}?")}");
+        new($"expected URL, hf:OWNER/REPO[:QUANT] or ollama:NAME[:TAG], found '{WithoutQuery(text)}'{(guess is null ? "" : $"; did you mean {guess}?")}");
+
+    // Of a URL that is none after all.
+    private static string WithoutQuery(string text) => text.Contains("://", StringComparison.Ordinal) ? text.Split('?')[0] : text;
 
     private static string? Guess(string text)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using Edge.Llm.Cli.Models;
 
 namespace Edge.Llm.Cli.Pull;
@@ -39,26 +40,28 @@ internal sealed class Staging : IDisposable
     /// <summary>Where a file lies until all are there.</summary>
     public string PathOf(string fileName) => Path.Combine(_path, fileName);
 
-    /// <summary>Moves a model's files beside the others. Until <see cref="Clear"/> the next pull can tell that they were being moved.</summary>
-    public void MoveTo(ModelFolder folder, string[] names)
+    /// <summary>Moves a model's files beside the others, and deletes the rest. All of them are there and right: from now on the model is the new
+    /// one, whenever the process is stopped (<see cref="FinishMove"/>).</summary>
+    public void MoveTo(ModelFolder folder, IEnumerable<string> names)
     {
-        File.WriteAllBytes(PathOf(MovingName), []);
-        foreach (string name in names) File.Move(PathOf(name), Path.Combine(folder.Path, name), overwrite: true);
+        AtomicFile.Write(PathOf(MovingName), stream => stream.Write(Encoding.UTF8.GetBytes(string.Join('\n', names))));
+        FinishMove(folder);
     }
 
-    /// <summary>Brings back what a pull had moved that was stopped among its files, so that this one goes on with all of them.</summary>
-    public void TakeBack(ModelFolder folder, string[] names)
+    /// <summary>Moves what a pull had not moved yet that was stopped among its files.</summary>
+    public void FinishMove(ModelFolder folder)
     {
         if (!File.Exists(PathOf(MovingName))) return;
-        foreach (string name in names)
-            if (!File.Exists(PathOf(name)) && Path.Combine(folder.Path, name) is var moved && File.Exists(moved)) File.Move(moved, PathOf(name));
-        File.Delete(PathOf(MovingName));
+        foreach (string name in File.ReadAllLines(PathOf(MovingName)))
+            if (File.Exists(PathOf(name))) File.Move(PathOf(name), Path.Combine(folder.Path, name), overwrite: true);
+        Clear();
     }
 
     /// <summary>Deletes what was fetched.</summary>
     public void Clear()
     {
-        foreach (string file in Directory.EnumerateFiles(_path).OrderBy(file => Path.GetFileName(file) == MovingName))
+        File.Delete(PathOf(MovingName)); // first: what is deleted in part must not be moved any more
+        foreach (string file in Directory.EnumerateFiles(_path))
             if (Path.GetFileName(file) != LockName) File.Delete(file);
     }
 

@@ -13,7 +13,8 @@ internal sealed class Web : IDisposable
     private static readonly string[] s_openSsl = ["libssl.so.3", "libssl.so.1.1", "libssl.so.1.0.2", "libssl.so.1.0.0", "libssl.so.10"];
     private static bool s_openSslFound;
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(30) })
+    private readonly HttpClient _client = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(30) })
     {
         Timeout = Timeout.InfiniteTimeSpan, // of a whole file; silence has a limit of its own
     };
@@ -33,6 +34,9 @@ internal sealed class Web : IDisposable
         _token = string.IsNullOrWhiteSpace(token) ? null : token.Trim();
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("edge-llm", EngineVersion.Text));
     }
+
+    /// <summary>A URL as messages and records have it: without its query, which may hold a signature or a token.</summary>
+    public static string Shown(Uri url) => url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
 
     public void Dispose() => _client.Dispose();
 
@@ -56,12 +60,13 @@ internal sealed class Web : IDisposable
                 at = Next(at, response.Headers.Location);
             }
         }
-        throw new PullException($"{url.Host}: more than {MaxRedirects} redirects, for {url}");
+        throw new PullException($"{url.Host}: more than {MaxRedirects} redirects, for {Shown(url)}");
     }
 
     /// <summary>A small answer in full.</summary>
     /// <exception cref="PullException">As <see cref="Get"/>; or it is longer than <paramref name="most"/> bytes.</exception>
-    public async Task<(byte[] Bytes, HttpResponseHeaders Headers)> GetBytes(Uri url, int most, CancellationToken cancellation, Action<HttpRequestMessage>? prepare = null)
+    public async Task<(byte[] Bytes, HttpResponseHeaders Headers)> GetBytes(
+        Uri url, int most, CancellationToken cancellation, Action<HttpRequestMessage>? prepare = null)
     {
         using HttpResponseMessage response = await Get(url, cancellation, prepare);
         using var bytes = new MemoryStream();
@@ -69,7 +74,7 @@ internal sealed class Web : IDisposable
         using Stream body = await response.Content.ReadAsStreamAsync(cancellation);
         for (int read; (read = await Read(url, body, buffer, cancellation)) > 0;)
         {
-            if (bytes.Length + read > most) throw new PullException($"{url.Host}: expected at most {most} bytes, found more, from {url}");
+            if (bytes.Length + read > most) throw new PullException($"{url.Host}: expected at most {most} bytes, found more, from {Shown(url)}");
             bytes.Write(buffer, 0, read);
         }
         return (bytes.ToArray(), response.Headers);
@@ -125,7 +130,7 @@ internal sealed class Web : IDisposable
 
     private static Uri Next(Uri at, Uri? location)
     {
-        if (location is null) throw new PullException($"{at.Host}: a redirect to nowhere, for {at}");
+        if (location is null) throw new PullException($"{at.Host}: a redirect to nowhere, for {Shown(at)}");
         var next = new Uri(at, location);
         if (next.Scheme != Uri.UriSchemeHttps && next.Scheme != at.Scheme)
             throw new PullException($"{at.Host}: expected a redirect to https, found {next.Scheme}://{next.Host}");
@@ -139,15 +144,16 @@ internal sealed class Web : IDisposable
         TimeSpan? wait = response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - DateTimeOffset.UtcNow : null;
         return status switch
         {
-            401 or 403 when !HasToken(url) => new UsageException($"{url.Host} does not give {url} to everybody ({status}){reason}"),
+            401 or 403 when !HasToken(url) => new UsageException($"{url.Host} does not give {Shown(url)} to everybody ({status}){reason}"),
             401 or 403 when _token is null => new UsageException(
-                $"{url.Host} does not give {url} to everybody ({status}): it does not exist, or needs a token in HF_TOKEN{reason}"),
+                $"{url.Host} does not give {Shown(url)} to everybody ({status}): it does not exist, or needs a token in HF_TOKEN{reason}"),
             401 or 403 => new UsageException(
-                $"{url.Host} refuses {url} ({status}): the token of HF_TOKEN is not valid, or its owner has no access (terms to accept on the model's page?){reason}"),
-            404 or 410 => new UsageException($"{url.Host} has no {url} ({status}){reason}"),
+                $"{url.Host} refuses {Shown(url)} ({status}): the token of HF_TOKEN is not valid, or its owner has no access "
+                + $"(terms to accept on the model's page?){reason}"),
+            404 or 410 => new UsageException($"{url.Host} has no {Shown(url)} ({status}){reason}"),
             408 or 429 or >= 500 => new PullException($"{url.Host} cannot answer now ({status} {response.ReasonPhrase})", mayPass: true,
                 wait < TimeSpan.Zero ? TimeSpan.Zero : wait),
-            _ => new PullException($"{url.Host} answers {status} {response.ReasonPhrase}, for {url}"),
+            _ => new PullException($"{url.Host} answers {status} {response.ReasonPhrase}, for {Shown(url)}"),
         };
     }
 
@@ -162,6 +168,7 @@ internal sealed class Web : IDisposable
         string? version = Environment.GetEnvironmentVariable("CLR_OPENSSL_VERSION_OVERRIDE");
         foreach (string name in version is null ? s_openSsl : [$"libssl.so.{version}", .. s_openSsl])
             if (s_openSslFound = NativeLibrary.TryLoad(name, out _)) return;
-        throw new UsageException("https needs OpenSSL (libssl.so.3), and this machine has none: install it (on Debian: libssl3), or fetch the file by other means");
+        throw new UsageException("https needs OpenSSL (libssl.so.3), and this machine has none: install it (on Debian: libssl3), "
+            + "or fetch the file by other means");
     }
 }

@@ -29,13 +29,13 @@ internal sealed class Server : IAsyncDisposable
     {
         Options = options;
         Log = new RequestLog(options);
-        if (options.Traces is { } collector) Traces = new Traces(collector, Log.Say);
         Models = new ModelPool(models, options.Parallel + options.Queue, options.IdleUnload, options.AnyModel);
         var kestrel = new KestrelServerOptions { ApplicationServices = KestrelServices.Make() };
         Configure(kestrel);
         var sockets = new SocketTransportFactory(new OptionsWrapper<SocketTransportOptions>(new SocketTransportOptions()), NullLoggerFactory.Instance);
         _kestrel = new KestrelServer(new OptionsWrapper<KestrelServerOptions>(kestrel), sockets, NullLoggerFactory.Instance);
         _application = new Application(new Pipeline(this, Endpoints.Make(options)));
+        if (options.Traces is { } collector) Traces = new Traces(collector, Log.Say); // last: it begins to run
     }
 
     public ServerOptions Options { get; }

@@ -80,6 +80,7 @@ DEVICE u32 pick_bytes(u32 low, u32 high, u32 selector)
 }
 
 DEVICE void copy_async16(void* shared, const void* global) { emulate::copy_async(shared, global, 16); }
+DEVICE void copy_async4(void* shared, const void* global) { emulate::copy_async(shared, global, 4); }
 DEVICE void copy_commit() { emulate::copy_commit(); }
 template <int newest> DEVICE void copy_wait() { emulate::copy_wait(newest); }
 

@@ -52,6 +52,8 @@ DEVICE u32 shared_address(const void* p) { return (u32)(u64)(const __attribute__
 // Global to shared memory without a detour through registers; 16-byte aligned.
 DEVICE void copy_async16(void* shared, const void* global)
 { asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" :: "r"(shared_address(shared)), "l"(global) : "memory"); }
+DEVICE void copy_async4(void* shared, const void* global) // 4-byte aligned
+{ asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" :: "r"(shared_address(shared)), "l"(global) : "memory"); }
 DEVICE void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int newest> DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;" :: "n"(newest) : "memory"); } // all but the newest
 

@@ -1,5 +1,5 @@
 // MXFP4: engine/Kernels/Formats/MXFP4.cs. E2M1 numbers are doubled to integers, the scale is halved.
-#include "blocks32.h"
+#include "gemm32.h"
 
 struct Mxfp4
 {
@@ -22,8 +22,24 @@ struct Mxfp4
             u32 first = numbers(q[i]), second = numbers(q[i] >> 16);
             isum = dot4(pick_bytes(first, second, 0x7531), x[4 + i], dot4(pick_bytes(first, second, 0x6420), x[i], isum));
         }
+        return {isum, scale<AT>(words)};
+    }
+    template <int AT> DEVICE float scale(const u32* words)
+    {
         u32 e = words[AT / 4] >> (AT % 4 * 8) & 255;
-        return {isum, from_bits(e < 2 ? 0x00200000u << e : (e - 1) << 23)};
+        return from_bits(e < 2 ? 0x00200000u << e : (e - 1) << 23);
+    }
+    template <int AT> DEVICE float unpack(const u32* words, u32* to)
+    {
+        u32 q[4] = {word_at<AT + 1>(words), word_at<AT + 5>(words), word_at<AT + 9>(words), word_at<AT + 13>(words)};
+        UNROLL for (int i = 0; i < 4; i++)
+        {
+            u32 first = numbers(q[i]), second = numbers(q[i] >> 16);
+            to[i] = pick_bytes(first, second, 0x6420);
+            to[4 + i] = pick_bytes(first, second, 0x7531);
+        }
+        return scale<AT>(words);
     }
 };
 GEMV(mxfp4, Blocks32<Mxfp4>)
+GEMM32(mxfp4, Mxfp4)

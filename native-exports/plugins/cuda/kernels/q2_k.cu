@@ -1,5 +1,5 @@
 // Q2_K: engine/Kernels/Formats/Q2_K.cs. 84 bytes are 21 words: odd, so 4-byte reads of neighbouring units meet no bank twice.
-#include "gemv.h"
+#include "gemm256.h"
 
 struct Q2K
 {
@@ -30,5 +30,25 @@ struct Q2K
         u32 d = words[20];
         return fma(-(float)msum, half_to_float(d >> 16), (float)isum * half_to_float(d & 0xffff));
     }
+
+    static const int Mins = 16;
+    DEVICE u32 scales(const u32* words, int) { return words[20]; }
+    DEVICE void unpack(const u32* words, int, int part, u32* low, u32* high, u32* mins)
+    {
+        u32 scales[2] = {words[2 * part], words[2 * part + 1]};
+        UNROLL for (int i = 0; i < 2; i++) mins[2 * part + i] = scales[i] >> 4 & 0x0f0f0f0f;
+        UNROLL for (int i = 0; i < 8; i++)          // 4 values of each of the four 32s
+        {
+            u32 q = words[4 + 8 * part + i];
+            UNROLL for (int j = 0; j < 4; j++)
+            {
+                int k = 2 * j + i / 4;
+                Split s = split(q >> (2 * j) & 0x03030303, byte_of(scales[k / 4], k % 4) & 15);
+                low[8 * j + i] = s.low;
+                high[8 * j + i] = s.high;
+            }
+        }
+    }
 };
 GEMV(q2_k, Q2K)
+GEMM256(q2_k, Q2K)

@@ -1,4 +1,5 @@
 // Q5_K: engine/Kernels/Formats/Q5_K.cs.
+#include "gemm256.h"
 #include "scale_mins.h"
 
 struct Q5K
@@ -26,5 +27,23 @@ struct Q5K
         }
         return with_mins(isum, sm, x, head.x);
     }
+
+    static const int Mins = 8;
+    DEVICE u32 scales(const u32* words, int) { return words[0]; }
+    DEVICE void unpack(const u32* words, int, int part, u32* low, u32* high, u32* mins)
+    {
+        ScaleMins sm = scale_mins(words[1], words[2], words[3]);
+        u32 scales = part == 0 ? sm.scales[0] : sm.scales[1];
+        mins[part] = part == 0 ? sm.mins[0] : sm.mins[1];
+        UNROLL for (int b = 0; b < 4; b++)     // blocks of 32: 32 bytes of nibbles are two
+        UNROLL for (int i = 0; i < 8; i++)
+        {
+            u32 q = (words[12 + 16 * part + 8 * (b / 2) + i] >> (b % 2 * 4) & 0x0f0f0f0f) | (words[4 + i] >> (4 * part + b) & 0x01010101) << 4;
+            Split s = split(q, byte_of(scales, b));
+            low[8 * b + i] = s.low;
+            high[8 * b + i] = s.high;
+        }
+    }
 };
 GEMV(q5_k, Q5K)
+GEMM256(q5_k, Q5K)

@@ -1,5 +1,5 @@
 // Q6_K: engine/Kernels/Formats/Q6_K.cs. 210 bytes are no multiple of 4: a lane reads words at or before its bytes and takes pairs of them together.
-#include "gemv.h"
+#include "gemm256.h"
 
 struct Q6K
 {
@@ -34,5 +34,27 @@ struct Q6K
         }
         return (float)isum * half_to_float(*(const u16*)(w + 208));
     }
+
+    static const int Mins = 0;
+    DEVICE u32 scales(const u32* words, int shift) { return *(const u16*)((const u8*)words + shift + 208); }
+    DEVICE void unpack(const u32* words, int shift, int part, u32* low, u32* high, u32*)
+    {
+        u32 scales[2] = {shifted_word(words, shift, 48 + 2 * part), shifted_word(words, shift, 48 + 2 * part + 1)};
+        UNROLL for (int i = 0; i < 8; i++)         // 4 values of each of the four 32s
+        {
+            u32 l0 = shifted_word(words, shift, 16 * part + i), l1 = shifted_word(words, shift, 16 * part + 8 + i);
+            u32 hi = shifted_word(words, shift, 32 + 8 * part + i);
+            u32 q[4] = {(l0 & 0x0f0f0f0f) | (hi << 4 & 0x30303030), (l1 & 0x0f0f0f0f) | (hi << 2 & 0x30303030),
+                (l0 >> 4 & 0x0f0f0f0f) | (hi & 0x30303030), (l1 >> 4 & 0x0f0f0f0f) | (hi >> 2 & 0x30303030)};
+            UNROLL for (int j = 0; j < 4; j++)
+            {
+                int k = 2 * j + i / 4;
+                Split s = split_signed(q[j], (s8)(scales[k / 4] >> (k % 4 * 8)), 32);
+                low[8 * j + i] = s.low;
+                high[8 * j + i] = s.high;
+            }
+        }
+    }
 };
 GEMV(q6_k, Q6K)
+GEMM256(q6_k, Q6K)

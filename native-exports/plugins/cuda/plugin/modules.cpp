@@ -5,19 +5,19 @@
 PTX(common) PTX(f16) PTX(f32) PTX(mxfp4) PTX(q2_k) PTX(q3_k) PTX(q4_0) PTX(q4_k) PTX(q5_k) PTX(q6_k) PTX(q8_0)
 #undef PTX
 
-#define FORMAT(type, name, length, bytes, form, step, many) \
-    {type, #name, length, bytes, Form::form, step, ptx_70_##name, ptx_80_##name, "gemv_" #name "_1", "gemv_" #name "_4", many}
+#define FORMAT(type, name, length, bytes, form, step) \
+    {type, #name, length, bytes, Form::form, step, ptx_70_##name, ptx_80_##name, "gemv_" #name "_1", "gemv_" #name "_4", "gemm_" #name}
 static const Format formats[] = {
-    FORMAT(0, f32, 1, 4, Floats, 1, nullptr),
-    FORMAT(1, f16, 1, 2, Floats, 1, nullptr),
-    FORMAT(2, q4_0, 32, 18, By32, 1, nullptr),
-    FORMAT(8, q8_0, 32, 34, By32, 1, nullptr),
-    FORMAT(10, q2_k, 256, 84, By256, 4, nullptr),
-    FORMAT(11, q3_k, 256, 110, By256, 8, nullptr),
-    FORMAT(12, q4_k, 256, 144, By256, 1, "gemm_q4_k"),
-    FORMAT(13, q5_k, 256, 176, By256, 1, nullptr),
-    FORMAT(14, q6_k, 256, 210, By256, 8, nullptr),
-    FORMAT(39, mxfp4, 32, 17, By32, 2, nullptr),
+    FORMAT(0, f32, 1, 4, Floats, 1),
+    FORMAT(1, f16, 1, 2, Floats, 1),
+    FORMAT(2, q4_0, 32, 18, By32, 1),
+    FORMAT(8, q8_0, 32, 34, By32, 1),
+    FORMAT(10, q2_k, 256, 84, By256, 4),
+    FORMAT(11, q3_k, 256, 110, By256, 8),
+    FORMAT(12, q4_k, 256, 144, By256, 1),
+    FORMAT(13, q5_k, 256, 176, By256, 1),
+    FORMAT(14, q6_k, 256, 210, By256, 8),
+    FORMAT(39, mxfp4, 32, 17, By32, 2),
 };
 
 const Format* format_of(unsigned type)
@@ -52,7 +52,7 @@ FormatModule::FormatModule(const Device& device, const Format& f) : module(devic
     int shared = f.form == Form::Floats ? 0 : device.sharedBytes;
     one = module.find(f.one, shared);
     four = module.find(f.four, shared);
-    if (f.many && device.major >= 8) many = module.find(f.many, ManyShared);
+    if (f.form != Form::Floats && device.major >= 8) many = module.find(f.many, ManyShared);
 }
 
 CommonModule::CommonModule(const Device& device) : module(device, "common kernels", ptx_70_common, ptx_80_common)
@@ -69,4 +69,8 @@ CommonModule::CommonModule(const Device& device) : module(device, "common kernel
     attention_4 = module.find("attention_4", device.sharedBytes);
     attention_combine = module.find("attention_combine", 0);
     probe = module.find("probe", 0);
+    route = module.find("route", 4 * (3 * MaxExperts + 2 * MaxUsed));
+    group = module.find("group", 0);
+    expert_bias = module.find("expert_bias", 0);
+    mix = module.find("mix", 0);
 }

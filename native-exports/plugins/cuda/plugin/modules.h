@@ -20,7 +20,7 @@ struct Format
     Form form;
     int rowsStep;          // of a launch, so that its first row begins at a multiple of 16 bytes
     const char* ptx70, *ptx80;
-    const char* one, *four, *many; // kernels: 1 row of activations a block, 4, 64 (null: none)
+    const char* one, *four, *many; // kernels: 1 row of activations a block, 4, 64 (none for floats)
 
     int unit_bytes() const { return 256 / length * bytes; } // of 256 weights
 };
@@ -49,11 +49,11 @@ struct FormatModule
 struct CommonModule
 {
     ModuleOwner module;
-    Kernel norm, activate, rope, add, scale_bias, softcap, gather, store, attention_1, attention_4, attention_combine, probe;
+    Kernel norm, activate, rope, add, scale_bias, softcap, gather, store, attention_1, attention_4, attention_combine, probe, route, group, expert_bias, mix;
     explicit CommonModule(const Device& device);
 };
 
-const int ManyShared = (128 + 64) * 272; // dynamic shared memory of Q4_K's product with many rows
+const int ManyShared = (128 + 64) * 272; // dynamic shared memory of a product with many rows: two parts of a tile of weights, a tile of activations
 
 struct Grid { int x = 1, y = 1, z = 1; };
 template <typename A> void launch(const Kernel& kernel, const StreamOwner& stream, Grid grid, int threads, int shared, A arguments)

@@ -101,6 +101,11 @@ static void check_memory(void)
     CHECK(device(2).free_bytes < 100000000 && device(1).free_bytes == 100000000);
     plugin.destroy(stage);
     CHECK(device(2).free_bytes == 100000000);
+    ask("devices=2,memory-bytes=1000,silent=1,gpu");
+    CHECK(device(0).free_bytes == 1000 && device(1).free_bytes == 0 && device(1).total_bytes == 0 && device(0).kind == EDGE_LLM_OFFLOAD_DISCRETE_GPU);
+    edge_llm_offload_device_info info = {.struct_size = sizeof info};
+    ask("devices=2,device=1");
+    CHECK(plugin.device_info(0, &info, &e) == EDGE_LLM_OFFLOAD_OK && plugin.device_info(1, &info, &e) != EDGE_LLM_OFFLOAD_OK);
     ask("count");
     CHECK(plugin.device_count(&count, &e) != EDGE_LLM_OFFLOAD_OK);
     ask("create");
@@ -121,6 +126,8 @@ static void check_plans(void)
     d.d.flags = EDGE_LLM_OFFLOAD_EXACT;
     CHECK(try_stage(&d) == EDGE_LLM_OFFLOAD_UNSUPPORTED);
     d.d.flags = 0;
+    ask("output");
+    CHECK(plugin.plan(0, &d.d, &p, &e) == EDGE_LLM_OFFLOAD_OK && !p.takes_output && p.first_layer == 0 && p.reason[0] == 0);
     ask("nothing-known");
     CHECK(plugin.plan(0, &d.d, &p, &e) == EDGE_LLM_OFFLOAD_OK && p.exact);
 }

@@ -5,7 +5,8 @@ using Edge.Llm.Cli.Serve.Models;
 
 namespace Edge.Llm.Cli.Serve.Answers;
 
-/// <summary>Answers to one prompt as they are generated, read without holding a thread. Disposing of it ends what is under way, and waits for nothing.</summary>
+/// <summary>Answers to one prompt as they are generated, read without holding a thread. Disposing of it ends what is under way, and waits for
+/// nothing.</summary>
 internal sealed class AnswerStream : IDisposable
 {
     // A signal is left when something was made: one is enough, however much it was.
@@ -27,7 +28,8 @@ internal sealed class AnswerStream : IDisposable
         try
         {
             Context context = model.RequireTexts();
-            if (options is { ContextShift: not null, MaxTokens: -1 }) options = options with { MaxTokens = context.Options.ContextSize }; // it would have no end
+            // It would have no end.
+            if (options is { ContextShift: not null, MaxTokens: -1 }) options = options with { MaxTokens = context.Options.ContextSize };
             _generations = count == 1 ? [context.Generate(prompt, options, cancellation: _ends.Token)]
                 : context.GenerateChoices(prompt, count, options, _ends.Token);
         }
@@ -63,7 +65,7 @@ internal sealed class AnswerStream : IDisposable
                     {
                         open--;
                         _running.Remove(_generations[i]);
-                        CountOnce(i, item.Finish);
+                        CountOnce(i, item.Finish is FinishReason.Length or FinishReason.Deadline ? "length" : "stop");
                     }
                     _request.NoteToken();
                     yield return (i, item);
@@ -80,12 +82,12 @@ internal sealed class AnswerStream : IDisposable
         for (int i = 0; i < _generations.Count; i++)
         {
             _running.Remove(_generations[i]);
-            CountOnce(i, null);
+            CountOnce(i, _generations[i].IsOver ? "error" : "cancelled");
         }
     }
 
     // Of answers that are given up their tokens were made all the same.
-    private void CountOnce(int choice, FinishReason? finish)
+    private void CountOnce(int choice, string finish)
     {
         if (_isCounted[choice]) return;
         _isCounted[choice] = true;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Edge.Llm.Cli.Serve.OpenAi;
-using Edge.Llm.Cli.Serve.Operations;
 using Microsoft.AspNetCore.Http;
 
 namespace Edge.Llm.Cli.Serve.Http;
@@ -50,16 +49,31 @@ internal sealed class Pipeline(Server server, Routes routes)
             Interlocked.Decrement(ref server.Metrics.Running);
             if (status == 0) status = http.Response.StatusCode;
             server.Metrics.Count(status);
+            bool wasLetIn = context is not null;
             context ??= new RequestContext(http, server, "", id);
-            context.Dispose(); // counts the answers that were given up
+            Release(context);
             server.Log.Add(context, status, started);
-            if (HttpMethods.IsPost(http.Request.Method) && server.Traces is { } traces && TraceSpan.Of(context, path, status, started) is { } span) traces.Add(span);
+            if (wasLetIn && HttpMethods.IsPost(http.Request.Method)) server.Traces?.Add(context, path, status, started);
+        }
+    }
+
+    // Counts the answers that were given up.
+    private void Release(RequestContext context)
+    {
+        try
+        {
+            context.Dispose();
+        }
+        catch (Exception e) // the request itself has ended well
+        {
+            server.Log.Describe(context, e);
         }
     }
 
     private async Task<int> FailAsync(HttpContext http, Routes.Route? route, RequestContext? context, Exception e)
     {
-        if (http.RequestAborted.IsCancellationRequested || e is IOException and not BadHttpRequestException) // the connection broke; those of files are EdgeLlmExceptions
+        // An IOException says that the connection broke: those of files are EdgeLlmExceptions.
+        if (http.RequestAborted.IsCancellationRequested || e is IOException and not BadHttpRequestException)
         {
             http.Abort();
             return ApiException.ClientGone;

@@ -70,21 +70,36 @@ internal sealed class RequestContext(HttpContext http, Server server, string sal
     /// <summary>Notes what an answer took.</summary>
     /// <param name="statistics">Its counts.</param>
     /// <param name="withPrompt">Whether its prompt counts: once for all answers to it.</param>
-    /// <param name="finish">Why it ended; null: it was given up.</param>
-    public void Count(GenerationStatistics statistics, bool withPrompt, FinishReason? finish)
+    /// <param name="finish">Why it ended: <c>stop</c>, <c>length</c>, <c>error</c>, <c>cancelled</c>.</param>
+    public void Count(GenerationStatistics statistics, bool withPrompt, string finish)
     {
-        if (finish is null && statistics.GeneratedTokens == 0) return; // it had not begun
-        Finishes.Add(finish switch { FinishReason.Length or FinishReason.Deadline => "length", null => "cancelled", _ => "stop" });
-        if (withPrompt) PromptTokens += statistics.PromptTokens;
+        Finishes.Add(finish);
+        // Of a prompt that was given up, what was read of it.
+        int read = statistics.GeneratedTokens > 0 ? statistics.PromptTokens
+            : Math.Min(statistics.PromptTokens, statistics.ReusedTokens + statistics.EvaluatedTokens);
+        if (withPrompt) PromptTokens += read;
         CompletionTokens += statistics.GeneratedTokens;
-        server.Metrics.Observe(statistics, withPrompt);
+        server.Metrics.Observe(statistics, withPrompt ? read : 0);
     }
 
     /// <summary>Notes tokens that were read only.</summary>
     public void CountPrompt(int tokens) => PromptTokens += tokens;
 
+    /// <summary>Disposes of all that is held, the last first, also where one of them throws.</summary>
     public void Dispose()
     {
-        for (int i = _held.Count - 1; i >= 0; i--) _held[i].Dispose();
+        try
+        {
+            while (_held.Count > 0)
+            {
+                IDisposable last = _held[^1];
+                _held.RemoveAt(_held.Count - 1);
+                last.Dispose();
+            }
+        }
+        finally
+        {
+            if (_held.Count > 0) Dispose();
+        }
     }
 }

@@ -21,9 +21,10 @@ internal static class OllamaModels
     public static Task AnswerRunningAsync(RequestContext context) => ListAsync(context, context.Server.Models.Slots.Where(slot => slot.Loaded is not null), (json, slot, card) =>
     {
         Context? loaded = slot.Loaded?.Context;
-        json.WriteNumber("size", card.Bytes + (loaded is null ? 0 : loaded.CacheBytes + loaded.ActivationBytes));
+        long size = card.Bytes + (loaded is null ? 0 : loaded.CacheBytes + loaded.ActivationBytes);
+        json.WriteNumber("size", size);
         json.WriteString("expires_at", slot.Expires?.UtcDateTime ?? s_never);
-        json.WriteNumber("size_vram", 0);
+        json.WriteNumber("size_vram", loaded is { DeviceLosses: 0 } ? Math.Min(size, loaded.Offload.Stages.Sum(stage => stage.Bytes)) : 0);
         json.WriteNumber("context_length", loaded?.Options.ContextSize ?? 0);
     });
 

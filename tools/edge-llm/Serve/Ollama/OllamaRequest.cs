@@ -27,6 +27,9 @@ internal sealed record OllamaRequest
     /// <summary>Tokens of prompt and answer at most; null: as many as the model's context has.</summary>
     public int? Window { get; init; }
 
+    /// <summary>Layers that the client wants on devices; null: it does not say.</summary>
+    public int? GpuLayers { get; init; }
+
     /// <summary>Tokens of the prompt's beginning that stay where its middle is left out.</summary>
     public int Keep { get; init; }
 
@@ -46,6 +49,7 @@ internal sealed record OllamaRequest
             Streams = body["stream"]?.Flag() ?? true,
             KeepAlive = KeepAliveOf(body),
             Window = options["num_ctx"]?.Integer(1),
+            GpuLayers = options["num_gpu"]?.Integer(-1),
             Keep = options["num_keep"]?.Integer(-1) ?? DefaultKeep,
             Truncates = body["truncate"]?.Flag() ?? true,
             Think = body["think"] is { } think ? CheckThink(think) : null,
@@ -60,7 +64,8 @@ internal sealed record OllamaRequest
 
     /// <summary>The model's name, which each request must have.</summary>
     public static string ModelName(Field body) =>
-        (body["model"] ?? body["name"])?.Text() is { Length: > 0 } name ? name : throw new ApiException(400, "model is required", "model");
+        body["model"]?.Text() is { Length: > 0 } model ? model
+            : body["name"]?.Text() is { Length: > 0 } name ? name : throw new ApiException(400, "model is required", "model");
 
     public static TimeSpan? KeepAliveOf(Field body) => body["keep_alive"] is { } time ? Ollama.KeepAlive.Read(time) : null;
 
@@ -69,6 +74,7 @@ internal sealed record OllamaRequest
     {
         ModelLease lease = await context.LeaseAsync(Model).ConfigureAwait(false);
         if (KeepAlive is { } time) lease.KeepFor(time);
+        if (GpuLayers is { } layers) WishedLayers.Compare(layers, lease.Model, context.Server.Log);
         return lease.Model;
     }
 

@@ -20,15 +20,17 @@ internal sealed class Metrics
     public int Running;
 
     /// <summary>Adds an answer.</summary>
-    public void Observe(GenerationStatistics statistics, bool withPrompt)
+    /// <param name="statistics">Its counts.</param>
+    /// <param name="promptTokens">Tokens that were read of its prompt; 0: another answer counts them, or none were.</param>
+    public void Observe(GenerationStatistics statistics, int promptTokens)
     {
         lock (_gate)
         {
-            if (withPrompt)
+            if (promptTokens > 0)
             {
-                _prompt += statistics.PromptTokens;
-                _reused += statistics.ReusedTokens;
-                _firstToken.Add(statistics.PromptTime.TotalSeconds);
+                _prompt += promptTokens;
+                _reused += Math.Min(statistics.ReusedTokens, promptTokens);
+                if (statistics.GeneratedTokens > 0) _firstToken.Add(statistics.PromptTime.TotalSeconds);
             }
             _completion += statistics.GeneratedTokens;
             _drafted += statistics.DraftedTokens;
@@ -78,11 +80,14 @@ internal sealed class Metrics
         Sample(text, name, "", value);
     }
 
-    private static void Head(StringBuilder text, string name, string type, string help) => text.Append(CultureInfo.InvariantCulture, $"# HELP edge_llm_{name} {help}\n# TYPE edge_llm_{name} {type}\n");
+    private static void Head(StringBuilder text, string name, string type, string help) =>
+        text.Append(CultureInfo.InvariantCulture, $"# HELP edge_llm_{name} {help}\n# TYPE edge_llm_{name} {type}\n");
 
-    private static void Sample(StringBuilder text, string name, string labels, double value) => text.Append(CultureInfo.InvariantCulture, $"edge_llm_{name}{labels} {value}\n");
+    private static void Sample(StringBuilder text, string name, string labels, double value) =>
+        text.Append(CultureInfo.InvariantCulture, $"edge_llm_{name}{labels} {value}\n");
 
-    private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string Escape(string label) => label.Replace("\\", "\\\\", StringComparison.Ordinal)
+        .Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
     private sealed class Histogram(double[] bounds)
     {

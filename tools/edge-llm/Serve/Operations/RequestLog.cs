@@ -9,9 +9,10 @@ namespace Edge.Llm.Cli.Serve.Operations;
 /// <summary>The log: a line a request, on standard error. It has no prompts and no keys.</summary>
 internal sealed class RequestLog(ServerOptions options)
 {
-    /// <summary>A message of the server's own.</summary>
+    /// <summary>A message of the server's own, which may quote another one's.</summary>
     public void Say(string text)
     {
+        text = Failure.OneLine(text);
         if (options.JsonLog) Write(json => json.WriteString("message", text));
         else Console.Error.WriteLine("edge-llm: " + text);
     }
@@ -53,8 +54,11 @@ internal sealed class RequestLog(ServerOptions options)
                 json.WriteNumber("completion_tokens", context.CompletionTokens);
             });
         else
-            Console.Error.WriteLine(FormattableString.Invariant(
-                $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {status} {method} {path} {milliseconds:0.0} ms {context.ModelName} {context.PromptTokens}+{context.CompletionTokens} {context.Id}"));
+        {
+            string tokens = FormattableString.Invariant($"{Failure.OneLine(context.ModelName ?? "")} {context.PromptTokens}+{context.CompletionTokens}");
+            string what = FormattableString.Invariant($"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {status} {method} {path} {milliseconds:0.0} ms");
+            Console.Error.WriteLine($"{what} {tokens} {context.Id}");
+        }
     }
 
     private static void Write(Action<Utf8JsonWriter> write)

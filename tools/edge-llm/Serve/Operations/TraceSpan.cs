@@ -69,7 +69,8 @@ internal sealed class TraceSpan
     /// <summary>Writes an attribute of a text.</summary>
     public static void Text(Utf8JsonWriter json, string key, string value) => Attribute(json, key, () => json.WriteString("stringValue", value));
 
-    private static void Integer(Utf8JsonWriter json, string key, long value) => Attribute(json, key, () => json.WriteString("intValue", FormattableString.Invariant($"{value}")));
+    private static void Integer(Utf8JsonWriter json, string key, long value) =>
+        Attribute(json, key, () => json.WriteString("intValue", FormattableString.Invariant($"{value}")));
 
     private static void Attribute(Utf8JsonWriter json, string key, Action write)
     {

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Threading.Channels;
 using Edge.Llm.Cli.Pull;
+using Edge.Llm.Cli.Serve.Http;
 using Edge.Llm.Cli.Serve.Wire;
 
 namespace Edge.Llm.Cli.Serve.Operations;
@@ -11,8 +12,10 @@ internal sealed class Traces : IAsyncDisposable
     private const int MostWaiting = 2048, MostAtOnce = 256;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5), s_pause = TimeSpan.FromMilliseconds(500);
 
-    private readonly Channel<TraceSpan> _spans = Channel.CreateBounded<TraceSpan>(new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<TraceSpan> _spans =
+        Channel.CreateBounded<TraceSpan>(new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly HttpClient _client = new() { Timeout = s_patience };
+    private readonly TaskCompletionSource _closes = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _ends = new();
     private readonly Task _sending;
 
@@ -21,18 +24,22 @@ internal sealed class Traces : IAsyncDisposable
     public Traces(Uri collector, Action<string> say)
     {
         if (collector.Scheme == Uri.UriSchemeHttps) Web.NeedOpenSsl();
-        Uri url = collector.AbsolutePath == "/" ? new Uri(collector, "v1/traces") : collector;
+        Uri url = collector.AbsolutePath == "/" ? new UriBuilder(collector) { Path = "/v1/traces" }.Uri : collector;
         _sending = SendAllAsync(url, say);
     }
 
-    public void Add(TraceSpan span) => _spans.Writer.TryWrite(span);
+    /// <summary>Adds the span of a request that has ended, unless its caller does not want one.</summary>
+    public void Add(RequestContext context, string path, int status, long started)
+    {
+        if (TraceSpan.Of(context, path, status, started) is { } span) _spans.Writer.TryWrite(span);
+    }
 
     /// <summary>Sends what waits, for a few seconds at most.</summary>
     public async ValueTask DisposeAsync()
     {
         _spans.Writer.TryComplete();
-        await Task.WhenAny(_sending, Task.Delay(s_patience)).ConfigureAwait(false);
-        await _ends.CancelAsync().ConfigureAwait(false);
+        _closes.TrySetResult();
+        _ends.CancelAfter(s_patience);
         await _sending.ConfigureAwait(false);
         _ends.Dispose();
         _client.Dispose();
@@ -41,9 +48,9 @@ internal sealed class Traces : IAsyncDisposable
     private async Task SendAllAsync(Uri url, Action<string> say)
     {
         bool wasTaken = true;
-        while (await _spans.Reader.WaitToReadAsync().ConfigureAwait(false))
+        while (await _spans.Reader.WaitToReadAsync().ConfigureAwait(false) && !_ends.IsCancellationRequested)
         {
-            if (!_spans.Reader.Completion.IsCompleted) await Task.WhenAny(Task.Delay(s_pause), _spans.Reader.Completion).ConfigureAwait(false);
+            await Task.WhenAny(Task.Delay(s_pause), _closes.Task).ConfigureAwait(false);
             var batch = new List<TraceSpan>();
             while (batch.Count < MostAtOnce && _spans.Reader.TryRead(out TraceSpan? span)) batch.Add(span);
             string? problem = await SendAsync(url, batch).ConfigureAwait(false);
@@ -56,13 +63,16 @@ internal sealed class Traces : IAsyncDisposable
     {
         try
         {
-            using var content = new ReadOnlyMemoryContent(Body(batch)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-            using HttpResponseMessage response = await _client.PostAsync(url, content, _ends.Token).ConfigureAwait(false);
+            using var request = new HttpRequestMessage(HttpMethod.Post, url);
+            request.Content = new ReadOnlyMemoryContent(Body(batch)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+            // Of the answer the status counts: its body is not read, however long it is.
+            using HttpResponseMessage response =
+                await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, _ends.Token).ConfigureAwait(false);
             return response.IsSuccessStatusCode ? null : $"{(int)response.StatusCode} {response.ReasonPhrase}";
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
         {
-            return e is HttpRequestException ? Failure.OneLine(e.Message) : "no answer";
+            return e is HttpRequestException ? e.Message : "no answer";
         }
     }
 

@@ -34,8 +34,9 @@ internal static class ResponseInput
                 turns.AddText(role == "developer" ? "system" : role, ChatReader.Content(item.Require("content")));
                 break;
             case "reasoning":
-                // A summary of this server's is the reasoning itself.
-                foreach (Field part in (item["content"] ?? item["summary"])?.Items(Limits.Messages) ?? []) turns.AddReasoning(part.Require("text").Text());
+                // A summary of this server's is the reasoning itself. Where the content is encrypted or left out, it is an empty list.
+                Field[] content = item["content"]?.Items(Limits.Messages) ?? [], summary = item["summary"]?.Items(Limits.Messages) ?? [];
+                foreach (Field part in content.Length > 0 ? content : summary) turns.AddReasoning(part.Require("text").Text());
                 break;
             case "function_call":
                 turns.AddCall(item.Require("call_id").Text(), item.Require("name").Text(), item.Require("arguments").Text());

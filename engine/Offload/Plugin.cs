@@ -66,8 +66,12 @@ internal sealed unsafe class Plugin
     /// <exception cref="EdgeLlmException">PluginError, Unsupported, OutOfMemory, Cancelled, NonFinite.</exception>
     public void Check(int status, in AbiError error)
     {
-        if (status != 0) throw new EdgeLlmException(CodeOf(status), $"{Name}: {TextOf(status, error)}");
+        if (ErrorOf(status, error) is { } failure) throw failure;
     }
+
+    /// <summary>What a status says; null for 0.</summary>
+    public EdgeLlmException? ErrorOf(int status, in AbiError error) =>
+        status == 0 ? null : new EdgeLlmException(CodeOf(status), $"{Name}: {TextOf(status, error)}");
 
     /// <summary>Text that a plug-in has filled in, or points to. Nothing behind its end is read: it may be shorter than the limit.</summary>
     public static string TextOf(byte* text, int limit)

@@ -5,6 +5,11 @@ namespace Edge.Llm.Models;
 /// <summary>A model as its file describes it: numbers, and tensors that are views of the file. Made once and shared by all contexts.</summary>
 internal sealed record ModelSpec
 {
+    private static ulong s_count;
+
+    /// <summary>A number that no other open file of this process has had: where its tensors lie, another one's may lie later.</summary>
+    public ulong Number { get; } = Interlocked.Increment(ref s_count);
+
     /// <summary>general.architecture.</summary>
     public required string Architecture { get; init; }
 

@@ -9,7 +9,7 @@ internal static class Abi
 {
     public const string Entry = "edge_llm_offload_plugin_v1";
     public const int Minor = 0, Unsupported = 2, OutOfMemory = 3, Cancelled = 5, InvalidArgument = 7, DeviceLost = 9, NonFinite = 10;
-    public const uint Rms = 1, Layer = 2, Attention = 1, Gated = 1, Plain = 2, Pre = 1, Parallel = 2, Exact = 1, WantHidden = 1;
+    public const uint Rms = 1, Layer = 2, Attention = 1, Gated = 1, Plain = 2, Experts = 3, Normalize = 1, Pre = 1, Parallel = 2, Exact = 1, WantHidden = 1;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -74,6 +74,28 @@ internal struct AbiFeedForward
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct AbiExpertMatrices
+{
+    public uint Weight, Bias;
+    public int FirstRow;
+    public uint Reserved;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct AbiExperts
+{
+    public uint StructSize, Flags, Gating, Activation;
+    public int Count, Used, Width, Groups, GroupsUsed;
+    public float WeightScale, OutputScale;
+    public uint ChoiceBias;
+    public AbiLinear Router;
+    public AbiExpertMatrices Gate, Up, Down;
+    public AbiLinear SharedGate;
+    public uint SharedKind, Reserved;
+    public void* Shared;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal unsafe struct AbiLayer
 {
     public uint StructSize, Flags, Topology, MixerKind, FeedForwardKind;
@@ -105,6 +127,7 @@ internal unsafe struct AbiStageDesc
     public AbiLinear Output;
     public float OutputSoftcap;
     public uint Arithmetic;
+    public ulong Model;
 }
 
 [StructLayout(LayoutKind.Sequential)]

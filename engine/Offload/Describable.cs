@@ -35,6 +35,7 @@ internal static class Describable
         null => null,
         GatedSpec { Sparsity: 0, DownIn: null } gated => ActivationOf(gated.Activation) == 0 ? "its activation is not one of the interface's" : null,
         PlainSpec plain => ActivationOf(plain.Activation) == 0 ? "its activation is not one of the interface's" : null,
+        ExpertsSpec experts => WhyNot(experts),
         _ => "its feed-forward network is not one of the interface's",
     };
 
@@ -46,8 +47,18 @@ internal static class Describable
         { Function: Elementwise.Gelu } => 2,
         { Function: Elementwise.Relu } => 3,
         { Function: Elementwise.ReluSquared } => 4,
+        { Function: Elementwise.SwiGluOai } => 5,
         _ => 0,
     };
+
+    private static string? WhyNot(ExpertsSpec experts)
+    {
+        bool plain = experts is { WeighsInput: false, RoutesLayerInput: false, RouterIn: null, ExpertsIn: null, LatentDown: null, LatentUp: null }
+            && experts is { Gate: null or { Scale: null }, Up.Scale: null, Down.Scale: null, Router: { ChooseByLogit: false, Gating: not Gating.RootSoftplus } }
+            && experts.Shared is null or GatedSpec or PlainSpec;
+        if (!plain) return "its experts are of a kind that the interface does not know";
+        return ActivationOf(experts.Activation) == 0 ? "its experts' activation is not one of the interface's" : WhyNot(experts.Shared);
+    }
 
     private static string? WhyNot(AttentionSpec attention)
     {

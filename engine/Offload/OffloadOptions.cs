@@ -29,6 +29,10 @@ public sealed record OffloadOptions
     /// <summary>Is told what became of the wish, for each context; null: nobody is.</summary>
     public Action<OffloadReport>? Report { get; init; }
 
+    /// <summary>Is told in a line, for each context, that a device has failed and its layers run on the CPU; on the thread of the next call that needs
+    /// them. Null: nobody is.</summary>
+    public Action<string>? Lost { get; init; }
+
     /// <summary>Whether <see cref="Auto"/> takes a device: a GPU, exact unless <see cref="Exact"/> is false.</summary>
     public bool TakesUnasked(OffloadDevice device)
     {
@@ -98,6 +102,9 @@ public sealed record OffloadedStage(string Plugin, OffloadDevice Device, int Fir
 {
     /// <summary>Whether they are layers of the model that drafts.</summary>
     public bool IsDraft { get; init; }
+
+    /// <summary>Of these layers, those whose feed-forward network the CPU computes.</summary>
+    public int HostNetworks { get; init; }
 }
 
 /// <summary>What became of the wish to run layers on a device.</summary>
@@ -125,7 +132,13 @@ public sealed record OffloadReport(IReadOnlyList<OffloadedStage> Stages, string?
             string what = layers.Length > 0 && output.Length > 0 ? $"{layers} and {output}" : layers + output;
             string where = $"{stage.Device.Name} ({stage.Plugin}, device {stage.Device.Number})";
             string whose = stage.IsDraft ? " of the draft model" : "", doubt = stage.IsExact ? "" : ", results may differ from the CPU's";
-            yield return $"offload: {what}{whose} on {where}, {stage.Bytes >> 20} MiB{doubt}";
+            string host = stage.HostNetworks switch
+            {
+                0 => "",
+                1 => ", the network of 1 layer on the CPU",
+                _ => $", the networks of {stage.HostNetworks} layers on the CPU",
+            };
+            yield return $"offload: {what}{whose} on {where}, {stage.Bytes >> 20} MiB{host}{doubt}";
         }
         if (Stages.Count == 0) yield return $"offload: all layers stay on the CPU{(Note is null ? "" : $": {Note}")}";
         else if (Note is not null) yield return $"offload: {Note}";

@@ -96,13 +96,15 @@ internal sealed class OffloadPlan
 
     private void ThrowIfNone()
     {
-        if (Layers == 0 && _wish.Layers > 0)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{_wish.Layers} layers for a device (n_gpu_layers), and none takes any: {string.Join("; ", _notes)}");
+        if (Layers > 0 || _wish.Layers <= 0) return;
+        string why = string.Join("; ", _notes);
+        throw new EdgeLlmException(ErrorCode.Unsupported, $"{_wish.Layers} layers for a device (n_gpu_layers), and none takes any: {why}");
     }
 
-    private void Note(string note)
+    // Once for all that begin alike.
+    private void Note(string note, string? beginning = null)
     {
-        if (!_notes.Contains(note)) _notes.Add(note);
+        if (!_notes.Exists(known => known.StartsWith(beginning ?? note, StringComparison.Ordinal))) _notes.Add(note);
     }
 
     private OffloadDevice WhatIsLeftOf(OffloadDevice device)
@@ -161,8 +163,9 @@ internal sealed class OffloadPlan
         if (!_wish.Kqv && layer.Mixer is AttentionSpec) _parts[il] |= HostParts.Mixer;
         if (Describable.WhyNot(layer.Ffn) is not null && Describable.CanStay(layer.Ffn)) _parts[il] |= HostParts.FeedForward;
         if (Describable.WhyNot(layer, _parts[il]) is { } why) return why;
+        if (layer.ResidualScale == 0) return "its sums have the factor 0";
         using StageDescription alone = Describe(il, il + 1, output: false);
-        return layer.ResidualScale == 0 ? "its sums have the factor 0" : WhyNot(alone);
+        return WhyNot(alone) is { } what ? KeepExperts(il) ? WhyNot(il) : what : null;
     }
 
     private bool OutputCanGo()
@@ -196,6 +199,11 @@ internal sealed class OffloadPlan
                 Ask(output: false);
                 return false;
             }
+            if (plan.FirstLayer > 0 && KeepExperts(range.First + plan.FirstLayer - 1))
+            {
+                Note($"the CPU does experts that {range.Device.Name} does not: {plan.Reason}", "the CPU does experts");
+                return false;
+            }
             if (plan.FirstLayer > 0)
             {
                 Note(plan.Reason);
@@ -211,13 +219,25 @@ internal sealed class OffloadPlan
             if (range.Device.FreeBytes > 0 && plan.Bytes > range.Device.FreeBytes * MemoryShare)
             {
                 Note($"as many as fit {range.Device.FreeBytes >> 20} MiB of {range.Device.Name}");
+                if (Enumerable.Range(range.First, range.End - range.First).Any(KeepExperts)) return false; // they are most of a layer
                 AskForLess(_layers - 1);
                 return false;
             }
-            stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes));
+            stages.Add(new OffloadedStage(_plugin!.Title, range.Device, range.First, range.End - range.First, range.HasOutput, plan.IsExact, plan.Bytes)
+            {
+                HostNetworks = _parts[range.First..range.End].Count(parts => parts.HasFlag(HostParts.FeedForward)),
+            });
             cacheBytes += description.CacheGroups.Sum(group => _cache.Groups[group.Group].Capacity * group.BlockBytes);
         }
         (_stages, CacheBytes) = (stages, cacheBytes);
+        return true;
+    }
+
+    // Leaves the experts of a layer to the CPU, if they are not yet.
+    private bool KeepExperts(int il)
+    {
+        if (_spec.Layers[il].Ffn is not ExpertsSpec experts || _parts[il].HasFlag(HostParts.FeedForward) || !Describable.CanStay(experts)) return false;
+        _parts[il] |= HostParts.FeedForward;
         return true;
     }
 

@@ -103,12 +103,54 @@ typedef struct edge_llm_offload_attention {
 } edge_llm_offload_attention;
 
 /* Feed-forward networks: what treats each token alone. */
-enum { EDGE_LLM_OFFLOAD_GATED = 1, EDGE_LLM_OFFLOAD_PLAIN = 2 }; /* down(act(gate(h)) * up(h)); down(act(up(h))) */
-enum { EDGE_LLM_OFFLOAD_SILU = 1, EDGE_LLM_OFFLOAD_GELU = 2 /* the form with tanh */, EDGE_LLM_OFFLOAD_RELU = 3, EDGE_LLM_OFFLOAD_RELU_SQUARED = 4 };
+enum { EDGE_LLM_OFFLOAD_GATED = 1, EDGE_LLM_OFFLOAD_PLAIN = 2, /* down(act(gate(h)) * up(h)); down(act(up(h))) */
+    EDGE_LLM_OFFLOAD_EXPERTS = 3 };                               /* a mixture: see its struct */
+enum { EDGE_LLM_OFFLOAD_SILU = 1, EDGE_LLM_OFFLOAD_GELU = 2 /* the form with tanh */, EDGE_LLM_OFFLOAD_RELU = 3, EDGE_LLM_OFFLOAD_RELU_SQUARED = 4,
+    /* x = min(gate, 7), x / (1 + exp(x * -1.702)) in act(gate)'s place, and up, kept within -7 .. 7, plus 1 in up's */
+    EDGE_LLM_OFFLOAD_SWIGLU_OAI = 5 };
 typedef struct edge_llm_offload_feed_forward {
     uint32_t struct_size, activation;
     edge_llm_offload_linear gate, up, down; /* plain: gate is not used */
 } edge_llm_offload_feed_forward;
+
+/* A mixture of experts: a router chooses some networks for each row, and their weighed sum is the result. Of a row h of the normed input:
+ *
+ * logits   router(h): count of them.
+ * p        what gating makes of the logits. SOFTMAX: m is the largest one, p[e] = exp(logits[e] - m), then each is divided by their sum, which is
+ *          added up one by one, ascending (no lanes). SIGMOID: p[e] = 1 / (1 + exp(-logits[e])). SOFTMAX_OF_CHOSEN: p is the logits.
+ * v        p[e] + choice_bias[e], or p[e] where there is no bias.
+ * groups   Only with groups_used < groups: count / groups consecutive experts are a group. It is worth its largest v plus its second largest, or its
+ *          only one. The groups_used worthiest remain, of equally worthy ones the first; in the others each v becomes -infinity.
+ * chosen   used times: the expert with the largest v, of equals that with the lowest number; its v is -infinity from then on. A NaN is never the
+ *          largest; if all are NaN, expert 0 is taken.
+ * weights  p of the chosen ones. All that follows goes through them by ascending number. SOFTMAX_OF_CHOSEN: the softmax of them, as above.
+ *          NORMALIZE: each is divided by their sum, added up one by one, or by 2^-14 where the sum is less. Then each is multiplied by weight_scale.
+ * y        0 at first; for each chosen expert y[i] = fma(expert(h)[i], weight, y[i]).
+ * shared   With a shared network: y[i] = y[i] + shared(h)[i], or y[i] + shared(h)[i] * g with g = 1 / (1 + exp(-shared_gate(h))), not fused.
+ * Last, each y[i] is multiplied by output_scale. exp is the engine's own; see docs/canonical-arithmetic.md. */
+typedef struct edge_llm_offload_expert_matrices {
+    uint32_t weight;                       /* [K, R, count]: expert e has rows first_row .. first_row + M - 1 of matrix e */
+    uint32_t bias;                         /* F32 [R, count]: the same rows, added to the products; 0: none */
+    int32_t first_row;
+    uint32_t reserved;
+} edge_llm_offload_expert_matrices;
+
+enum { EDGE_LLM_OFFLOAD_GATING_SOFTMAX = 1, EDGE_LLM_OFFLOAD_GATING_SIGMOID = 2, EDGE_LLM_OFFLOAD_GATING_SOFTMAX_OF_CHOSEN = 3 };
+enum { EDGE_LLM_OFFLOAD_NORMALIZE = 1 };   /* flags */
+typedef struct edge_llm_offload_experts {
+    uint32_t struct_size, flags;
+    uint32_t gating, activation;
+    int32_t count, used;                   /* experts; those of a row */
+    int32_t width;                         /* rows of gate and up, and values of down's input */
+    int32_t groups, groups_used;           /* 0: no groups */
+    float weight_scale, output_scale;      /* 0: 1 */
+    uint32_t choice_bias;                  /* F32 [count]; 0: none */
+    edge_llm_offload_linear router;        /* M = count */
+    edge_llm_offload_expert_matrices gate, up, down; /* gate.weight 0: the experts are plain */
+    edge_llm_offload_linear shared_gate;   /* M = 1; weight 0: none */
+    uint32_t shared_kind, reserved;        /* GATED or PLAIN; 0: there is none */
+    const void *shared;                    /* a struct of that kind, of any width */
+} edge_llm_offload_experts;
 
 /* x += residual_scale * after(mixer(norm(x))), then the same with the network. Parallel: both read the same x, the network through
  * feed_forward_norm, or, where that has kind 0, what the mixer reads. */
@@ -150,6 +192,8 @@ typedef struct edge_llm_offload_stage_desc {
     edge_llm_offload_linear output;
     float output_softcap;                  /* c * tanh(logit / c) takes a logit's place; 0: none */
     uint32_t arithmetic;                   /* the host's version */
+    uint64_t model;                        /* not 0: in all descriptions with this number, tensors with the same data have the same bytes. A device may keep
+                                            * them once for all stages of such descriptions */
 } edge_llm_offload_stage_desc;
 
 /* The answer to plan. The host sets struct_size, verdicts and layer_bytes, and clears the rest. */
@@ -160,9 +204,9 @@ typedef struct edge_llm_offload_plan {
     uint32_t takes_output;
     uint32_t exact;                        /* what is taken gives the bits of desc->arithmetic */
     uint64_t fixed_bytes;                  /* device memory besides layers and output: the workspace */
-    uint64_t output_bytes;                 /* of the output matrix */
+    uint64_t output_bytes;                 /* of the output matrix, unless the device has it already */
     uint8_t *verdicts;                     /* room for tensor_count */
-    uint64_t *layer_bytes;                 /* room for layer_count: weights and cache of each */
+    uint64_t *layer_bytes;                 /* room for layer_count: weights that the device does not have yet, and cache of each */
     char reason[256];                      /* why first_layer is not 0, or why the output is not taken; else empty */
 } edge_llm_offload_plan;
 
@@ -193,7 +237,7 @@ typedef struct edge_llm_offload_batch {
     const float *hidden;                   /* [rows][hidden] */
     float *out;                            /* [output_count][hidden], or [output_count][vocabulary] with the output matrix */
     const int32_t *output_rows;            /* which rows, ascending */
-    const edge_llm_offload_run *runs;
+    const edge_llm_offload_run *runs;      /* every row is in one; none of a stage without layers, for which run_count is 0 */
     const edge_llm_offload_rope_table *ropes;
     void *context;                         /* handed on to host->cancelled and host->host_part */
 } edge_llm_offload_batch;

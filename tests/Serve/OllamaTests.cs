@@ -102,7 +102,7 @@ public sealed class OllamaTests
     [TestMethod]
     public async Task GenerateGoesOnWithItsContext()
     {
-        JsonElement first = await s_client.PostAsync("/api/generate", """{"model":"small","system":"Be brief.","prompt":"A cat.","stream":false,"options":{"num_predict":4}}""");
+        JsonElement first = await s_client.PostAsync("/api/generate", """{"model":"small","system":"Be brief.","prompt":"A cat.","stream":false,"options":{"num_predict":4,"ignore_eos":true}}""");
         JsonElement context = first.GetProperty("context");
         Assert.AreEqual(first.GetProperty("prompt_eval_count").GetInt32() + 4, context.GetArrayLength());
         JsonElement[] second = await s_client.LinesAsync("/api/generate", $$"""{"model":"small","prompt":"A dog.","context":{{context.GetRawText()}},"options":{"num_predict":4} }""");

@@ -6,6 +6,8 @@
 
 #include "metal_stage.h"
 
+const bool does_mixtures = false;
+
 #define EXPORT __attribute__((visibility("default")))
 
 static const edge_llm_offload_host *the_host;

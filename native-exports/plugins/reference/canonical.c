@@ -35,6 +35,13 @@ void rope_head(float *x, const float *cos, const float *sin, int n, bool halves)
     }
 }
 
+/* gpt-oss's limit. A NaN stays one. */
+static float clamped(float x, float least)
+{
+    if (x < least) x = least;
+    return x > 7.0f ? 7.0f : x;
+}
+
 static float activation_of(float x, uint32_t kind)
 {
     switch (kind)
@@ -42,7 +49,8 @@ static float activation_of(float x, uint32_t kind)
         case EDGE_LLM_OFFLOAD_SILU: return x / (1.0f + exp_of(x * -1.0f));
         case EDGE_LLM_OFFLOAD_GELU: return x / (1.0f + exp_of(x * -1.5957691216f * fmaf(x * x, 0.044715f, 1.0f)));
         case EDGE_LLM_OFFLOAD_RELU: return x < 0 ? 0 : x;
-        default: return x < 0 ? 0 : x * x;
+        case EDGE_LLM_OFFLOAD_RELU_SQUARED: return x < 0 ? 0 : x * x;
+        default: x = clamped(x, -INFINITY); return x / (1.0f + exp_of(x * -1.702f));
     }
 }
 
@@ -51,7 +59,8 @@ void activate(float *x, const float *y, int64_t n, uint32_t kind)
     for (int64_t i = 0; i < n; i++)
     {
         float value = activation_of(x[i], kind);
-        x[i] = y ? value * y[i] : value;
+        if (!y) x[i] = value;
+        else x[i] = value * (kind == EDGE_LLM_OFFLOAD_SWIGLU_OAI ? clamped(y[i], -7.0f) + 1.0f : y[i]);
     }
 }
 

@@ -102,6 +102,12 @@ INLINE float soft_cap(float x, float c)
     return c * (1.0f - 2.0f / (exp_of(2.0f * (x / c)) + 1.0f));
 }
 
+/* 1 / (1 + e^-x) */
+INLINE float sigmoid(float x)
+{
+    return 1.0f / (1.0f + exp_of(x * -1.0f));
+}
+
 /* Eight blocks of 32 are a group; those that are missing are +0. */
 INLINE float add_group(float sum, const float *p)
 {
@@ -114,7 +120,7 @@ void norm_row(const float *x, const float *weight, const float *bias, float *y, 
 /* Turns the values of one head. */
 void rope_head(float *x, const float *cos, const float *sin, int n, bool halves);
 
-/* x = activation(x), or activation(x) * y where there is y. The kind is edge_llm_offload's. */
+/* x = activation(x), or activation(x) * y where there is y; SWIGLU_OAI: * (y + 1). The kind is edge_llm_offload's. */
 void activate(float *x, const float *y, int64_t n, uint32_t kind);
 
 /* Values as int8 with a scale, n of them, block (256 or 32) at a time, and the sum of each 32. False: a value is not finite. */

@@ -8,8 +8,8 @@
 
 status product(stage *s, const edge_llm_offload_linear *linear, const float *x, int64_t width, int rows, float *y, int64_t stride, error *e)
 {
-    input_rows input = {x, width, rows};
-    if (multiply(&s->m, linear, input, y, stride, s->w.packed)) return EDGE_LLM_OFFLOAD_OK;
+    matrix w = matrix_of(&s->m, linear);
+    if (multiply(&w, (input_rows){x, width, rows}, y, stride, s->w.packed)) return EDGE_LLM_OFFLOAD_OK;
     return fail(e, EDGE_LLM_OFFLOAD_NON_FINITE, "the input of %s holds a NaN or an infinity", s->m.tensors[linear->weight - 1].name);
 }
 
@@ -98,25 +98,6 @@ static status mix(stage *s, const edge_llm_offload_batch *b, const layer *l, con
     return product(s, &a->output, s->w.mixed, values, last ? b->output_count : b->rows, s->w.branch, s->m.d.hidden, e);
 }
 
-static status network(stage *s, const edge_llm_offload_batch *b, const layer *l, const float *in, int rows, error *e)
-{
-    const edge_llm_offload_feed_forward *f = &l->f;
-    if (rows == 0) return EDGE_LLM_OFFLOAD_OK;
-    if (l->l.flags & EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD)
-        return s->host->host_part(s->host->context, b->context, l->l.number, EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD, rows, in, s->w.result, e);
-    int64_t width = s->m.tensors[f->up.weight - 1].t.ne[1];
-    status r = product(s, &f->up, in, s->m.d.hidden, rows, s->w.up, width, e);
-    float *active = s->w.up;
-    if (r == EDGE_LLM_OFFLOAD_OK && l->l.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED)
-    {
-        r = product(s, &f->gate, in, s->m.d.hidden, rows, s->w.gate, width, e);
-        active = s->w.gate;
-    }
-    if (r != EDGE_LLM_OFFLOAD_OK) return r;
-    activate(active, active == s->w.gate ? s->w.up : NULL, rows * width, f->activation);
-    return product(s, &f->down, active, width, rows, s->w.result, s->m.d.hidden, e);
-}
-
 /* x += residual_scale * after(branch) */
 static void add(stage *s, const layer *l, const edge_llm_offload_norm *after, float *branch, int rows)
 {
@@ -141,7 +122,7 @@ status layer_run(stage *s, const edge_llm_offload_batch *b, int i, int *rows, er
     }
     if (!parallel && l->l.mixer_kind != 0) add(s, l, &l->l.after_mixer, s->w.branch, *rows);
     if (!parallel || l->l.feed_forward_norm.kind != 0) in = norm_rows(&s->m, &l->l.feed_forward_norm, s->w.x, s->w.h, *rows);
-    if (has_network) r = network(s, b, l, in, *rows, e);
+    if (has_network) r = network_run(s, b, l, in, *rows, e);
     if (r != EDGE_LLM_OFFLOAD_OK) return r;
     if (parallel && l->l.mixer_kind != 0) add(s, l, &l->l.after_mixer, s->w.branch, *rows);
     if (has_network) add(s, l, &l->l.after_feed_forward, s->w.result, *rows);

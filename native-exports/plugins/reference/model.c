@@ -112,6 +112,16 @@ static status read_numbers(const model *m, error *e)
     return EDGE_LLM_OFFLOAD_OK;
 }
 
+uint32_t dense_kind(const layer *l)
+{
+    return l->l.feed_forward_kind == EDGE_LLM_OFFLOAD_EXPERTS ? l->x.shared_kind : l->l.feed_forward_kind;
+}
+
+static bool is_dense(uint32_t kind)
+{
+    return kind == EDGE_LLM_OFFLOAD_GATED || kind == EDGE_LLM_OFFLOAD_PLAIN;
+}
+
 static status read_layers(model *m, error *e)
 {
     for (int i = 0; i < m->d.layer_count; i++)
@@ -121,8 +131,12 @@ static status read_layers(model *m, error *e)
         if ((l->l.mixer_kind != 0 && !l->l.mixer) || (l->l.feed_forward_kind != 0 && !l->l.feed_forward))
             return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: expected a pointer to its mixer and to its network", l->l.number);
         if (l->l.mixer_kind == EDGE_LLM_OFFLOAD_ATTENTION) l->later |= !read_struct(&l->a, sizeof l->a, l->l.mixer);
-        if (l->l.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED || l->l.feed_forward_kind == EDGE_LLM_OFFLOAD_PLAIN)
-            l->later |= !read_struct(&l->f, sizeof l->f, l->l.feed_forward);
+        if (is_dense(l->l.feed_forward_kind)) l->later |= !read_struct(&l->f, sizeof l->f, l->l.feed_forward);
+        if (l->l.feed_forward_kind != EDGE_LLM_OFFLOAD_EXPERTS) continue;
+        l->later |= !read_struct(&l->x, sizeof l->x, l->l.feed_forward);
+        if (l->x.shared_kind != 0 && !l->x.shared)
+            return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "layer %d: expected a pointer to its shared expert", l->l.number);
+        if (is_dense(l->x.shared_kind)) l->later |= !read_struct(&l->f, sizeof l->f, l->x.shared);
     }
     return EDGE_LLM_OFFLOAD_OK;
 }

@@ -21,7 +21,8 @@ typedef struct {
 typedef struct {
     edge_llm_offload_layer l;
     edge_llm_offload_attention a;           /* where l.mixer_kind says so */
-    edge_llm_offload_feed_forward f;        /* where l.feed_forward_kind is not 0 */
+    edge_llm_offload_feed_forward f;        /* where l.feed_forward_kind is gated or plain; of experts, the shared one */
+    edge_llm_offload_experts x;             /* where l.feed_forward_kind says so */
     bool later;
 } layer;
 
@@ -47,6 +48,12 @@ void write_struct(void *to, const void *from, uint32_t ours);
 /* Copies a description. What cannot be read at all is an error; layers and tensors of a later version are marked. */
 status model_read(model *m, const edge_llm_offload_stage_desc *desc, error *e);
 void model_free(model *m);
+
+/* How a layer's network, or that of a mixture's shared expert, is computed: GATED, PLAIN or 0. */
+uint32_t dense_kind(const layer *l);
+
+/* Whether this plug-in does mixtures of experts, and SWIGLU_OAI: defined beside its table. */
+extern const bool does_mixtures;
 
 /* Whether this plug-in can do a layer, and what stands behind the layers. */
 status takes_layer(const model *m, int i, error *e);

@@ -141,9 +141,24 @@ uint64_t product_bytes(uint64_t rows, uint64_t n)
     return times(rows, row_bytes(n));
 }
 
-bool multiply(const model *m, const edge_llm_offload_linear *linear, input_rows x, float *y, int64_t stride, void *work)
+matrix matrix_of(const model *m, const edge_llm_offload_linear *linear)
 {
-    const edge_llm_offload_tensor *t = &m->tensors[linear->weight - 1].t;
+    return (matrix){m->tensors[linear->weight - 1].t, vector_of(m, linear->bias), linear->scale};
+}
+
+matrix matrix_of_expert(const model *m, const edge_llm_offload_expert_matrices *all, int32_t expert, int64_t rows)
+{
+    matrix w = {m->tensors[all->weight - 1].t, vector_of(m, all->bias), 0};
+    int64_t first = expert * w.t.ne[1] + all->first_row;
+    w.t.data = (const uint8_t *)w.t.data + (uint64_t)first * w.t.row_bytes;
+    w.t.ne[1] = rows;
+    if (w.bias) w.bias += first;
+    return w;
+}
+
+bool multiply(const matrix *w, input_rows x, float *y, int64_t stride, void *work)
+{
+    const edge_llm_offload_tensor *t = &w->t;
     int n = (int)t->ne[0], block = block_values(t->type);
     bool finite = true;
     packed_row *packed = work;
@@ -161,14 +176,12 @@ bool multiply(const model *m, const edge_llm_offload_linear *linear, input_rows 
     if (!finite) return false;
     if (HAS_FMA()) products_fma(t, packed, x.rows, y, stride);
     else products_any(t, packed, x.rows, y, stride);
-
-    const float *bias = vector_of(m, linear->bias);
     for (int row = 0; row < x.rows; row++)
         for (int64_t i = 0; i < t->ne[1]; i++)
         {
             float *value = &y[row * stride + i];
-            if (linear->scale != 0 && linear->scale != 1) *value *= linear->scale;
-            if (bias) *value += bias[i];
+            if (w->scale != 0 && w->scale != 1) *value *= w->scale;
+            if (w->bias) *value += w->bias[i];
         }
     return true;
 }

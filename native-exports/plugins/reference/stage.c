@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "products.h"
+#include "router.h"
 
 /* The widest rows of each kind that layers need. */
 typedef struct {
-    uint64_t qkv, mixed, network, value;
+    uint64_t qkv, mixed, network, value, logits, choice, used;
 } widths;
 
 static uint64_t most(uint64_t a, uint64_t b)
@@ -23,15 +24,21 @@ static uint64_t not_negative(int64_t n)
 
 static widths widths_of(const model *m, int first)
 {
-    widths w = {0, 0, 0, 0};
+    widths w = {0};
     for (int i = first; i < m->d.layer_count; i++)
     {
         const edge_llm_offload_attention *a = &m->layers[i].a;
+        const edge_llm_offload_experts *x = &m->layers[i].x;
         uint32_t up = m->layers[i].f.up.weight;
         w.qkv = most(w.qkv, not_negative((int64_t)a->heads * a->key_dim + (int64_t)a->kv_heads * ((int64_t)a->key_dim + a->value_dim)));
         w.mixed = most(w.mixed, not_negative((int64_t)a->heads * a->value_dim));
         w.value = most(w.value, not_negative(a->value_dim));
         if (up >= 1 && up <= (uint32_t)m->d.tensor_count) w.network = most(w.network, not_negative(m->tensors[up - 1].t.ne[1]));
+        if (m->layers[i].l.feed_forward_kind != EDGE_LLM_OFFLOAD_EXPERTS) continue;
+        w.network = most(w.network, not_negative(x->width));
+        w.logits = most(w.logits, not_negative(x->count));
+        w.choice = most(w.choice, choice_floats(x));
+        w.used = most(w.used, not_negative(x->used));
     }
     return w;
 }
@@ -55,6 +62,12 @@ static uint64_t lay_out(const model *m, int first, workspace *w, uint8_t *memory
     ROOM(mixed, times(rows, times(4, wide.mixed)));
     ROOM(gate, times(rows, times(4, wide.network)));
     ROOM(up, times(rows, times(4, wide.network)));
+    ROOM(logits, times(rows, times(4, wide.logits)));
+    ROOM(shared, wide.logits ? times(rows, 4 * hidden) : 0);
+    ROOM(choice, times(4, wide.choice));
+    ROOM(weights, times(4, wide.used));
+    ROOM(one, 4 * hidden);
+    ROOM(chosen, times(4, wide.used));
     ROOM(block, times(4, wide.value));
     ROOM(packed, product_bytes(rows, longest));
     ROOM(places, times(rows, sizeof *w->places));

@@ -16,6 +16,9 @@ typedef struct {
     float *x, *h, *branch, *result;         /* [rows][hidden]: the residual stream; normed; what the mixer and the network give */
     float *qkv, *mixed;                     /* [rows][q | k | v], [rows][heads * value_dim] */
     float *gate, *up;                       /* [rows][width of the network] */
+    float *logits, *shared;                 /* [rows][experts], [rows][hidden]: the router's; what the shared expert gives */
+    float *choice, *weights, *one;          /* of one row: what choosing needs; its experts' weights; what one of them gives */
+    int32_t *chosen;
     float *block;                           /* one head's values */
     void *packed;                           /* of a product */
     row_place *places;
@@ -44,8 +47,9 @@ struct edge_llm_offload_stage {
     workspace w;
     page_memory memory;                     /* of the workspace */
     uint64_t weight_bytes, cache_bytes, work_bytes;
-    uint64_t calls, forwards, rows;
+    uint64_t calls, all_calls, forwards, rows; /* calls: of forward */
     bool lost;
+    _Atomic bool busy;                      /* a call is under way */
 };
 typedef struct edge_llm_offload_stage stage;
 
@@ -70,6 +74,9 @@ status batch_check(stage *s, const edge_llm_offload_batch *b, error *e);
 
 /* Runs layer i on the rows of the stream; after the last one's mixer they are the batch's output rows. */
 status layer_run(stage *s, const edge_llm_offload_batch *b, int i, int *rows, error *e);
+
+/* A layer's network: from what it reads to result. */
+status network_run(stage *s, const edge_llm_offload_batch *b, const layer *l, const float *in, int rows, error *e);
 
 /* y = norm(x), where there is one, for rows of hidden values; returns where the result is: x or y. */
 float *norm_rows(const model *m, const edge_llm_offload_norm *norm, float *x, float *y, int rows);

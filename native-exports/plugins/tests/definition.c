@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "choice.h"
 #include "formats.h"
 #include "values.h"
 
@@ -120,14 +121,61 @@ void defined_mixer(defined_text *t, int layer, int position, const float *qkv, f
     for (int h = 0; h < a->heads; h++) attend_head(t, layer, position, h, q + h * a->key_dim, out + h * a->value_dim);
 }
 
-void defined_network(const test_model *m, int layer, const float *h, float *y)
+/* The experts' matrices lie one behind the other. */
+static void expert_rows(const test_model *m, const edge_llm_offload_expert_matrices *w, int expert, int rows, const float *x, float *y)
 {
-    const edge_llm_offload_feed_forward *f = &m->networks[layer];
+    const edge_llm_offload_tensor *t = &m->tensors[w->weight - 1];
+    for (int r = 0; r < rows; r++)
+    {
+        int64_t at = expert * t->ne[1] + w->first_row + r;
+        y[r] = defined_product(t->type, (const uint8_t *)t->data + (uint64_t)at * t->row_bytes, x, (int)t->ne[0]);
+        if (w->bias) y[r] = y[r] + vector(m, w->bias)[at];
+    }
+}
+
+static void add_expert(const test_model *m, const edge_llm_offload_experts *x, int expert, float weight, const float *h, float *y)
+{
+    float up[WIDEST], gate[WIDEST], down[WIDEST];
+    expert_rows(m, &x->up, expert, x->width, h, up);
+    if (x->gate.weight) expert_rows(m, &x->gate, expert, x->width, h, gate);
+    for (int i = 0; i < x->width; i++)
+        up[i] = x->gate.weight ? defined_activation(gate[i], x->activation) * defined_partner(up[i], x->activation) : defined_activation(up[i], x->activation);
+    expert_rows(m, &x->down, expert, m->s.hidden, up, down);
+    for (int i = 0; i < m->s.hidden; i++) y[i] = fmaf(down[i], weight, y[i]);
+}
+
+static void dense(const test_model *m, const edge_llm_offload_feed_forward *f, bool plain, const float *h, float *y)
+{
     float up[WIDEST], gate[WIDEST];
     int n = linear(m, &f->up, h, up);
-    if (!m->s.plain) linear(m, &f->gate, h, gate);
-    for (int i = 0; i < n; i++) up[i] = m->s.plain ? defined_activation(up[i], f->activation) : defined_activation(gate[i], f->activation) * up[i];
+    if (!plain) linear(m, &f->gate, h, gate);
+    for (int i = 0; i < n; i++)
+        up[i] = plain ? defined_activation(up[i], f->activation) : defined_activation(gate[i], f->activation) * defined_partner(up[i], f->activation);
     linear(m, &f->down, up, y);
+}
+
+void defined_network(const test_model *m, int layer, const float *h, float *y)
+{
+    if (m->layers[layer].feed_forward_kind != EDGE_LLM_OFFLOAD_EXPERTS) return dense(m, &m->networks[layer], m->s.plain, h, y);
+    const edge_llm_offload_experts *x = &m->experts[layer];
+    float logits[WIDEST], weights[WIDEST], shared[WIDEST];
+    linear(m, &x->router, h, logits);
+    defined_choice(x, vector(m, x->choice_bias), logits, weights);
+    for (int i = 0; i < m->s.hidden; i++) y[i] = 0;
+    for (int e = 0; e < x->count; e++)
+        if (!isnan(weights[e])) add_expert(m, x, e, weights[e], h, y);
+    if (x->shared_kind) dense(m, &m->networks[layer], x->shared_kind == EDGE_LLM_OFFLOAD_PLAIN, h, shared);
+    if (x->shared_gate.weight)
+    {
+        float gate;
+        linear(m, &x->shared_gate, h, &gate);
+        for (int i = 0; i < m->s.hidden; i++) shared[i] = shared[i] * defined_sigmoid(gate);
+    }
+    for (int i = 0; i < m->s.hidden; i++)
+    {
+        if (x->shared_kind) y[i] = y[i] + shared[i];
+        if (x->output_scale != 0) y[i] = y[i] * x->output_scale;
+    }
 }
 
 static void add(const test_model *m, const edge_llm_offload_layer *l, const edge_llm_offload_norm *after, float *branch, float *x)

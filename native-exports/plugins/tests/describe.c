@@ -49,7 +49,10 @@ void describe(const test_model *m, int first, int count, bool output, descriptio
         d->attention[i] = m->attention[first + i];
         d->networks[i] = m->networks[first + i];
         d->layers[i].mixer = &d->attention[i];
+        d->experts[i] = m->experts[first + i];
+        d->experts[i].shared = d->experts[i].shared_kind ? &d->networks[i] : NULL;
         d->layers[i].feed_forward = &d->networks[i];
+        if (d->layers[i].feed_forward_kind == EDGE_LLM_OFFLOAD_EXPERTS) d->layers[i].feed_forward = &d->experts[i];
     }
     d->d.struct_size = sizeof d->d;
     d->d.architecture = "test";

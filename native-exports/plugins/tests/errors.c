@@ -107,11 +107,13 @@ static void check_not_finite(const texts *t, edge_llm_offload_stage *stage)
 
 static void check_descriptions(const test_model *m)
 {
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 28; i++)
     {
         description d;
+        if (i >= 16 && !m->s.experts) continue;
         describe(m, 0, m->layer_count, true, &d);
         edge_llm_offload_attention *a = &d.attention[1];
+        edge_llm_offload_experts *x = &d.experts[1];
         edge_llm_offload_tensor *k = &d.tensors[a->k.weight - 1];
         switch (i)
         {
@@ -128,9 +130,21 @@ static void check_descriptions(const test_model *m)
             case 10: a->group = GROUPS + 3; break;
             case 11: a->slot = 7; break;
             case 12: d.groups[0].block_bytes++; break;
-            case 13: d.networks[1].down.weight = m->networks[1].up.weight; d.networks[1].up.weight = m->attention[1].k.weight; break;
+            case 13: d.networks[0].down.weight = m->networks[0].up.weight; d.networks[0].up.weight = m->attention[1].k.weight; break;
             case 14: a->key_dim = -a->key_dim; break;
             case 15: d.layers[1].mixer = NULL; break;
+            case 16: x->count++; break;
+            case 17: x->used = x->count + 1; break;
+            case 18: x->used = 0; break;
+            case 19: x->width *= 2; break;
+            case 20: x->width = -1; break;
+            case 21: x->up.first_row = -1; break;
+            case 22: x->down.first_row = 1; break;
+            case 23: x->groups = x->count + 1; x->groups_used = 1; break;
+            case 24: x->up.weight = (uint32_t)m->tensor_count + 1; break;
+            case 25: x->down.weight = 0; break;
+            case 26: x->router.weight = x->down.weight; break;
+            case 27: d.layers[1].feed_forward = NULL; break;
         }
         CHECK(try_stage(&d) == EDGE_LLM_OFFLOAD_INVALID_ARGUMENT);
     }

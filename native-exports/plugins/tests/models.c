@@ -12,7 +12,9 @@
 #define QUANT .hidden = 256, .heads = 8, .kv_heads = 2, .key_dim = 32, .value_dim = 32, .width = 256, .vocabulary = 33
 enum { RMS = EDGE_LLM_OFFLOAD_NORM_RMS, LAYER = EDGE_LLM_OFFLOAD_NORM_LAYER };
 enum { PRE = EDGE_LLM_OFFLOAD_PRE, PARALLEL = EDGE_LLM_OFFLOAD_PARALLEL };
-enum { SILU = EDGE_LLM_OFFLOAD_SILU, GELU = EDGE_LLM_OFFLOAD_GELU, RELU = EDGE_LLM_OFFLOAD_RELU, SQUARED = EDGE_LLM_OFFLOAD_RELU_SQUARED };
+enum { SOFTMAX = EDGE_LLM_OFFLOAD_GATING_SOFTMAX, SIGMOID = EDGE_LLM_OFFLOAD_GATING_SIGMOID, OF_CHOSEN = EDGE_LLM_OFFLOAD_GATING_SOFTMAX_OF_CHOSEN };
+enum { GATED = EDGE_LLM_OFFLOAD_GATED, PLAIN = EDGE_LLM_OFFLOAD_PLAIN };
+enum { SILU = EDGE_LLM_OFFLOAD_SILU, GELU = EDGE_LLM_OFFLOAD_GELU, RELU = EDGE_LLM_OFFLOAD_RELU, SQUARED = EDGE_LLM_OFFLOAD_RELU_SQUARED, OAI = EDGE_LLM_OFFLOAD_SWIGLU_OAI };
 
 const shape shapes[] = {
     {"F32", F32, F32, DENSE, .key_type = F32, .value_type = F32, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true},
@@ -41,6 +43,21 @@ const shape shapes[] = {
         .rope_dimensions = -1, .biases = true},
     {"odd heads", F16, F16, .hidden = 40, .heads = 3, .kv_heads = 1, .key_dim = 24, .value_dim = 20, .width = 56, .vocabulary = 37, .key_type = F16,
         .value_type = F32, .topology = PRE, .norm = RMS, .activation = SQUARED, .plain = true, .halves = true},
+    {"experts in F16", F16, F32, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .experts = 8, .used = 3,
+        .gating = SOFTMAX, .normalize = true, .twins = true},
+    {"experts in Q4_K beside a gated shared one", Q4_K, Q6_K, QUANT, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU,
+        .halves = true, .experts = 5, .used = 2, .gating = SOFTMAX, .shared_kind = GATED, .shared_gate = true, .output_scale = 0.5f},
+    {"experts in Q8_0 in groups", Q8_0, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = SILU, .halves = true,
+        .experts = 24, .used = 5, .groups = 6, .groups_used = 2, .gating = SIGMOID, .choice_bias = true, .normalize = true, .router_bias = -11.5f,
+        .weight_scale = 2.5f, .shared_kind = GATED},
+    {"experts in Q6_K, gates and ups in one tensor", Q6_K, Q8_0, QUANT, .key_type = F32, .value_type = F16, .topology = PRE, .norm = RMS, .activation = GELU,
+        .experts = 3, .used = 3, .gating = SOFTMAX, .normalize = true, .gate_and_up = true, .after_norms = true},
+    {"experts in MXFP4 with biases", MXFP4, Q8_0, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = OAI, .halves = true,
+        .biases = true, .sinks = true, .experts = 9, .used = 4, .gating = OF_CHOSEN},
+    {"experts in Q8_0 with biases", Q8_0, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PRE, .norm = RMS, .activation = OAI, .halves = true,
+        .biases = true, .experts = 9, .used = 4, .gating = OF_CHOSEN, .gate_and_up = true},
+    {"plain experts, parallel", F16, F16, DENSE, .key_type = F16, .value_type = F16, .topology = PARALLEL, .norm = RMS, .activation = SQUARED, .plain = true,
+        .experts = 12, .used = 3, .groups = 12, .groups_used = 7, .gating = SIGMOID, .shared_kind = PLAIN, .choice_bias = true},
 };
 const int shape_count = sizeof shapes / sizeof *shapes;
 
@@ -78,20 +95,26 @@ static void fill(uint8_t *row, uint32_t type, int64_t n, float factor, uint32_t 
     }
 }
 
-static uint32_t add_tensor(test_model *m, uint32_t type, int64_t in, int64_t out, float factor, float offset, uint32_t *state)
+static uint32_t add_tensors(test_model *m, uint32_t type, int64_t in, int64_t out, int64_t count, float factor, float offset, uint32_t *state)
 {
     edge_llm_offload_tensor *t = &m->tensors[m->tensor_count];
     memset(t, 0, sizeof *t);
     t->struct_size = sizeof *t;
     t->type = type;
-    for (int i = 0; i < 4; i++) t->ne[i] = i == 0 ? in : i == 1 ? out : 1;
+    for (int i = 0; i < 4; i++) t->ne[i] = i == 0 ? in : i == 1 ? out : i == 2 ? count : 1;
     t->row_bytes = (uint64_t)(in / format_of(type)->values * format_of(type)->bytes);
     t->name = "a.random.weight";
+    out *= count;
     uint8_t *data = malloc(t->row_bytes * (uint64_t)out);
     for (int64_t r = 0; r < out; r++) fill(data + (uint64_t)r * t->row_bytes, type, in, factor, state);
     for (int64_t i = 0; offset != 0 && i < in * out; i++) ((float *)(void *)data)[i] += offset;
     t->data = data;
     return (uint32_t)++m->tensor_count;
+}
+
+static uint32_t add_tensor(test_model *m, uint32_t type, int64_t in, int64_t out, float factor, float offset, uint32_t *state)
+{
+    return add_tensors(m, type, in, out, 1, factor, offset, state);
 }
 
 static edge_llm_offload_linear add_linear(test_model *m, int64_t in, int64_t out, bool bias, uint32_t *state)
@@ -119,6 +142,59 @@ static edge_llm_offload_norm add_head_norm(test_model *m, int heads, uint32_t *s
     return kind == 3 ? bare : add_norm(m, RMS, kind == 2 ? heads * dim : dim, state);
 }
 
+static void add_network(test_model *m, edge_llm_offload_feed_forward *f, uint32_t kind, uint32_t *state)
+{
+    const shape *s = &m->s;
+    f->struct_size = sizeof *f;
+    f->activation = s->activation;
+    if (kind == GATED) f->gate = add_linear(m, s->hidden, s->width, s->biases, state);
+    f->up = add_linear(m, s->hidden, s->width, s->biases, state);
+    f->down = add_linear(m, s->width, s->hidden, s->biases, state);
+}
+
+static edge_llm_offload_expert_matrices add_matrices(test_model *m, int64_t in, int64_t out, uint32_t *state)
+{
+    edge_llm_offload_expert_matrices w = {0};
+    w.weight = add_tensors(m, m->s.type, in, out, m->s.experts, 1.5f / sqrtf((float)in), 0, state);
+    if (m->s.biases) w.bias = add_tensor(m, F32, out, m->s.experts, 9, 0, state); /* beyond the limits of SWIGLU_OAI */
+    return w;
+}
+
+/* The router is in F32, as in files. */
+static void add_experts(test_model *m, int i, uint32_t *state)
+{
+    const shape *s = &m->s;
+    edge_llm_offload_experts *x = &m->experts[i];
+    x->struct_size = sizeof *x;
+    x->flags = s->normalize ? EDGE_LLM_OFFLOAD_NORMALIZE : 0;
+    x->gating = s->gating;
+    x->activation = s->activation;
+    x->count = s->experts;
+    x->used = s->used;
+    x->width = format_of(s->type)->values == 256 ? 256 : 32;
+    x->groups = s->groups;
+    x->groups_used = s->groups_used;
+    x->weight_scale = s->weight_scale;
+    x->output_scale = s->output_scale;
+    x->router.weight = add_tensor(m, F32, s->hidden, s->experts, 2 / sqrtf((float)s->hidden), 0, state);
+    if (s->twins)
+    {
+        uint8_t *rows = (uint8_t *)(uintptr_t)m->tensors[x->router.weight - 1].data;
+        size_t bytes = (size_t)s->hidden * sizeof(float);
+        for (int e = 1; e < s->experts; e += 2) memcpy(rows + (size_t)e * bytes, rows + (size_t)(e - 1) * bytes, bytes);
+    }
+    if (s->biases || s->router_bias != 0) x->router.bias = add_tensor(m, F32, s->experts, 1, 0.2f, s->router_bias, state);
+    if (s->choice_bias) x->choice_bias = add_tensor(m, F32, s->experts, 1, 0.3f, 0, state);
+    x->up = add_matrices(m, s->hidden, s->gate_and_up ? 2 * x->width : x->width, state);
+    if (s->gate_and_up) x->gate = x->up;
+    else if (!s->plain) x->gate = add_matrices(m, s->hidden, x->width, state);
+    if (s->gate_and_up) x->up.first_row = x->width;
+    x->down = add_matrices(m, x->width, s->hidden, state);
+    x->shared_kind = s->shared_kind;
+    if (s->shared_kind) add_network(m, &m->networks[i], s->shared_kind, state);
+    if (s->shared_gate) x->shared_gate = add_linear(m, s->hidden, 1, false, state);
+}
+
 static void add_layer(test_model *m, int i, uint32_t *state)
 {
     const shape *s = &m->s;
@@ -144,15 +220,12 @@ static void add_layer(test_model *m, int i, uint32_t *state)
     a->rope.dimensions = m->rope_width;
     a->rope.offset = s->rope_offset;
     if (s->sinks) a->sinks = add_tensor(m, F32, s->heads, 1, 1, 0, state);
-    f->struct_size = sizeof *f;
-    f->activation = s->activation;
-    if (!s->plain) f->gate = add_linear(m, s->hidden, s->width, s->biases, state);
-    f->up = add_linear(m, s->hidden, s->width, s->biases, state);
-    f->down = add_linear(m, s->width, s->hidden, s->biases, state);
+    if (s->experts == 0 || i == 0) add_network(m, f, s->plain ? PLAIN : GATED, state);
+    else add_experts(m, i, state);
     l->struct_size = sizeof *l;
     l->topology = s->topology;
     l->mixer_kind = EDGE_LLM_OFFLOAD_ATTENTION;
-    l->feed_forward_kind = s->plain ? EDGE_LLM_OFFLOAD_PLAIN : EDGE_LLM_OFFLOAD_GATED;
+    l->feed_forward_kind = s->experts != 0 && i != 0 ? EDGE_LLM_OFFLOAD_EXPERTS : s->plain ? PLAIN : GATED;
     l->number = i;
     l->mixer_norm = add_norm(m, s->norm, s->hidden, state);
     if (s->topology == PRE || s->own_norm) l->feed_forward_norm = add_norm(m, s->norm, s->hidden, state);

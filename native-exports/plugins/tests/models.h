@@ -7,7 +7,7 @@
 
 #include "edge_llm_offload.h"
 
-enum { MOST_LAYERS = 3, MOST_TENSORS = 96, TOKENS = 70, BLOCKS = 8, GROUPS = 2 };
+enum { MOST_LAYERS = 3, MOST_TENSORS = 128, TOKENS = 70, BLOCKS = 8, GROUPS = 2 };
 
 /* What a model is like. Zeros: plain. */
 typedef struct {
@@ -21,6 +21,11 @@ typedef struct {
     int head_norms;                         /* 1: of each head, 2: of all heads at once, 3: of each head, without weights */
     uint32_t topology, norm, activation;
     int32_t rope_dimensions, rope_offset;   /* 0: all of a head; -1: none */
+    int32_t experts, used, groups, groups_used; /* experts 0: no mixture. Of the layers, the first is dense then */
+    uint32_t gating, shared_kind;
+    bool normalize, choice_bias, shared_gate, gate_and_up; /* gate_and_up: in one tensor */
+    bool twins;                             /* every second expert's logits are those of the one before */
+    float router_bias, weight_scale, output_scale;
 } shape;
 
 extern const shape shapes[];
@@ -32,7 +37,8 @@ typedef struct {
     edge_llm_offload_tensor tensors[MOST_TENSORS];
     edge_llm_offload_layer layers[MOST_LAYERS];
     edge_llm_offload_attention attention[MOST_LAYERS];
-    edge_llm_offload_feed_forward networks[MOST_LAYERS];
+    edge_llm_offload_feed_forward networks[MOST_LAYERS]; /* of a mixture: the shared expert */
+    edge_llm_offload_experts experts[MOST_LAYERS];
     edge_llm_offload_norm final_norm;
     edge_llm_offload_linear output;
     int32_t rope_width;
@@ -49,6 +55,7 @@ typedef struct {
     edge_llm_offload_layer layers[MOST_LAYERS];
     edge_llm_offload_attention attention[MOST_LAYERS];
     edge_llm_offload_feed_forward networks[MOST_LAYERS];
+    edge_llm_offload_experts experts[MOST_LAYERS];
     edge_llm_offload_tensor tensors[MOST_TENSORS];
     edge_llm_offload_cache_group groups[GROUPS];
     int group_of[GROUPS];                   /* 0: layers that see all, 1: those with a window */

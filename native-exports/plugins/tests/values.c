@@ -63,8 +63,24 @@ float defined_activation(float x, uint32_t kind)
         float inner = fmaf(x * x, 0.044715f, 1), z = x * -1.5957691216f * inner;
         return x / (1 + defined_exp(z));
     }
+    if (kind == EDGE_LLM_OFFLOAD_SWIGLU_OAI)
+    {
+        float g = fminf(x, 7), e = defined_exp(g * -1.702f);
+        return g / (1 + e);
+    }
     float positive = x < 0 ? 0 : x;
     return kind == EDGE_LLM_OFFLOAD_RELU ? positive : positive * positive;
+}
+
+float defined_partner(float y, uint32_t kind)
+{
+    return kind == EDGE_LLM_OFFLOAD_SWIGLU_OAI ? fmaxf(-7, fminf(y, 7)) + 1 : y;
+}
+
+float defined_sigmoid(float x)
+{
+    float e = defined_exp(-x);
+    return 1 / (1 + e);
 }
 
 static float tree(const float *lanes, int first, int count)

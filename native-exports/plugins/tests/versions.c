@@ -20,7 +20,7 @@ static void *lengthen(const void *from, uint32_t size, int count, int used)
     return to;
 }
 
-enum { STAGE, LAYERS, TENSORS, CACHE_GROUPS, MIXER, NETWORK, STRUCTS };
+enum { STAGE, LAYERS, TENSORS, CACHE_GROUPS, MIXER, NETWORK, SHARED, STRUCTS };
 
 /* A description of which one kind of struct is longer. */
 static edge_llm_offload_status try_longer(const test_model *m, int which, bool used)
@@ -36,7 +36,12 @@ static edge_llm_offload_status try_longer(const test_model *m, int which, bool u
         case TENSORS: d.d.tensors = longer = lengthen(d.tensors, sizeof *d.tensors, d.d.tensor_count, used ? (int)m->attention[0].k.weight - 1 : -1); break;
         case CACHE_GROUPS: d.d.groups = longer = lengthen(d.groups, sizeof *d.groups, d.d.group_count, used ? 0 : -1); break;
         case MIXER: d.layers[1].mixer = longer = lengthen(&d.attention[1], sizeof *d.attention, 1, used ? 0 : -1); break;
-        case NETWORK: d.layers[1].feed_forward = longer = lengthen(&d.networks[1], sizeof *d.networks, 1, used ? 0 : -1); break;
+        case NETWORK:
+            if (m->s.experts) longer = lengthen(&d.experts[1], sizeof *d.experts, 1, used ? 0 : -1);
+            else longer = lengthen(&d.networks[1], sizeof *d.networks, 1, used ? 0 : -1);
+            d.layers[1].feed_forward = longer;
+            break;
+        case SHARED: d.experts[1].shared = longer = lengthen(&d.networks[1], sizeof *d.networks, 1, used ? 0 : -1); break;
         default: longer = lengthen(&d.d, sizeof d.d, 1, used ? 0 : -1); break;
     }
     if (which == STAGE)
@@ -98,12 +103,15 @@ enum { UNKNOWN = 99 };
 
 static void check_kinds(const test_model *m)
 {
-    for (int i = 0; i < 13; i++)
+    for (int i = 0; i < 18; i++)
     {
+        if (i >= 13 && !m->s.experts) continue;
         description d;
         describe(m, 0, m->layer_count, true, &d);
         edge_llm_offload_layer *l = &d.layers[1];
         edge_llm_offload_attention *a = &d.attention[1];
+        edge_llm_offload_experts *x = &d.experts[1];
+        uint32_t *activation = m->s.experts ? &x->activation : &d.networks[1].activation;
         switch (i)
         {
             case 0: l->topology = UNKNOWN; break;
@@ -113,14 +121,19 @@ static void check_kinds(const test_model *m)
             case 4: l->after_mixer.kind = UNKNOWN; break;
             case 5: l->flags = 1u << 30; break;
             case 6: a->flags = 1; break;
-            case 7: d.networks[1].activation = UNKNOWN; break;
+            case 7: *activation = UNKNOWN; break;
             case 8: d.tensors[a->q.weight - 1].type = UNKNOWN; break;
-            case 9: d.tensors[d.networks[1].down.weight - 1].type = UNKNOWN; break;
+            case 9: d.tensors[(m->s.experts ? x->down.weight : d.networks[1].down.weight) - 1].type = UNKNOWN; break;
             case 10: d.d.final_norm.kind = UNKNOWN; break;
             case 11: d.d.flags = 1u << 30; break;
             case 12:
                 for (int g = 0; g < d.d.group_count; g++) d.groups[g].key_type = UNKNOWN;
                 break;
+            case 13: x->flags = 1u << 30; break;
+            case 14: x->gating = UNKNOWN; break;
+            case 15: x->shared_kind = UNKNOWN; x->shared = &d.networks[1]; break;
+            case 16: x->reserved = 1; break;
+            case 17: x->up.reserved = 1; break;
         }
         refuse(&d);
     }
@@ -137,6 +150,7 @@ void check_versions(const texts *t)
 {
     for (int which = 0; which < STRUCTS; which++)
     {
+        if (which == SHARED && !t->m->s.shared_kind) continue;
         CHECK(try_longer(t->m, which, false) == EDGE_LLM_OFFLOAD_OK);
         CHECK(try_longer(t->m, which, true) == EDGE_LLM_OFFLOAD_UNSUPPORTED);
     }

@@ -45,7 +45,7 @@ uint64_t workspace_bytes(const Model& model)
 edge_llm_offload_stage::edge_llm_offload_stage(std::shared_ptr<Device> on, Model described, bool exact)
     : device(std::move(on)), model(std::move(described)), exact(exact), commands(device), matrices(model.tensors.size()), groups(model.groups.size()), work(model)
 {
-    upload_weights();
+    find_weights();
     make_caches();
     memory = Buffer(device, work.bytes, Memory::Device);
     work.move(memory);
@@ -60,7 +60,7 @@ void edge_llm_offload_stage::grow(Buffer& buffer, uint64_t bytes, Memory kind)
     buffer = Buffer(device, (bytes + 65535) / 65536 * 65536, kind);
 }
 
-void edge_llm_offload_stage::upload_weights()
+void edge_llm_offload_stage::find_weights()
 {
     std::vector<uint32_t> used = model.tensors_of(nullptr);
     for (const Layer& l : model.layers)
@@ -70,29 +70,38 @@ void edge_llm_offload_stage::upload_weights()
     }
     std::sort(used.begin(), used.end());
     used.erase(std::unique(used.begin(), used.end()), used.end());
-    uint64_t remaining = 0, row = 0, left = 0;
+    if (used.empty()) return;
+    Tensors tensors;
     for (uint32_t t : used)
     {
-        matrices[t - 1] = model.matrix(t);
+        Matrix& m = matrices[t - 1] = model.matrix(t);
         require(model.tensors[t - 1].data, "a tensor has no data");
-        remaining += (matrices[t - 1].bytes() + 255) / 256 * 256;
-        row = std::max<uint64_t>(row, 4ull * matrices[t - 1].row_words);
+        weight_bytes += (m.bytes() + 255) / 256 * 256;
+        tensors.push_back({model.tensors[t - 1].data, m.format->type, m.row_words, m.rows});
     }
-    if (used.empty()) return;
-    weight_bytes = remaining;
+    weights = kept_weights(*device, model.d.model, tensors, [&] { return upload_weights(used); });
+    for (size_t i = 0; i < used.size(); i++) matrices[used[i] - 1].place = weights->places[i];
+}
+
+std::shared_ptr<Weights> edge_llm_offload_stage::upload_weights(const std::vector<uint32_t>& used)
+{
+    auto made = std::make_shared<Weights>();
+    uint64_t remaining = weight_bytes, row = 0, left = 0;
+    for (uint32_t t : used) row = std::max<uint64_t>(row, 4ull * matrices[t - 1].row_words);
     Buffer staging(device, std::max(row, std::min(remaining, staging_bytes)), Memory::Upload);
     Place next;
     for (uint32_t t : used)
     {
-        Matrix& m = matrices[t - 1];
+        const Matrix& m = matrices[t - 1];
         uint64_t bytes = (m.bytes() + 255) / 256 * 256, row_bytes = 4ull * m.row_words;
         if (bytes > left)
         {
             left = std::max(bytes, std::min(remaining, chunk_bytes));
-            weights.emplace_back(device, left, Memory::Device);
-            next = place(weights.back());
+            made->buffers.emplace_back(device, left, Memory::Device);
+            next = place(made->buffers.back());
         }
-        m.place = next;
+        Place at = next;
+        made->places.push_back(at);
         next = next.at(bytes);
         left -= bytes;
         remaining -= bytes;
@@ -102,10 +111,11 @@ void edge_llm_offload_stage::upload_weights()
         {
             uint32_t count = std::min(at_once, m.rows - first);
             for (uint32_t i = 0; i < count; i++) pack_row(m, from + (first + i) * model.tensors[t - 1].row_bytes, staging.data + i * row_bytes);
-            commands.copy(place(staging), m.place.at(first * row_bytes), count * row_bytes);
+            commands.copy(place(staging), at.at(first * row_bytes), count * row_bytes);
             commands.run();
         }
     }
+    return made;
 }
 
 void edge_llm_offload_stage::make_caches()

@@ -1,6 +1,7 @@
 // A stage: weights, cache and workspace on a device.
 #pragma once
 #include "devices.h"
+#include "kept.h"
 #include "model.h"
 
 const uint32_t block_positions = EDGE_LLM_OFFLOAD_BLOCK;
@@ -48,8 +49,9 @@ struct edge_llm_offload_stage
     void grow(Buffer& buffer, uint64_t bytes, Memory kind);
 
 private:
-    void upload_weights();
+    void find_weights();
+    std::shared_ptr<Weights> upload_weights(const std::vector<uint32_t>& used);
     void make_caches();
-    std::vector<Buffer> weights;
+    std::shared_ptr<const Weights> weights;
 };
 uint64_t workspace_bytes(const Model& model);

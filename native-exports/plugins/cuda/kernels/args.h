@@ -32,7 +32,7 @@ struct NormArgs
     float epsilon;
 };
 
-enum { Identity, Silu, Gelu, Relu, ReluSquared };
+enum { Identity, Silu, Gelu, Relu, ReluSquared, SwigluOai };
 // A warp a unit, 4 warps a block; units in all.
 struct ActivateArgs
 {
@@ -42,7 +42,12 @@ struct ActivateArgs
     int function, n, rows, unitsInRow;
 };
 
-// y[token * stride + row] = w[row] . x[token]; grid: blocks of rows, blocks of tokens.
+// Of a row that has several experts, each is an entry. A block of a product multiplies some entries of one expert with its matrix: entries
+// first .. end - 1 of the order by experts, and no more than the kernel takes at once. Where there are fewer tiles than blocks, the rest are empty.
+struct Tile { int first, end, expert; };
+
+// y[token * stride + row] = w[row] . x[token]; grid: blocks of rows, blocks of tokens. With tiles: w is one matrix behind the other, a token is an
+// entry, and the second number of a block is a tile's.
 struct GemvArgs
 {
     const u8* w;         // rows of whole units
@@ -51,6 +56,9 @@ struct GemvArgs
     float* y;
     int rows, units, tokens, stride, rowsPerBlock;
     u32 reciprocal;      // 2^31 / units, rounded up
+    const Tile* tiles = nullptr;
+    u64 matrixBytes = 0;
+    int oneInput = 0;    // 1: all entries read x[0]
 };
 struct FloatGemvArgs
 {
@@ -58,6 +66,45 @@ struct FloatGemvArgs
     const float* x; // [tokens][k]
     float* y;
     int rows, k, tokens, stride;
+    const Tile* tiles = nullptr;
+    u64 matrixBytes = 0;
+    int oneInput = 0;
+};
+
+enum { MaxExperts = 4096, MaxUsed = 256 }; // what the kernels of a mixture are laid out for
+enum Gating { GateSoftmax = 1, GateSigmoid, GateSoftmaxOfChosen };
+// The experts of each row, ascending, and their weights; grid: rows. 32 threads; 2 * count + groups + 2 * used floats of dynamic shared memory.
+// With tiles there is one row, of which each expert becomes a tile.
+struct RouteArgs
+{
+    const float* logits, *bias; // [row][count]; bias null: none
+    int* experts;               // [row][used]
+    float* weights;
+    Tile* tiles;
+    int count, used, groups, groupsUsed, gating, normalize;
+    float scale;
+};
+// Entries in the order of their experts, those of an expert in the order of their rows; tiles of at most size entries, tileCount of them. One block
+// of 256 threads; 2 * count + 2 ints of dynamic shared memory.
+struct GroupArgs
+{
+    const int* experts;         // [entries]
+    int* places, *rows, *sorted; // where an entry stands; of each place, its row and its expert
+    Tile* tiles;
+    int entries, used, count, size, tileCount;
+};
+// y[place] += bias[sorted[place]]; grid: places. Biases of an expert are step apart.
+struct ExpertBiasArgs { float* y; const float* bias; const int* sorted; int n, step; };
+// y = (sum of the experts' results, each times its weight, + shared * sigmoid(gate)) * scale; grid: rows.
+struct MixArgs
+{
+    const float* x;             // [place][n]
+    const int* places;          // [row][used]; null: entries stand in their own order
+    const float* weights;
+    const float* shared, *gate; // [row][n], [row]; null: none
+    float* y;                   // may be shared
+    int used, n;
+    float scale;
 };
 
 // grid: rows.

@@ -17,9 +17,11 @@ template <typename F, int NT> DEVICE void gemm256(const GemvArgs& a)
     SHARED(float, dx, 8 * NT);
     DYNAMIC_SHARED(memory);
     u8* low = memory, *high = low + 64 * Stride, *xs = high + 64 * Stride; // [64][272], [64][272], [8 * NT][272]
-    int rows = a.rows, tokens = a.tokens, blocks = a.units;
+    Part part = part_of(a, 8 * NT);
+    if (part.first >= part.end) return;
+    int rows = a.rows, tokens = part.end, blocks = a.units;
     int t = thread_index(), warp = t / 32, lane = t & 31, quad = lane / 4, pair = lane % 4 * 2;
-    int row0 = block_index() * 64, token0 = block_index_y() * 8 * NT;
+    int row0 = block_index() * 64, token0 = part.first;
     float acc[NT][4];
     UNROLL for (int n = 0; n < NT; n++) UNROLL for (int i = 0; i < 4; i++) acc[n][i] = 0;
     if (F::Mins)
@@ -34,7 +36,7 @@ template <typename F, int NT> DEVICE void gemm256(const GemvArgs& a)
         sync_block(); // the last super-block has been used
         for (int i = t; i < 64 * Steps; i += 128)
         {
-            const u8* from = a.w + (place(i / Steps, sb) & ~3ull) + i % Steps * Step;
+            const u8* from = part.w + (place(i / Steps, sb) & ~3ull) + i % Steps * Step;
             if (Step == 16) copy_async16((u8*)raw + 16 * i, from);
             else copy_async4(raw + i, from);
         }

@@ -21,9 +21,11 @@ template <typename F, int NT> DEVICE void gemm32(const GemvArgs& a)
     SHARED(float, dx, 8 * NT * 8);
     DYNAMIC_SHARED(memory);
     u8* values = memory, *xs = values + 64 * Stride; // [64][272], [8 * NT][272]
-    int rows = a.rows, tokens = a.tokens, units = a.units;
+    Part part = part_of(a, 8 * NT);
+    if (part.first >= part.end) return;
+    int rows = a.rows, tokens = part.end, units = a.units;
     int t = thread_index(), warp = t / 32, lane = t & 31, quad = lane / 4, pair = lane % 4 * 2;
-    int row0 = block_index() * 64, token0 = block_index_y() * 8 * NT;
+    int row0 = block_index() * 64, token0 = part.first;
     float acc[NT][4];
     UNROLL for (int n = 0; n < NT; n++) UNROLL for (int i = 0; i < 4; i++) acc[n][i] = 0;
 
@@ -33,7 +35,7 @@ template <typename F, int NT> DEVICE void gemm32(const GemvArgs& a)
         for (int i = t; i < 64 * Steps; i += 128)
         {
             int row = row0 + i / Steps < rows ? row0 + i / Steps : rows - 1;
-            const u8* from = a.w + ((u64)row * units + unit) * Bytes + i % Steps * Step;
+            const u8* from = part.w + ((u64)row * units + unit) * Bytes + i % Steps * Step;
             if (Step == 16) copy_async16((u8*)raw + 16 * i, from);
             else copy_async4(raw + i, from);
         }

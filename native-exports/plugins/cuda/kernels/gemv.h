@@ -4,7 +4,7 @@
 // other lane. The float steps between units, which have an order, are one operation each, done by one thread a row at the end. Weights come
 // as they lie in the file, by asynchronous copies to shared memory, 32 units at a time.
 #pragma once
-#include "math.h"
+#include "tiles.h"
 
 // Four bytes from a place that is known when the program is compiled; words stand at a multiple of 4.
 template <int AT> DEVICE u32 word_at(const u32* words)
@@ -28,11 +28,13 @@ template <typename F, int TOKENS> DEVICE void gemv(const GemvArgs& a)
     u8* stage = memory + warp * 2 * Stage;
     u128* xs = (u128*)(memory + warps * 2 * Stage);                   // [TOKENS][units][19]
     float* partial = (float*)(xs + TOKENS * units * UnitVectors);     // [TOKENS][rowsPerBlock * units]
-    int row0 = block_index() * a.rowsPerBlock, token0 = block_index_y() * TOKENS;
-    int rows = a.rows - row0 < a.rowsPerBlock ? a.rows - row0 : a.rowsPerBlock, tokens = a.tokens - token0 < TOKENS ? a.tokens - token0 : TOKENS;
+    Part part = part_of(a, TOKENS);
+    if (part.first >= part.end) return;
+    int row0 = block_index() * a.rowsPerBlock, token0 = part.first;
+    int rows = a.rows - row0 < a.rowsPerBlock ? a.rows - row0 : a.rowsPerBlock, tokens = part.end - token0 < TOKENS ? part.end - token0 : TOKENS;
     int count = rows * units, chunks = (count + 31) / 32, end = (count * F::Bytes + 15) / 16;
-    const u128* tile = (const u128*)(a.w + (u64)row0 * units * F::Bytes);
-    const u128* x = (const u128*)a.x + (u64)token0 * units * UnitVectors;
+    const u128* tile = (const u128*)(part.w + (u64)row0 * units * F::Bytes);
+    const u128* x = (const u128*)a.x + (u64)part.x * units * UnitVectors;
 
     auto fetch = [&](int chunk, int slot) INLINE
     {
@@ -68,7 +70,7 @@ template <typename F, int TOKENS> DEVICE void gemv(const GemvArgs& a)
     {
         int k = i / rows, row = i % rows;
         const float* p = partial + (k * a.rowsPerBlock + row) * units;
-        const float* scales = a.scales + (u64)(token0 + k) * units;
+        const float* scales = a.scales + (u64)(part.x + k) * units;
         float acc = 0;
         for (int u = 0; u < units; u++) acc = F::Grouped ? acc + p[u] : fma(p[u], scales[u], acc);
         a.y[(u64)(token0 + k) * a.stride + row0 + row] = acc;

@@ -26,8 +26,21 @@ DEVICE float activation(float x, int function)
     if (function == Gelu) return divide(x, 1.0f + exp_canonical(x * -1.5957691216f * fma(x * x, 0.044715f, 1.0f)));
     if (function == Relu) return x < 0.0f ? 0.0f : x;
     if (function == ReluSquared) return x < 0.0f ? 0.0f : x * x;
+    if (function == SwigluOai)
+    {
+        float g = x > 7.0f ? 7.0f : x;
+        return divide(g, 1.0f + exp_canonical(g * -1.702f));
+    }
     return x;
 }
+// What an activation is multiplied with.
+DEVICE float partner(float y, int function)
+{
+    if (function != SwigluOai) return y;
+    float least = y < -7.0f ? -7.0f : y;
+    return (least > 7.0f ? 7.0f : least) + 1.0f;
+}
+DEVICE float sigmoid(float x) { return divide(1.0f, 1.0f + exp_canonical(x * -1.0f)); }
 
 // A warp quantizes the 256 values of a unit, 8 consecutive ones a lane: with one scale for all (256), or one for each 32.
 template <int LENGTH> DEVICE void quantize(const float* v, u8* unit, float* scale, u32* nonFinite)

@@ -66,7 +66,7 @@ KERNEL MAX_THREADS(128) activate(ActivateArgs a)
         v[i] = 0;
         if (j >= a.n) continue;
         v[i] = activation(a.x[from], a.function);
-        if (a.up) v[i] *= a.up[from];
+        if (a.up) v[i] *= partner(a.up[from], a.function);
     }
     put(a.to, v, row, unit, a.unitsInRow, a.n, a.nonFinite);
 }

@@ -1,32 +1,46 @@
+#include "kept.h"
 #include "proof.h"
 #include "stage.h"
 #include <algorithm>
+
+// Of the experts of all rows.
+struct Entries { size_t count = 0, width = 0, experts = 0; };
 
 std::array<size_t, Areas> area_bytes(const Spec& spec, int first)
 {
     const auto& d = spec.desc;
     size_t hidden = d.hidden, qkv = 0, mixed = 0, network = 0, largest = 0, widest = d.hidden;
     bool by256 = false, by32 = false;
-    auto form = [&](const edge_llm_offload_linear& l)
+    auto form = [&](uint32_t weight)
     {
-        Form f = format_of(spec.tensor(l.weight).type)->form;
+        if (!weight) return;
+        Form f = format_of(spec.tensor(weight).type)->form;
         by256 |= f == Form::By256;
         by32 |= f == Form::By32;
     };
+    Entries entries;
     for (int i = first; i < d.layer_count; i++)
     {
         const LayerSpec& s = spec.layers[i];
         qkv = std::max<size_t>(qkv, s.qkv_width());
         mixed = std::max<size_t>(mixed, s.mixed_width());
-        if (s.layer.mixer_kind) for (const auto* l : {&s.attention.q, &s.attention.k, &s.attention.v, &s.attention.output}) form(*l);
+        if (s.layer.mixer_kind) for (const auto* l : {&s.attention.q, &s.attention.k, &s.attention.v, &s.attention.output}) form(l->weight);
         if (s.layer.mixer_kind && !s.host_mixer())
             largest = std::max<size_t>(largest, 4ull * s.attention.heads * spec.groups[s.attention.group].blocks * (padded(s.attention.value_dim) + 2));
-        if (!s.layer.feed_forward_kind) continue;
-        network = std::max<size_t>(network, spec.tensor(s.network.up.weight).ne[1]);
-        for (const auto* l : {&s.network.up, &s.network.down}) form(*l);
-        if (s.layer.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) form(s.network.gate);
+        if (s.dense_kind())
+        {
+            network = std::max<size_t>(network, spec.tensor(s.network.up.weight).ne[1]);
+            for (const auto* l : {&s.network.up, &s.network.down}) form(l->weight);
+            if (s.dense_kind() == EDGE_LLM_OFFLOAD_GATED) form(s.network.gate.weight);
+        }
+        if (!s.has_experts()) continue;
+        const auto& x = s.experts;
+        entries.count = std::max<size_t>(entries.count, (size_t)d.max_rows * x.used);
+        entries.width = std::max<size_t>(entries.width, x.width);
+        entries.experts = std::max<size_t>(entries.experts, x.count);
+        for (uint32_t weight : {x.router.weight, x.gate.weight, x.up.weight, x.down.weight, x.shared_gate.weight}) form(weight);
     }
-    if (d.output.weight) form(d.output);
+    form(d.output.weight);
     widest = std::max({widest, mixed, network});
     size_t rows = d.max_rows, outputs = d.max_output_rows, units = rows * units_of((int)widest), ropes = 0;
     for (int width : spec.ropeWidth) ropes += 2 * rows * width;
@@ -45,6 +59,17 @@ std::array<size_t, Areas> area_bytes(const Spec& spec, int first)
     a[Logits] = d.output.weight ? 4 * outputs * d.vocabulary : 0;
     a[Partial] = std::min(rows * largest, std::max<size_t>(largest, 64 << 20));
     a[Flags] = 4 * (2 * d.layer_count + 1);
+    a[RouterLogits] = 4 * rows * entries.experts;
+    a[SharedGate] = 4 * rows;
+    a[EntryWeights] = 4 * entries.count;
+    a[EntryNumbers] = entries.count * (4 * sizeof(int) + sizeof(Tile));
+    a[EntryGate] = a[EntryUp] = 4 * entries.count * entries.width;
+    a[EntryDown] = 4 * entries.count * hidden;
+    size_t entryWidest = std::max(hidden, entries.width), entryUnits = entries.count * units_of((int)entryWidest);
+    a[EntryPlain] = 4 * entries.count * entryWidest;
+    a[EntryBy256] = by256 ? entryUnits * UnitBytes : 0;
+    a[EntryScales256] = by256 ? 4 * entryUnits : 0;
+    a[EntryBy32] = by32 ? entryUnits * UnitBytes : 0;
     for (size_t& bytes : a) bytes = rounded(std::max<size_t>(bytes, 1));
     return a;
 }
@@ -115,13 +140,13 @@ void edge_llm_offload_stage::Contents::forget_graphs()
 }
 
 // Through pinned memory, half by half: one is filled while the other one is on its way. Rows become whole units.
-void edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t reference)
+std::shared_ptr<DeviceMemory> edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t reference)
 {
     const auto& t = spec.tensor(reference);
     const Format* f = format_of(t.type);
     size_t rows = (size_t)(t.ne[1] * t.ne[2] * t.ne[3]), from = (size_t)t.ne[0] / f->length * f->bytes;
     size_t to = f->form == Form::Floats ? from : (size_t)units_of((int)t.ne[0]) * f->unit_bytes();
-    DeviceMemory memory(spec.tensor_bytes(reference), t.name ? t.name : "a tensor");
+    auto memory = std::make_shared<DeviceMemory>(spec.tensor_bytes(reference), t.name ? t.name : "a tensor");
     size_t rowsAtOnce = std::max<size_t>(1, std::min<size_t>(rows, (4 << 20) / to));
     PinnedMemory halves(2 * rowsAtOnce * to);
     EventOwner free[2];
@@ -138,24 +163,28 @@ void edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t referen
             memcpy(place + i * to, (const u8*)t.data + (row + i) * from, from);
             memset(place + i * to + from, 0, to - from);
         }
-        check(driver.cuMemcpyHtoDAsync_v2(memory.pointer + row * to, place, n * to, stream.stream), "cuMemcpyHtoD");
+        check(driver.cuMemcpyHtoDAsync_v2(memory->pointer + row * to, place, n * to, stream.stream), "cuMemcpyHtoD");
         free[half].record(stream);
     }
     stream.wait();
-    weightBytes += memory.bytes;
-    weights[reference] = std::move(memory);
+    return memory;
 }
 
 const float* edge_llm_offload_stage::Contents::values(const Spec& spec, uint32_t reference)
 {
     if (reference == 0) return nullptr;
-    if (!weights.count(reference)) upload(spec, reference);
-    return weights[reference].as<float>();
+    auto& memory = weights[reference];
+    if (!memory)
+    {
+        memory = kept_weight(spec.device, spec.desc.model, spec.tensor(reference), [&] { return upload(spec, reference); });
+        weightBytes += memory->bytes;
+    }
+    return memory->as<float>();
 }
 
-Matrix edge_llm_offload_stage::Contents::matrix(const Spec& spec, const edge_llm_offload_linear& l)
+Matrix edge_llm_offload_stage::Contents::matrix_of(const Spec& spec, uint32_t reference, int rows, int rowsAtOnce)
 {
-    const auto& t = spec.tensor(l.weight);
+    const auto& t = spec.tensor(reference);
     Matrix m;
     m.format = format_of(t.type);
     auto& module = formats[m.format->type];
@@ -165,16 +194,37 @@ Matrix edge_llm_offload_stage::Contents::matrix(const Spec& spec, const edge_llm
         prove(spec.device, *m.format, *module, stream, kernels);
     }
     m.module = module.get();
-    m.data = (const u8*)values(spec, l.weight);
-    m.rows = (int)t.ne[1];
+    m.data = (const u8*)values(spec, reference);
+    m.rows = rows;
     m.k = (int)t.ne[0];
     if (m.format->form != Form::Floats)
     {
-        m.one = product_shape(spec.device, *m.format, units_of(m.k), m.rows, 1);
-        m.four = product_shape(spec.device, *m.format, units_of(m.k), m.rows, 4);
+        m.one = product_shape(spec.device, *m.format, units_of(m.k), rowsAtOnce, 1);
+        m.four = product_shape(spec.device, *m.format, units_of(m.k), rowsAtOnce, 4);
     }
+    return m;
+}
+
+Matrix edge_llm_offload_stage::Contents::matrix(const Spec& spec, const edge_llm_offload_linear& l)
+{
+    int rows = (int)spec.tensor(l.weight).ne[1];
+    Matrix m = matrix_of(spec, l.weight, rows, rows);
     m.bias = values(spec, l.bias);
     m.scale = l.scale == 0 ? 1 : l.scale;
+    return m;
+}
+
+// Of all experts; a launch has those of one row at least.
+Matrix edge_llm_offload_stage::Contents::matrices(const Spec& spec, const edge_llm_offload_expert_matrices& w, int rows, int used)
+{
+    if (w.weight == 0) return {};
+    const auto& t = spec.tensor(w.weight);
+    Matrix m = matrix_of(spec, w.weight, rows, rows * used);
+    u64 rowBytes = m.format->form == Form::Floats ? t.row_bytes : (u64)units_of(m.k) * m.format->unit_bytes();
+    m.data += w.first_row * rowBytes;
+    m.matrixBytes = t.ne[1] * rowBytes;
+    m.bias = w.bias ? values(spec, w.bias) + w.first_row : nullptr;
+    m.biasStep = (int)t.ne[1];
     return m;
 }
 
@@ -221,11 +271,22 @@ LayerParts edge_llm_offload_stage::Contents::layer(const Spec& spec, const Layer
         p.kNorm = head_norm(spec, s.attention.k_norm, s.attention.key_dim);
         p.sinks = values(spec, s.attention.sinks);
     }
-    if (s.layer.feed_forward_kind)
+    if (s.dense_kind())
     {
-        if (s.layer.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) p.gate = matrix(spec, s.network.gate);
+        if (s.dense_kind() == EDGE_LLM_OFFLOAD_GATED) p.gate = matrix(spec, s.network.gate);
         p.up = matrix(spec, s.network.up);
         p.down = matrix(spec, s.network.down);
     }
+    if (s.has_experts()) experts(spec, s.experts, p);
     return p;
+}
+
+void edge_llm_offload_stage::Contents::experts(const Spec& spec, const edge_llm_offload_experts& x, LayerParts& p)
+{
+    p.router = matrix(spec, x.router);
+    p.choiceBias = values(spec, x.choice_bias);
+    p.expertGate = matrices(spec, x.gate, x.width, x.used);
+    p.expertUp = matrices(spec, x.up, x.width, x.used);
+    p.expertDown = matrices(spec, x.down, desc.hidden, x.used);
+    if (x.shared_kind && x.shared_gate.weight) p.sharedGate = matrix(spec, x.shared_gate);
 }

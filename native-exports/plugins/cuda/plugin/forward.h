@@ -16,6 +16,14 @@ struct Needs
     }
 };
 
+// Entries of a batch in the order of their experts, as the blocks of a product share them out.
+struct Tiles
+{
+    const Tile* list;
+    int entries, count, size;
+    const int* sorted, *places; // of each place, its expert; of each entry, its place, or null: the same
+};
+
 class Forward
 {
 public:
@@ -39,13 +47,24 @@ private:
     void attend(const LayerParts& p, int index);
     void keep_outputs(const LayerParts* p, float*& mixed);
     void network(const LayerParts& p, int index, const NormWeights& norm, float* to);
+    void dense_inputs(const LayerParts& p);
+    void dense_output(const LayerParts& p, int index, float* to);
     void add(const LayerParts& p, float* branch, const NormWeights& after);
     void finish();
     void exchange(const LayerParts& p, int part, const float* in, int inWidth, float* out, int outWidth);
 
+    // experts.cpp: mixtures of experts.
+    void experts(const LayerParts& p, int index, const NormWeights& norm, float* to);
+    Tiles choose(const LayerParts& p);
+    void gather_inputs(Needs needs, int entries);
+    void entry_product(const Matrix& m, const Tiles& tiles, bool oneInput, float* y);
+    Forms entry_forms(Needs needs, int width) const;
+    int* entry_numbers(int which) const { return c_.work[EntryNumbers].as<int>((size_t)which * entryRoom_); }
+
     // products.cpp: launches of one kind.
     void normed(const NormWeights& n, const float* x, int width, Needs needs, u32* flag);
     void prepared(const float* x, const float* up, int function, int width, Needs needs, u32* flag);
+    void activated(const float* x, const float* up, int function, int width, int rows, Forms to, u32* flag);
     void product(const Matrix& m, float* y, int stride);
     void head_norm(const NormWeights& n, float* x, int stride, int dim, int heads);
     Forms forms(Needs needs, int width) const;
@@ -70,4 +89,5 @@ private:
     float* x_ = nullptr;
     int rows_ = 0;                // those that are still needed
     bool capturing_ = false;
+    size_t entryRoom_ = c_.work[EntryNumbers].bytes / (4 * sizeof(int) + sizeof(Tile)); // entries of a batch, at least
 };

@@ -121,15 +121,26 @@ void Forward::network(const LayerParts& p, int index, const NormWeights& norm, f
         normed(norm, x_, hidden, needs, flag(index, 0));
         return exchange(p, EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD, area(Plain), hidden, to, hidden);
     }
+    if (p.spec.has_experts()) return experts(p, index, norm, to);
     normed(norm, x_, hidden, needs.of(p.gate).of(p.up), flag(index, 0));
+    dense_inputs(p);
+    dense_output(p, index, to);
+}
+
+void Forward::dense_inputs(const LayerParts& p)
+{
+    if (p.gate.format) product(p.gate, area(Gate), p.gate.rows);
+    product(p.up, area(Up), p.up.rows);
+}
+
+void Forward::dense_output(const LayerParts& p, int index, float* to)
+{
     float* gate = area(Gate), *up = area(Up);
-    if (p.gate.format) product(p.gate, gate, p.gate.rows);
-    product(p.up, up, p.up.rows);
     Needs down;
     int function = (int)p.spec.network.activation; // the header's numbers are the kernels'
-    static_assert(Silu == (int)EDGE_LLM_OFFLOAD_SILU && ReluSquared == (int)EDGE_LLM_OFFLOAD_RELU_SQUARED);
+    static_assert(Silu == (int)EDGE_LLM_OFFLOAD_SILU && SwigluOai == (int)EDGE_LLM_OFFLOAD_SWIGLU_OAI);
     prepared(p.gate.format ? gate : up, p.gate.format ? up : nullptr, function, p.up.rows, down.of(p.down), flag(index, 0));
-    product(p.down, to, hidden);
+    product(p.down, to, c_.desc.hidden);
 }
 
 // x += residual * after(branch)

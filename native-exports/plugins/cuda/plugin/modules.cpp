@@ -69,4 +69,8 @@ CommonModule::CommonModule(const Device& device) : module(device, "common kernel
     attention_4 = module.find("attention_4", device.sharedBytes);
     attention_combine = module.find("attention_combine", 0);
     probe = module.find("probe", 0);
+    route = module.find("route", 4 * (3 * MaxExperts + 2 * MaxUsed));
+    group = module.find("group", 0);
+    expert_bias = module.find("expert_bias", 0);
+    mix = module.find("mix", 0);
 }

@@ -49,7 +49,7 @@ struct FormatModule
 struct CommonModule
 {
     ModuleOwner module;
-    Kernel norm, activate, rope, add, scale_bias, softcap, gather, store, attention_1, attention_4, attention_combine, probe;
+    Kernel norm, activate, rope, add, scale_bias, softcap, gather, store, attention_1, attention_4, attention_combine, probe, route, group, expert_bias, mix;
     explicit CommonModule(const Device& device);
 };
 

@@ -1,4 +1,5 @@
 // The table of functions.
+#include "kept.h"
 #include "stage.h"
 #include <algorithm>
 #include <cstddef>
@@ -26,6 +27,7 @@ template <typename F> static Status on_stage(edge_llm_offload_stage* s, Error* e
         {
             if (f.status == EDGE_LLM_OFFLOAD_DEVICE_LOST)
             {
+                forget_weights(s->device);
                 s->lost = f.text;
                 s->lostCode = f.native;
             }
@@ -154,6 +156,11 @@ static Status create(int32_t device, const edge_llm_offload_stage_desc* desc, ed
             *stage = new edge_llm_offload_stage(d, std::move(spec));
         }
         catch (const Refusal& r) { fail(EDGE_LLM_OFFLOAD_UNSUPPORTED, "%s", r.text.c_str()); }
+        catch (const Failure& f)
+        {
+            if (f.status == EDGE_LLM_OFFLOAD_DEVICE_LOST) forget_weights(d);
+            throw;
+        }
     });
 }
 

@@ -20,10 +20,15 @@ void Forward::normed(const NormWeights& n, const float* x, int width, Needs need
 
 void Forward::prepared(const float* x, const float* up, int function, int width, Needs needs, u32* flag)
 {
-    if (rows_ == 0) return;
+    activated(x, up, function, width, rows_, forms(needs, width), flag);
+}
+
+void Forward::activated(const float* x, const float* up, int function, int width, int rows, Forms to, u32* flag)
+{
+    if (rows == 0) return;
     int units = units_of(width);
-    ActivateArgs a = {x, up, forms(needs, width), flag, function, width, rows_, units};
-    start(c_.kernels.activate, {(int)(((int64_t)rows_ * units + 3) / 4)}, 128, 0, a);
+    ActivateArgs a = {x, up, to, flag, function, width, rows, units};
+    start(c_.kernels.activate, {(int)(((int64_t)rows * units + 3) / 4)}, 128, 0, a);
 }
 
 void Forward::head_norm(const NormWeights& n, float* x, int stride, int dim, int heads)

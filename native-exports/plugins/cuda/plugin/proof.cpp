@@ -1,5 +1,6 @@
 #include "proof.h"
 #include "formats.h"
+#include "routing.h"
 #include "spec.h"
 #include <mutex>
 
@@ -98,4 +99,42 @@ bool attention_is_right(const StreamOwner& stream, const CommonModule& common)
         reference::attention(&q[h * Dim], Dim, Dim, Positions - 1, {0.125f, 0, 0, nullptr}, [&](int p) { return &x[p * 2 * Dim]; },
             [&](int p) { return &x[p * 2 * Dim + Dim]; }, &want[h * Dim]);
     return same(out, want, stream);
+}
+
+// Three rows of 40 experts in 8 groups: the choice, the order of the entries, and the sum of what are random results.
+bool experts_are_right(const StreamOwner& stream, const CommonModule& common)
+{
+    const int Rows = 3, N = 96, Tiles = 15;
+    const reference::Router r = {40, 5, 8, 3, 2, true, 1.5f};
+    std::mt19937 random(4);
+    std::vector<float> logits = floats(Rows * r.count, random), bias = floats(r.count, random), x = floats(Rows * r.used * N, random), want;
+    DeviceMemory in = sent(logits, stream), added = sent(bias, stream), results = sent(x, stream), numbers(4 * 4 * Rows * r.used, "the self-test");
+    DeviceMemory tiles(Tiles * sizeof(Tile), "the self-test"), weights(4 * Rows * r.used, "the self-test"), y(4 * Rows * N, "the self-test");
+    int* experts = numbers.as<int>(), *places = experts + Rows * r.used, *rows = places + Rows * r.used, *sorted = rows + Rows * r.used;
+    RouteArgs route = {in.as<float>(), added.as<float>(), experts, weights.as<float>(), nullptr, r.count, r.used, r.groups, r.groupsUsed, r.gating, 1, r.scale};
+    launch(common.route, stream, {Rows}, 32, 4 * (2 * r.count + r.groups + 2 * r.used), route);
+    GroupArgs group = {experts, places, rows, sorted, tiles.as<Tile>(), Rows * r.used, r.used, r.count, 4, Tiles};
+    launch(common.group, stream, {1}, 256, 4 * (2 * r.count + 2), group);
+    launch(common.mix, stream, {Rows}, 256, 0, MixArgs{results.as<float>(), places, weights.as<float>(), nullptr, nullptr, y.as<float>(), r.used, N, 1});
+    std::vector<std::pair<int, int>> order; // expert, entry
+    std::vector<reference::Chosen> chosen;
+    for (int row = 0; row < Rows; row++)
+    {
+        chosen.push_back(reference::choose(r, &logits[row * r.count], bias.data()));
+        for (int i = 0; i < r.used; i++) order.push_back({chosen[row].experts[i], row * r.used + i});
+    }
+    std::sort(order.begin(), order.end());
+    for (int row = 0; row < Rows; row++)
+        for (int i = 0; i < N; i++)
+        {
+            float sum = 0;
+            for (int k = 0; k < r.used; k++)
+            {
+                std::pair<int, int> entry = {chosen[row].experts[k], row * r.used + k};
+                size_t place = std::find(order.begin(), order.end(), entry) - order.begin();
+                sum = std::fmaf(x[place * N + i], chosen[row].weights[k], sum);
+            }
+            want.push_back(sum);
+        }
+    return same(y, want, stream);
 }

@@ -6,3 +6,5 @@
 void prove(Device& device, const Format& format, const FormatModule& module, const StreamOwner& stream, const CommonModule& common);
 // Keys, values, scores and their combination.
 bool attention_is_right(const StreamOwner& stream, const CommonModule& common);
+// And whether the kernels of mixtures do.
+bool experts_are_right(const StreamOwner& stream, const CommonModule& common);

@@ -68,7 +68,9 @@ static std::string probe(const Device& device)
                 note = text("self-test: %s of %08x and %08x gives %08x, not %08x", Names[k], bits(a[i]), bits(b[i]), found, want[k]);
         }
     }
-    return note.empty() && !attention_is_right(stream, common) ? "self-test: attention does not give the CPU's bits" : note;
+    if (note.empty() && !attention_is_right(stream, common)) note = "self-test: attention does not give the CPU's bits";
+    if (note.empty() && !experts_are_right(stream, common)) note = "self-test: the choice of experts or their sum does not give the CPU's bits";
+    return note;
 }
 
 void test(Device& device)

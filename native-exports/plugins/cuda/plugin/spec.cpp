@@ -1,4 +1,5 @@
 #include "spec.h"
+#include "kept.h"
 #include <algorithm>
 
 static const int MaxDim = 512; // of a head: what attention's registers and shared memory are laid out for
@@ -143,7 +144,7 @@ void Spec::check_layer(int index)
     take(l.reserved == 0 && l.flags <= 3, "a flag or field of a later version");
     take(l.topology == EDGE_LLM_OFFLOAD_PRE || l.topology == EDGE_LLM_OFFLOAD_PARALLEL, "topology %u", l.topology);
     take(l.mixer_kind <= EDGE_LLM_OFFLOAD_ATTENTION, "mixer of kind %u", l.mixer_kind);
-    take(l.feed_forward_kind <= EDGE_LLM_OFFLOAD_PLAIN, "network of kind %u", l.feed_forward_kind);
+    take(l.feed_forward_kind <= EDGE_LLM_OFFLOAD_EXPERTS, "network of kind %u", l.feed_forward_kind);
     expect(!s.host_mixer() || l.mixer_kind != 0, "layer %d: HOST_MIXER without a mixer", l.number);
     expect(!s.host_network() || l.feed_forward_kind == 0, "layer %d: HOST_FEED_FORWARD with a network", l.number);
     check_norm(l.mixer_norm, desc.hidden, "mixer norm");
@@ -151,14 +152,8 @@ void Spec::check_layer(int index)
     check_norm(l.after_mixer, desc.hidden, "norm after the mixer");
     check_norm(l.after_feed_forward, desc.hidden, "norm after the network");
     if (l.mixer_kind) check_attention(s);
-    if (l.feed_forward_kind == 0) return;
-    auto& f = s.network = read_struct<edge_llm_offload_feed_forward>(l.feed_forward, "network");
-    take(f.activation >= EDGE_LLM_OFFLOAD_SILU && f.activation <= EDGE_LLM_OFFLOAD_RELU_SQUARED, "activation %u", f.activation);
-    const auto* up = at(f.up.weight, "up");
-    int64_t width = up ? up->ne[1] : 0;
-    check_linear(f.up, desc.hidden, width, "up");
-    if (l.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) check_linear(f.gate, desc.hidden, width, "gate");
-    check_linear(f.down, width, desc.hidden, "down");
+    if (s.has_experts()) check_experts(s);
+    else if (l.feed_forward_kind) check_dense(s, l.feed_forward_kind, l.feed_forward);
 }
 
 void Spec::check_output() const
@@ -176,6 +171,11 @@ uint64_t Spec::tensor_bytes(uint32_t reference) const
     return rounded(f->form == Form::Floats ? rows * t.ne[0] * f->bytes : (rows * units_of((int)t.ne[0]) * f->unit_bytes() + 15) / 16 * 16);
 }
 
+uint64_t Spec::missing_bytes(uint32_t reference) const
+{
+    return reference == 0 || is_kept(device, desc.model, tensor(reference)) ? 0 : tensor_bytes(reference);
+}
+
 uint64_t Spec::layer_weights(int index) const
 {
     const LayerSpec& s = layers[index];
@@ -185,10 +185,11 @@ uint64_t Spec::layer_weights(int index) const
     {
         const auto& a = s.attention;
         n += linear_bytes(a.q) + linear_bytes(a.k) + linear_bytes(a.v) + linear_bytes(a.output);
-        if (!s.host_mixer()) n += norm_bytes(a.q_norm) + norm_bytes(a.k_norm) + tensor_bytes(a.sinks);
+        if (!s.host_mixer()) n += norm_bytes(a.q_norm) + norm_bytes(a.k_norm) + missing_bytes(a.sinks);
     }
-    if (l.feed_forward_kind) n += linear_bytes(s.network.up) + linear_bytes(s.network.down);
-    if (l.feed_forward_kind == EDGE_LLM_OFFLOAD_GATED) n += linear_bytes(s.network.gate);
+    if (s.dense_kind()) n += linear_bytes(s.network.up) + linear_bytes(s.network.down);
+    if (s.dense_kind() == EDGE_LLM_OFFLOAD_GATED) n += linear_bytes(s.network.gate);
+    if (s.has_experts()) n += experts_bytes(s);
     return n;
 }
 

@@ -34,11 +34,14 @@ struct LayerSpec
 {
     edge_llm_offload_layer layer;
     edge_llm_offload_attention attention; // where layer.mixer_kind is not 0
-    edge_llm_offload_feed_forward network; // where layer.feed_forward_kind is not 0
+    edge_llm_offload_feed_forward network; // where dense_kind is not 0
+    edge_llm_offload_experts experts;      // where has_experts
 
     bool host_mixer() const { return layer.flags & EDGE_LLM_OFFLOAD_HOST_MIXER; }
     bool host_network() const { return layer.flags & EDGE_LLM_OFFLOAD_HOST_FEED_FORWARD; }
     bool has_network() const { return layer.feed_forward_kind != 0 || host_network(); }
+    bool has_experts() const { return layer.feed_forward_kind == EDGE_LLM_OFFLOAD_EXPERTS; }
+    uint32_t dense_kind() const { return has_experts() ? experts.shared_kind : layer.feed_forward_kind; } // of the network, or of a shared expert
     int q_width() const { return attention.heads * attention.key_dim; }
     int k_width() const { return attention.kv_heads * attention.key_dim; }
     int v_width() const { return attention.kv_heads * attention.value_dim; }
@@ -63,7 +66,7 @@ public:
     void check_layer(int index);
     void check_output() const;
 
-    // Device memory of the tensors of a layer, of its keys and values, of the output, and of the workspace.
+    // Device memory that is still to be taken for the tensors of a layer, for its keys and values, and for the output; that of a tensor.
     uint64_t layer_weights(int index) const;
     uint64_t layer_cache(int index) const;
     uint64_t output_bytes() const;
@@ -85,6 +88,11 @@ private:
     void check_norm(const edge_llm_offload_norm& n, int width, const char* what) const;
     void check_head_norm(const edge_llm_offload_norm& n, int dim, int heads, const char* what) const;
     void check_attention(LayerSpec& s);
-    uint64_t linear_bytes(const edge_llm_offload_linear& l) const { return tensor_bytes(l.weight) + tensor_bytes(l.bias); }
-    uint64_t norm_bytes(const edge_llm_offload_norm& n) const { return n.kind ? tensor_bytes(n.weight) + tensor_bytes(n.bias) : 0; }
+    void check_dense(LayerSpec& s, uint32_t kind, const void* given);
+    void check_experts(LayerSpec& s);
+    void check_matrices(const edge_llm_offload_expert_matrices& w, int64_t k, int64_t m, int count, int used, const char* what) const;
+    uint64_t missing_bytes(uint32_t reference) const; // of what no stage of the model has on the device
+    uint64_t linear_bytes(const edge_llm_offload_linear& l) const { return missing_bytes(l.weight) + missing_bytes(l.bias); }
+    uint64_t experts_bytes(const LayerSpec& s) const;
+    uint64_t norm_bytes(const edge_llm_offload_norm& n) const { return n.kind ? missing_bytes(n.weight) + missing_bytes(n.bias) : 0; }
 };

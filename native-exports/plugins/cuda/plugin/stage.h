@@ -14,6 +14,8 @@ struct Matrix
     ProductShape one, four;
     const float* bias = nullptr;
     float scale = 1;
+    u64 matrixBytes = 0;            // of experts: from one's matrix to the next's, and from one's biases
+    int biasStep = 0;
 };
 struct NormWeights
 {
@@ -25,14 +27,21 @@ struct NormWeights
 struct LayerParts
 {
     LayerSpec spec;
-    Matrix q, k, v, output, gate, up, down;
+    Matrix q, k, v, output, gate, up, down; // the last three: of the network, or of a shared expert
+    Matrix router, expertGate, expertUp, expertDown, sharedGate;
+    const float* choiceBias = nullptr;
     NormWeights mixerNorm, networkNorm, afterMixer, afterNetwork, qNorm, kNorm;
     const float* sinks = nullptr;
     float residual = 1;
 };
 
-// Working memory. Rows are max_rows, or max_output_rows in those that end with Out.
-enum Area { Hidden, Branch, Second, Qkv, Mixed, Gate, Up, Plain, By256, Scales256, By32, Ropes, HiddenOut, MixedOut, Logits, Partial, Flags, Areas };
+// Working memory. Rows are max_rows, or max_output_rows in those that end with Out; in those that begin with Entry as many as they have experts in all.
+// EntryNumbers: experts in the order of the rows, experts in their own order, places, rows, tiles.
+enum Area
+{
+    Hidden, Branch, Second, Qkv, Mixed, Gate, Up, Plain, By256, Scales256, By32, Ropes, HiddenOut, MixedOut, Logits, Partial, Flags,
+    RouterLogits, SharedGate, EntryWeights, EntryNumbers, EntryGate, EntryUp, EntryDown, EntryPlain, EntryBy256, EntryScales256, EntryBy32, Areas
+};
 std::array<size_t, Areas> area_bytes(const Spec& spec, int firstLayer);
 // The numbers of a batch, without its tables of blocks.
 size_t index_count(const Spec& spec);
@@ -70,7 +79,7 @@ struct edge_llm_offload_stage::Contents
     EventOwner began, uploaded, computed, downloaded;
     CommonModule kernels;
     std::map<int, std::unique_ptr<FormatModule>> formats; // by type
-    std::map<uint32_t, DeviceMemory> weights;             // by tensor
+    std::map<uint32_t, std::shared_ptr<DeviceMemory>> weights; // by tensor; other stages of the model may have them as well
     std::vector<LayerParts> layers;
     NormWeights finalNorm;
     Matrix output;
@@ -89,9 +98,12 @@ struct edge_llm_offload_stage::Contents
     void forget_graphs();
 
 private:
-    void upload(const Spec& spec, uint32_t reference);
+    std::shared_ptr<DeviceMemory> upload(const Spec& spec, uint32_t reference);
     const float* values(const Spec& spec, uint32_t reference);
+    Matrix matrix_of(const Spec& spec, uint32_t reference, int rows, int rowsAtOnce);
     Matrix matrix(const Spec& spec, const edge_llm_offload_linear& l);
+    Matrix matrices(const Spec& spec, const edge_llm_offload_expert_matrices& w, int rows, int used);
+    void experts(const Spec& spec, const edge_llm_offload_experts& x, LayerParts& p);
     NormWeights norm(const Spec& spec, const edge_llm_offload_norm& n);
     NormWeights head_norm(const Spec& spec, const edge_llm_offload_norm& n, int dim);
     LayerParts layer(const Spec& spec, const LayerSpec& s);

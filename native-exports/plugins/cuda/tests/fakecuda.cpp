@@ -3,7 +3,7 @@
 // runs, fake_cuda_set:
 //   devices=0, driver=10020, cc=61; oom=3: the third allocation fails; module=2; launch=5, copy=4: refused, and the context is broken from then
 //   on; kernel=5: the fifth kernel breaks it when it runs; capture=1: no stream can be captured;
-//   wrong=gemm_q4_k: a bit of its results is wrong (gemv_*, gemm_*, probe and attention_combine).
+//   wrong=gemm_q4_k: a bit of its results is wrong (gemv_*, gemm_*, probe, attention_combine and route).
 #include "../plugin/driver.h"
 #include "kernels.h"
 #include <chrono>
@@ -29,7 +29,7 @@ template <typename A, void (*F)(A)> struct Caller<F>
 #define G(name) K(gemv_##name##_1), K(gemv_##name##_4)
 #define Q(name) G(name), K(gemm_##name)
 static const KernelEntry kernels[] = {K(norm), K(activate), K(rope), K(add), K(scale_bias), K(softcap), K(gather), K(store), K(attention_1), K(attention_4),
-    K(attention_combine), K(probe), G(f16), G(f32), Q(mxfp4), Q(q2_k), Q(q3_k), Q(q4_0), Q(q4_k), Q(q5_k), Q(q6_k), Q(q8_0)};
+    K(attention_combine), K(probe), K(route), K(group), K(expert_bias), K(mix), G(f16), G(f32), Q(mxfp4), Q(q2_k), Q(q3_k), Q(q4_0), Q(q4_k), Q(q5_k), Q(q6_k), Q(q8_0)};
 
 typedef std::function<Result()> Work;
 struct cuda::Function_ { const KernelEntry* kernel; int maxShared; };
@@ -52,7 +52,8 @@ static int retained, pinned, objects;
 static Result broken;                     // what every call gives from now on
 static thread_local int depth;            // of the stack of contexts
 
-static_assert(offsetof(GemvArgs, y) == offsetof(ProbeArgs, out) && offsetof(GemvArgs, y) == offsetof(CombineArgs, out));
+static_assert(offsetof(GemvArgs, y) == offsetof(ProbeArgs, out) && offsetof(GemvArgs, y) == offsetof(CombineArgs, out)
+    && offsetof(GemvArgs, y) == offsetof(RouteArgs, weights));
 
 static int setting(const char* name, int otherwise)
 {

@@ -1,5 +1,5 @@
 // Every kernel on the CPU against its definition, bit for bit, with the fibers' turns in three orders.
-#include "row_tests.h"
+#include "expert_tests.h"
 
 int main()
 {
@@ -9,6 +9,7 @@ int main()
         emulate::seed = 3 + order;
         matrix_tests();
         row_tests();
+        expert_tests();
     }
     for (int h = 0; h < 65536; h++) // halves: all of them
         if (reference::bits(half_to_float(h)) != reference::bits(reference::half((u16)h))) { check(false, "half " + std::to_string(h)); break; }

@@ -52,16 +52,25 @@ inline std::vector<float> activations(int tokens, int k)
     return x;
 }
 
+// Rows filled up to whole units.
+inline Aligned device_rows(int type, const std::vector<uint8_t>& w, int rows, int k)
+{
+    const reference::Format& f = reference::format(type);
+    size_t rowBytes = reference::row_bytes(type, k), wholeBytes = (size_t)(k + 255) / 256 * (256 / f.length) * f.bytes;
+    if (f.length == 1) return Aligned(w.data(), w.size());
+    Aligned device((size_t)rows * wholeBytes);
+    memset(device.data(), 0, (size_t)rows * wholeBytes);
+    for (int r = 0; r < rows; r++) memcpy(device.data() + r * wholeBytes, &w[r * rowBytes], rowBytes);
+    return device;
+}
+
 inline void gemv_quantized(const Product<GemvArgs>& p, int rows, int k, int tokens, int warps)
 {
     const reference::Format& f = reference::format(p.type);
     int units = (k + 255) / 256, unitBytes = 256 / f.length * f.bytes, perBlock = (300 / units + 8) / 8 * 8;
     std::vector<uint8_t> w = reference::weights(p.type, rows, k, rng);
     if (!f.halves.empty()) for (int i = 0; i < f.bytes; i++) if (std::find(f.halves.begin(), f.halves.end(), i & ~1) == f.halves.end()) w[i] = 0xff;
-    size_t rowBytes = reference::row_bytes(p.type, k);
-    Aligned device((size_t)rows * units * unitBytes);
-    memset(device.data(), 0, (size_t)rows * units * unitBytes);
-    for (int r = 0; r < rows; r++) memcpy(device.data() + (size_t)r * units * unitBytes, &w[r * rowBytes], rowBytes);
+    Aligned device = device_rows(p.type, w, rows, k);
     std::vector<float> x = activations(tokens, k);
     std::vector<reference::Input> in = inputs(x, k);
     std::vector<const reference::Activations*> as;
@@ -99,6 +108,72 @@ inline void gemv_plain(const Product<FloatGemvArgs>& p, int rows, int k, int tok
     }
 }
 
+// Seven entries of experts 0 and 2 of three, in tiles of 1, 4 and 64: the last ones are empty.
+const int TileRows = 24;
+inline const std::vector<int> entryExperts = {0, 0, 0, 0, 0, 2, 2};
+inline std::vector<Tile> tiles_of(int size)
+{
+    std::vector<Tile> tiles;
+    for (int first : {0, 5})
+        for (int at = first, end = first ? 7 : 5; at < end; at += size) tiles.push_back({at, size == 1 ? at + 1 : end, entryExperts[at]});
+    tiles.push_back({0, 0, 0});
+    return tiles;
+}
+inline std::vector<float> entry_products(int type, const std::vector<uint8_t>& w, const std::vector<reference::Input>& in, int k, bool oneInput)
+{
+    std::vector<float> want;
+    size_t rowBytes = reference::row_bytes(type, k);
+    for (size_t i = 0; i < entryExperts.size(); i++)
+        for (int r = 0; r < TileRows; r++) want.push_back(reference::dot(type, &w[(entryExperts[i] * TileRows + r) * rowBytes], k, in[oneInput ? 0 : i]));
+    return want;
+}
+template <typename A, typename F>
+void check_tiles(const std::string& name, A a, int type, const std::vector<uint8_t>& w, const std::vector<reference::Input>& in, int k, int size, F launch)
+{
+    std::vector<Tile> tiles = tiles_of(size);
+    a.tiles = tiles.data();
+    for (int one = 0; one <= (size == 1); one++)
+    {
+        std::vector<float> want = entry_products(type, w, in, k, one), y(want.size(), NAN);
+        a.y = y.data();
+        a.oneInput = one;
+        launch(a, (int)tiles.size());
+        check(name + " in tiles of " + std::to_string(size), y.data(), want.data(), want.size());
+    }
+}
+
+inline void tiles_quantized(const Product<GemvArgs>& p, int k)
+{
+    const reference::Format& f = reference::format(p.type);
+    int units = (k + 255) / 256, unitBytes = 256 / f.length * f.bytes, entries = (int)entryExperts.size();
+    std::vector<uint8_t> w = reference::weights(p.type, 3 * TileRows, k, rng);
+    Aligned device = device_rows(p.type, w, 3 * TileRows, k);
+    std::vector<float> x = activations(entries, k);
+    std::vector<reference::Input> in = inputs(x, k);
+    std::vector<const reference::Activations*> as;
+    for (const reference::Input& i : in) as.push_back(f.length == 256 ? &i.by256 : &i.by32);
+    Units unitsOf(as);
+    GemvArgs a = {device.data(), unitsOf.memory.data(), unitsOf.scales.data(), nullptr, TileRows, units, entries, TileRows, 8,
+        (u32)((0x80000000ull + units - 1) / units), nullptr, (u64)TileRows * units * unitBytes};
+    for (int size : {1, 4, 64})
+        check_tiles(f.name, a, p.type, w, in, k, size, [&](GemvArgs args, int count)
+        {
+            int shared = 2 * 64 * unitBytes + size * units * (UnitBytes + 4 * 8);
+            if (size == 64) emulate::launch(f.name, {1, count}, 128, (f.length == 256 ? 128 + 64 : 64 + 64) * 272, [&] { p.many(args); });
+            else emulate::launch(f.name, {TileRows / 8, count}, 64, shared, [&] { (size == 1 ? p.one : p.four)(args); });
+        });
+}
+inline void tiles_plain(const Product<FloatGemvArgs>& p, int k)
+{
+    std::vector<uint8_t> w = reference::weights(p.type, 3 * TileRows, k, rng);
+    Aligned device(w.data(), w.size());
+    std::vector<float> x = activations((int)entryExperts.size(), k);
+    FloatGemvArgs a = {device.data(), x.data(), nullptr, TileRows, k, (int)entryExperts.size(), TileRows, nullptr, w.size() / 3};
+    for (int size : {1, 4})
+        check_tiles(reference::format(p.type).name, a, p.type, w, inputs(x, k), k, size,
+            [&](FloatGemvArgs args, int count) { emulate::launch("floats", {TileRows / 8, count}, 128, 0, [&] { (size == 1 ? p.one : p.four)(args); }); });
+}
+
 // What norm and activate put into units, against the definition's activations.
 inline void check_units(const std::string& name, Aligned& q256, std::vector<float>& scales, Aligned& q32, const std::vector<reference::Input>& want, bool whole)
 {
@@ -122,6 +197,8 @@ inline void matrix_tests()
         if (reference::format(p.type).length == 32) gemv_quantized(p, 19, 352, 5, 4); // a last group of three blocks
         gemv_quantized(p, 70, 512, 70, 4); // two tiles of the matrix units' product
     }
+    for (const auto& p : quantized) tiles_quantized(p, 512);
+    for (const auto& p : plain) tiles_plain(p, 88);
     for (const auto& p : plain)
     {
         gemv_plain(p, 19, 256, 5);

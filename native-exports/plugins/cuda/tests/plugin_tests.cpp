@@ -169,6 +169,52 @@ static void failing_batches(const SmallModel& m, const Run& r, const char* what,
     }
 }
 
+// Two stages of one model have its weights once, those of another model or of none at the same place do not; the first one may end first. A lost
+// device's are nobody's.
+static void shared_weights(SmallModel& m, const Run& r)
+{
+    int pieces, contexts, others;
+    auto used = [&] { return left(&pieces, &contexts, &others); };
+    auto planned = [&]
+    {
+        std::vector<uint8_t> verdicts(m.tensors.size());
+        uint64_t bytes[SmallModel::Layers] = {};
+        edge_llm_offload_plan p = {};
+        p.struct_size = sizeof p;
+        p.verdicts = verdicts.data();
+        p.layer_bytes = bytes;
+        fails(plugin.plan(0, &m.desc, &p, &error), 0, "plan");
+        return bytes[0] + bytes[1] + p.output_bytes;
+    };
+    m.desc.model = 7;
+    uint64_t alone = planned(), cache = (uint64_t)m.group.block_bytes * m.group.blocks;
+    edge_llm_offload_stage* a = create(m, 0, "the first");
+    size_t one = used();
+    check(planned() == cache, "planned: the cache only");
+    edge_llm_offload_stage* b = create(m, 0, "the second");
+    check(one - (used() - one) == alone - cache, "the second takes no weights: " + std::to_string(one) + ", " + std::to_string(used()) + " for both");
+    m.desc.model = 8;
+    check(planned() == alone, "planned: another model");
+    edge_llm_offload_stage* c = create(m, 0, "another model");
+    m.desc.model = 0;
+    edge_llm_offload_stage* d = create(m, 0, "no model");
+    check(used() == 4 * one - (alone - cache), "others have their own");
+    plugin.destroy(c);
+    plugin.destroy(d);
+    plugin.destroy(a);
+    std::vector<float> out(r.want.size(), NAN);
+    fails(forward(b, r.x.data(), 0, 3, out.data()), 0, "the second, alone");
+    check("the second, alone", out.data(), r.want.data(), 3 * SmallModel::Vocabulary);
+    m.desc.model = 7;
+    set_faults("launch=1");
+    fails(forward(b, r.x.data(), 3, 1, out.data()), EDGE_LLM_OFFLOAD_DEVICE_LOST, "lost");
+    check(planned() == alone, "planned: after a lost device");
+    plugin.destroy(b);
+    set_faults("");
+    nothing_left("after shared weights");
+    m.desc.model = 0;
+}
+
 static void cancelling(const SmallModel& m, const Run& r)
 {
     edge_llm_offload_stage* s = create(m, 0, "create");
@@ -264,6 +310,7 @@ int main(int count, char** arguments)
         formats(m, r, "instantiate=1", 0);
         long_tables(m);
         cancelling(m, r);
+        shared_weights(m, r);
         failing_creates(m, "oom", EDGE_LLM_OFFLOAD_OUT_OF_MEMORY);
         failing_creates(m, "module", EDGE_LLM_OFFLOAD_UNSUPPORTED);
         failing_creates(m, "copy", EDGE_LLM_OFFLOAD_DEVICE_LOST);

@@ -88,6 +88,30 @@ template <auto Member> void fail_each(const char* name, TestModel& m, const std:
 }
 }
 
+// Stages of one model have one buffer of weights, whichever ends first; those of none have their own.
+static void test_shared_weights(TestModel& m, const std::vector<float>& hidden)
+{
+    edge_llm_offload_stage* stages[4] = {};
+    int made[4];
+    std::vector<float> out[4];
+    for (int i = 0; i < 4; i++)
+    {
+        m.desc.model = i < 2 ? 0 : 5;
+        int before = live;
+        CHECK(plugin.create(0, &m.desc, &stages[i], &error) == 0);
+        made[i] = live - before;
+        CHECK(m.step(plugin, stages[i], 0, 3, {1}, hidden.data(), out[i], error) == 0);
+    }
+    CHECK(made[1] > 2 && made[2] == made[1] && made[3] == made[1] - 2); // a buffer and its memory less; the first one may make the device
+    plugin.destroy(stages[2]);
+    CHECK(m.step(plugin, stages[3], 0, 3, {1}, hidden.data(), out[2], error) == 0);
+    for (int i = 1; i < 4; i++) CHECK(out[i] == out[0]);
+    for (int i : {0, 1, 3}) plugin.destroy(stages[i]);
+    m.desc.model = 0;
+    forget(device_of(0));
+    CHECK(live == 0);
+}
+
 void test_faults()
 {
     Shape s;
@@ -106,6 +130,7 @@ void test_faults()
     Counted<&Vulkan::CreateShaderModule, &Vulkan::DestroyShaderModule>::put();
     Counted<&Vulkan::CreateCommandPool, &Vulkan::DestroyCommandPool>::put();
     Counted<&Vulkan::CreateFence, &Vulkan::DestroyFence>::put();
+    test_shared_weights(m, hidden);
     const VkResult memory = VK_ERROR_OUT_OF_DEVICE_MEMORY, lost = VK_ERROR_DEVICE_LOST;
 #define EACH(f, with, expected) fail_each<&Vulkan::f>(#f, m, hidden, with, expected)
     EACH(AllocateMemory, memory, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY);

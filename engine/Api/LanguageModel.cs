@@ -10,7 +10,7 @@ namespace Edge.Llm;
 
 /// <summary>A model file, opened and checked: hyper-parameters and weights in place. Contexts run it; any number may share it, on any
 /// threads. When it is disposed of while one of them computes or reads the file, the file is closed as soon as that has ended.</summary>
-public sealed class LanguageModel : IDisposable
+public sealed partial class LanguageModel : IDisposable
 {
     private const ulong Inexact = 0x9e3779b97f4a7c15; // tells keys and values with other bits than the CPU's
 
@@ -103,87 +103,6 @@ public sealed class LanguageModel : IDisposable
     public static unsafe LanguageModel Open(byte* data, long length, Action? release = null, ModelOptions? options = null) =>
         OpenOwned(GgufFile.Open(data, length, release), options ?? new ModelOptions());
 
-    /// <summary>The memory that a context of these options takes where all layers run on the CPU; allocates nothing.</summary>
-    /// <param name="options">The options.</param>
-    /// <param name="draft">The model that drafts, if any: its memory is part of each number.</param>
-    /// <exception cref="EdgeLlmException">InvalidArgument.</exception>
-    public MemoryPlan Plan(ContextOptions? options = null, LanguageModel? draft = null)
-    {
-        using Gate.Use use = _gate.Hold();
-        options = Complete(options, draft);
-        MemoryPlan own = PlanOf(options, null);
-        return draft is null ? own : own.And(draft.Plan(options.OfDraftModel));
-    }
-
-    // Without the keys and values that lie on devices.
-    private MemoryPlan PlanOf(ContextOptions options, OffloadPlan? offload)
-    {
-        LoraAdapter[] adapters = Adapters();
-        AdapterWidths widths = adapters.Aggregate(default(AdapterWidths), (most, adapter) => AdapterWidths.Max(most, adapter.Widths));
-        return new MemoryPlan(
-            File.FileBytes + adapters.Sum(adapter => adapter.FileBytes), Spec.CacheLayout(options.CacheSize).Bytes - (offload?.CacheBytes ?? 0),
-            ModelRunner.Measure(Spec, options, widths, offload?.Measured));
-    }
-
-    private LoraAdapter[] Adapters()
-    {
-        lock (_adapters) return [.. _adapters];
-    }
-
-    /// <summary>What a context of these options gives to devices (<see cref="ModelOptions.Offload"/>), with the memory that it takes there; allocates
-    /// nothing. Of the memory of <see cref="Plan"/>, keys and values of these layers lie on the devices. Weights that a loaded adapter changes stay on
-    /// the CPU.</summary>
-    /// <param name="options">The options.</param>
-    /// <param name="draft">The model that drafts, if any: what it gives to devices comes behind, by its own options.</param>
-    /// <exception cref="EdgeLlmException">InvalidArgument, PluginError. Unsupported: layers were asked for by number, and there is no device for
-    /// any.</exception>
-    public OffloadReport PlanOffload(ContextOptions? options = null, LanguageModel? draft = null)
-    {
-        using Gate.Use use = _gate.Hold();
-        options = Complete(options, draft);
-        OffloadPlan? own = OffloadOf(options);
-        OffloadReport report = own?.Report ?? new OffloadReport([], null);
-        return draft is null ? report : report.With(new DraftPlan(draft, options, own).Offload?.Report);
-    }
-
-    private OffloadPlan? OffloadOf(ContextOptions options, OffloadPlan? before = null) =>
-        _options.Offload is { } wish ? Held(() => new OffloadPlan(Spec, options, wish, Adapters(), before)) : null;
-
-    /// <summary>Loads a LoRA adapter, a GGUF file as llama.cpp's convert_lora_to_gguf makes it, to be applied to texts: see
-    /// <see cref="ContextOptions.Adapters"/>, <see cref="GenerateOptions.Adapters"/> and <see cref="Context.NewSequence"/>. The file is brought into
-    /// memory as the model's was. It is closed when the adapter or the model is disposed of.</summary>
-    /// <exception cref="EdgeLlmException">InvalidFile: damaged, or no adapter. InvalidArgument: for another model. Unsupported, OutOfMemory.</exception>
-    public LoraAdapter LoadAdapter(string path)
-    {
-        ArgumentNullException.ThrowIfNull(path);
-        return LoadAdapter(GgufFile.Open(path, new GgufOpenOptions { UseMmap = _options.UseMmap, Lock = _options.Lock }));
-    }
-
-    /// <summary>Loads a LoRA adapter from a copy of its file's bytes.</summary>
-    /// <exception cref="EdgeLlmException">As with a path.</exception>
-    public LoraAdapter LoadAdapter(ReadOnlyMemory<byte> bytes) => LoadAdapter(GgufFile.Open(bytes));
-
-    private LoraAdapter LoadAdapter(GgufFile file)
-    {
-        try
-        {
-            using Gate.Use use = _gate.Hold();
-            var adapter = new LoraAdapter(file, File, LoraFile.Read(file, File, Architecture, Spec.Matrices), Forget);
-            lock (_adapters) _adapters.Add(adapter);
-            return adapter;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
-
-    private void Forget(LoraAdapter adapter)
-    {
-        lock (_adapters) _adapters.Remove(adapter);
-    }
-
     /// <summary>Makes a context: threads, cache and scratch to run the model with. What cannot fit this machine's memory (or the
     /// container's limit) fails here, with the plan, and not in the middle of a text.</summary>
     /// <param name="options">The options.</param>
@@ -227,9 +146,7 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Closes the file and its adapters, once what reads them at this moment has ended. Contexts over it can no longer compute.</summary>
     public void Dispose()
     {
-        LoraAdapter[] adapters;
-        lock (_adapters) adapters = [.. _adapters];
-        foreach (LoraAdapter adapter in adapters) adapter.Dispose();
+        foreach (LoraAdapter adapter in Adapters()) adapter.Dispose();
         _gate.Close();
     }
 
@@ -319,7 +236,7 @@ public sealed class LanguageModel : IDisposable
         try
         {
             if (offload is not null) _options.Offload!.Report?.Invoke(offload.Report);
-            return new ModelRunner(Spec, File, _gate, options, offloaded);
+            return new ModelRunner(Spec, File, _gate, options, offloaded, _options.Offload?.Lost);
         }
         catch
         {

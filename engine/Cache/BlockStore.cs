@@ -4,6 +4,9 @@ namespace Edge.Llm.Cache;
 /// a part of each, behind the parts of the layers before its own.</summary>
 internal unsafe interface IBlockStore
 {
+    /// <summary>Whether what it had is lost: it is of no use any more.</summary>
+    bool IsLost { get; }
+
     /// <summary>Bytes that it has of a block of a group.</summary>
     long BytesOf(int group);
 

@@ -7,12 +7,14 @@ namespace Edge.Llm.Cache;
 internal sealed class KvCache : IDisposable
 {
     private readonly BlockPool[] _groups, _pools;
+    private IReadOnlyList<IBlockStore> _stores;
 
     /// <summary>A cache without sequences. It takes memory as they grow. Stores have what the last layers remember, in the order of the layers.</summary>
     public KvCache(CacheLayout layout, IReadOnlyList<IBlockStore>? stores = null)
     {
         Layout = layout;
-        _groups = [.. layout.Groups.Select((group, index) => new BlockPool(PartsOf(index, stores ?? []), group.Capacity))];
+        _stores = stores ?? [];
+        _groups = [.. layout.Groups.Select((group, index) => new BlockPool(PartsOf(index), group.Capacity))];
         if (layout.StateBytes > 0) States = new BlockPool(layout.StateBytes, layout.StateCapacity);
         _pools = States is null ? _groups : [.. _groups, States];
         if (layout.Size.SharesPrefixes) Prefixes = new PrefixIndex(this, UInt128.MaxValue);
@@ -46,12 +48,25 @@ internal sealed class KvCache : IDisposable
     /// <summary>How often the stores were lost: what a sequence held before is of no use.</summary>
     public int Losses { get; private set; }
 
+    /// <summary>Held while somebody uses blocks outside of a pass: the stores stay what they are meanwhile. It comes before the locks of index and
+    /// pools.</summary>
+    public object StoresLock { get; } = new();
+
+    /// <summary>Whether a store is lost, and <see cref="LoseStores"/> has not been called yet.</summary>
+    public bool IsStoreLost => _stores.Any(store => store.IsLost);
+
     /// <summary>The stores are lost, and with them what all sequences hold: from now on the host's memory has it all.</summary>
-    public void LoseStores()
+    /// <param name="stores">They are disposed of: nobody uses them by then.</param>
+    public void LoseStores(IDisposable stores)
     {
-        Losses++;
-        for (int group = 0; group < _groups.Length; group++) _groups[group].Lose(PartsOf(group, []));
-        if (States is { } states) states.Lose(states.Parts);
+        lock (StoresLock)
+        {
+            _stores = [];
+            Losses++;
+            for (int group = 0; group < _groups.Length; group++) _groups[group].Lose(PartsOf(group));
+            if (States is { } states) states.Lose(states.Parts);
+            stores.Dispose();
+        }
     }
 
     /// <summary>Tokens that a sequence may hold.</summary>
@@ -63,7 +78,7 @@ internal sealed class KvCache : IDisposable
     /// <summary>Memory taken from the system so far.</summary>
     public long AllocatedBytes => _groups.Sum(group => group.AllocatedBytes) + (States?.AllocatedBytes ?? 0);
 
-    private BlockParts PartsOf(int group, IReadOnlyList<IBlockStore> stores) => new(group, Layout.Groups[group].Shape.BlockBytes, stores);
+    private BlockParts PartsOf(int group) => new(group, Layout.Groups[group].Shape.BlockBytes, _stores);
 
     /// <summary>An empty sequence.</summary>
     public Sequence NewSequence() => new(this);

@@ -33,22 +33,25 @@ public sealed unsafe partial class Sequence
     /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
     internal int AdoptPrefix(ReadOnlySpan<int> tokens, CacheClaim? claim = null)
     {
-        using Gate.Use use = _gate.Hold();
-        Debug.Assert(tokens.StartsWith(Tokens));
-        if (_cache.Prefixes is not { } index || index.Hold(Root, tokens, Length, claim) is not { } chain) return Length;
-        PrefixRoot root = Root;
-        TrimTo(0);
-        for (int group = 0; group < _tables.Length; group++)
+        lock (_cache.StoresLock)
         {
-            int first = _cache.FirstNeeded(group, chain.Count);
-            _tables[group].SkipTo(first);
-            foreach (PrefixEntry entry in chain[first..]) _tables[group].Append(entry.Kept(group)!);
+            using Gate.Use use = _gate.Hold();
+            Debug.Assert(tokens.StartsWith(Tokens));
+            if (_cache.IsStoreLost || _cache.Prefixes is not { } index || index.Hold(Root, tokens, Length, claim) is not { } chain) return Length;
+            PrefixRoot root = Root;
+            TrimTo(0);
+            for (int group = 0; group < _tables.Length; group++)
+            {
+                int first = _cache.FirstNeeded(group, chain.Count);
+                _tables[group].SkipTo(first);
+                foreach (PrefixEntry entry in chain[first..]) _tables[group].Append(entry.Kept(group)!);
+            }
+            if (_cache.States is not null) _state = chain[^1].Kept(_tables.Length);
+            _tokens.AddRange(tokens[..(chain.Count * AttentionArgs.BlockLength)]);
+            _chain.AddRange(chain);
+            (_root, _computedWith) = (root, root.Adapters);
+            return Length;
         }
-        if (_cache.States is not null) _state = chain[^1].Kept(_tables.Length);
-        _tokens.AddRange(tokens[..(chain.Count * AttentionArgs.BlockLength)]);
-        _chain.AddRange(chain);
-        (_root, _computedWith) = (root, root.Adapters);
-        return Length;
     }
 
     /// <summary>Whether what is computed of another text is found for this one, where the two are equal.</summary>
@@ -61,34 +64,40 @@ public sealed unsafe partial class Sequence
     /// <param name="tokens">The text.</param>
     /// <param name="claim">What must still have room in the cache; null: nothing.</param>
     /// <returns>Tokens read.</returns>
-    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it. PluginError: what it holds was lost.</exception>
     internal int RestorePrefix(ReadOnlySpan<int> tokens, CacheClaim? claim = null)
     {
         if (_cache.Files is not { } files) return 0;
-        Acquire();
-        try
+        lock (_cache.StoresLock)
         {
-            return files.Restore(this, tokens, claim);
-        }
-        finally
-        {
-            Release();
+            Acquire();
+            try
+            {
+                return _cache.IsStoreLost ? 0 : files.Restore(this, tokens, claim);
+            }
+            finally
+            {
+                Release();
+            }
         }
     }
 
     /// <summary>Writes its full blocks to files, if there is a folder for them.</summary>
-    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it. PluginError: what it holds was lost.</exception>
     internal void SavePrefix()
     {
         if (_cache.Files is not { } files || _hidden) return;
-        Acquire();
-        try
+        lock (_cache.StoresLock)
         {
-            files.Save(this);
-        }
-        finally
-        {
-            Release();
+            Acquire();
+            try
+            {
+                files.Save(this);
+            }
+            finally
+            {
+                Release();
+            }
         }
     }
 

@@ -149,15 +149,13 @@ public sealed unsafe partial class Sequence : IDisposable
     {
         if (Interlocked.CompareExchange(ref _owner, owner, null) is not null)
             throw new EdgeLlmException(ErrorCode.Busy, "a generation is under way in this sequence");
-        try
-        {
-            if (IsLost) Trim(0);
-        }
-        catch
-        {
-            Disown(owner);
-            throw;
-        }
+    }
+
+    /// <summary>Empties it if what it holds was lost with a device.</summary>
+    /// <exception cref="EdgeLlmException">Busy: a forward pass runs it.</exception>
+    internal void ForgetLost()
+    {
+        if (IsLost) Trim(0);
     }
 
     /// <summary>Ends that.</summary>
@@ -216,7 +214,7 @@ public sealed unsafe partial class Sequence : IDisposable
         FixAdapters();
     }
 
-    private bool IsLost => Length > 0 && _losses != _cache.Losses;
+    private bool IsLost => Length > 0 && (_losses != _cache.Losses || _cache.IsStoreLost);
 
     // The first token decides.
     private void FixAdapters() => _computedWith = AdapterSet;

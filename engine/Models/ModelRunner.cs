@@ -20,18 +20,20 @@ internal sealed class ModelRunner : IDisposable
     private readonly KernelSet _kernels;
     private readonly WorkerPool _pool;
     private readonly Batch _batch = new();
+    private readonly Action<string>? _lost;
     private OffloadedLayers? _offloaded;
     private Workspace _workspace;
+    private Workspace? _former; // it has the rows of the last pass
     private BatchPlan _plan;
     private Transformer _transformer;
     private AdaptedRows? _adapted; // made when a sequence has adapters
 
     /// <summary>Allocates; <paramref name="model"/> is held during each pass and keeps the file open. The runner owns the layers that run
-    /// elsewhere from now on.</summary>
+    /// elsewhere from now on; <paramref name="lost"/> is told when they come back.</summary>
     /// <exception cref="EdgeLlmException">OutOfMemory, Unsupported.</exception>
-    public ModelRunner(ModelSpec spec, GgufFile file, Gate model, ContextOptions options, OffloadedLayers? offloaded = null)
+    public ModelRunner(ModelSpec spec, GgufFile file, Gate model, ContextOptions options, OffloadedLayers? offloaded = null, Action<string>? lost = null)
     {
-        (_spec, _file, _model, _options, _offloaded) = (spec, file, model, options, offloaded);
+        (_spec, _file, _model, _options, _offloaded, _lost) = (spec, file, model, options, offloaded, lost);
         _gate = new Gate(this, 1, "a forward pass is under way in this context", Free);
         _kernels = options.Isa is { } isa ? KernelSet.For(isa) : KernelSet.Default();
         Cache = new KvCache(spec.CacheLayout(options.CacheSize), offloaded?.Stages);
@@ -92,7 +94,9 @@ internal sealed class ModelRunner : IDisposable
         using Gate.Use pass = _gate.Hold();
         using Gate.Use model = _model.Hold();
         _file.CheckUnchanged();
-        if (_offloaded?.IsLost == true) ComeBack();
+        ComeBackIfLost();
+        _former?.Dispose();
+        _former = null;
         try
         {
             _plan.Prepare(batch, wantsHidden);
@@ -162,11 +166,13 @@ internal sealed class ModelRunner : IDisposable
     }
 
     /// <summary>Does something with a sequence while no pass can use it.</summary>
-    /// <exception cref="EdgeLlmException">Busy. InvalidArgument: the sequence is of another cache.</exception>
+    /// <exception cref="EdgeLlmException">Busy. InvalidArgument: the sequence is of another cache. PluginError: what it holds was lost with a
+    /// device. OutOfMemory.</exception>
     public void With(Sequence sequence, Action<Sequence> work)
     {
         using Gate.Use pass = _gate.Hold();
         using Gate.Use model = _model.Hold();
+        ComeBackIfLost();
         if (!sequence.IsOf(Cache))
             throw new EdgeLlmException(ErrorCode.InvalidArgument, "the sequence was disposed of or belongs to another context");
         sequence.Acquire();
@@ -198,8 +204,7 @@ internal sealed class ModelRunner : IDisposable
     {
         Workspace workspace = Workspace.Allocate(
             _options.BatchSize, _options.Threads, workspace => Make(_spec, Cache, workspace, _options, _offloaded), out (BatchPlan, Transformer) made);
-        _workspace?.Dispose();
-        _workspace = workspace;
+        (_former, _workspace) = (_workspace, workspace);
         _adapted?.Dispose();
         _adapted = null; // it works for the former Cpu
         (_plan, _transformer) = made;
@@ -208,9 +213,9 @@ internal sealed class ModelRunner : IDisposable
     }
 
     // The layers of a device that failed run here from now on. What its cache held is lost.
-    private void ComeBack()
+    private void ComeBackIfLost()
     {
-        OffloadedLayers lost = _offloaded!;
+        if (_offloaded is not { Loss: { } why } lost) return;
         _offloaded = null;
         try
         {
@@ -221,8 +226,15 @@ internal sealed class ModelRunner : IDisposable
             _offloaded = lost;
             throw;
         }
-        Cache.LoseStores();
-        lost.Dispose();
+        Cache.LoseStores(lost);
+        try
+        {
+            _lost?.Invoke($"offload: {why}; its layers run on the CPU from now on");
+        }
+        catch (Exception)
+        {
+            // A log that fails must not cost a pass.
+        }
     }
 
     private void BeginAdapters(Batch batch)
@@ -242,6 +254,7 @@ internal sealed class ModelRunner : IDisposable
         _pool.Dispose();
         Cache.Dispose();
         _workspace.Dispose();
+        _former?.Dispose();
         _adapted?.Dispose();
         _offloaded?.Dispose();
     }

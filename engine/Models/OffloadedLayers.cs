@@ -22,8 +22,11 @@ internal interface IStage : IBlockStore, IDisposable
     /// <summary>Whether the last norm and the output matrix belong to it.</summary>
     bool HasOutput { get; }
 
-    /// <summary>Whether its device has failed: it is of no use any more.</summary>
-    bool IsLost { get; }
+    /// <summary>What was said when its device failed: it is of no use since then. Null: it works.</summary>
+    string? Loss { get; }
+
+    /// <inheritdoc/>
+    bool IBlockStore.IsLost => Loss is not null;
 
     /// <summary>Runs a pass: y [rows, n_embd], or [rows, n_vocab], of those rows of x.</summary>
     /// <exception cref="EdgeLlmException">Cancelled, NonFinite, PluginError, OutOfMemory.</exception>
@@ -43,6 +46,7 @@ internal abstract class StagePass
     public abstract bool IsCancelled { get; }
 
     /// <summary>Computes a part that is the host's; see <see cref="HostParts"/>.</summary>
+    /// <exception cref="EdgeLlmException">PluginError: it is not, or has other rows. NonFinite.</exception>
     public abstract unsafe void Run(int layer, HostParts part, int rows, float* x, float* y);
 }
 
@@ -59,8 +63,8 @@ internal sealed record OffloadedLayers(int FirstLayer, bool HasOutput, IReadOnly
     /// <summary>Names of the model's tensors that they multiply with: adapters cannot change these.</summary>
     public required IReadOnlySet<string> Weights { get; init; }
 
-    /// <summary>Whether a device has failed.</summary>
-    public bool IsLost => Stages.Any(stage => stage.IsLost);
+    /// <summary>What was said when a device failed; null: all work.</summary>
+    public string? Loss => Stages.Select(stage => stage.Loss).FirstOrDefault(loss => loss is not null);
 
     /// <summary>Frees what the devices have.</summary>
     public void Dispose()

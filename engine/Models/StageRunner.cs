@@ -65,8 +65,12 @@ internal sealed unsafe class StageRunner : StagePass
     public override void Run(int layer, HostParts part, int rows, float* x, float* y)
     {
         int i = layer - _offloaded.FirstLayer;
-        if (part == HostParts.Mixer) _mixers[i]!.Run(_cpu!, Batch, x, y);
-        else _networks[i]!.Run(_cpu!, Batch, rows, x, y);
+        bool all = rows == Batch.Count, known = (uint)i < (uint)_mixers.Length && x is not null && y is not null;
+        if (known && all && part == HostParts.Mixer && _mixers[i] is { } mixer) mixer.Run(_cpu!, Batch, x, y);
+        else if (known && (all || rows == Batch.LogitsRows.Length) && part == HostParts.FeedForward && _networks[i] is { } network) network.Run(_cpu!, Batch, rows, x, y);
+        else
+            throw new EdgeLlmException(ErrorCode.PluginError,
+                $"a plug-in asks for part {(int)part} of layer {layer} with {rows} rows: expected a part that is the host's, the rows of the batch ({Batch.Count}) or those wanted of a network ({Batch.LogitsRows.Length}), and pointers");
     }
 }
 

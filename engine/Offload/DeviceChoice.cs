@@ -15,7 +15,8 @@ internal sealed record DeviceChoice(Plugin? Plugin, OffloadDevice[] Devices, str
             Plugin plugin = Plugin.Load(wish.Plugin);
             IReadOnlyList<OffloadDevice> devices = plugin.Devices();
             OffloadDevice? first = devices.FirstOrDefault(device => device.Error is null);
-            return first is null ? new DeviceChoice(plugin, [], WhyOf(plugin, devices)) : new DeviceChoice(plugin, Named(plugin, devices, wish) ?? [first], null);
+            return first is null ? new DeviceChoice(plugin, [], WhyOf(plugin, devices))
+                : new DeviceChoice(plugin, Named(plugin, devices, wish) ?? [first], null);
         }
 
         var why = new List<string>();

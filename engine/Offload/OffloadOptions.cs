@@ -29,6 +29,10 @@ public sealed record OffloadOptions
     /// <summary>Is told what became of the wish, for each context; null: nobody is.</summary>
     public Action<OffloadReport>? Report { get; init; }
 
+    /// <summary>Is told in a line, for each context, that a device has failed and its layers run on the CPU; on the thread of the next call that needs
+    /// them. Null: nobody is.</summary>
+    public Action<string>? Lost { get; init; }
+
     /// <summary>Whether <see cref="Auto"/> takes a device: a GPU, exact unless <see cref="Exact"/> is false.</summary>
     public bool TakesUnasked(OffloadDevice device)
     {

@@ -96,8 +96,9 @@ internal sealed class OffloadPlan
 
     private void ThrowIfNone()
     {
-        if (Layers == 0 && _wish.Layers > 0)
-            throw new EdgeLlmException(ErrorCode.Unsupported, $"{_wish.Layers} layers for a device (n_gpu_layers), and none takes any: {string.Join("; ", _notes)}");
+        if (Layers > 0 || _wish.Layers <= 0) return;
+        string why = string.Join("; ", _notes);
+        throw new EdgeLlmException(ErrorCode.Unsupported, $"{_wish.Layers} layers for a device (n_gpu_layers), and none takes any: {why}");
     }
 
     // Once for all that begin alike.

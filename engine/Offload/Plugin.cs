@@ -66,8 +66,12 @@ internal sealed unsafe class Plugin
     /// <exception cref="EdgeLlmException">PluginError, Unsupported, OutOfMemory, Cancelled, NonFinite.</exception>
     public void Check(int status, in AbiError error)
     {
-        if (status != 0) throw new EdgeLlmException(CodeOf(status), $"{Name}: {TextOf(status, error)}");
+        if (ErrorOf(status, error) is { } failure) throw failure;
     }
+
+    /// <summary>What a status says; null for 0.</summary>
+    public EdgeLlmException? ErrorOf(int status, in AbiError error) =>
+        status == 0 ? null : new EdgeLlmException(CodeOf(status), $"{Name}: {TextOf(status, error)}");
 
     /// <summary>Text that a plug-in has filled in, or points to. Nothing behind its end is read: it may be shorter than the limit.</summary>
     public static string TextOf(byte* text, int limit)
@@ -115,7 +119,8 @@ internal sealed unsafe class Plugin
         bool isWhole = table.StructSize >= sizeof(AbiPlugin) && table.Name is not null && table.DeviceCount is not null && table.DeviceInfo is not null
             && table.Plan is not null && table.Create is not null && table.Forward is not null && table.BlockCopy is not null && table.BlockRead is not null
             && table.BlockWrite is not null && table.Info is not null && table.Destroy is not null;
-        if (!isWhole) throw Unusable(path, $"the plug-in has filled in {table.StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
+        if (!isWhole)
+            throw Unusable(path, $"the plug-in has filled in {table.StructSize} bytes of its table: expected {sizeof(AbiPlugin)}, with every function");
         return new Plugin(table);
     }
 

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-using System.Text;
+using System.Text.Unicode;
 using Edge.Llm.Models;
 
 namespace Edge.Llm.Offload;
@@ -70,11 +70,22 @@ internal static unsafe class PluginHost
         }
         catch (Exception e)
         {
-            if (call is not null) call.Error = ExceptionDispatchInfo.Capture(e);
-            string message = e.Message.Length > 160 ? e.Message[..160] : e.Message; // at most 480 bytes
-            Encoding.UTF8.GetBytes(message, new Span<byte>(error->Text, 503));
+            if (call is not null) call.Error ??= ExceptionDispatchInfo.Capture(e);
+            Tell(error, e.Message);
             return e is EdgeLlmException { Code: ErrorCode.NonFinite } ? Abi.NonFinite : Abi.InvalidArgument;
         }
+    }
+
+    // The plug-in has the memory of the struct: its size says how much text it takes, with the zero behind it.
+    private static void Tell(AbiError* error, string message)
+    {
+        if (error is null) return;
+        long room = Math.Min(error->StructSize, (uint)sizeof(AbiError)) - (error->Text - (byte*)error);
+        if (room < 1) return;
+        var text = new Span<byte>(error->Text, (int)room);
+        Utf8.FromUtf16(message, text[..^1], out _, out int written);
+        text[written] = 0;
+        error->NativeCode = 0;
     }
 
     private static Call CallOf(void* batch) => Unsafe.As<Call>(GCHandle.FromIntPtr((nint)batch).Target!);

@@ -10,14 +10,19 @@ internal sealed unsafe class Stage : IStage
     private readonly Plugin _plugin;
     private readonly IReadOnlyList<(int Group, long BlockBytes)> _groups;
     private readonly IReadOnlyList<RopeConfig> _ropes;
+    private readonly bool _hasLayers;
+    private readonly object _gate = new(); // held while the plug-in is in the stage
     private void* _stage;
+    private volatile string? _loss;
+
+    private delegate int StageCall(void* stage, AbiError* error);
 
     /// <summary>Makes a stage of a description.</summary>
     /// <exception cref="EdgeLlmException">Unsupported, OutOfMemory, PluginError.</exception>
     public Stage(Plugin plugin, int device, StageDescription description)
     {
         _plugin = plugin;
-        (_groups, _ropes, HasOutput) = (description.CacheGroups, description.Ropes, description.HasOutput);
+        (_groups, _ropes, _hasLayers, HasOutput) = (description.CacheGroups, description.Ropes, description.LayerCount > 0, description.HasOutput);
         void* stage = null;
         AbiError error = Plugin.NewError();
         plugin.Check(plugin.Table->Create(device, description.Desc, &stage, &error), error);
@@ -32,7 +37,7 @@ internal sealed unsafe class Stage : IStage
     public bool HasOutput { get; }
 
     /// <inheritdoc/>
-    public bool IsLost { get; private set; }
+    public string? Loss => _loss;
 
     /// <inheritdoc/>
     public long BytesOf(int group) => _groups.Where(known => known.Group == group).Sum(known => known.BlockBytes);
@@ -41,24 +46,21 @@ internal sealed unsafe class Stage : IStage
     public void Copy(int group, int from, int to)
     {
         if (IndexOf(group) is not { } index) return;
-        AbiError error = Plugin.NewError();
-        Check(_plugin.Table->BlockCopy(_stage, index, from, to, &error), error);
+        Invoke((stage, error) => _plugin.Table->BlockCopy(stage, index, from, to, error));
     }
 
     /// <inheritdoc/>
     public void Read(int group, int block, byte* to)
     {
         if (IndexOf(group) is not { } index) return;
-        AbiError error = Plugin.NewError();
-        Check(_plugin.Table->BlockRead(_stage, index, block, to, (ulong)BytesOf(group), &error), error);
+        Invoke((stage, error) => _plugin.Table->BlockRead(stage, index, block, to, (ulong)BytesOf(group), error));
     }
 
     /// <inheritdoc/>
     public void Write(int group, int block, byte* from)
     {
         if (IndexOf(group) is not { } index) return;
-        AbiError error = Plugin.NewError();
-        Check(_plugin.Table->BlockWrite(_stage, index, block, from, (ulong)BytesOf(group), &error), error);
+        Invoke((stage, error) => _plugin.Table->BlockWrite(stage, index, block, from, (ulong)BytesOf(group), error));
     }
 
     /// <inheritdoc/>
@@ -71,16 +73,13 @@ internal sealed unsafe class Stage : IStage
         {
             fixed (int* outputRows = rows)
             {
-                var batch = new AbiBatch
+                AbiBatch* batch = arena.Add(new AbiBatch
                 {
                     StructSize = (uint)sizeof(AbiBatch), Flags = HasOutput && pass.Batch.WantsHidden ? Abi.WantHidden : 0, Rows = x.Count,
-                    RunCount = pass.Batch.SequenceRuns.Length, RopeCount = _ropes.Count, OutputCount = rows.Length, HiddenStride = (int)x.Stride, OutStride = (int)y.Stride,
-                    Hidden = x.Data, Out = y.Data, OutputRows = outputRows, Runs = Runs(arena, pass.Batch), Ropes = Ropes(arena, pass.Ropes), Caller = (void*)GCHandle.ToIntPtr(handle),
-                };
-                AbiError error = Plugin.NewError();
-                int status = _plugin.Table->Forward(_stage, &batch, &error);
-                if (status != 0) call.Error?.Throw();
-                Check(status, error);
+                    RunCount = _hasLayers ? pass.Batch.SequenceRuns.Length : 0, RopeCount = _ropes.Count, OutputCount = rows.Length, HiddenStride = (int)x.Stride, OutStride = (int)y.Stride,
+                    Hidden = x.Data, Out = y.Data, OutputRows = outputRows, Runs = _hasLayers ? Runs(arena, pass.Batch) : null, Ropes = Ropes(arena, pass.Ropes), Caller = (void*)GCHandle.ToIntPtr(handle),
+                });
+                Invoke((stage, error) => _plugin.Table->Forward(stage, batch, error), call);
             }
         }
         finally
@@ -92,8 +91,26 @@ internal sealed unsafe class Stage : IStage
     /// <inheritdoc/>
     public void Dispose()
     {
-        Free();
+        lock (_gate) Free();
         GC.SuppressFinalize(this);
+    }
+
+    // A plug-in is in a stage once at a time, and never after it was destroyed. What went wrong in a part of the host counts, even where the plug-in
+    // has not minded.
+    private void Invoke(StageCall call, PluginHost.Call? pass = null)
+    {
+        if (Monitor.IsEntered(_gate)) throw new EdgeLlmException(ErrorCode.Busy, $"{_plugin.Name}: a call is under way in this stage: its callbacks cannot use it");
+        AbiError error = Plugin.NewError();
+        int status;
+        lock (_gate)
+        {
+            if (_stage is null) throw new EdgeLlmException(ErrorCode.PluginError, $"{_plugin.Name}: the stage was disposed of");
+            status = call(_stage, &error);
+            if (status == Abi.DeviceLost) _loss ??= _plugin.ErrorOf(status, error)!.Message;
+        }
+        pass?.Error?.Throw();
+        _plugin.Check(status, error);
+        GC.KeepAlive(this);
     }
 
     private AbiRun* Runs(Arena arena, BatchPlan batch)
@@ -125,12 +142,6 @@ internal sealed unsafe class Stage : IStage
         for (int i = 0; i < _groups.Count; i++)
             if (_groups[i].Group == group) return (uint)i;
         return null;
-    }
-
-    private void Check(int status, in AbiError error)
-    {
-        if (status == Abi.DeviceLost) IsLost = true;
-        _plugin.Check(status, error);
     }
 
     private void Free()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Edge.Llm.Cache;
 using Edge.Llm.Kernels;
 using Edge.Llm.Models;
@@ -36,7 +37,8 @@ internal sealed unsafe class StageDescription : IDisposable
         {
             StructSize = (uint)sizeof(AbiStageDesc), Flags = exact ? Abi.Exact : 0, Architecture = _arena.Text(spec.Architecture),
             Hidden = spec.EmbeddingLength, VocabSize = spec.VocabSize, LayerCount = LayerCount, MaxRows = options.BatchSize,
-            MaxOutputRows = hasOutput ? Math.Min(options.BatchSize, Math.Max(options.LogitsRows, OffloadedLayers.HiddenRows)) : options.BatchSize, Layers = layers, Arithmetic = Canonical.Version,
+            MaxOutputRows = hasOutput ? Math.Min(options.BatchSize, Math.Max(options.LogitsRows, OffloadedLayers.HiddenRows)) : options.BatchSize,
+            Layers = layers, Arithmetic = Canonical.Version,
             Model = spec.Number,
         };
         if (hasOutput)
@@ -99,7 +101,8 @@ internal sealed unsafe class StageDescription : IDisposable
         AttentionConfig config = spec.Config;
         var attention = new AbiAttention
         {
-            StructSize = (uint)sizeof(AbiAttention), Heads = config.HeadCount, KvHeads = config.HeadCountKv, KeyDim = config.KeyLength, ValueDim = config.ValueLength,
+            StructSize = (uint)sizeof(AbiAttention), Heads = config.HeadCount, KvHeads = config.HeadCountKv,
+            KeyDim = config.KeyLength, ValueDim = config.ValueLength,
             Scale = config.Scale, Softcap = config.Softcap, Window = config.Window == int.MaxValue ? 0 : config.Window,
             Q = Linear(spec.Q), K = Linear(spec.K!), V = Linear(spec.V!), Output = Linear(spec.Output),
             QNorm = Norm(spec.QNorm), KNorm = Norm(spec.KNorm), Rope = Rope(config.Rope), Sinks = Number(spec.Sinks),
@@ -108,15 +111,19 @@ internal sealed unsafe class StageDescription : IDisposable
         return attention;
     }
 
-    private AbiFeedForward FeedForward(IFeedForwardSpec spec)
+    private AbiFeedForward FeedForward(IFeedForwardSpec spec) => spec switch
     {
-        var result = new AbiFeedForward { StructSize = (uint)sizeof(AbiFeedForward) };
-        if (spec is GatedSpec gated)
-            (result.Activation, result.Gate, result.Up, result.Down) = (Describable.ActivationOf(gated.Activation), Linear(gated.Gate), Linear(gated.Up), Linear(gated.Down));
-        else if (spec is PlainSpec plain)
-            (result.Activation, result.Up, result.Down) = (Describable.ActivationOf(plain.Activation), Linear(plain.Up), Linear(plain.Down));
-        return result;
-    }
+        GatedSpec gated => new AbiFeedForward
+        {
+            StructSize = (uint)sizeof(AbiFeedForward), Activation = Describable.ActivationOf(gated.Activation),
+            Gate = Linear(gated.Gate), Up = Linear(gated.Up), Down = Linear(gated.Down),
+        },
+        PlainSpec plain => new AbiFeedForward
+        {
+            StructSize = (uint)sizeof(AbiFeedForward), Activation = Describable.ActivationOf(plain.Activation), Up = Linear(plain.Up), Down = Linear(plain.Down),
+        },
+        _ => throw new UnreachableException(),
+    };
 
     private AbiExperts Experts(ExpertsSpec spec)
     {
@@ -124,7 +131,8 @@ internal sealed unsafe class StageDescription : IDisposable
         HasZeroScale |= router.Scale == 0 || spec.OutputScale == 0;
         var experts = new AbiExperts
         {
-            StructSize = (uint)sizeof(AbiExperts), Flags = router.Normalize ? Abi.Normalize : 0, Gating = (uint)router.Gating, Activation = Describable.ActivationOf(spec.Activation),
+            StructSize = (uint)sizeof(AbiExperts), Flags = router.Normalize ? Abi.Normalize : 0, Gating = (uint)router.Gating,
+            Activation = Describable.ActivationOf(spec.Activation),
             Count = router.Count, Used = router.Used, Width = spec.Up.OutputLength, WeightScale = router.Scale == 1 ? 0 : router.Scale,
             OutputScale = spec.OutputScale == 1 ? 0 : spec.OutputScale, ChoiceBias = Number(spec.ChoiceBias), Router = Linear(spec.RouterWeight),
             Gate = spec.Gate is null ? default : Matrices(spec.Gate), Up = Matrices(spec.Up), Down = Matrices(spec.Down), SharedKind = Kind(spec.Shared),
@@ -223,5 +231,9 @@ internal sealed unsafe class StageDescription : IDisposable
         return groups;
     }
 
-    private long BlockBytes((int Group, int Layers) group) => _cache.Groups[group.Group].Shape.BlockBytes / _cache.Groups[group.Group].Shape.Layers * group.Layers;
+    private long BlockBytes((int Group, int Layers) group)
+    {
+        KvShape shape = _cache.Groups[group.Group].Shape;
+        return shape.BlockBytes / shape.Layers * group.Layers;
+    }
 }

@@ -30,7 +30,8 @@ internal sealed record StagePlan(int FirstLayer, bool TakesOutput, bool IsExact,
         if (status == Abi.Unsupported) return new StagePlan(description.LayerCount, false, false, 0, 0, new long[description.LayerCount], reason);
         plugin.Check(status, error);
         if (plan.FirstLayer < 0 || plan.FirstLayer > description.LayerCount)
-            throw new EdgeLlmException(ErrorCode.PluginError, $"{plugin.Name}: it takes layers from {plan.FirstLayer} on: expected 0 to {description.LayerCount}");
+            throw new EdgeLlmException(
+                ErrorCode.PluginError, $"{plugin.Name}: it takes layers from {plan.FirstLayer} on: expected 0 to {description.LayerCount}");
         var bytes = new long[description.LayerCount];
         for (int i = 0; i < bytes.Length; i++) bytes[i] = (long)Math.Min(plan.LayerBytes[i], long.MaxValue >> 16);
         return new StagePlan(plan.FirstLayer, description.HasOutput && plan.TakesOutput == 1, plan.Exact == 1,

@@ -231,6 +231,7 @@ internal sealed partial class Request
     private void Start()
     {
         _started = Stopwatch.GetTimestamp();
+        Sequence.ForgetLost();
         if (_adapters is not null)
         {
             if (!Sequence.AdapterSet.Equals(_adapters)) Sequence.Trim(0);

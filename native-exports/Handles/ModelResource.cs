@@ -86,7 +86,7 @@ internal sealed unsafe class ModelResource : Resource
         Offload = OptionReaders.Offload(options, report =>
         {
             foreach (string line in report.Lines()) Log(options, report.Note is null ? LogLevel.Info : LogLevel.Warning, line);
-        }),
+        }, line => Log(options, LogLevel.Warning, line)),
         UseMmap = Pointers.Flag(options.UseMmap, "use_mmap"),
         Lock = Pointers.Flag(options.UseMlock, "use_mlock"),
         RopeFreqBase = options.RopeFreqBase == 0 ? null : options.RopeFreqBase,

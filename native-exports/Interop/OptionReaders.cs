@@ -50,18 +50,18 @@ internal static unsafe class OptionReaders
         Pointers.Flag(data.OffloadKqv, "offload_kqv");
         Range(data.GpuLayers, -1, int.MaxValue, "n_gpu_layers");
         if (data.Reserved != 0) throw new EdgeLlmException(ErrorCode.InvalidArgument, "reserved: expected 0");
-        Offload(data, null)?.Check();
+        Offload(data, null, null)?.Check();
     }
 
     /// <summary>Layers for a device; null: none.</summary>
-    public static OffloadOptions? Offload(ModelOptionsData data, Action<OffloadReport>? report)
+    public static OffloadOptions? Offload(ModelOptionsData data, Action<OffloadReport>? report, Action<string>? lost)
     {
         bool inexact = Pointers.Flag(data.OffloadInexact, "offload_inexact");
         if (data.OffloadDeviceCount > MostTexts || data.OffloadSplitCount > MostTexts)
             throw new EdgeLlmException(ErrorCode.InvalidArgument, $"offload_devices, offload_split: expected at most {MostTexts} each");
         var options = new OffloadOptions
         {
-            Layers = data.GpuLayers, Kqv = Pointers.Flag(data.OffloadKqv, "offload_kqv"), Exact = !inexact, Report = report,
+            Layers = data.GpuLayers, Kqv = Pointers.Flag(data.OffloadKqv, "offload_kqv"), Exact = !inexact, Report = report, Lost = lost,
             Plugin = Pointers.OptionalText(data.Offload, data.OffloadLength, "offload") is { Length: > 0 } plugin ? plugin : OffloadOptions.Auto,
             Devices = Pointers.Array(data.OffloadDevices, data.OffloadDeviceCount, "offload_devices").ToArray(),
             Split = Pointers.Array(data.OffloadSplit, data.OffloadSplitCount, "offload_split").ToArray(),

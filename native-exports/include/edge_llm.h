@@ -215,7 +215,8 @@ typedef struct edge_llm_model_options {
     int32_t use_mlock;                 /* 1: lock its bytes in physical memory; where that fails, a warning is logged. Default 0 */
     int32_t n_gpu_layers;              /* layers for a device, the last ones; the output matrix is one more, the first to go. -1: as many as
                                           fit, which may be none: that is logged as a warning. Any other number is refused with
-                                          EDGE_LLM_UNSUPPORTED where no device takes a layer. Default 0 */
+                                          EDGE_LLM_UNSUPPORTED where no device takes a layer. After a device has failed they run on the CPU,
+                                          which is logged as a warning. Default 0 */
     int32_t offload_kqv;               /* 1 (default): keys and values of these layers lie on the device; 0: they and attention stay the host's */
     int32_t log_level;                 /* messages up to this edge_llm_log_level are logged. Default EDGE_LLM_LOG_INFO */
     float rope_freq_base;              /* base of the rotary frequencies; 0 (default): the file's */

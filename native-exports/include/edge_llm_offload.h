@@ -237,7 +237,7 @@ typedef struct edge_llm_offload_batch {
     const float *hidden;                   /* [rows][hidden] */
     float *out;                            /* [output_count][hidden], or [output_count][vocabulary] with the output matrix */
     const int32_t *output_rows;            /* which rows, ascending */
-    const edge_llm_offload_run *runs;
+    const edge_llm_offload_run *runs;      /* every row is in one; none of a stage without layers, for which run_count is 0 */
     const edge_llm_offload_rope_table *ropes;
     void *context;                         /* handed on to host->cancelled and host->host_part */
 } edge_llm_offload_batch;

@@ -218,6 +218,37 @@ public sealed unsafe class PrefixIndexTests
         Assert.IsLessThan(600, cache.Prefixes!.Count);
     }
 
+    /// <summary>Who takes over, writes or reads blocks outside of a pass, and who gives the stores up, wait for one another.</summary>
+    [TestMethod]
+    public void BlocksAreNotLostWhileSomebodyUsesThem()
+    {
+        string folder = Directory.CreateTempSubdirectory("prompts").FullName;
+        try
+        {
+            using KvCache cache = Cache(10, s_full);
+            cache.Files = new PromptCache(cache, folder, long.MaxValue, 1, 1);
+            using Sequence first = cache.NewSequence(), second = cache.NewSequence(), third = cache.NewSequence();
+            int[] text = Text(200);
+            Grow(first, text);
+            foreach (Action work in (Action[])[first.SavePrefix, () => second.AdoptPrefix(text), () => third.RestorePrefix(text), () => cache.LoseStores(Stream.Null)])
+            {
+                var thread = new Thread(() => work());
+                lock (cache.StoresLock)
+                {
+                    thread.Start();
+                    Assert.IsFalse(thread.Join(50));
+                }
+                thread.Join();
+            }
+            Assert.AreEqual((192, 1), (second.Length, cache.Losses));
+            Assert.AreEqual(ErrorCode.PluginError, Assert.ThrowsExactly<EdgeLlmException>(second.Acquire).Code);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static KvCache Cache(int blocks, params LayerMemory[] layers) =>
         new(new CacheLayout(layers, new CacheSize(64 * blocks, 1, 64, KvType.F32, KvType.F32, SharesPrefixes: true)));
 

@@ -1,5 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
+using Edge.Llm.Tests.Offload;
+using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Native;
 
@@ -40,6 +42,33 @@ public sealed class PythonTests
         Unittest(("EDGE_LLM_PACKAGE", site));
         NativeLibrary.Result level = NativeLibrary.Run(Python(), ["-c", "import edge_llm; print(edge_llm.features().level)"], "", ("PYTHONPATH", site));
         Assert.AreEqual($"{Path.GetFileName(NativeLibrary.Best)}\n", level.Output, level.Error);
+    }
+
+    /// <summary>The log callback, here and in C.</summary>
+    [TestMethod]
+    public void TheLogIsToldThatADeviceWasLost()
+    {
+        const string Script = """
+            import sys
+            import edge_llm
+
+            lines, answers = [], []
+            with edge_llm.Model(sys.argv[1], n_gpu_layers=-1, offload=sys.argv[2], log=lambda level, text: lines.append((int(level), text))) as model:
+                with edge_llm.Context(model, n_ctx=64) as context:
+                    for _ in range(3):
+                        try:
+                            context.eval([3, 4])
+                            answers.append("answer")
+                        except edge_llm.EdgeLlmError as error:
+                            answers.append(error.status.name)
+            print(answers, [line for line in lines if "lost" in line[1]])
+            """;
+        using var file = new TinyModel(GgmlType.F16, GgmlType.F16);
+        NativeLibrary.Result result = NativeLibrary.Run(Python(), ["-c", Script, file.File, ReferencePlugin.Path], "", ("EDGE_LLM_LIBRARY", NativeLibrary.File),
+            ("PYTHONPATH", Path.Combine(NativeLibrary.Root, "native-exports", "python")), ("PYTHONDONTWRITEBYTECODE", "1"), ("EDGE_LLM_REFERENCE_FAULT", "lost@1"));
+        Assert.AreEqual(0, result.ExitCode, result.Error);
+        Assert.AreEqual("['PLUGIN_ERROR', 'answer', 'answer'] "
+            + "[(2, 'offload: reference: EDGE_LLM_REFERENCE_FAULT asks for the fault lost; its layers run on the CPU from now on')]\n", result.Output);
     }
 
     private static void Unittest((string, string) environment)

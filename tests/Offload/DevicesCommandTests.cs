@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Edge.Llm.Tests.Support;
 
@@ -109,6 +111,31 @@ public sealed class DevicesCommandTests
         result = CommandLine.Run(["plan", "-m", file.File, "-c", "64", "--offload", ReferencePlugin.Path, "--json"]);
         using JsonDocument plan = JsonDocument.Parse(result.Output);
         Assert.AreEqual(TinyModel.Layers, plan.RootElement.GetProperty("offload")[0].GetProperty("layers").GetInt32());
+    }
+
+    [TestMethod]
+    public async Task AServerSaysThatADeviceWasLostAndGoesOn()
+    {
+        using var file = new TinyModel(GgmlType.F16, GgmlType.F16, chatTemplate: "{{ messages }}");
+        using Process process = CommandLine.Start(["serve", "-m", file.File, "-c", "128", "--port", "0", "--quiet", "--offload", ReferencePlugin.Path], (Variable, "lost@2"));
+        try
+        {
+            string? line, address = null;
+            while (address is null && (line = await process.StandardError.ReadLineAsync()) is not null)
+                if (line.IndexOf("http://", StringComparison.Ordinal) is >= 0 and int at) address = line[at..];
+            using var client = new HttpClient();
+            foreach (bool works in (bool[])[false, true])
+            {
+                using var body = new StringContent("""{"prompt":"abc","max_tokens":4}""", Encoding.UTF8, "application/json");
+                using HttpResponseMessage answer = await client.PostAsync($"{address}/v1/completions", body);
+                Assert.AreEqual(works, answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+            }
+        }
+        finally
+        {
+            process.Kill();
+        }
+        StringAssert.Contains(await process.StandardError.ReadToEndAsync(), "edge-llm: offload: reference: EDGE_LLM_REFERENCE_FAULT asks for the fault lost; its layers run on the CPU from now on\n");
     }
 
     [TestMethod]

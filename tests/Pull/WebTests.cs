@@ -42,7 +42,8 @@ public sealed class WebTests : IDisposable
         Assert.HasCount(4, server.Requests);
         Assert.IsTrue(server.Requests.All(request => request.Header("Authorization") == $"Bearer {Token}"));
         Assert.HasCount(2, other.Requests);
-        Assert.IsTrue(other.Requests.All(request => request.Header("Authorization") is null && !request.Headers.Values.Any(value => value.Contains(Token, StringComparison.Ordinal))));
+        Assert.IsTrue(other.Requests.All(request =>
+            request.Header("Authorization") is null && !request.Headers.Values.Any(value => value.Contains(Token, StringComparison.Ordinal))));
     }
 
     [TestMethod]

@@ -65,7 +65,8 @@ public sealed class GivenUpTests
         var context = new RequestContext(new DefaultHttpContext(), server, "", "id");
         using (context)
         {
-            AnswerStream answers = context.Hold(new AnswerStream(await context.UseModelAsync(null), [5, 6, 7], new GenerateOptions { MaxTokens = 9 }, 2, context));
+            var options = new GenerateOptions { MaxTokens = 9 };
+            AnswerStream answers = context.Hold(new AnswerStream(await context.UseModelAsync(null), [5, 6, 7], options, 2, context));
             Assert.AreEqual(2, answers.Count);
         }
         CollectionAssert.AreEqual((string[])["cancelled", "cancelled"], context.Finishes);

@@ -52,6 +52,7 @@ public sealed class OllamaRefusalTests
     [DataRow("embed", """{"model":"small"}""", "missing required parameter: 'input'")]
     [DataRow("embed", """{"model":"small","input":[1]}""", "input[0]: expected a string")]
     [DataRow("embed", """{"model":"small","input":""}""", "empty")]
+    [DataRow("embed", """{"model":"small","input":"x","options":{"num_gpu":1.5}}""", "options.num_gpu: expected an integer")]
     [DataRow("embed", """{"model":"small","input":"x","dimensions":100000}""", "dimensions: expected at most 256")]
     [DataRow("embeddings", """{"model":"small","prompt":["x"]}""", "prompt: expected a string")]
     [DataRow("show", "{}", "model is required")]

@@ -110,7 +110,8 @@ public sealed class ServerTests
             TestServer server = await TestServer.StartAsync(new ServerOptions { Tls = (certificate, key), Queue = 4096 });
             await using var serving = server.ConfigureAwait(false);
             Assert.AreEqual("https", server.Address.Scheme);
-            var handler = new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Subject == "CN=localhost" } };
+            var handler = new SocketsHttpHandler();
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Subject == "CN=localhost";
             using var client = new HttpClient(handler)
             {
                 BaseAddress = server.Address, DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,

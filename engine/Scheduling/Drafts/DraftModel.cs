@@ -39,7 +39,7 @@ internal sealed class DraftModel(ModelRunner runner) : IDisposable
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
-            draft.Pace.Pause(); // a draft that fails costs nothing but time
+            Fail(draft);
             return false;
         }
     }
@@ -57,9 +57,16 @@ internal sealed class DraftModel(ModelRunner runner) : IDisposable
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
-            foreach (Request request in _active) request.Draft!.Pace.Pause();
+            foreach (Request request in _active) Fail(request.Draft!);
             _active.Clear();
         }
+    }
+
+    // A draft that fails costs nothing but time. Its text may be lost with a device: the next one begins again.
+    private static void Fail(Draft draft)
+    {
+        draft.Pace.Pause();
+        draft.Dispose();
     }
 
     private static void Choose(Request request, ReadOnlySpan<float> logits)

@@ -67,6 +67,7 @@ static status check_runs(stage *s, const edge_llm_offload_batch *b, error *e)
 {
     bool has_any = false;
     for (int i = 0; i < s->m.d.layer_count; i++) has_any |= has_cache(&s->m.layers[i]);
+    if (s->m.d.layer_count == 0 && b->run_count != 0) return INVALID("the batch has %d runs: expected none for a stage without layers", b->run_count);
     if (!has_any) return EDGE_LLM_OFFLOAD_OK; /* nobody asks where the rows stand */
     if (b->run_count < 1 || b->run_count > b->rows || !b->runs) return INVALID("the batch has %d runs for %d rows", b->run_count, b->rows);
     memset(s->w.places, 0, (size_t)b->rows * sizeof *s->w.places);

@@ -99,7 +99,7 @@ static status create(int32_t device, const edge_llm_offload_stage_desc *desc, st
     if (fault_at("create", 1)) return injected(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "create");
     if (fault_at("memory", 1)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "memory");
     stage *one;
-    if ((s = stage_create(the_host, device, desc, &one, e)) != EDGE_LLM_OFFLOAD_OK) return s;
+    if ((s = stage_create(fault_host(the_host), device, desc, &one, e)) != EDGE_LLM_OFFLOAD_OK) return s;
     uint64_t needed = one->weight_bytes + one->cache_bytes + one->work_bytes, room = fault_number("memory-bytes", UINT64_MAX);
     uint64_t used = atomic_fetch_add(&used_bytes[device], needed);
     if (used > room || needed > room - used)
@@ -117,17 +117,27 @@ static status create(int32_t device, const edge_llm_offload_stage_desc *desc, st
     return s;
 }
 
-static status check_lost(const stage *s, error *e)
+/* One stage does one thing at a time. */
+static status begin(stage *s, error *e)
 {
-    return s->lost ? injected(e, EDGE_LLM_OFFLOAD_DEVICE_LOST, "lost") : EDGE_LLM_OFFLOAD_OK;
+    if (atomic_exchange(&s->busy, true)) return fail(e, EDGE_LLM_OFFLOAD_INVALID_ARGUMENT, "a call is under way in this stage: expected one at a time");
+    s->lost |= fault_from("lost-call", ++s->all_calls);
+    if (!s->lost) return EDGE_LLM_OFFLOAD_OK;
+    s->busy = false;
+    return injected(e, EDGE_LLM_OFFLOAD_DEVICE_LOST, "lost");
 }
 
-static status forward(stage *s, const edge_llm_offload_batch *given, error *e)
+static status end(stage *s, status result)
+{
+    s->busy = false;
+    return result;
+}
+
+static status run(stage *s, const edge_llm_offload_batch *given, error *e)
 {
     edge_llm_offload_batch b;
     s->calls++;
-    s->lost |= fault_from("lost", s->calls);
-    if (s->lost) return check_lost(s, e);
+    if ((s->lost = fault_from("lost", s->calls))) return injected(e, EDGE_LLM_OFFLOAD_DEVICE_LOST, "lost");
     if (fault_at("crash-forward", s->calls)) abort();
     if (fault_at("forward", s->calls)) return injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, "forward");
     if (!read_struct(&b, sizeof b, given)) return fail(e, EDGE_LLM_OFFLOAD_UNSUPPORTED, "the batch uses a field of a later version");
@@ -140,48 +150,58 @@ static status forward(stage *s, const edge_llm_offload_batch *given, error *e)
     return EDGE_LLM_OFFLOAD_OK;
 }
 
-static status check_call(const stage *s, const char *kind, error *e)
+static status forward(stage *s, const edge_llm_offload_batch *given, error *e)
 {
-    status r = check_lost(s, e);
-    return r == EDGE_LLM_OFFLOAD_OK && fault_at(kind, 1) ? injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, kind) : r;
+    status r = begin(s, e);
+    return r == EDGE_LLM_OFFLOAD_OK ? end(s, run(s, given, e)) : r;
+}
+
+static status begin_block(stage *s, const char *kind, error *e)
+{
+    status r = begin(s, e);
+    if (r == EDGE_LLM_OFFLOAD_OK) fault_wait();
+    return r == EDGE_LLM_OFFLOAD_OK && fault_at(kind, 1) ? end(s, injected(e, EDGE_LLM_OFFLOAD_OUT_OF_MEMORY, kind)) : r;
 }
 
 static status block_copy(stage *s, uint32_t group, int32_t from, int32_t to, error *e)
 {
-    status r = check_call(s, "block-copy", e);
-    return r == EDGE_LLM_OFFLOAD_OK ? stage_copy_block(s, group, from, to, e) : r;
+    status r = begin_block(s, "block-copy", e);
+    return r == EDGE_LLM_OFFLOAD_OK ? end(s, stage_copy_block(s, group, from, to, e)) : r;
 }
 
 static status block_read(stage *s, uint32_t group, int32_t block, void *to, uint64_t bytes, error *e)
 {
     uint8_t *found;
-    status r = check_call(s, "block-read", e);
-    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_find_block(s, group, block, bytes, &found, e);
+    status r = begin_block(s, "block-read", e);
+    if (r != EDGE_LLM_OFFLOAD_OK) return r;
+    r = stage_find_block(s, group, block, bytes, &found, e);
     if (r == EDGE_LLM_OFFLOAD_OK) memcpy(to, found, (size_t)bytes);
-    return r;
+    return end(s, r);
 }
 
 static status block_write(stage *s, uint32_t group, int32_t block, const void *from, uint64_t bytes, error *e)
 {
     uint8_t *found;
-    status r = check_call(s, "block-write", e);
-    if (r == EDGE_LLM_OFFLOAD_OK) r = stage_find_block(s, group, block, bytes, &found, e);
+    status r = begin_block(s, "block-write", e);
+    if (r != EDGE_LLM_OFFLOAD_OK) return r;
+    r = stage_find_block(s, group, block, bytes, &found, e);
     if (r == EDGE_LLM_OFFLOAD_OK) memcpy(found, from, (size_t)bytes);
-    return r;
+    return end(s, r);
 }
 
 static status info(stage *s, edge_llm_offload_stage_info *given, error *e)
 {
-    status r = check_lost(s, e);
+    status r = begin(s, e);
     if (r != EDGE_LLM_OFFLOAD_OK) return r;
     edge_llm_offload_stage_info ours = {.struct_size = sizeof ours, .exact = is_exact() && s->m.d.arithmetic == EDGE_LLM_OFFLOAD_ARITHMETIC,
         .weight_bytes = s->weight_bytes, .cache_bytes = s->cache_bytes, .work_bytes = s->work_bytes, .forwards = s->forwards, .rows = s->rows};
     write_struct(given, &ours, sizeof ours);
-    return EDGE_LLM_OFFLOAD_OK;
+    return end(s, EDGE_LLM_OFFLOAD_OK);
 }
 
 static void destroy(stage *s)
 {
+    if (s && s->busy) abort(); /* a call is under way */
     if (s) used_bytes[s->device] -= s->weight_bytes + s->cache_bytes + s->work_bytes;
     stage_destroy(s);
 }

@@ -47,8 +47,9 @@ struct edge_llm_offload_stage {
     workspace w;
     page_memory memory;                     /* of the workspace */
     uint64_t weight_bytes, cache_bytes, work_bytes;
-    uint64_t calls, forwards, rows;
+    uint64_t calls, all_calls, forwards, rows; /* calls: of forward */
     bool lost;
+    _Atomic bool busy;                      /* a call is under way */
 };
 typedef struct edge_llm_offload_stage stage;
 

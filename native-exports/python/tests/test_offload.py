@@ -11,6 +11,7 @@ from unittest import mock
 
 from test_edge_llm import HERE, EdgeLlmTest
 
+import tiny_model
 from edge_llm import LLM, Model, Status
 
 TOKENS = [3, 40, 77, 5, 6]
@@ -63,6 +64,20 @@ class OffloadTests(EdgeLlmTest):
         with open(self.path, "rb") as file:
             self.fails(Status.INVALID_ARGUMENT, Model.from_bytes, file.read(), **wrong)
         self.fails(Status.INVALID_ARGUMENT, LLM, self.path, **wrong)
+
+    def test_adapters_keep_layers_off_a_device_or_are_refused(self) -> None:
+        path = os.path.join(self.folder.name, "adapter.gguf")
+        tiny_model.write_adapter(path, 2)
+        with Model(self.path, n_gpu_layers=-1, offload=self.plugin) as model, model.context(n_threads=1) as context:
+            with model.load_adapter(path) as late:
+                self.fails(Status.UNSUPPORTED, context.set_adapters, [late])
+                self.fails(Status.UNSUPPORTED, context.set_adapters, [late], sequence=0)
+                self.fails(Status.UNSUPPORTED, context.generate, TOKENS, adapters=[late])
+                with model.context(n_threads=1, adapters=[late]) as later, self.model.load_adapter(path) as own:
+                    with self.model.context(n_threads=1, adapters=[own]) as expected:
+                        later.eval(TOKENS)
+                        expected.eval(TOKENS)
+                        self.assertEqual(expected.logits().tolist(), later.logits().tolist())
 
 
 if __name__ == "__main__":

@@ -63,7 +63,6 @@ internal static class PlanCommand
             json.WriteNumber("layers", stage.Layers);
             json.WriteBoolean("output", stage.HasOutput);
             json.WriteBoolean("exact", stage.IsExact);
-            json.WriteBoolean("draft", stage.IsDraft);
             json.WriteNumber("bytes", stage.Bytes);
             json.WriteEndObject();
         }

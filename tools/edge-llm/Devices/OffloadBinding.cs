@@ -47,6 +47,7 @@ internal sealed class OffloadBinding
             {
                 foreach (string line in report.Lines()) say(Failure.OneLine(line));
             },
+            Lost = line => say(Failure.OneLine(line)),
         };
         return PluginProbe.Choose(options with { Plugin = plugin ?? OffloadOptions.Auto });
     }

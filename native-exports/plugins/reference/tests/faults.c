@@ -48,6 +48,7 @@ static void check_forwards(void)
     expect_forwards("forward", (const edge_llm_offload_status[]){FAILS, FAILS, FAILS});
     expect_forwards("lost@2", (const edge_llm_offload_status[]){OK, LOST, LOST});
     expect_forwards("count,lost@3", (const edge_llm_offload_status[]){OK, OK, LOST});
+    expect_forwards("lost-call@3", (const edge_llm_offload_status[]){OK, OK, LOST});
     ask("nan@2");
     edge_llm_offload_stage *stage = make_stage(&d);
     for (int i = 0; i < 3; i++) CHECK(forward(stage, logits) == OK && isnan(logits[0]) == (i == 1));
@@ -61,13 +62,13 @@ static void check_blocks(void)
     uint64_t bytes = d.groups[0].block_bytes;
     char *memory = calloc(1, bytes);
     float logits[64];
-    static const char *const faults[] = {"block-copy", "block-read", "block-write", "lost"};
-    for (int i = 0; i < 4; i++)
+    static const char *const faults[] = {"block-copy", "block-read", "block-write", "lost", "lost-call@2"};
+    for (int i = 0; i < 5; i++)
     {
         ask(faults[i]);
         edge_llm_offload_stage *stage = make_stage(&d);
-        bool lost = i == 3;
-        if (lost) CHECK(forward(stage, logits) == EDGE_LLM_OFFLOAD_DEVICE_LOST);
+        bool lost = i >= 3;
+        if (lost) CHECK(forward(stage, logits) == (i == 3 ? EDGE_LLM_OFFLOAD_DEVICE_LOST : EDGE_LLM_OFFLOAD_OK));
         CHECK((plugin.block_copy(stage, 0, 0, 1, &e) == EDGE_LLM_OFFLOAD_OK) == (i != 0 && !lost));
         CHECK((plugin.block_read(stage, 0, 0, memory, bytes, &e) == EDGE_LLM_OFFLOAD_OK) == (i != 1 && !lost));
         CHECK((plugin.block_write(stage, 0, 0, memory, bytes, &e) == EDGE_LLM_OFFLOAD_OK) == (i != 2 && !lost));

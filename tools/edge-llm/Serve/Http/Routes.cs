@@ -21,14 +21,16 @@ internal sealed class Routes
     /// <param name="IsOpen">Whether it needs no key.</param>
     internal sealed record Route(string Method, Endpoint Endpoint, ErrorWriter Errors, bool IsOpen);
 
-    public void Get(string path, Endpoint endpoint, ErrorWriter errors, bool isOpen = false) => _exact.Add(path, new Route(HttpMethods.Get, endpoint, errors, isOpen));
+    public void Get(string path, Endpoint endpoint, ErrorWriter errors, bool isOpen = false) =>
+        _exact.Add(path, new Route(HttpMethods.Get, endpoint, errors, isOpen));
 
     public void Post(string path, Endpoint endpoint, ErrorWriter errors) => _exact.Add(path, new Route(HttpMethods.Post, endpoint, errors, IsOpen: false));
 
     public void Any(string path, Endpoint endpoint, ErrorWriter errors) => _exact.Add(path, new Route("", endpoint, errors, IsOpen: false));
 
     /// <summary>All paths that begin so and have more.</summary>
-    public void GetUnder(string prefix, Endpoint endpoint, ErrorWriter errors) => _prefixes.Add((prefix, new Route(HttpMethods.Get, endpoint, errors, IsOpen: false)));
+    public void GetUnder(string prefix, Endpoint endpoint, ErrorWriter errors) =>
+        _prefixes.Add((prefix, new Route(HttpMethods.Get, endpoint, errors, IsOpen: false)));
 
     /// <summary>The same, by any method.</summary>
     public void AnyUnder(string prefix, Endpoint endpoint, ErrorWriter errors) => _prefixes.Add((prefix, new Route("", endpoint, errors, IsOpen: false)));

@@ -12,7 +12,8 @@ internal sealed record ModelSource(string Name, string File, Func<LoadedModel> O
     public ApiException CannotOpen(Exception error)
     {
         string prefix = File + ": ", message = error.Message;
-        string reason = (message.StartsWith(prefix, StringComparison.Ordinal) ? message[prefix.Length..] : message).Replace(File, Name, StringComparison.Ordinal);
+        string reason = message.StartsWith(prefix, StringComparison.Ordinal) ? message[prefix.Length..] : message;
+        reason = reason.Replace(File, Name, StringComparison.Ordinal);
         if (error is not (EdgeLlmException or UsageException) || NamesAFile(message, reason)) reason = "the server's log has more";
         string told = $"the model '{Name}' cannot be loaded: {Failure.OneLine(reason)}";
         return error is EdgeLlmException { Code: ErrorCode.OutOfMemory } ? new ApiException(503, told, "model", "out_of_memory", retryAfter: 5, error)

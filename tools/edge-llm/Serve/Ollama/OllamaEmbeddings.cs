@@ -65,8 +65,10 @@ internal static class OllamaEmbeddings
     private static async ValueTask<LoadedModel> UseModelAsync(RequestContext context, Field body, string name)
     {
         TimeSpan? keep = OllamaRequest.KeepAliveOf(body);
+        int? layers = body["options"] is { } options ? OllamaRequest.GpuLayersOf(options) : null;
         ModelLease lease = await context.LeaseAsync(name).ConfigureAwait(false);
         if (keep is { } time) lease.KeepFor(time);
+        WishedLayers.Compare(layers, lease.Model, context.Server.Log);
         return lease.Model;
     }
 

@@ -49,7 +49,7 @@ internal sealed record OllamaRequest
             Streams = body["stream"]?.Flag() ?? true,
             KeepAlive = KeepAliveOf(body),
             Window = options["num_ctx"]?.Integer(1),
-            GpuLayers = options["num_gpu"]?.Integer(-1),
+            GpuLayers = GpuLayersOf(options),
             Keep = options["num_keep"]?.Integer(-1) ?? DefaultKeep,
             Truncates = body["truncate"]?.Flag() ?? true,
             Think = body["think"] is { } think ? CheckThink(think) : null,
@@ -67,6 +67,8 @@ internal sealed record OllamaRequest
         body["model"]?.Text() is { Length: > 0 } model ? model
             : body["name"]?.Text() is { Length: > 0 } name ? name : throw new ApiException(400, "model is required", "model");
 
+    public static int? GpuLayersOf(Field options) => options["num_gpu"]?.Integer(-1);
+
     public static TimeSpan? KeepAliveOf(Field body) => body["keep_alive"] is { } time ? Ollama.KeepAlive.Read(time) : null;
 
     /// <summary>The model, held until the request ends.</summary>
@@ -74,7 +76,7 @@ internal sealed record OllamaRequest
     {
         ModelLease lease = await context.LeaseAsync(Model).ConfigureAwait(false);
         if (KeepAlive is { } time) lease.KeepFor(time);
-        if (GpuLayers is { } layers) WishedLayers.Compare(layers, lease.Model, context.Server.Log);
+        WishedLayers.Compare(GpuLayers, lease.Model, context.Server.Log);
         return lease.Model;
     }
 

@@ -54,7 +54,8 @@ internal static class Describable
     private static string? WhyNot(ExpertsSpec experts)
     {
         bool plain = experts is { WeighsInput: false, RoutesLayerInput: false, RouterIn: null, ExpertsIn: null, LatentDown: null, LatentUp: null }
-            && experts is { Gate: null or { Scale: null }, Up.Scale: null, Down.Scale: null, Router: { ChooseByLogit: false, Gating: not Gating.RootSoftplus } }
+            && experts is { Gate: null or { Scale: null }, Up.Scale: null, Down.Scale: null }
+            && experts.Router is { ChooseByLogit: false, Gating: not Gating.RootSoftplus }
             && experts.Shared is null or GatedSpec or PlainSpec;
         if (!plain) return "its experts are of a kind that the interface does not know";
         return ActivationOf(experts.Activation) == 0 ? "its experts' activation is not one of the interface's" : WhyNot(experts.Shared);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Edge.Llm.Models;
+using Edge.Llm.Offload;
 using Edge.Llm.Tests.Support;
 
 namespace Edge.Llm.Tests.Offload;
@@ -83,9 +84,30 @@ public sealed class ExpertsTests
             using Context context = model.CreateContext(new ContextOptions { ContextSize = 64, BatchSize = 16 });
             if (context.Offload.Stages.Any(stage => stage.Layers == model.Spec.Layers.Length && stage.HostNetworks == 0)) whole.Add(name);
         }
-        const string Expected = "bailingmoe bailingmoe2 cohere2moe deepseek deepseek2-ocr dots1 ernie4.5-moe exaone-moe glm4moe gpt-oss granitemoe granitemoe-shared "
-            + "llama-moe mellum mimo2 minimax-m2 olmoe phimoe qwen2moe qwen3moe qwen3vlmoe";
+        const string Expected = "bailingmoe bailingmoe2 cohere2moe deepseek deepseek2-ocr dots1 ernie4.5-moe exaone-moe glm4moe gpt-oss granitemoe "
+            + "granitemoe-shared llama-moe mellum mimo2 minimax-m2 olmoe phimoe qwen2moe qwen3moe qwen3vlmoe";
         Assert.AreEqual(Expected, string.Join(' ', whole));
+    }
+
+    /// <summary>By it devices know which weights they have already: where one file was open, another one may lie now.</summary>
+    [TestMethod]
+    public unsafe void EachOpenFileHasANumberOfItsOwn()
+    {
+        using var file = new TinyModel(GgmlType.Q4_K, GgmlType.Q8_0);
+        var numbers = new List<ulong>();
+        for (int i = 0; i < 2; i++)
+        {
+            using LanguageModel model = LanguageModel.Open(file.File);
+            for (int j = 0; j < 2; j++)
+            {
+                using var stage = new StageDescription(
+                    model.Spec, model.Spec.CacheLayout(s_options.CacheSize), s_options, j, 2, true, new HostParts[TinyModel.Layers], exact: true);
+                numbers.Add(stage.Desc->Model);
+            }
+        }
+        Assert.AreEqual((numbers[0], numbers[2]), (numbers[1], numbers[3]));
+        Assert.AreNotEqual(numbers[0], numbers[2]);
+        Assert.AreNotEqual(0UL, numbers[0]);
     }
 
     private static float[] Logits(TinyMixture file, OffloadOptions? offload, int batch, out OffloadReport report)

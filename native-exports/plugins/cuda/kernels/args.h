@@ -40,6 +40,7 @@ struct ActivateArgs
     Forms to;
     u32* nonFinite;
     int function, n, rows, unitsInRow;
+    int stride = 0;      // of x and up; 0: n
 };
 
 // Of a row that has several experts, each is an entry. A block of a product multiplies some entries of one expert with its matrix: entries

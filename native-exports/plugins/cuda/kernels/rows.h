@@ -62,7 +62,7 @@ KERNEL MAX_THREADS(128) activate(ActivateArgs a)
     UNROLL for (int i = 0; i < 8; i++)
     {
         int j = 256 * unit + 8 * lane + i;
-        u64 from = (u64)row * a.n + j;
+        u64 from = (u64)row * (a.stride ? a.stride : a.n) + j;
         v[i] = 0;
         if (j >= a.n) continue;
         v[i] = activation(a.x[from], a.function);

@@ -1,5 +1,3 @@
-#include "kept.h"
-#include "proof.h"
 #include "stage.h"
 #include <algorithm>
 
@@ -48,7 +46,7 @@ std::array<size_t, Areas> area_bytes(const Spec& spec, int first)
     a[Hidden] = a[Branch] = a[Second] = 4 * rows * hidden;
     a[Qkv] = 4 * rows * qkv;
     a[Mixed] = 4 * rows * mixed;
-    a[Gate] = a[Up] = 4 * rows * network;
+    a[Gate] = 2 * 4 * rows * network;
     a[Plain] = 4 * rows * widest;
     a[By256] = by256 ? units * UnitBytes : 0;
     a[Scales256] = by256 ? 4 * units : 0;
@@ -139,95 +137,6 @@ void edge_llm_offload_stage::Contents::forget_graphs()
     graphs.clear();
 }
 
-// Through pinned memory, half by half: one is filled while the other one is on its way. Rows become whole units.
-std::shared_ptr<DeviceMemory> edge_llm_offload_stage::Contents::upload(const Spec& spec, uint32_t reference)
-{
-    const auto& t = spec.tensor(reference);
-    const Format* f = format_of(t.type);
-    size_t rows = (size_t)(t.ne[1] * t.ne[2] * t.ne[3]), from = (size_t)t.ne[0] / f->length * f->bytes;
-    size_t to = f->form == Form::Floats ? from : (size_t)units_of((int)t.ne[0]) * f->unit_bytes();
-    auto memory = std::make_shared<DeviceMemory>(spec.tensor_bytes(reference), t.name ? t.name : "a tensor");
-    size_t rowsAtOnce = std::max<size_t>(1, std::min<size_t>(rows, (4 << 20) / to));
-    PinnedMemory halves(2 * rowsAtOnce * to);
-    EventOwner free[2];
-    struct Settled { cuda::Stream stream; ~Settled() { driver.cuStreamSynchronize(stream); } } settled{stream.stream}; // no copy outlives its memory
-    int half = 0;
-    for (size_t row = 0; row < rows; row += rowsAtOnce, half ^= 1)
-    {
-        size_t n = std::min(rowsAtOnce, rows - row);
-        u8* place = halves.as<u8>(half * rowsAtOnce * to);
-        if (row >= 2 * rowsAtOnce) check(driver.cuEventSynchronize(free[half].event), "cuEventSynchronize");
-        if (from == to) memcpy(place, (const u8*)t.data + row * from, n * from);
-        else for (size_t i = 0; i < n; i++)
-        {
-            memcpy(place + i * to, (const u8*)t.data + (row + i) * from, from);
-            memset(place + i * to + from, 0, to - from);
-        }
-        check(driver.cuMemcpyHtoDAsync_v2(memory->pointer + row * to, place, n * to, stream.stream), "cuMemcpyHtoD");
-        free[half].record(stream);
-    }
-    stream.wait();
-    return memory;
-}
-
-const float* edge_llm_offload_stage::Contents::values(const Spec& spec, uint32_t reference)
-{
-    if (reference == 0) return nullptr;
-    auto& memory = weights[reference];
-    if (!memory)
-    {
-        memory = kept_weight(spec.device, spec.desc.model, spec.tensor(reference), [&] { return upload(spec, reference); });
-        weightBytes += memory->bytes;
-    }
-    return memory->as<float>();
-}
-
-Matrix edge_llm_offload_stage::Contents::matrix_of(const Spec& spec, uint32_t reference, int rows, int rowsAtOnce)
-{
-    const auto& t = spec.tensor(reference);
-    Matrix m;
-    m.format = format_of(t.type);
-    auto& module = formats[m.format->type];
-    if (!module)
-    {
-        module = std::make_unique<FormatModule>(spec.device, *m.format);
-        prove(spec.device, *m.format, *module, stream, kernels);
-    }
-    m.module = module.get();
-    m.data = (const u8*)values(spec, reference);
-    m.rows = rows;
-    m.k = (int)t.ne[0];
-    if (m.format->form != Form::Floats)
-    {
-        m.one = product_shape(spec.device, *m.format, units_of(m.k), rowsAtOnce, 1);
-        m.four = product_shape(spec.device, *m.format, units_of(m.k), rowsAtOnce, 4);
-    }
-    return m;
-}
-
-Matrix edge_llm_offload_stage::Contents::matrix(const Spec& spec, const edge_llm_offload_linear& l)
-{
-    int rows = (int)spec.tensor(l.weight).ne[1];
-    Matrix m = matrix_of(spec, l.weight, rows, rows);
-    m.bias = values(spec, l.bias);
-    m.scale = l.scale == 0 ? 1 : l.scale;
-    return m;
-}
-
-// Of all experts; a launch has those of one row at least.
-Matrix edge_llm_offload_stage::Contents::matrices(const Spec& spec, const edge_llm_offload_expert_matrices& w, int rows, int used)
-{
-    if (w.weight == 0) return {};
-    const auto& t = spec.tensor(w.weight);
-    Matrix m = matrix_of(spec, w.weight, rows, rows * used);
-    u64 rowBytes = m.format->form == Form::Floats ? t.row_bytes : (u64)units_of(m.k) * m.format->unit_bytes();
-    m.data += w.first_row * rowBytes;
-    m.matrixBytes = t.ne[1] * rowBytes;
-    m.bias = w.bias ? values(spec, w.bias) + w.first_row : nullptr;
-    m.biasStep = (int)t.ne[1];
-    return m;
-}
-
 NormWeights edge_llm_offload_stage::Contents::norm(const Spec& spec, const edge_llm_offload_norm& n)
 {
     if (n.kind == 0) return {};
@@ -260,9 +169,11 @@ LayerParts edge_llm_offload_stage::Contents::layer(const Spec& spec, const Layer
     p.afterNetwork = norm(spec, s.layer.after_feed_forward);
     if (s.layer.mixer_kind)
     {
+        place_together(spec, {s.attention.q.weight, s.attention.k.weight, s.attention.v.weight});
         p.q = matrix(spec, s.attention.q);
         p.k = matrix(spec, s.attention.k);
         p.v = matrix(spec, s.attention.v);
+        p.qkv = joined(spec, {&p.q, &p.k, &p.v});
         p.output = matrix(spec, s.attention.output);
     }
     if (s.layer.mixer_kind && !s.host_mixer())
@@ -273,8 +184,11 @@ LayerParts edge_llm_offload_stage::Contents::layer(const Spec& spec, const Layer
     }
     if (s.dense_kind())
     {
-        if (s.dense_kind() == EDGE_LLM_OFFLOAD_GATED) p.gate = matrix(spec, s.network.gate);
+        bool gated = s.dense_kind() == EDGE_LLM_OFFLOAD_GATED;
+        if (gated) place_together(spec, {s.network.gate.weight, s.network.up.weight});
+        if (gated) p.gate = matrix(spec, s.network.gate);
         p.up = matrix(spec, s.network.up);
+        if (gated) p.gateUp = joined(spec, {&p.gate, &p.up});
         p.down = matrix(spec, s.network.down);
     }
     if (s.has_experts()) experts(spec, s.experts, p);

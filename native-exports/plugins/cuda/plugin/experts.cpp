@@ -100,7 +100,7 @@ void Forward::experts(const LayerParts& p, int index, const NormWeights& norm, f
         dense_inputs(p);
         dense_output(p, index, to);
     }
-    activated(p.expertGate.format ? gate : up, p.expertGate.format ? up : nullptr, (int)x.activation, x.width, tiles.entries,
+    activated(p.expertGate.format ? gate : up, p.expertGate.format ? up : nullptr, (int)x.activation, x.width, x.width, tiles.entries,
         entry_forms(down.of(p.expertDown), x.width), flag(index, 0));
     entry_product(p.expertDown, tiles, false, area(EntryDown));
     MixArgs mix = {area(EntryDown), tiles.places, area(EntryWeights), p.up.format ? to : nullptr, p.sharedGate.format ? area(SharedGate) : nullptr, to, x.used,

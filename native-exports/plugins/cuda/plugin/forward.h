@@ -64,8 +64,11 @@ private:
     // products.cpp: launches of one kind.
     void normed(const NormWeights& n, const float* x, int width, Needs needs, u32* flag);
     void prepared(const float* x, const float* up, int function, int width, Needs needs, u32* flag);
-    void activated(const float* x, const float* up, int function, int width, int rows, Forms to, u32* flag);
+    void activated(const float* x, const float* up, int function, int width, int stride, int rows, Forms to, u32* flag);
     void product(const Matrix& m, float* y, int stride);
+    void products(const Matrix& all, std::initializer_list<const Matrix*> parts, float* y, int stride);
+    void multiply(const Matrix& m, float* y, int stride);
+    void finish(const Matrix& m, float* y, int stride);
     void head_norm(const NormWeights& n, float* x, int stride, int dim, int heads);
     Forms forms(Needs needs, int width) const;
 

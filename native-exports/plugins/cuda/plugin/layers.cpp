@@ -46,12 +46,10 @@ void Forward::mixer(const LayerParts& p, int index)
 {
     const auto& a = p.spec.attention;
     int stride = p.spec.qkv_width();
-    float* q = area(Qkv), *k = q + p.spec.q_width(), *v = k + p.spec.k_width();
+    float* q = area(Qkv), *k = q + p.spec.q_width();
     Needs needs;
     normed(p.mixerNorm, x_, c_.desc.hidden, needs.of(p.q).of(p.k).of(p.v), flag(index, 0));
-    product(p.q, q, stride);
-    product(p.k, k, stride);
-    product(p.v, v, stride);
+    products(p.qkv, {&p.q, &p.k, &p.v}, q, stride);
     if (p.spec.host_mixer()) return exchange(p, EDGE_LLM_OFFLOAD_HOST_MIXER, q, stride, area(Mixed), p.spec.mixed_width());
     head_norm(p.qNorm, q, stride, a.key_dim, a.heads);
     head_norm(p.kNorm, k, stride, a.key_dim, a.kv_heads);
@@ -129,17 +127,18 @@ void Forward::network(const LayerParts& p, int index, const NormWeights& norm, f
 
 void Forward::dense_inputs(const LayerParts& p)
 {
-    if (p.gate.format) product(p.gate, area(Gate), p.gate.rows);
-    product(p.up, area(Up), p.up.rows);
+    if (p.gate.format) products(p.gateUp, {&p.gate, &p.up}, area(Gate), 2 * p.up.rows);
+    else product(p.up, area(Gate), p.up.rows);
 }
 
 void Forward::dense_output(const LayerParts& p, int index, float* to)
 {
-    float* gate = area(Gate), *up = area(Up);
+    int width = p.up.rows;
     Needs down;
     int function = (int)p.spec.network.activation; // the header's numbers are the kernels'
     static_assert(Silu == (int)EDGE_LLM_OFFLOAD_SILU && SwigluOai == (int)EDGE_LLM_OFFLOAD_SWIGLU_OAI);
-    prepared(p.gate.format ? gate : up, p.gate.format ? up : nullptr, function, p.up.rows, down.of(p.down), flag(index, 0));
+    activated(area(Gate), p.gate.format ? area(Gate) + width : nullptr, function, width, p.gate.format ? 2 * width : width, rows_,
+        forms(down.of(p.down), width), flag(index, 0));
     product(p.down, to, c_.desc.hidden);
 }
 

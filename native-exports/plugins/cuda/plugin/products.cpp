@@ -20,14 +20,14 @@ void Forward::normed(const NormWeights& n, const float* x, int width, Needs need
 
 void Forward::prepared(const float* x, const float* up, int function, int width, Needs needs, u32* flag)
 {
-    activated(x, up, function, width, rows_, forms(needs, width), flag);
+    activated(x, up, function, width, width, rows_, forms(needs, width), flag);
 }
 
-void Forward::activated(const float* x, const float* up, int function, int width, int rows, Forms to, u32* flag)
+void Forward::activated(const float* x, const float* up, int function, int width, int stride, int rows, Forms to, u32* flag)
 {
     if (rows == 0) return;
     int units = units_of(width);
-    ActivateArgs a = {x, up, to, flag, function, width, rows, units};
+    ActivateArgs a = {x, up, to, flag, function, width, rows, units, stride};
     start(c_.kernels.activate, {(int)(((int64_t)rows * units + 3) / 4)}, 128, 0, a);
 }
 
@@ -42,6 +42,29 @@ void Forward::head_norm(const NormWeights& n, float* x, int stride, int dim, int
 
 // y = (input * matrix) * scale + bias; the input stands in the form that the matrix reads.
 void Forward::product(const Matrix& m, float* y, int stride)
+{
+    multiply(m, y, stride);
+    finish(m, y, stride);
+}
+
+// Several of them, whose results stand one behind the other; all: their product as one, where there is such.
+void Forward::products(const Matrix& all, std::initializer_list<const Matrix*> parts, float* y, int stride)
+{
+    if (all.format) multiply(all, y, stride);
+    for (const Matrix* m : parts)
+    {
+        if (!all.format) multiply(*m, y, stride);
+        finish(*m, y, stride);
+        y += m->rows;
+    }
+}
+
+void Forward::finish(const Matrix& m, float* y, int stride)
+{
+    if (rows_ > 0 && (m.bias || m.scale != 1)) start(c_.kernels.scale_bias, {rows_}, 256, 0, ScaleArgs{y, m.bias, m.scale, m.rows, stride});
+}
+
+void Forward::multiply(const Matrix& m, float* y, int stride)
 {
     if (rows_ == 0) return;
     const FormatModule& f = *m.module;
@@ -61,5 +84,4 @@ void Forward::product(const Matrix& m, float* y, int stride)
         else start(at == 1 ? f.one : f.four, {(m.rows + shape.rowsPerBlock - 1) / shape.rowsPerBlock, (rows_ + at - 1) / at}, 32 * shape.warps,
             shape.shared, a);
     }
-    if (m.bias || m.scale != 1) start(c_.kernels.scale_bias, {rows_}, 256, 0, ScaleArgs{y, m.bias, m.scale, m.rows, stride});
 }

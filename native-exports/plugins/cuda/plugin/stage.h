@@ -1,5 +1,6 @@
 // A stage on the device: weights, cache, working memory, and how many of each it has.
 #pragma once
+#include "kept.h"
 #include "spec.h"
 #include <array>
 #include <map>
@@ -16,6 +17,8 @@ struct Matrix
     float scale = 1;
     u64 matrixBytes = 0;            // of experts: from one's matrix to the next's, and from one's biases
     int biasStep = 0;
+
+    u64 row_bytes() const { return format->form == Form::Floats ? (u64)k * format->bytes : (u64)units_of(k) * format->unit_bytes(); }
 };
 struct NormWeights
 {
@@ -28,6 +31,7 @@ struct LayerParts
 {
     LayerSpec spec;
     Matrix q, k, v, output, gate, up, down; // the last three: of the network, or of a shared expert
+    Matrix qkv, gateUp;                     // of q, k and v, and of gate and up, where these lie one behind the other: one launch
     Matrix router, expertGate, expertUp, expertDown, sharedGate;
     const float* choiceBias = nullptr;
     NormWeights mixerNorm, networkNorm, afterMixer, afterNetwork, qNorm, kNorm;
@@ -36,10 +40,10 @@ struct LayerParts
 };
 
 // Working memory. Rows are max_rows, or max_output_rows in those that end with Out; in those that begin with Entry as many as they have experts in all.
-// EntryNumbers: experts in the order of the rows, experts in their own order, places, rows, tiles.
+// A row of Gate is gate and up, one behind the other. EntryNumbers: experts in the order of the rows, experts in their own order, places, rows, tiles.
 enum Area
 {
-    Hidden, Branch, Second, Qkv, Mixed, Gate, Up, Plain, By256, Scales256, By32, Ropes, HiddenOut, MixedOut, Logits, Partial, Flags,
+    Hidden, Branch, Second, Qkv, Mixed, Gate, Plain, By256, Scales256, By32, Ropes, HiddenOut, MixedOut, Logits, Partial, Flags,
     RouterLogits, SharedGate, EntryWeights, EntryNumbers, EntryGate, EntryUp, EntryDown, EntryPlain, EntryBy256, EntryScales256, EntryBy32, Areas
 };
 std::array<size_t, Areas> area_bytes(const Spec& spec, int firstLayer);
@@ -79,7 +83,7 @@ struct edge_llm_offload_stage::Contents
     EventOwner began, uploaded, computed, downloaded;
     CommonModule kernels;
     std::map<int, std::unique_ptr<FormatModule>> formats; // by type
-    std::map<uint32_t, std::shared_ptr<DeviceMemory>> weights; // by tensor; other stages of the model may have them as well
+    std::map<uint32_t, Kept> weights;                     // by tensor; other stages of the model may have them as well
     std::vector<LayerParts> layers;
     NormWeights finalNorm;
     Matrix output;
@@ -98,7 +102,10 @@ struct edge_llm_offload_stage::Contents
     void forget_graphs();
 
 private:
-    std::shared_ptr<DeviceMemory> upload(const Spec& spec, uint32_t reference);
+    std::vector<Kept> upload(const Spec& spec, const std::vector<uint32_t>& references);
+    void place(const Spec& spec, const std::vector<uint32_t>& references);
+    void place_together(const Spec& spec, const std::vector<uint32_t>& references);
+    static Matrix joined(const Spec& spec, const std::vector<const Matrix*>& parts);
     const float* values(const Spec& spec, uint32_t reference);
     Matrix matrix_of(const Spec& spec, uint32_t reference, int rows, int rowsAtOnce);
     Matrix matrix(const Spec& spec, const edge_llm_offload_linear& l);

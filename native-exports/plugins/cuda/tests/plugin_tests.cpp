@@ -169,6 +169,24 @@ static void failing_batches(const SmallModel& m, const Run& r, const char* what,
     }
 }
 
+// Queries, keys and values of one type are one launch, and so are gate and up.
+static void joined_products(int first, int step, uint64_t launches)
+{
+    SmallModel m(first, step);
+    Run r = text_of(m, 3);
+    edge_llm_offload_stage* s = create(m, 0, "create");
+    if (!s) return;
+    std::vector<float> out(r.want.size(), NAN);
+    fails(forward(s, r.x.data(), 0, 3, out.data()), 0, "a prompt");
+    check("joined products", out.data(), r.want.data(), out.size());
+    edge_llm_offload_stage_info info = {};
+    info.struct_size = sizeof info;
+    fails(plugin.info(s, &info, &error), 0, "info");
+    check(info.launches == launches, "launches: " + std::to_string(info.launches));
+    plugin.destroy(s);
+    nothing_left("after joined products");
+}
+
 // Two stages of one model have its weights once, those of another model or of none at the same place do not; the first one may end first. A lost
 // device's are nobody's.
 static void shared_weights(SmallModel& m, const Run& r)
@@ -300,6 +318,8 @@ int main(int count, char** arguments)
         set_faults("");
         nothing_left(kernel);
     }
+    joined_products(0, 1, 34);
+    for (int first : {0, 3, 6}) joined_products(first, 0, 28);
     for (int first : {0, 3})
     {
         SmallModel m(first);

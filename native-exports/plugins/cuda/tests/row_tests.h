@@ -59,6 +59,15 @@ inline void activations(int rows, int n, int function, bool gated)
     run();
     to.check_against("activate " + std::to_string(function), want);
     check(nonFinite == 0, "activate: finite");
+    std::vector<float> both; // x and up side by side
+    for (int r = 0; r < rows; r++)
+    {
+        both.insert(both.end(), &x[(size_t)r * n], &x[(size_t)r * n] + n);
+        both.insert(both.end(), &up[(size_t)r * n], &up[(size_t)r * n] + n);
+    }
+    ActivateArgs side = {both.data(), gated ? both.data() + n : nullptr, to.forms(), &nonFinite, function, n, rows, units, 2 * n};
+    emulate::launch("activate", {(rows * units + 3) / 4}, 128, 0, [&] { activate(side); });
+    to.check_against("activate side by side " + std::to_string(function), want);
     for (float bad : {INFINITY, -NAN})
     {
         if (function == SwigluOai && !std::isnan(bad)) continue; // its limit makes it finite

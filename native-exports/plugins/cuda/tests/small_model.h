@@ -18,7 +18,7 @@ struct SmallModel
     edge_llm_offload_cache_group group;
     edge_llm_offload_stage_desc desc;
 
-    explicit SmallModel(int first) // formats begin with this one
+    explicit SmallModel(int first, int step = 1) // formats begin with this one; step 0: all matrices have it
     {
         static const int shapes[7][2] = {{Heads * Dim, Hidden}, {KvHeads * Dim, Hidden}, {KvHeads * Dim, Hidden}, {Hidden, Heads * Dim}, {Width, Hidden},
             {Width, Hidden}, {Hidden, Width}};
@@ -27,7 +27,7 @@ struct SmallModel
         for (int i = 0; i <= 7 * Layers; i++)
         {
             bool last = i == 7 * Layers;
-            int type = reference::formats()[(first + i) % reference::formats().size()].type, rows = last ? (int)Vocabulary : shapes[i % 7][0],
+            int type = reference::formats()[(first + i * step) % reference::formats().size()].type, rows = last ? (int)Vocabulary : shapes[i % 7][0],
                 k = last ? (int)Hidden : shapes[i % 7][1];
             matrices.push_back({type, rows, k, 0, reference::weights(type, rows, k, random)});
             Matrix& m = matrices.back();

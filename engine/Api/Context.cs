@@ -221,6 +221,7 @@ public sealed partial class Context : IDisposable
         ArgumentNullException.ThrowIfNull(sequence);
         ArgumentNullException.ThrowIfNull(input);
         using Gate.Use use = _lifetime.Hold();
+        sequence.ForgetLost(); // nothing of it is kept
         _runner.With(sequence, held => State().Load(held, input));
     }
 

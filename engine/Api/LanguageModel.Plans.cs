@@ -30,6 +30,16 @@ public sealed partial class LanguageModel
             ModelRunner.Measure(Spec, options, widths, offload?.Measured));
     }
 
+    private void CheckMemory(ContextOptions options, OffloadPlan? offload, DraftPlan? drafts)
+    {
+        MemoryPlan plan = PlanOf(options, offload);
+        if (drafts is not null) plan = plan.And(drafts.Memory);
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (plan.KvCache + plan.Activations <= available) return;
+        throw new EdgeLlmException(ErrorCode.OutOfMemory,
+            $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
+    }
+
     /// <summary>What a context of these options gives to devices (<see cref="ModelOptions.Offload"/>), with the memory that it takes there; allocates
     /// nothing. Of the memory of <see cref="Plan"/>, keys and values of these layers lie on the devices. Weights that a loaded adapter changes stay on
     /// the CPU.</summary>

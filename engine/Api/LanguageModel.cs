@@ -115,18 +115,14 @@ public sealed partial class LanguageModel : IDisposable
         if (draft is not null) CheckDraft(draft);
         options = Complete(options, draft);
         OffloadPlan? offload = OffloadOf(options);
-        MemoryPlan plan = PlanOf(options, offload);
         DraftPlan? drafts = draft is null ? null : new DraftPlan(draft, options, offload);
-        if (drafts is not null) plan = plan.And(drafts.Memory);
-        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (plan.KvCache + plan.Activations > available)
-            throw new EdgeLlmException(ErrorCode.OutOfMemory,
-                $"a context of {options.ContextSize} tokens takes {plan}; this machine has {available} bytes of memory");
+        CheckMemory(options, offload, drafts);
         AdapterSet adapters = AdapterSet.Of(options.Adapters, File);
         ModelRunner runner = NewRunner(options, offload);
         runner.Cache.Adapters = adapters;
         try
         {
+            if (offload is not null) CheckMemory(options, offload, drafts); // a device may have taken fewer layers than planned
             OffloadReport report = offload?.Report ?? new OffloadReport([], null);
             if (options.PromptCache is { } folder)
             {

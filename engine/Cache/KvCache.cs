@@ -56,7 +56,7 @@ internal sealed class KvCache : IDisposable
     public bool IsStoreLost => _stores.Any(store => store.IsLost);
 
     /// <summary>The stores are lost, and with them what all sequences hold: from now on the host's memory has it all.</summary>
-    /// <param name="stores">They are disposed of: nobody uses them by then.</param>
+    /// <param name="stores">They are disposed of behind the lock: nobody can reach them any more.</param>
     public void LoseStores(IDisposable stores)
     {
         lock (StoresLock)
@@ -65,8 +65,8 @@ internal sealed class KvCache : IDisposable
             Losses++;
             for (int group = 0; group < _groups.Length; group++) _groups[group].Lose(PartsOf(group));
             if (States is { } states) states.Lose(states.Parts);
-            stores.Dispose();
         }
+        stores.Dispose();
     }
 
     /// <summary>Tokens that a sequence may hold.</summary>

@@ -216,6 +216,10 @@ internal sealed class ModelRunner : IDisposable
     private void ComeBackIfLost()
     {
         if (_offloaded is not { Loss: { } why } lost) return;
+        long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (Cache.Layout.Bytes > available)
+            throw new EdgeLlmException(ErrorCode.OutOfMemory,
+                $"{why}; its layers cannot run on the CPU: with them the cache takes {Cache.Layout.Bytes} bytes, and this machine has {available}");
         _offloaded = null;
         try
         {

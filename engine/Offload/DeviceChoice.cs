@@ -15,7 +15,7 @@ internal sealed record DeviceChoice(Plugin? Plugin, OffloadDevice[] Devices, str
             Plugin plugin = Plugin.Load(wish.Plugin);
             IReadOnlyList<OffloadDevice> devices = plugin.Devices();
             OffloadDevice? first = devices.FirstOrDefault(device => device.Error is null);
-            return first is null ? new DeviceChoice(plugin, [], WhyOf(plugin, devices))
+            return first is null ? new DeviceChoice(plugin, [], WhyOf(plugin, devices, wish))
                 : new DeviceChoice(plugin, Named(plugin, devices, wish) ?? [first], null);
         }
 
@@ -35,17 +35,17 @@ internal sealed record DeviceChoice(Plugin? Plugin, OffloadDevice[] Devices, str
                 continue;
             }
             if (devices.FirstOrDefault(wish.TakesUnasked) is { } first) return new DeviceChoice(plugin, Named(plugin, devices, wish) ?? [first], null);
-            why.Add(WhyOf(plugin, devices));
+            why.Add(WhyOf(plugin, devices, wish));
         }
         return new DeviceChoice(null, [], why.Count > 0 ? string.Join("; ", why) : "there is no offload plug-in beside the program");
     }
 
     // Why none of a plug-in's devices is taken.
-    private static string WhyOf(Plugin plugin, IReadOnlyList<OffloadDevice> devices)
+    private static string WhyOf(Plugin plugin, IReadOnlyList<OffloadDevice> devices, OffloadOptions wish)
     {
         if (devices.Count == 0) return $"{plugin.Name} finds no device";
         OffloadDevice[] broken = [.. devices.Where(device => device.Error is not null)];
-        return broken.Length == 0 ? $"{plugin.Name} has no GPU that gives the CPU's bits"
+        return broken.Length == 0 ? $"{plugin.Name} has no GPU{(wish.Exact ? " that gives the CPU's bits" : "")}"
             : string.Join("; ", broken.Select(device => $"device {device.Number}: {device.Error}"));
     }
 

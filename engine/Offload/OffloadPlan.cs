@@ -18,6 +18,7 @@ internal sealed class OffloadPlan
     private readonly OffloadDevice[] _devices = [];
     private readonly List<string> _notes = [];
     private List<OffloadedStage> _stages = [];
+    private string? _whyExperts; // stay, of the first that a plug-in has refused
     private int _describable, _layers; // the last ones, of all
     private bool _output;
 
@@ -101,10 +102,9 @@ internal sealed class OffloadPlan
         throw new EdgeLlmException(ErrorCode.Unsupported, $"{_wish.Layers} layers for a device (n_gpu_layers), and none takes any: {why}");
     }
 
-    // Once for all that begin alike.
-    private void Note(string note, string? beginning = null)
+    private void Note(string note)
     {
-        if (!_notes.Exists(known => known.StartsWith(beginning ?? note, StringComparison.Ordinal))) _notes.Add(note);
+        if (!_notes.Contains(note)) _notes.Add(note);
     }
 
     private OffloadDevice WhatIsLeftOf(OffloadDevice device)
@@ -128,7 +128,7 @@ internal sealed class OffloadPlan
         _layers = Math.Min(_describable, (_wish.Layers < 0 ? int.MaxValue : _wish.Layers) - (output ? 1 : 0));
     }
 
-    // Asks for fewer layers. Behind the last one the output matrix is left out: without it there may be room for layers.
+    // Asks for fewer layers. Where not even the output matrix fits, all layers are tried without it.
     private void AskForLess(int layers)
     {
         if (_layers > 0) _layers = layers;
@@ -193,15 +193,15 @@ internal sealed class OffloadPlan
         {
             using StageDescription description = Describe(range);
             StagePlan plan = StagePlan.Ask(_plugin!, range.Device.Number, description);
-            if (range.HasOutput && !plan.TakesOutput)
+            if (range.HasOutput && !plan.TakesOutput && WhyNotOutput(range.Device, plan) is { } why)
             {
-                Note(plan.Reason);
+                Note($"the output matrix: {why}");
                 Ask(output: false);
                 return false;
             }
             if (plan.FirstLayer > 0 && KeepExperts(range.First + plan.FirstLayer - 1))
             {
-                Note($"the CPU does experts that {range.Device.Name} does not: {plan.Reason}", "the CPU does experts");
+                _whyExperts ??= $"the CPU does experts that {range.Device.Name} does not: {plan.Reason}";
                 return false;
             }
             if (plan.FirstLayer > 0)
@@ -230,7 +230,17 @@ internal sealed class OffloadPlan
             cacheBytes += description.CacheGroups.Sum(group => _cache.Groups[group.Group].Capacity * group.BlockBytes);
         }
         (_stages, CacheBytes) = (stages, cacheBytes);
+        if (_whyExperts is { } reason && stages.Exists(stage => stage.HostNetworks > 0)) Note(reason);
         return true;
+    }
+
+    // Why a device does not take the output matrix. Null: it does, but not with these layers, of which it takes fewer.
+    private string? WhyNotOutput(OffloadDevice device, StagePlan withLayers)
+    {
+        using StageDescription description = Describe(_spec.Layers.Length, _spec.Layers.Length, output: true);
+        StagePlan alone = StagePlan.Ask(_plugin!, device.Number, description);
+        if (!alone.TakesOutput) return alone.Reason;
+        return withLayers.FirstLayer > 0 ? null : withLayers.Reason;
     }
 
     // Leaves the experts of a layer to the CPU, if they are not yet.

@@ -128,7 +128,7 @@ internal sealed unsafe class StageDescription : IDisposable
     private AbiExperts Experts(ExpertsSpec spec)
     {
         RouterConfig router = spec.Router;
-        HasZeroScale |= router.Scale == 0 || spec.OutputScale == 0;
+        HasZeroScale |= spec.OutputScale == 0; // a router takes 0 for 1 itself
         var experts = new AbiExperts
         {
             StructSize = (uint)sizeof(AbiExperts), Flags = router.Normalize ? Abi.Normalize : 0, Gating = (uint)router.Gating,

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Edge.Llm.Native;
 
 /// <summary>An open model with its tokenizer and template, read when first asked for, and its log.</summary>
@@ -38,7 +40,11 @@ internal sealed unsafe class ModelResource : Resource
     }
 
     /// <summary>Opens a file.</summary>
-    public static ModelResource Open(string path, ModelOptionsData options) => Opened(LanguageModel.Open(path, Options(options)), options);
+    public static ModelResource Open(string path, ModelOptionsData options)
+    {
+        var self = new StrongBox<ModelResource?>();
+        return Opened(LanguageModel.Open(path, Options(options, self)), options, self);
+    }
 
     /// <summary>Opens bytes in memory: a copy of them, or, with a release callback, themselves.</summary>
     public static ModelResource Open(byte* data, long size, ModelOptionsData options)
@@ -56,8 +62,12 @@ internal sealed unsafe class ModelResource : Resource
             byte* borrowed = data;
             release = () => Callbacks.Release(options.Release, options.ReleaseUser, borrowed, (nuint)size);
         }
-        return Opened(LanguageModel.Open(data, size, release, Options(options)), options);
+        var self = new StrongBox<ModelResource?>();
+        return Opened(LanguageModel.Open(data, size, release, Options(options, self)), options, self);
     }
+
+    /// <summary>Held while a line of a plug-in or about one is written.</summary>
+    public object LogGate { get; } = new();
 
     /// <summary>Tells the log, if there is one and it wants so much.</summary>
     public void Log(LogLevel level, string message) => Log(_options, level, message);
@@ -81,12 +91,16 @@ internal sealed unsafe class ModelResource : Resource
         Model.Dispose();
     }
 
-    private static ModelOptions Options(ModelOptionsData options) => new()
+    // The model is in the box when it is open. A device may be lost on a thread that outlives it.
+    private static ModelOptions Options(ModelOptionsData options, StrongBox<ModelResource?> self) => new()
     {
         Offload = OptionReaders.Offload(options, report =>
         {
             foreach (string line in report.Lines()) Log(options, report.Note is null ? LogLevel.Info : LogLevel.Warning, line);
-        }, line => Log(options, LogLevel.Warning, line)),
+        }, line =>
+        {
+            if (self.Value is { } model) PluginLog.Tell(model, LogLevel.Warning, line);
+        }),
         UseMmap = Pointers.Flag(options.UseMmap, "use_mmap"),
         Lock = Pointers.Flag(options.UseMlock, "use_mlock"),
         RopeFreqBase = options.RopeFreqBase == 0 ? null : options.RopeFreqBase,
@@ -94,9 +108,10 @@ internal sealed unsafe class ModelResource : Resource
         Overrides = OptionReaders.Overrides(options),
     };
 
-    private static ModelResource Opened(LanguageModel model, ModelOptionsData options)
+    private static ModelResource Opened(LanguageModel model, ModelOptionsData options, StrongBox<ModelResource?> self)
     {
         var resource = new ModelResource(model, options);
+        self.Value = resource;
         resource.PlanLayers();
         resource.Log(LogLevel.Info, $"{model.File.Path}: {model.Architecture}, {model.File.FileBytes} bytes in {model.File.PartCount} file(s)");
         if (model.File.LockWarning is { } warning) resource.Log(LogLevel.Warning, warning);

@@ -202,8 +202,9 @@ EDGE_LLM_API edge_llm_status edge_llm_last_error(edge_llm_error *error);
 
 /* ------------------------------------------------------------------- model ------------------------------------------------------------------- */
 
-/* Takes a message about a model, from any call on it or its contexts; and, where it has n_gpu_layers, what plug-ins say, on any thread. The text is UTF-8, zero-terminated, and gone when the callback returns.
- * It may call functions of the library. */
+/* Takes a message about a model, from any call on it or its contexts; and, where it has n_gpu_layers, what plug-ins say, on any thread. The text is
+ * UTF-8, zero-terminated, and gone when the callback returns. It may call functions of the library, but must not wait for a thread that closes this
+ * model or computes with it. */
 typedef void (*edge_llm_log_callback)(void *user, edge_llm_log_level level, const char *message, size_t length);
 
 /* Is told that memory given to edge_llm_model_open_memory is no longer needed. May run on any thread. */

@@ -33,13 +33,14 @@ internal sealed class DraftModel(ModelRunner runner) : IDisposable
             // The same options, seed and positions: where the two models agree, so do the draws.
             draft.Sampler ??= new SamplerChain(request.DraftSampling, runner.VocabSize, request.Choice);
             Sequence sequence = draft.Sequence ??= runner.NewSequence();
+            sequence.ForgetLost();
             int known = sequence.Trim(Math.Min(text.CommonPrefixLength(sequence.Tokens), text.Length - 1));
             runner.Evaluate(sequence, text[known..^1], wantedFrom: text.Length, wantsHidden: false, (_, _) => { }, request.Cancellation);
             return true;
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
-            Fail(draft);
+            draft.Pace.Pause(); // a draft that fails costs nothing but time
             return false;
         }
     }
@@ -57,16 +58,9 @@ internal sealed class DraftModel(ModelRunner runner) : IDisposable
         }
         catch (Exception e) when (e is EdgeLlmException or ObjectDisposedException)
         {
-            foreach (Request request in _active) Fail(request.Draft!);
+            foreach (Request request in _active) request.Draft!.Pace.Pause();
             _active.Clear();
         }
-    }
-
-    // A draft that fails costs nothing but time. Its text may be lost with a device: the next one begins again.
-    private static void Fail(Draft draft)
-    {
-        draft.Pace.Pause();
-        draft.Dispose();
     }
 
     private static void Choose(Request request, ReadOnlySpan<float> logits)

@@ -107,7 +107,7 @@ static void check_not_finite(const texts *t, edge_llm_offload_stage *stage)
 
 static void check_descriptions(const test_model *m)
 {
-    for (int i = 0; i < 28; i++)
+    for (int i = 0; i < 29; i++)
     {
         description d;
         if (i >= 16 && !m->s.experts) continue;
@@ -145,6 +145,7 @@ static void check_descriptions(const test_model *m)
             case 25: x->down.weight = 0; break;
             case 26: x->router.weight = x->down.weight; break;
             case 27: d.layers[1].feed_forward = NULL; break;
+            case 28: x->groups = 0; x->groups_used = -1; break;
         }
         CHECK(try_stage(&d) == EDGE_LLM_OFFLOAD_INVALID_ARGUMENT);
     }

@@ -38,7 +38,7 @@ internal sealed record PluginProbe(string Path, string Title, IReadOnlyList<Offl
         ProbeProcess process = ProbeProcess.Run(path);
         string last = process.LastError;
         if (process.ExitCode is not { } code) return Failed($"the plug-in did not answer within {ProbeProcess.Patience.TotalSeconds:0} seconds");
-        if (code is not (0 or 1)) return Failed($"the plug-in crashed when it was tried (exit {code}){(last.Length > 0 ? $": {last}" : "")}");
+        if (code is not (0 or 1 or 2)) return Failed($"the plug-in crashed when it was tried (exit {code}){(last.Length > 0 ? $": {last}" : "")}");
         try
         {
             if (process.Answer is { } answer) return Read(path, answer);

@@ -26,7 +26,7 @@ internal sealed record ProbeProcess(int? ExitCode, string? Answer, string LastEr
         LastLine output = new(Mark), error = new("");
         Task reading = Task.WhenAll(output.ReadAsync(process.StandardOutput), error.ReadAsync(process.StandardError));
         bool ended = process.WaitForExit(Patience);
-        if (!ended) process.Kill(entireProcessTree: true);
+        if (!ended) End(process);
         Task.WaitAny([reading], s_rest);
         return new ProbeProcess(ended ? process.ExitCode : null, output.Text, error.Text ?? "");
     }
@@ -34,9 +34,19 @@ internal sealed record ProbeProcess(int? ExitCode, string? Answer, string LastEr
     /// <summary>Writes the answer.</summary>
     public static void Write(Stream output, ReadOnlySpan<byte> answer)
     {
-        output.Write(Encoding.UTF8.GetBytes("\n" + Mark));
-        output.Write(answer);
-        output.Write("\n"u8);
+        output.Write([.. Encoding.UTF8.GetBytes("\n" + Mark), .. answer, (byte)'\n']); // at once: a plug-in's threads may print as well
+    }
+
+    private static void End(Process process)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception e) when (e is AggregateException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            // what cannot be ended is left
+        }
     }
 
     // The last line that begins with a mark and is not empty, without the mark.

@@ -29,7 +29,7 @@ std::vector<Kept> kept_weights(const Device& device, uint64_t model, const std::
     }
     if (found.size() == tensors.size()) return found;
     found = upload();
-    for (size_t i = 0; i < tensors.size(); i++) kept[key_of(device, model, *tensors[i])] = {found[i].memory, found[i].offset};
+    for (size_t i = 0; i < tensors.size(); i++) kept.try_emplace(key_of(device, model, *tensors[i]), Known{found[i].memory, found[i].offset}); // what is known stays
     return found;
 }
 

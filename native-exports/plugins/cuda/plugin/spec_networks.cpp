@@ -54,7 +54,7 @@ void Spec::check_experts(LayerSpec& s)
     take(x.gating >= EDGE_LLM_OFFLOAD_GATING_SOFTMAX && x.gating <= EDGE_LLM_OFFLOAD_GATING_SOFTMAX_OF_CHOSEN, "experts: gating %u", x.gating);
     check_activation(x.activation, "experts");
     expect(x.count > 0 && x.used > 0 && x.used <= x.count && x.width > 0, "experts: %d of %d, of width %d", x.used, x.count, x.width);
-    expect(x.groups >= 0 && (x.groups == 0 || (x.count % x.groups == 0 && x.groups_used > 0)), "experts: %d of %d groups of %d", x.groups_used, x.groups,
+    expect(x.groups >= 0 && (x.groups == 0 || (x.count % x.groups == 0 && x.groups_used > 0)) && x.groups_used >= 0, "experts: %d of %d groups of %d", x.groups_used, x.groups,
         x.count);
     int64_t entries = (int64_t)desc.max_rows * x.used;
     take(x.count <= MaxExperts && x.used <= MaxUsed, "experts: %d of %d, expected %d of %d at most", x.used, x.count, MaxUsed, MaxExperts);
@@ -64,10 +64,15 @@ void Spec::check_experts(LayerSpec& s)
     check_linear(x.router, desc.hidden, x.count, "router");
     check_values(x.choice_bias, x.count, "bias of the choice");
     if (x.gate.weight) check_matrices(x.gate, desc.hidden, x.width, x.count, x.used, "gates of experts");
+    else x.gate = {}; // what has no use is not looked at later
     check_matrices(x.up, desc.hidden, x.width, x.count, x.used, "ups of experts");
     check_matrices(x.down, x.width, desc.hidden, x.count, x.used, "downs of experts");
     take(x.shared_kind <= EDGE_LLM_OFFLOAD_PLAIN, "shared expert of kind %u", x.shared_kind);
-    if (x.shared_kind == 0) return;
+    if (x.shared_kind == 0)
+    {
+        x.shared_gate = {};
+        return;
+    }
     check_dense(s, x.shared_kind, x.shared);
     if (x.shared_gate.weight) check_linear(x.shared_gate, desc.hidden, 1, "gate of the shared expert");
 }
@@ -77,7 +82,8 @@ uint64_t Spec::experts_bytes(const LayerSpec& s) const
     const auto& x = s.experts;
     uint64_t n = linear_bytes(x.router) + missing_bytes(x.choice_bias) + missing_bytes(x.up.weight) + missing_bytes(x.up.bias);
     n += missing_bytes(x.down.weight) + missing_bytes(x.down.bias);
-    if (x.gate.weight != x.up.weight) n += missing_bytes(x.gate.weight) + missing_bytes(x.gate.bias); // else they share tensors
-    if (x.shared_kind && x.shared_gate.weight) n += linear_bytes(x.shared_gate);
+    if (x.gate.weight != x.up.weight) n += missing_bytes(x.gate.weight); // else they share it
+    if (x.gate.bias != x.up.bias) n += missing_bytes(x.gate.bias);
+    if (x.shared_gate.weight) n += linear_bytes(x.shared_gate);
     return n;
 }

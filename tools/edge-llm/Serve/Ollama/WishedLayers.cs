@@ -12,7 +12,8 @@ internal static class WishedLayers
     /// <summary>Says so in the log where a client wants it otherwise, once for each time that the model is loaded.</summary>
     public static void Compare(int? wished, LoadedModel model, RequestLog log)
     {
-        int layers = model.Context.Offload.Layers, all = model.Model.BlockCount + 1; // the output matrix is one more
+        int layers = model.Context.DeviceLosses > 0 ? 0 : model.Context.Offload.Layers;
+        int all = model.Model.BlockCount + (model.Model.HasLogits ? 1 : 0); // the output matrix is one more
         if (wished is not { } most || most < 0 || Math.Min(most, all) == layers || !s_told.TryAdd(model, log)) return;
         log.Say($"a request wants {wished} layers of '{model.Name}' on devices (num_gpu): it has {layers}, as --n-gpu-layers of the server says");
     }

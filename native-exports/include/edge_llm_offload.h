@@ -204,9 +204,9 @@ typedef struct edge_llm_offload_plan {
     uint32_t takes_output;
     uint32_t exact;                        /* what is taken gives the bits of desc->arithmetic */
     uint64_t fixed_bytes;                  /* device memory besides layers and output: the workspace */
-    uint64_t output_bytes;                 /* of the output matrix, unless the device has it already */
+    uint64_t output_bytes;                 /* of the output matrix; 0 where the device has it already and the plug-in knows */
     uint8_t *verdicts;                     /* room for tensor_count */
-    uint64_t *layer_bytes;                 /* room for layer_count: weights that the device does not have yet, and cache of each */
+    uint64_t *layer_bytes;                 /* room for layer_count: cache and weights of each, without weights that the plug-in knows to be there */
     char reason[256];                      /* why first_layer is not 0, or why the output is not taken; else empty */
 } edge_llm_offload_plan;
 

@@ -192,7 +192,9 @@ struct TestModel
         std::vector<int32_t> chosen;
         for (int r = first_output; r < rows; r++) chosen.push_back(r);
         out.assign((size_t)(rows - first_output) * (width + 3), 0);
-        edge_llm_offload_batch b{sizeof b, flags, rows, 1, 1, rows - first_output, shape.hidden, width + 3, hidden, out.data(), chosen.data(), &run, &rope, context};
+        int runs = desc.layer_count > 0; // a stage without layers gets none
+        edge_llm_offload_batch b{sizeof b, flags, rows, runs, 1, rows - first_output, shape.hidden, width + 3, hidden, out.data(), chosen.data(), &run, &rope,
+            context};
         return plugin.forward(stage, &b, &error);
     }
 };

@@ -189,12 +189,27 @@ public sealed class TracesTests
                     if (context.Request.Url!.AbsolutePath == "/v1/traces" && context.Request.ContentType == "application/json") Bodies.Enqueue(body);
                     GoesOn?.Wait();
                     context.Response.StatusCode = Status;
-                    context.Response.Close(Answer, willBlock: false);
+                    await AnswerAsync(context.Response);
                 }
             }
             catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
             {
                 // The test is over.
+            }
+        }
+
+        // Awaited here: what goes wrong in an answer that nobody waits for ends the process.
+        private async Task AnswerAsync(HttpListenerResponse response)
+        {
+            try
+            {
+                response.ContentLength64 = Answer.Length;
+                await response.OutputStream.WriteAsync(Answer);
+                response.Close();
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or IOException)
+            {
+                // The server has hung up: it reads no answer.
             }
         }
     }

@@ -30,20 +30,12 @@ struct Q5K
 
     static const int Mins = 8;
     DEVICE u32 scales(const u32* words, int) { return words[0]; }
-    DEVICE void unpack(const u32* words, int, int part, u32* low, u32* high, u32* mins)
+    // Four values of block b of half a super-block: 32 bytes of nibbles are two blocks.
+    DEVICE u32 values(const u32* words, int part, int b, int i)
     {
-        ScaleMins sm = scale_mins(words[1], words[2], words[3]);
-        u32 scales = part == 0 ? sm.scales[0] : sm.scales[1];
-        mins[part] = part == 0 ? sm.mins[0] : sm.mins[1];
-        UNROLL for (int b = 0; b < 4; b++)     // blocks of 32: 32 bytes of nibbles are two
-        UNROLL for (int i = 0; i < 8; i++)
-        {
-            u32 q = (words[12 + 16 * part + 8 * (b / 2) + i] >> (b % 2 * 4) & 0x0f0f0f0f) | (words[4 + i] >> (4 * part + b) & 0x01010101) << 4;
-            Split s = split(q, byte_of(scales, b));
-            low[8 * b + i] = s.low;
-            high[8 * b + i] = s.high;
-        }
+        return (words[12 + 16 * part + 8 * (b / 2) + i] >> (b % 2 * 4) & 0x0f0f0f0f) | (words[4 + i] >> (4 * part + b) & 0x01010101) << 4;
     }
+    DEVICE void unpack(const u32* words, int, int part, u32* low, u32* high, u32* mins) { unpack_with_mins<Q5K>(words, part, low, high, mins); }
 };
 GEMV(q5_k, Q5K)
 GEMM256(q5_k, Q5K)
